@@ -1,0 +1,3 @@
+//! The desired view: what the cluster's objects ask for, as each running ExternalDNS reads them.
+
+pub mod objects;

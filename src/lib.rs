@@ -1,0 +1,23 @@
+//! dns-drift: a read-only third eye beside ExternalDNS and Route 53.
+//!
+//! Four views flow into one snapshot, one pure comparison, one report:
+//!
+//! ```text
+//! kubernetes --> desired  --\
+//! route 53   --> recorded ---\                                   /-> metrics, alerts, dashboards
+//! dns        --> live     ----+--> snapshot --> compare --> history --> report --> pages, JSON, CLI
+//! logs, trail -> changes  ---/
+//! ```
+//!
+//! Modules in reading order: [`model`], [`snapshot`], [`finding`], the sources
+//! ([`desired`], [`recorded`], [`live`], [`changes`]), then `compare`, `history`,
+//! `report`, `publish` and `run`.
+
+pub mod clock;
+pub mod desired;
+pub mod error_chain;
+pub mod finding;
+pub mod limits;
+pub mod model;
+pub mod recorded;
+pub mod snapshot;

@@ -1,0 +1,38 @@
+//! Every bound of the program in one place, each with its reason.
+
+use std::time::Duration;
+
+/// Longest text that is kept of anything an outsider wrote (log lines, error messages, DNS text).
+/// Long enough for the bracketed list of a refused batch with a handful of records.
+pub const MAX_TEXT: usize = 2_048;
+
+/// Longest domain name text that is kept as it is, in bytes. A legal name has at most 253; an
+/// illegal one is kept for display, and past this bound as a prefix and a digest.
+pub const MAX_NAME: usize = 512;
+
+/// Longest annotation value that is looked at. Kubernetes allows 256 KiB for all annotations of
+/// an object together; a list of hosts or targets is far below this.
+pub const MAX_ANNOTATION: usize = 16_384;
+
+/// Names that one object may ask for. An Ingress of the API server's size limit could hold more;
+/// nobody does, and each costs memory and DNS queries.
+pub const MAX_NAMES_PER_OBJECT: usize = 1_000;
+
+/// Longest log line that is parsed; the rest of a longer one is dropped and counted.
+pub const MAX_LOG_LINE: usize = 65_536;
+
+/// Change events that are kept at once, over all feeds; the oldest go first.
+pub const MAX_CHANGE_EVENTS: usize = 20_000;
+
+/// How long a change event is kept. A refusal that nobody repeated for this long comes from a
+/// controller that has stopped trying, and that is a finding of its own.
+pub const KEEP_CHANGE_EVENTS: Duration = Duration::from_secs(6 * 3600);
+
+/// Evidence lines of one finding.
+pub const MAX_EVIDENCE: usize = 12;
+
+/// How long the program may take to stop after a signal.
+pub const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+const _: () = assert!(MAX_NAME < MAX_TEXT, "a name must fit into a message");
+const _: () = assert!(MAX_TEXT < MAX_LOG_LINE, "a log line must be able to carry a message");

@@ -1,0 +1,3 @@
+//! The `dns-drift` program.
+
+fn main() {}

@@ -1,0 +1,22 @@
+//! The vocabulary that all parts share, as plain values.
+//!
+//! Pure: nothing here does I/O, reads a clock or knows a foreign type. Whatever comes from
+//! outside is normalised once when a value of this module is made, so that comparing is `==`.
+
+pub mod change;
+pub mod heritage;
+pub mod instance;
+pub mod name;
+pub mod object;
+pub mod observation;
+pub mod record;
+pub mod text;
+pub mod version;
+pub mod zone;
+
+pub use heritage::Heritage;
+pub use name::DomainName;
+pub use object::ObjectRef;
+pub use record::{AliasTarget, Content, RecordKey, RecordSet, RecordType, Routing, Value};
+pub use version::Version;
+pub use zone::{HostedZone, ZoneId};

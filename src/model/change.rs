@@ -1,0 +1,194 @@
+//! The change feed: what was tried on Route 53, by whom, and how it ended.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::finding::Reason;
+use crate::model::{DomainName, RecordType, ZoneId};
+
+/// Everything that is known about changes, oldest first. Bounded by
+/// [`crate::limits::MAX_CHANGE_EVENTS`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChangeFeed {
+    /// Sorted by time.
+    pub events: Vec<ChangeEvent>,
+    /// The streams that are followed, with the time of the last line or event.
+    pub streams: Vec<FeedStream>,
+}
+
+/// One followed stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeedStream {
+    /// Where it comes from.
+    pub source: FeedSource,
+    /// Time of its last line or event; `None` before the first.
+    pub last_at: Option<Timestamp>,
+}
+
+/// Where an event was read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FeedSource {
+    /// The log of a container.
+    Log {
+        /// Namespace of the Pod.
+        namespace: Arc<str>,
+        /// Pod name.
+        pod: Arc<str>,
+        /// Container name.
+        container: Arc<str>,
+    },
+    /// A CloudTrail record.
+    CloudTrail {
+        /// `eventID`.
+        event_id: Arc<str>,
+        /// ARN of the session issuer (the role) or of the user; empty when not told.
+        principal: Arc<str>,
+    },
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChangeEvent {
+    /// When, by the writer's clock.
+    pub at: Timestamp,
+    /// Who says so.
+    pub source: FeedSource,
+    /// What.
+    pub kind: ChangeEventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ChangeEventKind {
+    /// A ChangeResourceRecordSets call was refused, or never sent for a reason that names it.
+    Refused(RefusedBatch),
+    /// A ChangeResourceRecordSets call went through.
+    Applied(AppliedBatch),
+    /// A reconcile ended in an error.
+    RunFailed {
+        /// In the words of `controller_failing`: access_denied, throttled, credentials,
+        /// source_error, other_zone; `unknown` when the text names no cause of its own.
+        reason: Reason,
+        /// The text, printable and bounded.
+        message: Arc<str>,
+        /// The zones that it names.
+        zones: Vec<ZoneId>,
+        /// True if it only sums up refused batches ("failed to submit all changes ...").
+        sums_up_batches: bool,
+        /// True if the process ended with it.
+        fatal: bool,
+    },
+    /// A reconcile ended well ("All records are already up to date", a success line).
+    RunSucceeded,
+    /// The instance left a name alone and said why (mostly at debug level).
+    Skipped {
+        /// The name.
+        name: DomainName,
+        /// The type, when told.
+        record_type: Option<RecordType>,
+        /// Why.
+        why: SkipReason,
+    },
+}
+
+/// Why an instance left a name alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SkipReason {
+    /// Another owner, or none, holds the record: found and required owner id.
+    Owner {
+        /// Owner in the record's heritage; empty for none.
+        found: Arc<str>,
+        /// The instance's own id.
+        required: Arc<str>,
+    },
+    /// No hosted zone matches the name.
+    NoZone,
+    /// The label is longer than 63 octets.
+    LabelLength,
+    /// The group of changes is larger than a batch may be.
+    BatchTooLarge,
+    /// A and CNAME candidates for one name; the CNAME was dropped.
+    TypeConflict,
+}
+
+/// A refused ChangeResourceRecordSets call.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RefusedBatch {
+    /// Zone id; `None` when the line does not tell it.
+    pub zone_id: Option<ZoneId>,
+    /// Zone name; `None` when the line does not tell it.
+    pub zone_name: Option<DomainName>,
+    /// What the batch held, as far as it is known; TXT changes included.
+    pub attempted: Vec<AttemptedChange>,
+    /// What Route 53 said, one for each sentence.
+    pub errors: Vec<RefusalError>,
+    /// Error code, for example `InvalidChangeBatch`.
+    pub code: Arc<str>,
+    /// The whole text, printable and bounded.
+    pub message: Arc<str>,
+    /// Request id; `None` when the line does not tell it.
+    pub request_id: Option<Arc<str>>,
+    /// True for a group that was sent alone after its batch had been refused: all its changes
+    /// belong to one name, which the line does not tell.
+    pub alone: bool,
+}
+
+/// A ChangeResourceRecordSets call that went through.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AppliedBatch {
+    /// Zone id; `None` when the line does not tell it.
+    pub zone_id: Option<ZoneId>,
+    /// What was changed, as far as it is known; TXT changes included.
+    pub changes: Vec<AttemptedChange>,
+    /// Number of changes that the line claims; `None` when it tells none.
+    pub count: Option<u64>,
+}
+
+/// One change of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptedChange {
+    /// What was to be done.
+    pub action: Action,
+    /// Owner name of the record, TXT names as they are.
+    pub name: DomainName,
+    /// Record type.
+    pub record_type: RecordType,
+    /// Set identifier; `None` for a simple record or when the feed does not tell it.
+    pub set_identifier: Option<Arc<str>>,
+    /// Values or alias target as written; empty when the feed does not tell them (logs do not).
+    pub targets: Vec<Arc<str>>,
+    /// `Some(true)` for an alias, `Some(false)` for plain values, `None` when not told.
+    pub alias: Option<bool>,
+}
+
+/// The action of a change. Source: Route 53 API, data type `Change`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// `CREATE`.
+    Create,
+    /// `UPSERT`.
+    Upsert,
+    /// `DELETE`.
+    Delete,
+}
+
+/// One sentence of a refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusalError {
+    /// The reason, in the words of findings.md section 4. Never `batch_victim`: who is a victim
+    /// is judged where the desired view is known.
+    pub reason: Reason,
+    /// The record that the sentence names; `None` when it names none (an alias refusal does not).
+    pub name: Option<DomainName>,
+    /// The text in quotes that names a record only in part (`encountered with '.sub.example.com'`).
+    pub fragment: Option<Arc<str>>,
+    /// Its type, when named.
+    pub record_type: Option<RecordType>,
+    /// Its set identifier, when named.
+    pub set_identifier: Option<Arc<str>>,
+    /// The alias target or value that the sentence quotes, without the dot that Route 53 appends.
+    pub target: Option<Arc<str>>,
+    /// The sentence, printable and bounded.
+    pub message: Arc<str>,
+}

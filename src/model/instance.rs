@@ -1,0 +1,239 @@
+//! Running ExternalDNS instances: version, flags, health.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::model::heritage::TxtAffixes;
+use crate::model::{ObjectRef, RecordType, Version};
+
+/// The annotation prefix up to v0.21.0.
+pub const ALPHA_PREFIX: &str = "external-dns.alpha.kubernetes.io/";
+/// The annotation prefix from v0.22.0 on.
+pub const GA_PREFIX: &str = "external-dns.kubernetes.io/";
+
+/// One running ExternalDNS with its version and flags.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// The owner id: the instance's name in reports.
+    pub id: Arc<str>,
+    /// How we know of it.
+    pub origin: Origin,
+    /// The workload (or bare Pod) that runs it; `None` when configured or assumed.
+    pub workload: Option<ObjectRef>,
+    /// Name of the container; empty when configured or assumed.
+    pub container: Arc<str>,
+    /// Version; `None` when neither tag nor label tells it, and then the newest known is assumed.
+    pub version: Option<Version>,
+    /// Flags in force.
+    pub flags: Flags,
+    /// Wanted replicas; `None` for a kind without the field.
+    pub replicas: Option<i32>,
+    /// When the workload's spec last changed; `None` when unknown.
+    pub changed_at: Option<Timestamp>,
+    /// Its Pods, sorted by name; empty when there is none.
+    pub pods: Vec<PodHealth>,
+}
+
+/// How an instance became known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Found among the cluster's workloads.
+    Discovered,
+    /// Given in the configuration.
+    Configured,
+    /// Nothing was found or configured: defaults of the newest known version.
+    Assumed,
+}
+
+/// One Pod of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodHealth {
+    /// Pod name.
+    pub name: Arc<str>,
+    /// Namespace.
+    pub namespace: Arc<str>,
+    /// `metadata.uid`.
+    pub uid: Arc<str>,
+    /// Condition Ready.
+    pub ready: bool,
+    /// Restarts of the ExternalDNS container.
+    pub restarts: i32,
+    /// `state.waiting.reason` of the container, for example `CrashLoopBackOff`.
+    pub waiting: Option<Arc<str>>,
+    /// `lastState.terminated.exitCode`.
+    pub last_exit: Option<i32>,
+    /// Start of the running container, or of the last one.
+    pub started_at: Option<Timestamp>,
+}
+
+/// What the registry keeps where. Source: kubernetes-sigs/external-dns:docs/registry/registry.md.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registry {
+    /// TXT records in the zone.
+    Txt,
+    /// No ownership at all.
+    Noop,
+    /// A DynamoDB table.
+    Dynamodb,
+    /// AWS Cloud Map.
+    AwsSd,
+    /// `DNSRecord` objects.
+    Crd,
+    /// A word that we do not know.
+    Other,
+}
+
+/// What the instance may do to records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// Create, update, delete.
+    Sync,
+    /// Create and update.
+    UpsertOnly,
+    /// Create.
+    CreateOnly,
+    /// v0.22.0 or later without `--policy`: the program does not start.
+    Missing,
+}
+
+/// Which zones the instance handles by type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ZoneType {
+    /// Both.
+    Any,
+    /// Public zones only.
+    Public,
+    /// Private zones only.
+    Private,
+}
+
+/// The flags of ExternalDNS that shape its records, with the defaults of its version filled in.
+///
+/// Source: facts/external-dns.md section 6. Lists keep the order of the command line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Flags {
+    /// `--source`.
+    pub sources: Vec<String>,
+    /// `--provider`; empty when not given.
+    pub provider: String,
+    /// `--policy`.
+    pub policy: Policy,
+    /// `--registry`.
+    pub registry: Registry,
+    /// `--txt-owner-id`.
+    pub owner_id: String,
+    /// `--txt-prefix`, `--txt-suffix`, `--txt-wildcard-replacement`.
+    pub affixes: TxtAffixes,
+    /// `--txt-encrypt-enabled`.
+    pub txt_encrypt: bool,
+    /// `--migrate-from-txt-owner`; empty when not given.
+    pub migrate_from_owner: String,
+    /// The prefix that is read: `--annotation-prefix` or the default of the version.
+    pub annotation_prefix: String,
+    /// True if `--annotation-prefix` was given.
+    pub annotation_prefix_given: bool,
+    /// `--annotation-filter`, a label selector over annotations; empty when not given.
+    pub annotation_filter: String,
+    /// `--label-filter`, a label selector; empty when not given.
+    pub label_filter: String,
+    /// `--namespace`; empty for all.
+    pub namespace: String,
+    /// `--ingress-class`; empty for any.
+    pub ingress_classes: Vec<String>,
+    /// `--ignore-ingress-rules-spec`.
+    pub ignore_ingress_rules: bool,
+    /// `--ignore-ingress-tls-spec`.
+    pub ignore_ingress_tls: bool,
+    /// `--ignore-hostname-annotation`.
+    pub ignore_hostname_annotation: bool,
+    /// `--fqdn-template`, split at commas.
+    pub fqdn_templates: Vec<String>,
+    /// `--combine-fqdn-annotation`.
+    pub combine_fqdn: bool,
+    /// `--domain-filter`, as given.
+    pub domain_filter: Vec<String>,
+    /// `--exclude-domains`, as given.
+    pub exclude_domains: Vec<String>,
+    /// `--regex-domain-filter`; empty when not given.
+    pub regex_domain_filter: String,
+    /// `--regex-domain-exclusion`; empty when not given.
+    pub regex_domain_exclusion: String,
+    /// `--zone-id-filter`, as given.
+    pub zone_id_filter: Vec<String>,
+    /// `--aws-zone-type`.
+    pub zone_type: ZoneType,
+    /// `--aws-zone-tags`, as given.
+    pub zone_tags: Vec<String>,
+    /// `--aws-zone-match-parent`.
+    pub zone_match_parent: bool,
+    /// `--managed-record-types` less `--exclude-record-types`.
+    pub managed_types: Vec<RecordType>,
+    /// `--target-net-filter`.
+    pub target_net_filter: Vec<String>,
+    /// `--exclude-target-net`.
+    pub exclude_target_net: Vec<String>,
+    /// `--default-targets`.
+    pub default_targets: Vec<String>,
+    /// `--force-default-targets`.
+    pub force_default_targets: bool,
+    /// `--min-ttl`.
+    pub min_ttl: Duration,
+    /// `--prefer-alias`.
+    pub prefer_alias: bool,
+    /// `--aws-prefer-cname`.
+    pub prefer_cname: bool,
+    /// `--aws-evaluate-target-health`.
+    pub evaluate_target_health: bool,
+    /// `--publish-internal-services`.
+    pub publish_internal_services: bool,
+    /// `--service-type-filter`; empty for all.
+    pub service_types: Vec<String>,
+    /// `--interval`.
+    pub interval: Duration,
+    /// `--aws-batch-change-interval`.
+    pub batch_change_interval: Duration,
+    /// `--aws-zones-cache-duration`.
+    pub zones_cache_duration: Duration,
+    /// `--provider-cache-time`, or `--txt-cache-interval` where it is longer.
+    pub cache_time: Duration,
+    /// `--dry-run`.
+    pub dry_run: bool,
+    /// Flags that we do not know, as given; shown to the user, never fatal.
+    pub unknown: Vec<String>,
+}
+
+// === impl Instance ===
+
+/// The newest release whose behaviour is in our tables; assumed where no version is known.
+pub const NEWEST_KNOWN: Version = Version::new(0, 22, 0);
+
+impl Instance {
+    /// The version whose behaviour applies.
+    #[must_use]
+    pub fn effective_version(&self) -> Version {
+        self.version.unwrap_or(NEWEST_KNOWN)
+    }
+
+    /// How long the instance may take to carry a change of an object into Route 53.
+    ///
+    /// Source: findings.md section 7, the sync window: 2 x interval + batch interval + zone cache,
+    /// at least `floor`.
+    #[must_use]
+    pub fn sync_window(&self, floor: Duration) -> Duration {
+        let flags = &self.flags;
+        let length = flags
+            .interval
+            .saturating_mul(2)
+            .saturating_add(flags.batch_change_interval)
+            .saturating_add(flags.zones_cache_duration)
+            .saturating_add(flags.cache_time);
+        length.max(floor)
+    }
+}

@@ -1,0 +1,269 @@
+//! Domain names in one canonical spelling.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+use crate::limits::MAX_NAME;
+
+/// A domain name in canonical form: lower-case A-labels, no trailing dot, `*` spelled `*`.
+///
+/// A text that is no legal DNS name is kept (canonical as far as it goes), because a finding must
+/// be able to name it; [`DomainName::defect`] says what is wrong with it. Bytes outside the
+/// printable ASCII range become `\ooo` octal escapes, so a name is always one printable word.
+/// The root is the empty text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DomainName(Arc<str>);
+
+/// Why a name can never exist in DNS. Source: RFC 1035 section 2.3.4, RFC 2181 section 11.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameDefect {
+    /// Two dots in a row, or a leading dot.
+    EmptyLabel,
+    /// A label of more than 63 octets.
+    LabelTooLong,
+    /// More than 253 characters without the trailing dot.
+    NameTooLong,
+    /// A character that no host name has and that Route 53 would store as an escape.
+    BadCharacters,
+}
+
+// === impl DomainName ===
+
+impl DomainName {
+    /// Makes the canonical form of a name as people and Kubernetes objects write it.
+    ///
+    /// Unicode labels become A-labels (UTS 46). Total: never fails.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let bare = text.strip_suffix('.').unwrap_or(text);
+        if bare
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._*".contains(&byte))
+        {
+            return Self(bound(bare).into());
+        }
+        let ascii = if bare.is_ascii() {
+            bare.to_ascii_lowercase()
+        } else {
+            idna::domain_to_ascii(bare).unwrap_or_else(|_not_idna| bare.to_lowercase())
+        };
+        Self(bound(&escape(&ascii)).into())
+    }
+
+    /// Makes the canonical form of a name as the Route 53 API writes it: octal escapes decoded.
+    ///
+    /// Source: Route 53 Developer Guide, "DNS domain name format".
+    #[must_use]
+    pub fn from_route53(text: &str) -> Self {
+        if text.contains('\\') { Self::new(&unescape(text)) } else { Self::new(text) }
+    }
+
+    /// The canonical text, without the trailing dot.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text with the trailing dot, as DNS tools and the Route 53 API show it.
+    #[must_use]
+    pub fn fqdn(&self) -> String {
+        format!("{}.", self.0)
+    }
+
+    /// Labels from the host to the root; none for the root itself.
+    pub fn labels(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('.').filter(|_| !self.0.is_empty())
+    }
+
+    /// The name without its first label; `None` for the root.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        if self.0.is_empty() {
+            return None;
+        }
+        Some(Self(self.0.split_once('.').map_or("", |(_, rest)| rest).into()))
+    }
+
+    /// True for the zone name itself and for every name below it.
+    #[must_use]
+    pub fn is_within(&self, zone: &Self) -> bool {
+        if zone.0.is_empty() || self.0 == zone.0 {
+            return true;
+        }
+        self.0.strip_suffix(&*zone.0).is_some_and(|head| head.ends_with('.'))
+    }
+
+    /// True if the first label is `*`.
+    #[must_use]
+    pub fn is_wildcard(&self) -> bool {
+        &*self.0 == "*" || self.0.starts_with("*.")
+    }
+
+    /// The wildcard that would cover this name one level up: `a.b.c` gives `*.b.c`.
+    #[must_use]
+    pub fn wildcard_sibling(&self) -> Option<Self> {
+        self.parent().filter(|parent| !parent.0.is_empty()).map(|parent| Self(format!("*.{parent}").into()))
+    }
+
+    /// What keeps this text from being a DNS name; `None` for a legal one.
+    #[must_use]
+    pub fn defect(&self) -> Option<NameDefect> {
+        if self.labels().any(str::is_empty) {
+            return Some(NameDefect::EmptyLabel);
+        }
+        if self.labels().any(|label| 63 < label.len()) {
+            return Some(NameDefect::LabelTooLong);
+        }
+        if 253 < self.0.len() {
+            return Some(NameDefect::NameTooLong);
+        }
+        let odd = |byte: u8| !byte.is_ascii_alphanumeric() && !b"-._*".contains(&byte);
+        if self.0.bytes().any(odd) || self.labels().skip(1).any(|label| label == "*") {
+            return Some(NameDefect::BadCharacters);
+        }
+        None
+    }
+}
+
+impl fmt::Display for DomainName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for DomainName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl From<&str> for DomainName {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl Borrow<str> for DomainName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for DomainName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_graphic() {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("\\{byte:03o}"));
+        }
+    }
+    out
+}
+
+/// Decodes `\ooo`; anything else after a backslash stays as it is.
+fn unescape(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let octal = (*first == b'\\')
+            .then(|| tail.get(..3).and_then(|digits| std::str::from_utf8(digits).ok()))
+            .flatten()
+            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        // A dot inside a label (\056) must not become a label border.
+        match octal.filter(|value| *value != b'.' && *value != b'\\') {
+            Some(value) => {
+                bytes.push(value);
+                rest = tail.get(3..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Keeps absurdly long names distinguishable without keeping them.
+fn bound(text: &str) -> String {
+    if text.len() <= MAX_NAME {
+        return text.to_owned();
+    }
+    let digest = Sha256::digest(text.as_bytes());
+    let short: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let head: String = text.chars().take(120).collect();
+    format!("{head}~{short}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_spelling() {
+        let check =
+            |input: &str, expected: &str| assert_eq!(DomainName::new(input).as_str(), expected, "{input}");
+        check("App.Example.COM.", "app.example.com");
+        check("b\u{fc}cher.example.com", "xn--bcher-kva.example.com");
+        check("xn--bcher-kva.example.com", "xn--bcher-kva.example.com");
+        check("..sub.example.com", "..sub.example.com");
+        check("a b\n.example.com", "a\\040b\\012.example.com");
+        check("", "");
+    }
+
+    #[test]
+    fn route53_spelling() {
+        let check = |input: &str, expected: &str| {
+            assert_eq!(DomainName::from_route53(input).as_str(), expected, "{input}")
+        };
+        check("\\052.example.com.", "*.example.com");
+        check("\\100.example.com.", "@.example.com");
+        check("a\\056b.example.com.", "a\\056b.example.com");
+        check("a\\04", "a\\04");
+        check("a\\999.example.com", "a\\999.example.com");
+    }
+
+    #[test]
+    fn within_is_by_label() {
+        let zone = DomainName::new("example.com");
+        assert!(DomainName::new("example.com").is_within(&zone));
+        assert!(DomainName::new("a.b.example.com").is_within(&zone));
+        assert!(!DomainName::new("notexample.com").is_within(&zone));
+        assert!(!DomainName::new("com").is_within(&zone));
+    }
+
+    #[test]
+    fn defects() {
+        let check = |input: &str, expected: Option<NameDefect>| {
+            assert_eq!(DomainName::new(input).defect(), expected, "{input}")
+        };
+        check("app.example.com", None);
+        check("*.example.com", None);
+        check("_acme.example.com", None);
+        check("..sub.example.com", Some(NameDefect::EmptyLabel));
+        check(&format!("{}.example.com", "a".repeat(64)), Some(NameDefect::LabelTooLong));
+        check(&["a".repeat(60); 5].join("."), Some(NameDefect::NameTooLong));
+        check("a b.example.com", Some(NameDefect::BadCharacters));
+        check("a.*.example.com", Some(NameDefect::BadCharacters));
+    }
+
+    #[test]
+    fn a_huge_name_is_bounded_and_still_itself() {
+        let long = DomainName::new(&"a".repeat(10_000));
+        let other = DomainName::new(&"a".repeat(10_001));
+        assert!(long.as_str().len() < 200);
+        assert_ne!(long, other);
+        assert_eq!(long.defect(), Some(NameDefect::LabelTooLong));
+    }
+}

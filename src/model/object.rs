@@ -1,0 +1,123 @@
+//! Kubernetes objects as the desired view needs them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// Names one object of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ObjectRef {
+    /// Kind as the API spells it, for example `Ingress`.
+    pub kind: Arc<str>,
+    /// Namespace; empty for a cluster-scoped object.
+    pub namespace: Arc<str>,
+    /// Object name.
+    pub name: Arc<str>,
+}
+
+/// One object that may ask for DNS names, reduced to what decides its records.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KubeObject {
+    /// Kind, namespace, name.
+    pub reference: ObjectRef,
+    /// `metadata.uid`; empty when a hand-made file has none.
+    pub uid: Arc<str>,
+    /// `metadata.creationTimestamp`; `None` when a hand-made file has none.
+    pub created_at: Option<Timestamp>,
+    /// `metadata.deletionTimestamp`.
+    pub deletion_at: Option<Timestamp>,
+    /// Newest change of spec or annotations: the newest `managedFields[].time` without a
+    /// subresource, else the creation.
+    pub changed_at: Option<Timestamp>,
+    /// Newest change of the status: the newest `managedFields[].time` of subresource `status`.
+    pub status_changed_at: Option<Timestamp>,
+    /// Labels, all of them.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations that can matter; the large bookkeeping ones are dropped by the decoder.
+    pub annotations: BTreeMap<String, String>,
+    /// What is special about the kind.
+    pub body: Body,
+}
+
+/// The part of an object that differs by kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// `networking.k8s.io/v1` Ingress.
+    Ingress(Ingress),
+    /// `v1` Service.
+    Service(Service),
+}
+
+/// Spec and status of an Ingress.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ingress {
+    /// `spec.ingressClassName`; `None` when absent or empty.
+    pub class_name: Option<String>,
+    /// `spec.rules[].host` as written, in order, without the empty ones.
+    pub rule_hosts: Vec<String>,
+    /// `spec.tls[].hosts[]` as written, in order.
+    pub tls_hosts: Vec<String>,
+    /// `status.loadBalancer.ingress[]`, in order.
+    pub addresses: Vec<LoadBalancerAddress>,
+}
+
+/// Spec and status of a Service.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Service {
+    /// `spec.type`; `ClusterIP` when absent.
+    pub service_type: String,
+    /// `spec.clusterIP`; `None` when absent or empty, `Some("None")` for a headless Service.
+    pub cluster_ip: Option<String>,
+    /// `spec.externalIPs[]`.
+    pub external_ips: Vec<String>,
+    /// `spec.externalName`.
+    pub external_name: Option<String>,
+    /// `status.loadBalancer.ingress[]`, in order.
+    pub addresses: Vec<LoadBalancerAddress>,
+}
+
+/// One row of `status.loadBalancer.ingress[]`. Either, both or none may be set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadBalancerAddress {
+    /// `ip`, as written.
+    pub ip: Option<String>,
+    /// `hostname`, as written.
+    pub hostname: Option<String>,
+}
+
+// === impl ObjectRef ===
+
+impl ObjectRef {
+    /// Names an object.
+    #[must_use]
+    pub fn new(kind: &str, namespace: &str, name: &str) -> Self {
+        Self { kind: kind.into(), namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    /// `Ingress/shop/web`; `Node//n1` has no namespace and is shown as `Node/n1`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() {
+            write!(f, "{}/{}", self.kind, self.name)
+        } else {
+            write!(f, "{}/{}/{}", self.kind, self.namespace, self.name)
+        }
+    }
+}
+
+// === impl KubeObject ===
+
+impl KubeObject {
+    /// The load balancer's addresses, for the kinds that have one.
+    #[must_use]
+    pub fn addresses(&self) -> &[LoadBalancerAddress] {
+        match &self.body {
+            Body::Ingress(ingress) => &ingress.addresses,
+            Body::Service(service) => &service.addresses,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! One answer of one DNS server.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::DomainName;
+
+/// What one server answered to one question, in the form of `dns/observations.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// When the answer (or its absence) was final.
+    pub at: Timestamp,
+    /// Who was asked, in which role.
+    pub vantage: Vantage,
+    /// Network view of the server: `public`, or a configured name.
+    pub view: Arc<str>,
+    /// Name server name without trailing dot, or the address of a resolver.
+    pub server: Arc<str>,
+    /// Hosted zone whose server this is; `None` for resolvers and foreign servers.
+    #[serde(default)]
+    pub zone_id: Option<Arc<str>>,
+    /// How the deciding packet travelled.
+    pub transport: Transport,
+    /// Question name; canonical after decoding.
+    #[serde(deserialize_with = "canonical_name")]
+    pub name: DomainName,
+    /// Question type, upper case.
+    #[serde(rename = "type")]
+    pub record_type: Arc<str>,
+    /// The answer in one word.
+    pub outcome: Outcome,
+    /// Response code in the IANA spelling; `None` when nothing came back.
+    #[serde(default)]
+    pub rcode: Option<Arc<str>>,
+    /// Answer section in order, CNAME chain included.
+    #[serde(default)]
+    pub answers: Vec<AnswerRecord>,
+    /// Authority section: the SOA of a negative answer, the NS records of a referral.
+    #[serde(default)]
+    pub authority: Vec<AnswerRecord>,
+    /// The AD bit of the answer.
+    #[serde(default)]
+    pub ad: bool,
+    /// The CD bit of the question.
+    #[serde(default)]
+    pub cd: bool,
+    /// Extended DNS error (RFC 8914); `None` when the answer carried none.
+    #[serde(default)]
+    pub ede: Option<ExtendedError>,
+    /// Round-trip time in milliseconds; `None` when nothing came back.
+    #[serde(default)]
+    pub rtt_ms: Option<f64>,
+}
+
+/// The role in which a server was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Vantage {
+    /// A server of the parent zone, asked for NS or DS.
+    Parent,
+    /// A server of the delegated set, RD=0.
+    Authoritative,
+    /// A resolver, RD=1.
+    Recursive,
+    /// A control name at the same resolver: tells a broken resolver from a broken name.
+    Control,
+}
+
+/// Transport of the deciding packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// UDP.
+    Udp,
+    /// TCP.
+    Tcp,
+    /// DNS over TLS.
+    Dot,
+    /// DNS over HTTPS.
+    Doh,
+}
+
+/// An answer in one word. A timeout belongs to the server and says nothing about the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Records in the answer section, or a referral with NS records in the authority section.
+    Answer,
+    /// NOERROR without records: the name exists, the type does not.
+    Nodata,
+    /// The name does not exist.
+    Nxdomain,
+    /// The server failed.
+    Servfail,
+    /// The server refuses to answer.
+    Refused,
+    /// Nothing came back in time.
+    Timeout,
+    /// The server cannot be reached (port closed, no route, name server name without address).
+    Unreachable,
+    /// Something came back that is no DNS answer to this question.
+    Malformed,
+}
+
+/// One record of an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerRecord {
+    /// Owner name; canonical after decoding.
+    #[serde(deserialize_with = "canonical_name")]
+    pub name: DomainName,
+    /// Record type, upper case.
+    #[serde(rename = "type")]
+    pub record_type: Arc<str>,
+    /// Remaining time to live in seconds.
+    pub ttl: u32,
+    /// Presentation format of the data.
+    pub data: Arc<str>,
+}
+
+/// An extended DNS error. Source: RFC 8914.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExtendedError {
+    /// Info code.
+    pub code: u16,
+    /// Extra text; may be empty.
+    #[serde(default)]
+    pub text: Arc<str>,
+}
+
+impl Outcome {
+    /// The word in records, metrics and pages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Nodata => "nodata",
+            Self::Nxdomain => "nxdomain",
+            Self::Servfail => "servfail",
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+fn canonical_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<DomainName, D::Error> {
+    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+    Ok(DomainName::new(&text))
+}

@@ -1,0 +1,57 @@
+//! Making foreign text safe to keep and to show.
+
+use crate::limits::MAX_TEXT;
+
+/// Cuts a text at `max` bytes, on a character boundary, and marks the cut with `...`.
+#[must_use]
+pub fn truncate(text: &str, max: usize) -> String {
+    if text.len() <= max {
+        return text.to_owned();
+    }
+    let keep = max.saturating_sub(3);
+    let end = (0..=keep).rev().find(|index| text.is_char_boundary(*index)).unwrap_or(0);
+    format!("{}...", text.get(..end).unwrap_or_default())
+}
+
+/// One line, printable, at most [`MAX_TEXT`] bytes: control characters become escapes.
+///
+/// For everything that an outsider wrote and a person will read.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let cut = truncate(text, MAX_TEXT);
+    let mut shown = String::with_capacity(cut.len());
+    for character in cut.chars() {
+        match character {
+            '\n' => shown.push_str("\\n"),
+            '\t' => shown.push_str("\\t"),
+            '\r' => shown.push_str("\\r"),
+            control if control.is_control() || is_bidirectional(control) => {
+                shown.push_str(&format!("\\u{{{:x}}}", u32::from(control)));
+            }
+            plain => shown.push(plain),
+        }
+    }
+    shown
+}
+
+/// Characters that reorder a line on a terminal or a page (Unicode TR 36 section 2.3).
+fn is_bidirectional(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cuts_on_a_character_boundary() {
+        assert_eq!(truncate("abc", 3), "abc");
+        assert_eq!(truncate("abcdef", 5), "ab...");
+        assert_eq!(truncate("\u{fc}\u{fc}\u{fc}\u{fc}", 6), "\u{fc}...");
+    }
+
+    #[test]
+    fn shows_no_control_characters() {
+        assert_eq!(printable("a\nb\u{1b}[31m\u{202e}"), "a\\nb\\u{1b}[31m\\u{202e}");
+    }
+}

@@ -1,0 +1,151 @@
+//! Hosted zones.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::model::{DomainName, RecordSet};
+
+/// The id of a hosted zone, bare: `Z0123...` without `/hostedzone/`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct ZoneId(Arc<str>);
+
+/// A hosted zone without its records. Source: Route 53 API, data type `HostedZone`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostedZone {
+    /// Bare id.
+    pub id: ZoneId,
+    /// Zone name.
+    pub name: DomainName,
+    /// `Config.PrivateZone`.
+    pub private: bool,
+    /// `ResourceRecordSetCount`; `None` when not told.
+    pub record_set_count: Option<u64>,
+    /// Name servers of the delegation set, sorted; empty for a private zone or when not told.
+    pub delegation_set: Vec<DomainName>,
+    /// Associated VPCs of a private zone: `None` when GetHostedZone was not read.
+    pub vpcs: Option<Vec<Vpc>>,
+    /// `MAX_RRSETS_BY_ZONE`; `None` when not read.
+    pub limit: Option<ZoneLimit>,
+    /// GetDNSSEC; `None` when not read.
+    pub dnssec: Option<Dnssec>,
+    /// Tags; empty when not read.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A VPC that a private zone is associated with.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Vpc {
+    /// `VPCRegion`.
+    pub region: Arc<str>,
+    /// `VPCId`.
+    pub id: Arc<str>,
+}
+
+/// How many record sets a zone may hold and holds. Source: Route 53 API, GetHostedZoneLimit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ZoneLimit {
+    /// `Limit.Value`.
+    pub limit: u64,
+    /// `Count`.
+    pub count: u64,
+}
+
+/// Signing state of a zone. Source: Route 53 API, GetDNSSEC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dnssec {
+    /// `Status.ServeSignature`, for example `SIGNING`.
+    pub serve_signature: Arc<str>,
+    /// `DSRecord` of each active key-signing key, as written: `tag algorithm digest-type digest`.
+    pub ds_records: Vec<Arc<str>>,
+}
+
+/// A hosted zone and what was read of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ZoneReading {
+    /// The zone itself.
+    pub zone: HostedZone,
+    /// Its record sets, sorted by name, type and set identifier; `None` while no complete listing
+    /// has succeeded. Never partial.
+    pub record_sets: Option<Arc<Vec<RecordSet>>>,
+    /// When the listing was complete.
+    pub read_at: Option<Timestamp>,
+}
+
+/// A change that Route 53 accepted. Source: Route 53 API, data type `ChangeInfo`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeInfo {
+    /// Bare change id.
+    pub id: Arc<str>,
+    /// Zone of the change.
+    pub zone_id: ZoneId,
+    /// `true` when all authoritative servers have it (`INSYNC`), `false` for `PENDING`.
+    pub in_sync: bool,
+    /// `SubmittedAt`.
+    pub submitted_at: Timestamp,
+}
+
+/// The recorded view: every hosted zone that could be seen, each on its own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Zones {
+    /// By id.
+    pub zones: BTreeMap<ZoneId, ZoneReading>,
+    /// Changes whose status is known, if anybody recorded them.
+    pub changes: Vec<ChangeInfo>,
+}
+
+// === impl ZoneId ===
+
+impl ZoneId {
+    /// Takes `Z0123` or `/hostedzone/Z0123`.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.rsplit('/').next().unwrap_or_default().into())
+    }
+
+    /// The bare id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ZoneId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+// === impl ZoneReading ===
+
+impl ZoneReading {
+    /// All record sets; none while the zone has not been read.
+    #[must_use]
+    pub fn records(&self) -> &[RecordSet] {
+        self.record_sets.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// The record sets at one name.
+    #[must_use]
+    pub fn at(&self, name: &DomainName) -> &[RecordSet] {
+        let records = self.records();
+        let start = records.partition_point(|set| set.name < *name);
+        let len = records.get(start..).unwrap_or_default().partition_point(|set| set.name == *name);
+        records.get(start..start + len).unwrap_or_default()
+    }
+}
+
+/// Puts record sets into the order that [`ZoneReading::at`] relies on.
+pub fn sort_record_sets(records: &mut [RecordSet]) {
+    records.sort_by(|left, right| {
+        (&left.name, &left.record_type, &left.set_identifier).cmp(&(
+            &right.name,
+            &right.record_type,
+            &right.set_identifier,
+        ))
+    });
+}

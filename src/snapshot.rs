@@ -1,0 +1,146 @@
+//! Everything that one round has seen, as plain values.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::finding::Reason;
+use crate::model::ObjectRef;
+use crate::model::change::ChangeFeed;
+use crate::model::instance::Instance;
+use crate::model::object::KubeObject;
+use crate::model::observation::Observation;
+use crate::model::zone::Zones;
+
+/// The four views.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ViewName {
+    /// What the cluster's objects ask for.
+    Kubernetes,
+    /// What the hosted zones hold.
+    Route53,
+    /// What DNS answers.
+    Dns,
+    /// What was tried on Route 53.
+    Changes,
+}
+
+/// How fresh a view is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ViewState {
+    /// Read in this round.
+    Read,
+    /// Not read in this round; the last value is kept.
+    Stale,
+    /// Never read.
+    Unread,
+    /// Not asked for.
+    Off,
+}
+
+/// One view as a round sees it.
+#[derive(Clone, Debug)]
+pub struct Reading<T> {
+    /// How fresh it is.
+    pub state: ViewState,
+    /// When it was last complete; `None` before that.
+    pub read_at: Option<Timestamp>,
+    /// The last complete value; `None` before the first, never partial.
+    pub value: Option<Arc<T>>,
+    /// What could not be read in this round.
+    pub problems: Vec<Problem>,
+}
+
+/// Something that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Problem {
+    /// `all`, a hosted zone id, a resource kind, a server, or one object.
+    pub scope: String,
+    /// In the words of `observer_blind`: forbidden, throttled, unreachable, parse, empty_suspicious.
+    pub code: Reason,
+    /// What happened, printable and bounded.
+    pub message: String,
+}
+
+/// The Kubernetes view.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cluster {
+    /// The objects that may ask for names.
+    pub objects: BTreeMap<ObjectRef, Arc<KubeObject>>,
+    /// The running instances, sorted by id.
+    pub instances: Vec<Arc<Instance>>,
+    /// Kinds of objects that are watched, as the API spells them; absence of an object counts
+    /// only for these.
+    pub watched_kinds: Vec<Arc<str>>,
+}
+
+/// The input of a comparison: what the four views say now.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The time of the round.
+    pub at: Timestamp,
+    /// Kubernetes.
+    pub kubernetes: Reading<Cluster>,
+    /// Route 53.
+    pub route53: Reading<Zones>,
+    /// Live DNS: the observations of this round (the newest of each server and question).
+    pub dns: Reading<Vec<Observation>>,
+    /// Failed and applied changes.
+    pub changes: Reading<ChangeFeed>,
+}
+
+// === impl ViewName ===
+
+impl ViewName {
+    /// All views, in reading order.
+    pub const ALL: [Self; 4] = [Self::Kubernetes, Self::Route53, Self::Dns, Self::Changes];
+
+    /// The word in reports, labels and `source/<view>` subjects.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kubernetes => "kubernetes",
+            Self::Route53 => "route53",
+            Self::Dns => "dns",
+            Self::Changes => "changes",
+        }
+    }
+}
+
+// === impl Reading ===
+
+impl<T> Reading<T> {
+    /// A view that was read completely.
+    #[must_use]
+    pub fn read(at: Timestamp, value: T) -> Self {
+        Self { state: ViewState::Read, read_at: Some(at), value: Some(Arc::new(value)), problems: Vec::new() }
+    }
+
+    /// A view that has never been read.
+    #[must_use]
+    pub fn unread(problems: Vec<Problem>) -> Self {
+        Self { state: ViewState::Unread, read_at: None, value: None, problems }
+    }
+
+    /// A view that nobody asked for.
+    #[must_use]
+    pub fn off() -> Self {
+        Self { state: ViewState::Off, read_at: None, value: None, problems: Vec::new() }
+    }
+
+    /// True if the value is of this round and nothing is missing from it.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.state == ViewState::Read && self.problems.is_empty()
+    }
+
+    /// The last complete value.
+    #[must_use]
+    pub fn value(&self) -> Option<&T> {
+        self.value.as_deref()
+    }
+}
