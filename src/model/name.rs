@@ -253,7 +253,7 @@ mod tests {
         check("_acme.example.com", None);
         check("..sub.example.com", Some(NameDefect::EmptyLabel));
         check(&format!("{}.example.com", "a".repeat(64)), Some(NameDefect::LabelTooLong));
-        check(&["a".repeat(60); 5].join("."), Some(NameDefect::NameTooLong));
+        check(&vec!["a".repeat(60); 5].join("."), Some(NameDefect::NameTooLong));
         check("a b.example.com", Some(NameDefect::BadCharacters));
         check("a.*.example.com", Some(NameDefect::BadCharacters));
     }
