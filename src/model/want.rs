@@ -1,0 +1,166 @@
+//! What each instance wants: the desired view after every stage of ExternalDNS.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::finding::{Reason, SilentReason};
+use crate::model::instance::Instance;
+use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordType, Routing, ZoneId};
+
+/// Everything that one instance wants, and what it leaves alone and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstanceWants {
+    /// The instance.
+    pub instance: Arc<Instance>,
+    /// Hosted zones that the instance handles, sorted.
+    pub zones: Vec<ZoneId>,
+    /// One for each record set it would write, sorted by key and zone.
+    pub wants: Vec<Want>,
+    /// Hosts and objects that it leaves alone, with the rule that says so.
+    pub unwanted: Vec<Unwanted>,
+    /// Objects that name hosts but have nothing to point them at.
+    pub without_target: Vec<WithoutTarget>,
+    /// Objects whose annotations nobody reads, although they would change something.
+    pub unread: Vec<UnreadAnnotations>,
+    /// Facts that are worth a line in the list of silent reasons although nothing was left out:
+    /// a target annotation in force, several claims with one target.
+    pub notes: Vec<Unwanted>,
+}
+
+/// One record set that an instance would write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Want {
+    /// Owner name.
+    pub name: DomainName,
+    /// Record type after the provider stage (an alias counts as A or AAAA).
+    pub record_type: RecordType,
+    /// Set identifier; `None` for a simple record.
+    pub set_identifier: Option<Arc<str>>,
+    /// Where it goes.
+    pub placement: Placement,
+    /// Values or alias. An alias without a zone id means "the zone of the record".
+    pub content: Content,
+    /// Routing policy; `None` for a simple record.
+    pub routing: Option<Routing>,
+    /// Health check; `None` when not demanded.
+    pub health_check_id: Option<Arc<str>>,
+    /// TTL that an annotation (or `--min-ttl`) demands; `None` when the default applies.
+    pub demanded_ttl: Option<u32>,
+    /// EvaluateTargetHealth that an annotation demands; `None` when the flag decides.
+    pub demanded_health: Option<bool>,
+    /// True if an alias annotation demands the alias; false if the target's suffix made it one.
+    pub demanded_alias: bool,
+    /// True for the AAAA half that versions from v0.16.0 write beside an alias A.
+    pub companion: bool,
+    /// The objects behind it, the winner first.
+    pub objects: Vec<ObjectRef>,
+    /// Claims that do not agree; `None` when all do.
+    pub conflict: Option<Conflict>,
+    /// Why Route 53 cannot take it; `None` when it can.
+    pub invalid: Option<Reason>,
+    /// Newest change of the objects behind it; `None` when unknown.
+    pub changed_at: Option<Timestamp>,
+    /// Oldest creation among the objects behind it; `None` when unknown.
+    pub created_at: Option<Timestamp>,
+    /// Newest status change of the objects behind it; `None` when unknown.
+    pub status_changed_at: Option<Timestamp>,
+}
+
+/// Where a wanted record goes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Placement {
+    /// Into this zone.
+    Zone(ZoneId),
+    /// Nowhere.
+    NoZone(NoZone),
+    /// Unknown: the zones have not been read.
+    Unknown,
+}
+
+/// Why no zone takes a name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NoZone {
+    /// In the words of `no_zone`.
+    pub reason: Reason,
+    /// The zone that would take it but for a filter, or the zone with the most similar name.
+    pub nearest: Option<DomainName>,
+}
+
+/// Claims that do not agree.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conflict {
+    /// In the words of `conflicting_desired`.
+    pub reason: Reason,
+    /// Each claimant with what it asks for, sorted by object.
+    pub claims: Vec<(ObjectRef, Vec<Arc<str>>)>,
+}
+
+/// Something that an instance leaves alone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unwanted {
+    /// The object; `None` for a name that no object asks for.
+    pub object: Option<ObjectRef>,
+    /// The name; `None` when the whole object is left alone and names no host.
+    pub name: Option<DomainName>,
+    /// The rule.
+    pub reason: SilentReason,
+    /// The rule's own words, for a person.
+    pub detail: String,
+}
+
+/// An object that names hosts but has no target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WithoutTarget {
+    /// The object.
+    pub object: ObjectRef,
+    /// Its hosts, sorted.
+    pub names: Vec<DomainName>,
+    /// Its creation; `None` when unknown.
+    pub created_at: Option<Timestamp>,
+    /// Newest change of its status; `None` when unknown.
+    pub status_changed_at: Option<Timestamp>,
+}
+
+/// An object with annotations under a prefix that no known instance reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnreadAnnotations {
+    /// The object.
+    pub object: ObjectRef,
+    /// `other_prefix` or `typo`.
+    pub reason: Reason,
+    /// The keys, sorted.
+    pub keys: Vec<String>,
+    /// What the object would want if they were read: name, type, targets.
+    pub if_read: Vec<(DomainName, RecordType, Vec<Arc<str>>)>,
+    /// Newest change of the object; `None` when unknown.
+    pub changed_at: Option<Timestamp>,
+}
+
+impl Want {
+    /// What makes it unique within its zone.
+    #[must_use]
+    pub fn key(&self) -> RecordKey {
+        RecordKey {
+            name: self.name.clone(),
+            record_type: self.record_type.clone(),
+            set_identifier: self.set_identifier.clone(),
+        }
+    }
+
+    /// The zone that it goes to; `None` when there is none.
+    #[must_use]
+    pub fn zone_id(&self) -> Option<&ZoneId> {
+        if let Placement::Zone(id) = &self.placement { Some(id) } else { None }
+    }
+
+    /// Targets as words, for reports: values, or the alias target.
+    #[must_use]
+    pub fn targets(&self) -> Vec<String> {
+        match &self.content {
+            Content::Values { values, .. } => values.iter().map(ToString::to_string).collect(),
+            Content::Alias(target) => vec![target.dns_name.to_string()],
+            Content::TrafficPolicy(id) => vec![id.to_string()],
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The report of a round: what metrics, pages, the JSON API and the command line render.
+//!
+//! Its serialised form is the contract of recording.md, "Report of a check". A report is immutable
+//! once published. Pure.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::finding::{Cause, Impact, Kind, Reason, Severity, SilentReason, State, Subject};
+use crate::model::instance::Origin;
+use crate::model::{DomainName, ObjectRef, ZoneId};
+use crate::snapshot::{Problem, ViewName, ViewState};
+
+/// The word in `format`.
+pub const FORMAT: &str = "dns-drift-report/1";
+
+/// The outcome of one round.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Always [`FORMAT`].
+    pub format: &'static str,
+    /// The time of the round.
+    pub at: Timestamp,
+    /// How fresh each view is.
+    pub views: BTreeMap<ViewName, ViewReport>,
+    /// Counts.
+    pub summary: Summary,
+    /// Findings, the most urgent first: state, severity, then subject.
+    pub findings: Vec<Finding>,
+    /// What was not compared, or compared and kept quiet, and why.
+    pub silent: Vec<Silent>,
+    /// The running instances.
+    pub instances: Vec<InstanceReport>,
+    /// The hosted zones.
+    pub zones: Vec<ZoneReport>,
+}
+
+/// One view.
+#[derive(Clone, Debug, Serialize)]
+pub struct ViewReport {
+    /// How fresh it is.
+    pub state: ViewState,
+    /// When it was last complete; absent before that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_at: Option<Timestamp>,
+    /// What could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Problem>,
+}
+
+/// Counts over all names. A name here is a record that an instance wants, in its zone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Wanted records.
+    pub names: usize,
+    /// Those without any finding.
+    pub in_sync: usize,
+    /// Findings that wait for a window or a second look.
+    pub pending: usize,
+    /// Findings that are open.
+    pub open: usize,
+    /// Wanted records that could not be judged.
+    pub unknown: usize,
+    /// How often each silent reason applied.
+    pub silent: BTreeMap<SilentReason, usize>,
+}
+
+/// One finding.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// Stable across rounds and restarts for the same subject and kind: 16 hex digits.
+    pub id: String,
+    /// What is wrong.
+    pub kind: Kind,
+    /// Why.
+    pub reason: Reason,
+    /// Where it comes from; `null` when that is not known.
+    pub cause: Option<Cause>,
+    /// Where it stands.
+    pub state: State,
+    /// How loud it is.
+    pub severity: Severity,
+    /// What users get now.
+    pub impact: Impact,
+    /// What it is about.
+    pub subject: Subject,
+    /// The hosted zone; `null` when it lives in none.
+    pub zone: Option<ZoneRef>,
+    /// The instance's owner id; `null` when no instance is concerned.
+    pub instance: Option<Arc<str>>,
+    /// The object that asks for it; `null` when there is none.
+    pub object: Option<ObjectRef>,
+    /// Labels copied from the object (the configured allow-list, `team` by default).
+    pub labels: BTreeMap<String, String>,
+    /// When it was first seen, or had demonstrably begun.
+    pub first_seen: Timestamp,
+    /// When it was last seen.
+    pub last_seen: Timestamp,
+    /// While pending: when its window closes, if one is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_until: Option<Timestamp>,
+    /// What is wanted: `{"type","ttl","values"}` or `{"type","alias"}`; `{}` when nothing is.
+    pub desired: Json,
+    /// What stands in the zone, one member for each record type found.
+    pub recorded: Json,
+    /// What DNS answers, one member for each view.
+    pub live: Json,
+    /// Lines of logs and answers that show it, bounded and escaped.
+    pub evidence: Vec<String>,
+    /// The other kinds that hold for the subject.
+    pub also: Vec<Also>,
+    /// The id of the finding that explains this one; `null` when none does.
+    pub explained_by: Option<String>,
+    /// One sentence that a tired person understands.
+    pub summary: String,
+    /// What to do.
+    pub fix: Fix,
+    /// Where the page about the kind is.
+    pub runbook: String,
+}
+
+/// A kind that holds beside the primary one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Also {
+    /// What else is wrong.
+    pub kind: Kind,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Names a hosted zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ZoneRef {
+    /// Bare id.
+    pub id: ZoneId,
+    /// Zone name.
+    pub name: DomainName,
+    /// True for a private zone.
+    pub private: bool,
+}
+
+/// What mends a finding. Commands are printed for a person; dns-drift never runs them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Fix {
+    /// One sentence.
+    pub summary: String,
+    /// Commands to copy, the first one first.
+    pub commands: Vec<String>,
+    /// A change batch for `aws route53 change-resource-record-sets`; absent when the mend is not
+    /// in Route 53.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_batch: Option<Json>,
+}
+
+/// One suppressed comparison.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Silent {
+    /// What it is about.
+    pub subject: Subject,
+    /// The rule.
+    pub reason: SilentReason,
+    /// The rule's own words.
+    pub detail: String,
+}
+
+/// One instance.
+#[derive(Clone, Debug, Serialize)]
+pub struct InstanceReport {
+    /// Owner id.
+    pub id: Arc<str>,
+    /// How it became known.
+    pub origin: Origin,
+    /// The workload that runs it; `null` when configured or assumed.
+    pub workload: Option<ObjectRef>,
+    /// Version; `null` when not known.
+    pub version: Option<crate::model::Version>,
+    /// The annotation prefix that it reads.
+    pub annotation_prefix: String,
+    /// Its sources.
+    pub sources: Vec<String>,
+    /// Its policy.
+    pub policy: crate::model::instance::Policy,
+    /// Records that it wants.
+    pub wants: usize,
+    /// Pods that are ready.
+    pub ready_pods: usize,
+    /// Pods.
+    pub pods: usize,
+}
+
+/// One hosted zone.
+#[derive(Clone, Debug, Serialize)]
+pub struct ZoneReport {
+    /// Id, name, type.
+    #[serde(flatten)]
+    pub zone: ZoneRef,
+    /// Record sets; `null` while the zone has not been read.
+    pub record_sets: Option<usize>,
+    /// When it was last read completely; `null` before that.
+    pub read_at: Option<Timestamp>,
+    /// Records that instances want in it.
+    pub wants: usize,
+    /// Those with an open finding.
+    pub out_of_sync: usize,
+}
+
+impl Report {
+    /// Open findings at least as loud as `floor`.
+    pub fn open_from(&self, floor: Severity) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(move |finding| finding.state == State::Open && floor <= finding.severity)
+    }
+}
