@@ -1,0 +1,73 @@
+//! Wishes that Route 53 cannot take. Pure.
+//!
+//! Source: findings.md section 3, kind `invalid_desired`; Route 53 Developer Guide, "Choosing
+//! between alias and non-alias records".
+
+use std::net::IpAddr;
+
+use crate::desired::adjust::Adjusted;
+use crate::finding::Reason;
+use crate::model::name::NameDefect;
+use crate::model::record::{AliasTarget, Content, RecordType};
+use crate::model::{DomainName, ZoneId};
+
+/// Values that one record set may hold. Source: Route 53 quotas.
+const MAX_VALUES: usize = 400;
+
+/// Why Route 53 would refuse the record; `None` when it would take it.
+///
+/// `zone_name` is the zone that the record goes to; without it only the name and the values are
+/// judged.
+#[must_use]
+pub fn invalid_reason(
+    name: &DomainName,
+    wanted: &Adjusted,
+    zone_name: Option<&DomainName>,
+) -> Option<Reason> {
+    match name.defect() {
+        Some(NameDefect::EmptyLabel) => return Some(Reason::EmptyLabel),
+        Some(NameDefect::LabelTooLong | NameDefect::NameTooLong) => return Some(Reason::LabelTooLong),
+        Some(NameDefect::BadCharacters) => return Some(Reason::BadChars),
+        None => {}
+    }
+    match &wanted.content {
+        Content::Alias(target) => invalid_alias(target, zone_name),
+        Content::Values { values, .. } => invalid_values(name, wanted, values.len(), zone_name),
+        Content::TrafficPolicy(_) => None,
+    }
+}
+
+fn invalid_alias(target: &AliasTarget, zone_name: Option<&DomainName>) -> Option<Reason> {
+    let same_zone = target.hosted_zone_id.as_ref().is_none_or(|id: &ZoneId| id.as_str().is_empty());
+    if !same_zone {
+        return None;
+    }
+    if target.dns_name.as_str().parse::<IpAddr>().is_ok() {
+        return Some(Reason::AliasOnIp);
+    }
+    zone_name.is_some_and(|zone| !target.dns_name.is_within(zone)).then_some(Reason::AliasNotInZone)
+}
+
+fn invalid_values(
+    name: &DomainName,
+    wanted: &Adjusted,
+    count: usize,
+    zone_name: Option<&DomainName>,
+) -> Option<Reason> {
+    if wanted.record_type == RecordType::Cname {
+        let targets = wanted.content.plain_values();
+        if targets.iter().any(|target| target.host().is_some_and(|host| host == name)) {
+            return Some(Reason::SelfReference);
+        }
+        if targets.iter().any(|target| {
+            target.host().is_some_and(|host| host.defect().is_some() || host.as_str().is_empty())
+        }) {
+            return Some(Reason::BadChars);
+        }
+        if zone_name == Some(name) {
+            return Some(Reason::ApexCname);
+        }
+        return (1 < count).then_some(Reason::TooManyValues);
+    }
+    (MAX_VALUES < count).then_some(Reason::TooManyValues)
+}

@@ -1,0 +1,166 @@
+//! Several endpoints under one name: what the plan makes of them. Pure.
+//!
+//! Source: kubernetes-sigs/external-dns:plan/conflict.go, endpoint/utils.go (`MergeEndpoints`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::desired::adjust::Adjusted;
+use crate::finding::{Reason, SilentReason};
+use crate::model::record::{Content, RecordType};
+use crate::model::want::{Conflict, Unwanted};
+use crate::model::{DomainName, ObjectRef, Version};
+
+/// What is left of the endpoints of one name and set identifier.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resolved {
+    /// The winners, each with all objects that asked for the same, and its conflict.
+    pub kept: Vec<(Adjusted, Vec<ObjectRef>, Option<Conflict>)>,
+    /// What the rules of precedence explain.
+    pub notes: Vec<Unwanted>,
+}
+
+/// From this release targets of several Ingresses with one host are united.
+const MERGES: Version = Version::new(0, 21, 0);
+
+/// Resolves all endpoints of one name and set identifier.
+///
+/// `holder` is the `resource` label of the existing ownership record: its object wins.
+#[must_use]
+pub fn resolve(
+    name: &DomainName,
+    candidates: Vec<Adjusted>,
+    version: Version,
+    holder: Option<&ObjectRef>,
+) -> Resolved {
+    let mut out = Resolved::default();
+    let (cnames, others): (Vec<_>, Vec<_>) =
+        candidates.into_iter().partition(|candidate| candidate.record_type == RecordType::Cname);
+    let mixed = !cnames.is_empty() && !others.is_empty();
+    let losers: BTreeSet<&ObjectRef> = cnames.iter().map(|candidate| &candidate.endpoint.object).collect();
+    let mixed_conflict =
+        mixed.then(|| mixed_types(name, &cnames, &others, &losers, &mut out.notes)).flatten();
+    let survivors = if mixed {
+        others
+    } else if cnames.is_empty() {
+        others
+    } else {
+        cnames
+    };
+    let mut by_type: BTreeMap<RecordType, Vec<Adjusted>> = BTreeMap::new();
+    for candidate in survivors {
+        by_type.entry(candidate.record_type.clone()).or_default().push(candidate);
+    }
+    for claims in by_type.into_values() {
+        let Some((winner, objects, conflict)) = resolve_type(name, claims, version, holder, &mut out.notes)
+        else {
+            continue;
+        };
+        out.kept.push((winner, objects, conflict.or_else(|| mixed_conflict.clone())));
+    }
+    out
+}
+
+/// A beside CNAME: documented precedence within one object, a conflict between two.
+fn mixed_types(
+    name: &DomainName,
+    cnames: &[Adjusted],
+    others: &[Adjusted],
+    losers: &BTreeSet<&ObjectRef>,
+    notes: &mut Vec<Unwanted>,
+) -> Option<Conflict> {
+    let winners: BTreeSet<&ObjectRef> = others.iter().map(|candidate| &candidate.endpoint.object).collect();
+    if losers.iter().all(|object| winners.contains(*object)) {
+        notes.push(Unwanted {
+            object: losers.first().map(|object| (*object).clone()),
+            name: Some(name.clone()),
+            reason: SilentReason::ResolutionOrder,
+            detail: "A and AAAA beat CNAME when a status carries addresses and host names".to_owned(),
+        });
+        return None;
+    }
+    Some(Conflict { reason: Reason::MixedTypes, claims: claims_of(cnames.iter().chain(others)) })
+}
+
+fn resolve_type(
+    name: &DomainName,
+    mut claims: Vec<Adjusted>,
+    version: Version,
+    holder: Option<&ObjectRef>,
+    notes: &mut Vec<Unwanted>,
+) -> Option<(Adjusted, Vec<ObjectRef>, Option<Conflict>)> {
+    claims.sort_by_cached_key(order);
+    if let Some(index) =
+        holder.and_then(|held| claims.iter().position(|claim| is_same(held, &claim.endpoint.object)))
+    {
+        let winner = claims.remove(index);
+        claims.insert(0, winner);
+    }
+    let all = claims_of(claims.iter());
+    let mut rest = claims.into_iter();
+    let mut winner = rest.next()?;
+    let mut objects = vec![winner.endpoint.object.clone()];
+    let mut reason = None;
+    for claim in rest {
+        if claim.content != winner.content {
+            let may_merge = MERGES <= version
+                && claim.endpoint.object.kind == winner.endpoint.object.kind
+                && claim.endpoint.ttl == winner.endpoint.ttl
+                && claim.content.alias().is_none()
+                && winner.content.alias().is_none()
+                && claim.record_type != RecordType::Cname;
+            if may_merge {
+                winner.content = united(&winner.content, &claim.content);
+                reason = reason.or(Some(Reason::MergedTargets));
+            } else {
+                reason = Some(Reason::DifferentTargets);
+            }
+        }
+        if !objects.contains(&claim.endpoint.object) {
+            objects.push(claim.endpoint.object);
+        }
+    }
+    if reason.is_none() && 1 < objects.len() {
+        notes.push(Unwanted {
+            object: objects.get(1).cloned(),
+            name: Some(name.clone()),
+            reason: SilentReason::SameTargetClaims,
+            detail: format!("{} objects ask for the same", objects.len()),
+        });
+    }
+    // Targets of one object never conflict with themselves.
+    let reason = reason.filter(|_| 1 < objects.len());
+    Some((winner, objects, reason.map(|reason| Conflict { reason, claims: all })))
+}
+
+/// ExternalDNS' order: fewer targets first, then target by target.
+fn order(claim: &Adjusted) -> (usize, Vec<String>, ObjectRef) {
+    let mut targets = claim.endpoint.targets.clone();
+    targets.sort();
+    (targets.len(), targets, claim.endpoint.object.clone())
+}
+
+fn claims_of<'a>(claims: impl Iterator<Item = &'a Adjusted>) -> Vec<(ObjectRef, Vec<Arc<str>>)> {
+    let mut all: Vec<(ObjectRef, Vec<Arc<str>>)> = claims
+        .map(|claim| {
+            let targets = claim.endpoint.targets.iter().map(|target| Arc::from(target.as_str())).collect();
+            (claim.endpoint.object.clone(), targets)
+        })
+        .collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn united(left: &Content, right: &Content) -> Content {
+    let ttl = left.ttl().unwrap_or(crate::desired::adjust::DEFAULT_TTL);
+    Content::values(ttl, left.plain_values().iter().chain(right.plain_values()).cloned())
+}
+
+/// The registry spells kinds in lower case.
+#[must_use]
+pub fn is_same(heritage: &ObjectRef, object: &ObjectRef) -> bool {
+    heritage.kind.eq_ignore_ascii_case(&object.kind)
+        && heritage.namespace == object.namespace
+        && heritage.name == object.name
+}

@@ -1,0 +1,237 @@
+//! Which zones an instance handles, and which of them take a name. Pure.
+//!
+//! Source: kubernetes-sigs/external-dns:endpoint/domain_filter.go, provider/aws/aws.go (`zones`,
+//! `suitableZones`).
+
+use regex::Regex;
+
+use crate::finding::Reason;
+use crate::model::instance::{Flags, ZoneType};
+use crate::model::want::NoZone;
+use crate::model::zone::{HostedZone, Zones};
+use crate::model::{DomainName, ZoneId};
+
+/// The zones of an account as one instance sees them.
+#[derive(Debug)]
+pub struct ZoneView<'a> {
+    zones: &'a Zones,
+    filter: DomainFilter,
+    in_view: Vec<&'a HostedZone>,
+    zone_type: ZoneType,
+}
+
+/// Where a name goes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Destination {
+    /// Into these zones.
+    Zones(Vec<ZoneId>),
+    /// Nowhere, and the instance's own domain filter says so: the rule in its own words.
+    FilteredName(String),
+    /// Nowhere, and nobody would expect it: a bare host, a special-use suffix, a foreign domain.
+    Outside(String),
+    /// Nowhere, and that is a fault.
+    NoZone(NoZone),
+}
+
+/// `--domain-filter` and its companions.
+#[derive(Debug)]
+struct DomainFilter {
+    include: Vec<String>,
+    exclude: Vec<String>,
+    regex: Option<Regex>,
+    regex_exclude: Option<Regex>,
+}
+
+/// Suffixes under which nobody can have a hosted zone that matters: special-use names and the
+/// wildcard-IP services that developers use. Source: RFC 6761, RFC 6762, facts of the services.
+const OUTSIDE: [&str; 10] = [
+    "local",
+    "localhost",
+    "invalid",
+    "test",
+    "example",
+    "internal",
+    "nip.io",
+    "sslip.io",
+    "xip.io",
+    "traefik.me",
+];
+
+// === impl ZoneView ===
+
+impl<'a> ZoneView<'a> {
+    /// Applies the zone filters of an instance.
+    #[must_use]
+    pub fn new(zones: &'a Zones, flags: &Flags) -> Self {
+        let filter = DomainFilter::new(flags);
+        let in_view = zones
+            .zones
+            .values()
+            .map(|reading| &reading.zone)
+            .filter(|zone| {
+                type_matches(zone, flags.zone_type) && id_matches(zone, flags) && tags_match(zone, flags)
+            })
+            .filter(|zone| {
+                filter.matches(&zone.name) || (flags.zone_match_parent && filter.has_child_of(&zone.name))
+            })
+            .collect();
+        Self { zones, filter, in_view, zone_type: flags.zone_type }
+    }
+
+    /// Ids of the zones in view, sorted.
+    #[must_use]
+    pub fn ids(&self) -> Vec<ZoneId> {
+        self.in_view.iter().map(|zone| zone.id.clone()).collect()
+    }
+
+    /// Chooses the zones of a name: all matching private zones and the longest public one.
+    #[must_use]
+    pub fn destination(&self, name: &DomainName, pinned: Option<&ZoneId>) -> Destination {
+        if let Some(rule) = self.filter.excludes(name) {
+            return self.filtered(name, rule);
+        }
+        let suitable = self.suitable(name);
+        match pinned {
+            Some(pin) if suitable.contains(pin) => return Destination::Zones(vec![pin.clone()]),
+            Some(_) => {
+                return Destination::NoZone(NoZone { reason: Reason::FilteredOut, nearest: None });
+            }
+            None => {}
+        }
+        if suitable.is_empty() { self.nowhere(name) } else { Destination::Zones(suitable) }
+    }
+
+    fn suitable(&self, name: &DomainName) -> Vec<ZoneId> {
+        let mut chosen: Vec<ZoneId> = self
+            .in_view
+            .iter()
+            .filter(|zone| zone.private && name.is_within(&zone.name))
+            .map(|zone| zone.id.clone())
+            .collect();
+        let public = self.in_view.iter().filter(|zone| !zone.private && name.is_within(&zone.name));
+        // Two public zones of one name: ExternalDNS takes one at random; the smaller id is ours, so
+        // that the verdict does not flicker.
+        let longest =
+            public.max_by_key(|zone| (zone.name.as_str().len(), std::cmp::Reverse(zone.id.clone())));
+        chosen.extend(longest.map(|zone| zone.id.clone()));
+        chosen.sort();
+        chosen
+    }
+
+    /// The filter takes the name out: by design where a zone would take it, else it is foreign.
+    fn filtered(&self, name: &DomainName, rule: String) -> Destination {
+        let managed = self.zones.zones.values().any(|reading| name.is_within(&reading.zone.name));
+        if managed { Destination::FilteredName(rule) } else { Destination::Outside(rule) }
+    }
+
+    fn nowhere(&self, name: &DomainName) -> Destination {
+        if let Some(why) = outside(name) {
+            return Destination::Outside(why);
+        }
+        let readable = self.zones.zones.values().map(|reading| &reading.zone);
+        let candidate =
+            readable.filter(|zone| name.is_within(&zone.name)).max_by_key(|zone| zone.name.as_str().len());
+        let found = match candidate {
+            Some(zone) if !type_matches(zone, self.zone_type) => (Reason::WrongType, Some(zone.name.clone())),
+            Some(zone) => (Reason::FilteredOut, Some(zone.name.clone())),
+            None => (Reason::NotFound, self.most_similar(name)),
+        };
+        Destination::NoZone(NoZone { reason: found.0, nearest: found.1 })
+    }
+
+    /// The zone whose name differs least from the end of the name: typos are the usual cause.
+    fn most_similar(&self, name: &DomainName) -> Option<DomainName> {
+        let zones = self.zones.zones.values().map(|reading| &reading.zone.name);
+        let scored = zones.map(|zone| {
+            let labels: Vec<&str> = name.labels().collect();
+            let keep = zone.labels().count().min(labels.len());
+            let tail = labels.get(labels.len() - keep..).unwrap_or_default().join(".");
+            (strsim::damerau_levenshtein(&tail, zone.as_str()), zone.clone())
+        });
+        scored.min().filter(|(distance, zone)| *distance <= zone.as_str().len() / 3).map(|(_, zone)| zone)
+    }
+}
+
+/// Why nobody expects a zone for this name; `None` when somebody may.
+fn outside(name: &DomainName) -> Option<String> {
+    if name.labels().count() < 2 {
+        return Some("a bare host name lies in no zone".to_owned());
+    }
+    OUTSIDE
+        .iter()
+        .find(|suffix| name.is_within(&DomainName::new(suffix)))
+        .map(|suffix| format!("names under .{suffix} lie in no hosted zone"))
+}
+
+fn type_matches(zone: &HostedZone, wanted: ZoneType) -> bool {
+    match wanted {
+        ZoneType::Any => true,
+        ZoneType::Public => !zone.private,
+        ZoneType::Private => zone.private,
+    }
+}
+
+fn id_matches(zone: &HostedZone, flags: &Flags) -> bool {
+    let full = format!("/hostedzone/{}", zone.id);
+    flags.zone_id_filter.is_empty()
+        || flags.zone_id_filter.iter().any(|wanted| full.ends_with(wanted.as_str()))
+}
+
+fn tags_match(zone: &HostedZone, flags: &Flags) -> bool {
+    flags.zone_tags.iter().filter(|tag| !tag.is_empty()).all(|tag| match tag.split_once('=') {
+        Some((key, value)) => zone.tags.get(key).is_some_and(|found| found == value),
+        None => zone.tags.contains_key(tag),
+    })
+}
+
+// === impl DomainFilter ===
+
+impl DomainFilter {
+    fn new(flags: &Flags) -> Self {
+        let clean = |list: &[String]| -> Vec<String> {
+            let text = |value: &String| value.trim().strip_suffix('.').unwrap_or(value.trim()).to_lowercase();
+            list.iter().map(text).filter(|value| !value.is_empty()).collect()
+        };
+        // A regular expression that does not compile keeps ExternalDNS from starting; matching
+        // everything keeps the names visible meanwhile.
+        let regex = |text: &str| if text.is_empty() { None } else { Regex::new(text).ok() };
+        Self {
+            include: clean(&flags.domain_filter),
+            exclude: clean(&flags.exclude_domains),
+            regex: regex(&flags.regex_domain_filter),
+            regex_exclude: regex(&flags.regex_domain_exclusion),
+        }
+    }
+
+    fn matches(&self, name: &DomainName) -> bool {
+        self.excludes(name).is_none()
+    }
+
+    /// The rule that takes the name out, in its own words; `None` when it stays.
+    fn excludes(&self, name: &DomainName) -> Option<String> {
+        if self.regex.is_some() || self.regex_exclude.is_some() {
+            if let Some(regex) = self.regex_exclude.as_ref().filter(|regex| regex.is_match(name.as_str())) {
+                return Some(format!("--regex-domain-exclusion={regex}"));
+            }
+            let regex = self.regex.as_ref()?;
+            return (!regex.is_match(name.as_str())).then(|| format!("--regex-domain-filter={regex}"));
+        }
+        if let Some(value) = self.exclude.iter().find(|value| covers(value, name)) {
+            return Some(format!("--exclude-domains={value}"));
+        }
+        let kept = self.include.is_empty() || self.include.iter().any(|value| covers(value, name));
+        (!kept).then(|| format!("--domain-filter={}", self.include.join(",")))
+    }
+
+    fn has_child_of(&self, zone: &DomainName) -> bool {
+        self.include.iter().any(|value| DomainName::new(value.trim_start_matches('.')).is_within(zone))
+    }
+}
+
+/// A value with a leading dot covers only names below it.
+fn covers(value: &str, name: &DomainName) -> bool {
+    match value.strip_prefix('.') {
+        Some(_) => name.as_str().ends_with(value),
+        None => name.is_within(&DomainName::new(value)),
+    }
+}

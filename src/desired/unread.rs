@@ -1,0 +1,126 @@
+//! Annotations that nobody reads although they would change something. Pure.
+//!
+//! Source: facts on the prefix change of v0.22.0; findings.md, kind `annotation_unread`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::desired::adjust::adjust;
+use crate::desired::objects_of;
+use crate::desired::source::{Yield, read_object};
+use crate::finding::Reason;
+use crate::model::instance::{ALPHA_PREFIX, GA_PREFIX, Instance};
+use crate::model::object::KubeObject;
+use crate::model::want::UnreadAnnotations;
+use crate::model::{DomainName, RecordType};
+use crate::snapshot::Cluster;
+
+/// Annotation names that ExternalDNS reads. Source: facts/external-dns.md section 1.1.
+const KNOWN: [&str; 12] = [
+    "access",
+    "alias",
+    "controller",
+    "endpoints-type",
+    "gateway-hostname-source",
+    "hostname",
+    "ingress",
+    "ingress-hostname-source",
+    "internal-hostname",
+    "record-type",
+    "set-identifier",
+    "target",
+];
+
+/// The objects of an instance with annotations that neither it nor any other instance reads.
+#[must_use]
+pub fn unread_annotations(cluster: &Cluster, instance: &Instance, now: Timestamp) -> Vec<UnreadAnnotations> {
+    objects_of(cluster, instance)
+        .filter_map(|object| {
+            other_prefix(cluster, object, instance, now).or_else(|| typo(object, instance, now))
+        })
+        .collect()
+}
+
+fn other_prefix(
+    cluster: &Cluster,
+    object: &Arc<KubeObject>,
+    instance: &Instance,
+    now: Timestamp,
+) -> Option<UnreadAnnotations> {
+    let read_by_somebody =
+        |prefix: &str| cluster.instances.iter().any(|other| other.flags.annotation_prefix == prefix);
+    let (prefix, renamed) = [ALPHA_PREFIX, GA_PREFIX]
+        .into_iter()
+        .filter(|prefix| !read_by_somebody(prefix))
+        .find_map(|prefix| Some((prefix, renamed(object, prefix, &instance.flags.annotation_prefix)?)))?;
+    let keys = object.annotations.keys().filter(|key| key.starts_with(prefix)).cloned().collect();
+    changes(object, &renamed, instance, now).map(|if_read| UnreadAnnotations {
+        object: object.reference.clone(),
+        reason: Reason::OtherPrefix,
+        keys,
+        if_read,
+        changed_at: object.changed_at,
+    })
+}
+
+/// The object with the keys of another prefix under the one in force; `None` when it has none.
+fn renamed(object: &KubeObject, from: &str, to: &str) -> Option<KubeObject> {
+    let mut annotations = object.annotations.clone();
+    let mut any = false;
+    for (key, value) in &object.annotations {
+        if let Some(name) = key.strip_prefix(from) {
+            annotations.entry(format!("{to}{name}")).or_insert_with(|| value.clone());
+            any = true;
+        }
+    }
+    any.then(|| KubeObject { annotations, ..object.clone() })
+}
+
+/// A key under the right prefix whose name is nearly one that is read.
+fn typo(object: &Arc<KubeObject>, instance: &Instance, now: Timestamp) -> Option<UnreadAnnotations> {
+    let prefix = instance.flags.annotation_prefix.as_str();
+    let (key, meant) = object.annotations.keys().find_map(|key| {
+        let name = key.strip_prefix(prefix)?;
+        if KNOWN.contains(&name) || name == "ttl" || name.starts_with("aws-") {
+            return None;
+        }
+        let meant = KNOWN.iter().find(|known| strsim::damerau_levenshtein(known, name) <= 2)?;
+        Some((key.clone(), *meant))
+    })?;
+    let mut annotations: BTreeMap<String, String> = object.annotations.clone();
+    let value = annotations.remove(&key)?;
+    annotations.entry(format!("{prefix}{meant}")).or_insert(value);
+    let corrected = KubeObject { annotations, ..(**object).clone() };
+    changes(object, &corrected, instance, now).map(|if_read| UnreadAnnotations {
+        object: object.reference.clone(),
+        reason: Reason::Typo,
+        keys: vec![key],
+        if_read,
+        changed_at: object.changed_at,
+    })
+}
+
+type Wanted = Vec<(DomainName, RecordType, Vec<Arc<str>>)>;
+
+/// What the object would want with other annotations; `None` when nothing changes.
+fn changes(object: &KubeObject, other: &KubeObject, instance: &Instance, now: Timestamp) -> Option<Wanted> {
+    let before = read_object(object, instance, now);
+    let after = read_object(other, instance, now);
+    if before.endpoints == after.endpoints && before.unwanted.len() == after.unwanted.len() {
+        return None;
+    }
+    Some(wanted(after, instance))
+}
+
+fn wanted(read: Yield, instance: &Instance) -> Wanted {
+    read.endpoints
+        .into_iter()
+        .flat_map(|endpoint| adjust(endpoint, instance))
+        .map(|one| {
+            let targets = one.endpoint.targets.iter().map(|target| Arc::from(target.as_str())).collect();
+            (DomainName::new(&one.endpoint.name), one.record_type, targets)
+        })
+        .collect()
+}
