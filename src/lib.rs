@@ -19,6 +19,8 @@ pub mod error_chain;
 pub mod finding;
 pub mod limits;
 pub mod model;
+pub mod past;
+pub mod policy;
 pub mod recorded;
 pub mod report;
 pub mod snapshot;

@@ -1,0 +1,249 @@
+//! What earlier rounds have seen, as far as a verdict needs it. Pure; time is an argument.
+//!
+//! Only names that an instance wants or has wanted are remembered, each with a bounded number of
+//! changes, so the memory follows the wishes and not the size of the zones.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::object::KubeObject;
+use crate::model::want::InstanceWants;
+use crate::model::zone::Zones;
+use crate::model::{Content, DomainName, ObjectRef, RecordKey, ZoneId};
+use crate::snapshot::{Problem, Reading, Snapshot, ViewName, ViewState};
+
+/// Changes that are remembered of one record or wish.
+const MAX_SIGHTINGS: usize = 32;
+
+/// How long a name that nobody wants any more is remembered.
+const KEEP_UNWANTED: SignedDuration = SignedDuration::from_hours(48);
+
+/// A wish over time: instance, name, type and set identifier. The zone is left out on purpose: a
+/// name that moves to another zone is the same wish.
+pub type WishKey = (Arc<str>, RecordKey);
+
+/// Everything that is remembered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Past {
+    /// The first round.
+    pub first_at: Option<Timestamp>,
+    /// The latest round.
+    pub last_at: Option<Timestamp>,
+    /// Wishes, with each content that they had.
+    pub wishes: BTreeMap<WishKey, Vec<Sighting<Content>>>,
+    /// Record sets at wanted names, with each content that they had; `None` is absence.
+    pub records: BTreeMap<(ZoneId, RecordKey), Vec<Sighting<Option<Content>>>>,
+    /// Objects.
+    pub objects: BTreeMap<ObjectRef, ObjectPast>,
+    /// Views that cannot be read, by view and scope.
+    pub blind: BTreeMap<(ViewName, String), Blind>,
+    /// Names that were wanted when they were last seen wanted.
+    names: BTreeMap<DomainName, Timestamp>,
+}
+
+/// A value and the rounds in which it was seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sighting<T> {
+    /// What was seen.
+    pub value: T,
+    /// First round with it.
+    pub since: Timestamp,
+    /// Last round with it.
+    pub until: Timestamp,
+}
+
+/// An object over time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObjectPast {
+    /// The newest version.
+    pub last: Arc<KubeObject>,
+    /// First round with the object.
+    pub first_at: Timestamp,
+    /// First round with a load balancer address.
+    pub first_address_at: Option<Timestamp>,
+    /// First round without an address after one with: the loss.
+    pub lost_at: Option<Timestamp>,
+    /// First round without the object after one with.
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// A part of a view that cannot be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Blind {
+    /// Cycles in a row with the problem.
+    pub cycles: u32,
+    /// The first one.
+    pub since: Timestamp,
+    /// The latest cycle that counted.
+    pub counted_at: Timestamp,
+    /// The latest problem.
+    pub problem: Problem,
+}
+
+impl Past {
+    /// Takes in one round. `cycle` is the least distance of two rounds that count as two cycles.
+    pub fn observe(&mut self, snapshot: &Snapshot, wants: &[InstanceWants], cycle: SignedDuration) {
+        let at = snapshot.at;
+        self.first_at.get_or_insert(at);
+        if snapshot.kubernetes.is_whole() {
+            self.observe_objects(snapshot, at);
+            self.observe_wishes(wants, at);
+        }
+        if let Some(zones) = snapshot.route53.value() {
+            self.observe_records(zones, at);
+        }
+        for view in ViewName::ALL {
+            self.observe_problems(view, snapshot, cycle);
+        }
+        self.last_at = Some(at);
+    }
+
+    fn observe_objects(&mut self, snapshot: &Snapshot, at: Timestamp) {
+        let Some(cluster) = snapshot.kubernetes.value() else { return };
+        for (reference, object) in &cluster.objects {
+            let has_address = !object.addresses().is_empty();
+            let past = self.objects.entry(reference.clone()).or_insert_with(|| ObjectPast {
+                last: object.clone(),
+                first_at: at,
+                first_address_at: None,
+                lost_at: None,
+                deleted_at: None,
+            });
+            past.last = object.clone();
+            past.deleted_at = None;
+            if has_address {
+                past.first_address_at.get_or_insert(at);
+                past.lost_at = None;
+            } else if past.first_address_at.is_some() {
+                past.lost_at.get_or_insert(at);
+            }
+        }
+        for (reference, past) in &mut self.objects {
+            if !cluster.objects.contains_key(reference) {
+                past.deleted_at.get_or_insert(at);
+            }
+        }
+        self.objects
+            .retain(|_, past| past.deleted_at.is_none_or(|gone| at.duration_since(gone) < KEEP_UNWANTED));
+    }
+
+    fn observe_wishes(&mut self, wants: &[InstanceWants], at: Timestamp) {
+        for one in wants {
+            for want in &one.wants {
+                self.names.insert(want.name.clone(), at);
+                let sightings = self.wishes.entry((one.instance.id.clone(), want.key())).or_default();
+                sight(sightings, &want.content, at);
+            }
+        }
+        self.names.retain(|_, seen| at.duration_since(*seen) < KEEP_UNWANTED);
+        let names = &self.names;
+        self.wishes.retain(|(_, key), _| names.contains_key(&key.name));
+    }
+
+    fn observe_records(&mut self, zones: &Zones, at: Timestamp) {
+        for (id, reading) in &zones.zones {
+            if reading.record_sets.is_none() {
+                continue;
+            }
+            let mut present = BTreeSet::new();
+            for name in self.names.keys().filter(|name| name.is_within(&reading.zone.name)) {
+                for set in reading.at(name).iter().filter(|set| set.record_type.is_address()) {
+                    present.insert(set.key());
+                    let sightings = self.records.entry((id.clone(), set.key())).or_default();
+                    sight(sightings, &Some(set.content.clone()), at);
+                }
+            }
+            for ((zone, key), sightings) in &mut self.records {
+                if zone == id && !present.contains(key) {
+                    sight(sightings, &None, at);
+                }
+            }
+        }
+        let names = &self.names;
+        self.records.retain(|(_, key), _| names.contains_key(&key.name));
+    }
+
+    fn observe_problems(&mut self, view: ViewName, snapshot: &Snapshot, cycle: SignedDuration) {
+        let at = snapshot.at;
+        let problems = problems_of(view, snapshot);
+        let scopes: BTreeSet<&str> = problems.iter().map(|problem| problem.scope.as_str()).collect();
+        self.blind.retain(|(of, scope), _| *of != view || scopes.contains(scope.as_str()));
+        for problem in problems {
+            let key = (view, problem.scope.clone());
+            let first = Blind { cycles: 0, since: at, counted_at: at, problem: problem.clone() };
+            let blind = self.blind.entry(key).or_insert(first);
+            if blind.cycles == 0 || cycle <= at.duration_since(blind.counted_at) {
+                blind.cycles = blind.cycles.saturating_add(1);
+                blind.counted_at = at;
+            }
+            blind.problem = problem;
+        }
+    }
+
+    /// Since when the record set has had its present content; `None` when it is not remembered.
+    #[must_use]
+    pub fn record_since(&self, zone: &ZoneId, key: &RecordKey) -> Option<Timestamp> {
+        let sightings = self.records.get(&(zone.clone(), key.clone()))?;
+        sightings.last().map(|last| last.since)
+    }
+
+    /// True if the record set was there in an earlier round.
+    #[must_use]
+    pub fn record_was_there(&self, zone: &ZoneId, key: &RecordKey) -> bool {
+        self.records
+            .get(&(zone.clone(), key.clone()))
+            .is_some_and(|sightings| sightings.iter().any(|sighting| sighting.value.is_some()))
+    }
+
+    /// Since when the wish has had its present content; `None` before the first round with it.
+    #[must_use]
+    pub fn wish_since(&self, instance: &Arc<str>, key: &RecordKey) -> Option<Timestamp> {
+        self.wishes
+            .get(&(instance.clone(), key.clone()))
+            .and_then(|sightings| sightings.last())
+            .map(|last| last.since)
+    }
+
+    /// Contents that the wish had before the present one, oldest first.
+    pub fn earlier_wishes(&self, instance: &Arc<str>, key: &RecordKey) -> impl Iterator<Item = &Content> {
+        let sightings =
+            self.wishes.get(&(instance.clone(), key.clone())).map(Vec::as_slice).unwrap_or_default();
+        sightings.iter().rev().skip(1).rev().map(|sighting| &sighting.value)
+    }
+}
+
+/// The problems of one view; a view that is not readable at all has at least one.
+#[must_use]
+pub fn problems_of(view: ViewName, snapshot: &Snapshot) -> Vec<Problem> {
+    fn of<T>(reading: &Reading<T>) -> (ViewState, &[Problem]) {
+        (reading.state, &reading.problems)
+    }
+    let (state, problems) = match view {
+        ViewName::Kubernetes => of(&snapshot.kubernetes),
+        ViewName::Route53 => of(&snapshot.route53),
+        ViewName::Dns => of(&snapshot.dns),
+        ViewName::Changes => of(&snapshot.changes),
+    };
+    match state {
+        ViewState::Off => Vec::new(),
+        ViewState::Read => problems.to_vec(),
+        ViewState::Stale | ViewState::Unread if !problems.is_empty() => problems.to_vec(),
+        ViewState::Stale | ViewState::Unread => vec![Problem {
+            scope: "all".to_owned(),
+            code: crate::finding::Reason::Unreachable,
+            message: "the view was not read in this round".to_owned(),
+        }],
+    }
+}
+
+fn sight<T: Clone + PartialEq>(sightings: &mut Vec<Sighting<T>>, value: &T, at: Timestamp) {
+    match sightings.last_mut() {
+        Some(last) if last.value == *value => last.until = at,
+        Some(_) | None => sightings.push(Sighting { value: value.clone(), since: at, until: at }),
+    }
+    if MAX_SIGHTINGS < sightings.len() {
+        sightings.remove(0);
+    }
+}

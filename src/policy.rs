@@ -1,0 +1,132 @@
+//! What the user may decide about verdicts: windows, views, inventory, maintenance. Pure.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::ZoneId;
+
+/// The rules of judgement that are in force.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Time between two full readings; two readings at least half of it apart count as two cycles.
+    pub interval: Duration,
+    /// Least length of the sync window.
+    pub sync_floor: Duration,
+    /// Grace of a new object, from its creation.
+    pub new_object: Duration,
+    /// Grace of a new object, from its first address.
+    pub first_address: Duration,
+    /// Least length of the grace of a deleted object.
+    pub deleted_floor: Duration,
+    /// How long Route 53 may take to spread a change.
+    pub propagation: Duration,
+    /// Cycles that a view may be blind before it is a finding.
+    pub blind_cycles: u32,
+    /// Clean cycles that close a finding.
+    pub resolve_cycles: u32,
+    /// Network views besides `public`.
+    pub views: Vec<NetworkView>,
+    /// All addresses that are ours; `None` when nobody listed them.
+    pub inventory: Option<Inventory>,
+    /// True if records without ownership are judged as left-overs too.
+    pub leftovers_in_zone: bool,
+    /// Declared maintenance periods.
+    pub maintenance: Vec<Maintenance>,
+    /// Facts about zones that no API tells.
+    pub zones: BTreeMap<ZoneId, ZoneFacts>,
+    /// Labels that are copied from objects to findings.
+    pub label_allow_list: Vec<String>,
+    /// Where the pages about the kinds are; the kind's word and `.md` are appended.
+    pub runbook_base: String,
+}
+
+/// A named network view: what a group of resolvers is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkView {
+    /// Name, as observations carry it.
+    pub name: Arc<str>,
+    /// The VPC whose private zones it sees; `None` for none.
+    pub vpc_id: Option<Arc<str>>,
+    /// True if public hosts must work from there too.
+    pub resolves_public: bool,
+    /// True if it is exported and never judged.
+    pub internal: bool,
+}
+
+/// Addresses that are ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// True if the list is complete, so that an address outside of it is somebody else's.
+    pub complete: bool,
+    /// The addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// A period in which findings of an instance are muted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Maintenance {
+    /// Owner id; `None` for all instances.
+    pub instance: Option<Arc<str>>,
+    /// Start.
+    pub from: Timestamp,
+    /// End.
+    pub until: Timestamp,
+}
+
+/// What no API tells about a zone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ZoneFacts {
+    /// A private zone whose missing names are looked up in public DNS.
+    pub public_dns_fallback: bool,
+}
+
+impl Default for Policy {
+    /// Source: findings.md section 7.
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(60),
+            sync_floor: Duration::from_secs(180),
+            new_object: Duration::from_secs(600),
+            first_address: Duration::from_secs(180),
+            deleted_floor: Duration::from_secs(300),
+            propagation: Duration::from_secs(120),
+            blind_cycles: 3,
+            resolve_cycles: 2,
+            views: Vec::new(),
+            inventory: None,
+            leftovers_in_zone: false,
+            maintenance: Vec::new(),
+            zones: BTreeMap::new(),
+            label_allow_list: vec!["team".to_owned()],
+            runbook_base: "docs/findings/".to_owned(),
+        }
+    }
+}
+
+impl Policy {
+    /// The least distance of two readings that count as two cycles.
+    #[must_use]
+    pub fn cycle(&self) -> jiff::SignedDuration {
+        // Shorter than the interval by a margin, so that jitter never loses a cycle.
+        jiff::SignedDuration::try_from(self.interval / 4).unwrap_or(jiff::SignedDuration::from_secs(15))
+    }
+
+    /// The network view of that name; `None` for `public` and for unknown names.
+    #[must_use]
+    pub fn view(&self, name: &str) -> Option<&NetworkView> {
+        self.views.iter().find(|view| *view.name == *name)
+    }
+
+    /// True if the instance is in a declared maintenance period.
+    #[must_use]
+    pub fn in_maintenance(&self, instance: Option<&Arc<str>>, at: Timestamp) -> bool {
+        self.maintenance.iter().any(|period| {
+            let concerns = period.instance.as_ref().is_none_or(|id| Some(id) == instance);
+            concerns && period.from <= at && at < period.until
+        })
+    }
+}
