@@ -28,6 +28,7 @@ use super::zones::{RecordSet, ServedZone, ZoneSource};
 use crate::clock::Clock;
 
 pub use self::fault::{R53Fault, R53FaultKind};
+pub(super) use self::validate::quoted_strings;
 pub use self::world::{AppliedChange, ZoneOptions};
 
 /// The account that every principal belongs to.

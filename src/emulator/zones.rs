@@ -187,17 +187,14 @@ impl ServedZone {
     }
 
     /// All record sets of a name and type, in the order of their set identifiers.
-    pub(super) fn record_sets<'a>(
-        &'a self,
-        reversed: &'a str,
-        kind: &'a str,
-    ) -> impl Iterator<Item = &'a RecordSet> {
+    pub(super) fn record_sets(&self, reversed: &str, kind: &str) -> Vec<&RecordSet> {
         let from =
             SortKey { reversed: reversed.to_owned(), kind: kind.to_owned(), identifier: String::new() };
         self.records
             .range(from..)
-            .take_while(move |(key, _)| key.reversed == reversed && key.kind == kind)
+            .take_while(|(key, _)| key.reversed == reversed && key.kind == kind)
             .map(|(_, record)| record)
+            .collect()
     }
 }
 
