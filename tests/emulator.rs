@@ -474,6 +474,21 @@ async fn route53_fails_to_order() {
                 .unwrap();
             assert_eq!(made.hosted_zone.unwrap().name, "sub.example.com.");
 
+            // Everything but the exchange of a web identity token must look signed.
+            let url = server.url();
+            let raw = tokio::task::spawn_blocking(move || {
+                let agent: ureq::Agent =
+                    ureq::Agent::config_builder().http_status_as_error(false).build().into();
+                let unsigned =
+                    agent.get(format!("{url}/2013-04-01/hostedzone")).call().unwrap().status().as_u16();
+                let form = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&WebIdentityToken=t";
+                let role = agent.post(&url).send(form).unwrap().body_mut().read_to_string().unwrap();
+                (unsigned, role)
+            });
+            let (unsigned, role) = raw.await.unwrap();
+            assert_eq!(unsigned, 403);
+            assert!(role.contains("<SessionToken>emulated-session</SessionToken>"), "{role}");
+
             // A retry is visible as a second request of the same operation.
             server.set_fault(R53Fault::new(R53FaultKind::Throttle).on("ListHostedZones").times(1));
             let before = server.count("ListHostedZones");

@@ -103,13 +103,14 @@ impl Dns {
             let mut serving = Server::new(Responder { role, server, shared: Arc::clone(&shared) });
             serving.register_socket(udp);
             serving.register_listener(tcp, TCP_IDLE, TCP_BUFFER);
-            let stop = stop.clone();
+            let stopped = stop.clone().cancelled_owned();
             tasks.spawn(async move {
-                stop.cancelled().await;
+                stopped.await;
                 // Open TCP connections are dropped with the server; nobody waits for them.
                 serving.shutdown_token().cancel();
             });
         }
+        drop(stop);
         Ok(Self { port, shared })
     }
 

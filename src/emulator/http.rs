@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -15,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 /// Largest request body that is read; a batch of Route 53 holds at most 32,000 characters of values.
 pub(super) const MAX_BODY: usize = 1 << 20;
 
+/// How long open connections may take to end after a stop.
+const GRACE: Duration = Duration::from_secs(3);
+
 /// Serves a router on a free loopback port until `stop`.
 pub(super) fn serve(
     tasks: &mut JoinSet<()>,
@@ -26,9 +30,17 @@ pub(super) fn serve(
     let address = listener.local_addr()?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     tasks.spawn(async move {
-        let ended = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
-        if let Err(error) = ended {
-            tracing::warn!(%error, "emulated HTTP server ended");
+        let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let deadline = async {
+            stop.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            ended = serving => if let Err(error) = ended {
+                tracing::warn!(%error, "emulated HTTP server ended");
+            },
+            // A client that sends half of a request must not hold up the stop.
+            () = deadline => {}
         }
     });
     Ok(address)

@@ -34,7 +34,7 @@ pub use self::fault::{KubeFault, KubeFaultKind};
 pub use self::kinds::ResourceKind;
 
 /// How often a watch gets a bookmark unless told otherwise; what real servers do.
-const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
+const BOOKMARK_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Distinct (verb, path) pairs that are counted; further ones are not.
 const MAX_COUNTED: usize = 10_000;

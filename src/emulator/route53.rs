@@ -7,6 +7,7 @@ mod fault;
 mod handler;
 mod listing;
 mod parse;
+mod sts;
 mod validate;
 mod world;
 mod write;

@@ -284,7 +284,7 @@ pub(super) fn spell(label: &[u8]) -> String {
         if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
             spelled.push(char::from(byte));
         } else {
-            spelled.push_str(&format!("\\{byte:03o}"));
+            spelled.extend(["\\", &*format!("{byte:03o}")]);
         }
     }
     spelled

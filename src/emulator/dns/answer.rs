@@ -100,10 +100,12 @@ fn name_servers(owner: &Name, servers: &[String]) -> Vec<Record> {
 /// NS and SOA of the names above all zones (`com.`), which the parents' server owns.
 fn above_zones(asked: &Name, kind: RecordType) -> Answer {
     let mut answer = Answer::empty(ResponseCode::NoError, true);
-    match kind {
-        RecordType::NS => answer.answers = name_servers(asked, &[PARENT_NAME.to_owned()]),
-        RecordType::SOA => answer.answers = vec![parent_soa(asked)],
-        _ => answer.authority = vec![parent_soa(asked)],
+    if kind == RecordType::NS {
+        answer.answers = name_servers(asked, &[PARENT_NAME.to_owned()]);
+    } else if kind == RecordType::SOA {
+        answer.answers = vec![parent_soa(asked)];
+    } else {
+        answer.authority = vec![parent_soa(asked)];
     }
     answer
 }

@@ -57,7 +57,7 @@ pub(super) fn find(shared: &Shared, zone: &ServedZone, asked: &Name, kind: Recor
             }
             Step::Chain(record, target) => {
                 let repeats = answer.answers.contains(&record);
-                answer.answers.push(record);
+                answer.answers.push(*record);
                 if repeats {
                     return Found::ended(answer);
                 }
@@ -77,7 +77,7 @@ enum Step {
     Records(Vec<Record>),
     NoData,
     NoName,
-    Chain(Record, Name),
+    Chain(Box<Record>, Name),
 }
 
 /// One name, without following a CNAME.
@@ -94,7 +94,7 @@ fn step(shared: &Shared, zone: &ServedZone, owner: &Name, text: &str, kind: Reco
         if let Some(record) = chain.pop()
             && let Some(target) = cname.values().next()
         {
-            return Step::Chain(record, name(target));
+            return Step::Chain(Box::new(record), name(target));
         }
     }
     let found: Vec<Record> = choose(shared, zone.record_sets(&source, &kind_text))

@@ -113,13 +113,12 @@ fn spoil(
         DnsFaultKind::ServFail => *answer = Answer::empty(ResponseCode::ServFail, false),
         DnsFaultKind::Refused => *answer = Answer::empty(ResponseCode::Refused, false),
         DnsFaultKind::NxDomain => *answer = Answer::empty(ResponseCode::NXDomain, answer.authoritative),
-        DnsFaultKind::Drop => return None,
         DnsFaultKind::Truncated | DnsFaultKind::TruncatedWithoutTcp if udp => {
             *answer = Answer::empty(ResponseCode::NoError, answer.authoritative);
             metadata.truncation = true;
         }
         DnsFaultKind::Truncated => {}
-        DnsFaultKind::TruncatedWithoutTcp => return None,
+        DnsFaultKind::Drop | DnsFaultKind::TruncatedWithoutTcp => return None,
         DnsFaultKind::Lie(lie) => {
             *answer = Answer::empty(ResponseCode::NoError, answer.authoritative);
             answer.answers.extend(address(owner, 60, kind, lie));

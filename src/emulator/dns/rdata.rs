@@ -20,7 +20,7 @@ pub(super) fn name(canonical: &str) -> Name {
 /// The spelling of Route 53 of a name in a message.
 pub(super) fn spelled(name: &Name) -> String {
     let mut text = String::new();
-    for label in name.iter() {
+    for label in name {
         text.push_str(&spell(label));
         text.push('.');
     }

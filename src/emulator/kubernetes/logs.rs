@@ -176,7 +176,7 @@ impl Request {
         let mut text = String::new();
         for (at, line) in lines.filter(|(at, _)| self.since.is_none_or(|since| since <= *at)) {
             if self.timestamps {
-                text.push_str(&format!("{at:.9} "));
+                text.extend([&*format!("{at:.9}"), " "]);
             }
             text.push_str(line);
             text.push('\n');

@@ -13,7 +13,7 @@ use super::fault::R53FaultKind;
 use super::listing::{self, bare};
 use super::world::{ZoneOptions, no_such_zone};
 use super::write::{Xml, refuse, respond, with_request_id};
-use super::{ACCOUNT, Refusal, SeenRequest, Shared, parse};
+use super::{ACCOUNT, Refusal, SeenRequest, Shared, parse, sts};
 use crate::emulator::http as wire;
 
 /// What a request is, as far as its path tells.
@@ -213,8 +213,8 @@ fn answer(
         "GetChange" => get_change(shared, subject)?,
         "ChangeResourceRecordSets" => change(shared, subject, body, principal)?,
         "CreateHostedZone" => return create_zone(shared, body).map(|text| (201, text)),
-        "AssumeRoleWithWebIdentity" => assumed_role(shared),
-        "GetCallerIdentity" => caller_identity(),
+        "AssumeRoleWithWebIdentity" => sts::assumed_role(&*shared.clock),
+        "GetCallerIdentity" => sts::caller_identity(),
         _ => {
             return Err(Refusal::new(
                 404,
@@ -338,33 +338,4 @@ fn create_zone(shared: &Shared, body: &str) -> Result<String, Refusal> {
     drop(world);
     shared.note_change();
     Ok(text)
-}
-
-// === STS ===
-
-const STS: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
-
-fn assumed_role(shared: &Shared) -> String {
-    let now = shared.clock.now();
-    let expires = now.checked_add(jiff::SignedDuration::from_hours(1)).unwrap_or(now);
-    format!(
-        "<AssumeRoleWithWebIdentityResponse xmlns=\"{STS}\"><AssumeRoleWithWebIdentityResult><Credentials>\
-         <AccessKeyId>ASIAEMULATED00000000</AccessKeyId><SecretAccessKey>emulated</SecretAccessKey>\
-         <SessionToken>emulated-session</SessionToken><Expiration>{expires:.0}</Expiration></Credentials>\
-         <AssumedRoleUser><Arn>arn:aws:sts::{ACCOUNT}:assumed-role/dns-drift/dns-drift</Arn>\
-         <AssumedRoleId>AROAEMULATED:dns-drift</AssumedRoleId></AssumedRoleUser>\
-         </AssumeRoleWithWebIdentityResult><ResponseMetadata><RequestId>{}</RequestId></ResponseMetadata>\
-         </AssumeRoleWithWebIdentityResponse>",
-        super::new_request_id()
-    )
-}
-
-fn caller_identity() -> String {
-    format!(
-        "<GetCallerIdentityResponse xmlns=\"{STS}\"><GetCallerIdentityResult>\
-         <Arn>arn:aws:sts::{ACCOUNT}:assumed-role/dns-drift/dns-drift</Arn><UserId>AROAEMULATED:dns-drift</UserId>\
-         <Account>{ACCOUNT}</Account></GetCallerIdentityResult>\
-         <ResponseMetadata><RequestId>{}</RequestId></ResponseMetadata></GetCallerIdentityResponse>",
-        super::new_request_id()
-    )
 }

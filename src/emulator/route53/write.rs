@@ -19,23 +19,24 @@ impl Xml {
     /// The answer of an operation: `<OperationResponse>` around what `content` writes.
     pub(super) fn response(operation: &str, content: impl FnOnce(&mut Self)) -> String {
         let mut xml = Self("<?xml version=\"1.0\"?>\n".to_owned());
-        xml.0.push_str(&format!("<{operation}Response xmlns=\"{NAMESPACE}\">"));
+        xml.0.extend(["<", operation, "Response xmlns=\"", NAMESPACE, "\">"]);
         content(&mut xml);
-        xml.0.push_str(&format!("</{operation}Response>"));
+        xml.0.extend(["</", operation, "Response>"]);
         xml.0
     }
 
     /// An element with elements inside.
     pub(super) fn within(&mut self, tag: &str, content: impl FnOnce(&mut Self)) {
-        self.0.push_str(&format!("<{tag}>"));
+        self.0.extend(["<", tag, ">"]);
         content(self);
-        self.0.push_str(&format!("</{tag}>"));
+        self.0.extend(["</", tag, ">"]);
     }
 
     /// An element with text.
     pub(super) fn leaf(&mut self, tag: &str, text: impl std::fmt::Display) {
         let text = text.to_string();
-        self.0.push_str(&format!("<{tag}>{}</{tag}>", quick_xml::escape::escape(text.as_str())));
+        let text = quick_xml::escape::escape(text.as_str());
+        self.0.extend(["<", tag, ">", &*text, "</", tag, ">"]);
     }
 
     /// An element with text, if there is any.
