@@ -50,7 +50,7 @@ async fn with_tasks<F: Future<Output = ()>>(
 }
 
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), future)
+    tokio::time::timeout(Duration::from_mins(1), future)
         .await
         .unwrap_or_else(|_| panic!("{what} took too long"))
 }
@@ -118,7 +118,7 @@ async fn kubernetes_lists_in_pages_and_watches_from_there() {
             let version = first.metadata.resource_version.unwrap();
             let mut watch = all.watch(&WatchParams::default(), &version).await.unwrap().boxed();
             assert_eq!(next_event(&mut watch).await, "bookmark");
-            server.set_bookmark_interval(Duration::from_secs(600));
+            server.set_bookmark_interval(Duration::from_mins(10));
             let status = json!({"loadBalancer": {"ingress": [{"ip": "203.0.113.10"}]}});
             assert!(server.set_status("Ingress", "shop", "web-0", status.clone()));
             assert!(server.set_status("Ingress", "shop", "web-0", status), "no change, no event");
@@ -161,9 +161,9 @@ async fn kubernetes_fails_to_order() {
             let client = kube_client(&server).await;
             let all: Api<Ingress> = Api::all(client.clone());
             server.apply(ingress("web", "a.example.com"));
-            let refused = |error: kube::Error| match error {
-                kube::Error::Api(status) => format!("{} {} {}", status.code, status.reason, status.message),
-                other => panic!("{other}"),
+            let refused = |error: kube::Error| {
+                let kube::Error::Api(status) = error else { panic!("{error}") };
+                format!("{} {} {}", status.code, status.reason, status.message)
             };
             server.set_fault(KubeFault::new(KubeFaultKind::ForbidWatch).on("ingresses"));
             assert_eq!(all.list(&ListParams::default()).await.unwrap().items.len(), 1);
@@ -358,7 +358,7 @@ async fn route53_refuses_in_its_own_words() {
             );
             assert_eq!(server.record_sets(&zone).len(), 2, "the batch is atomic");
 
-            server.set_propagation(Duration::from_secs(3600));
+            server.set_propagation(Duration::from_hours(1));
             let batch = aws::ChangeBatch::builder()
                 .changes(change(aws::ChangeAction::Upsert, text.resource_records(value)))
                 .build()
@@ -419,7 +419,7 @@ async fn route53_fails_to_order() {
             let client = aws_client(&server, 1);
             let list = || client.list_resource_record_sets().hosted_zone_id(&zone).send();
             let fault = |kind| {
-                server.set_fault(R53Fault::new(kind).on("ListResourceRecordSets").in_zone(&zone).times(1))
+                server.set_fault(R53Fault::new(kind).on("ListResourceRecordSets").in_zone(&zone).times(1));
             };
             for (kind, code) in [
                 (R53FaultKind::Throttle, "Throttling"),
