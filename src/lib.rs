@@ -15,6 +15,7 @@
 
 pub mod clock;
 pub mod desired;
+pub mod emulator;
 pub mod error_chain;
 pub mod finding;
 pub mod limits;
