@@ -18,6 +18,7 @@ pub mod desired;
 pub mod error_chain;
 pub mod finding;
 pub mod limits;
+pub mod live;
 pub mod model;
 pub mod recorded;
 pub mod snapshot;
