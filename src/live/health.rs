@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Timeouts in a row after which a server counts as unreachable.
-pub const TIMEOUTS_TO_OPEN: u32 = 20;
+pub(crate) const TIMEOUTS_TO_OPEN: u32 = 20;
 
 /// How often an unreachable server gets one packet to show that it lives.
-pub const TRIAL_EVERY: Duration = Duration::from_secs(5);
+pub(crate) const TRIAL_EVERY: Duration = Duration::from_secs(5);
 
 /// A circuit breaker.
 #[derive(Debug, Default)]

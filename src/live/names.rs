@@ -7,7 +7,7 @@ use crate::model::{DomainName, RecordType};
 /// The wire form of a name; `None` for one that no DNS message can carry (an empty or overlong
 /// label, an overlong name).
 #[must_use]
-pub fn to_wire(name: &DomainName) -> Option<Name> {
+pub(crate) fn to_wire(name: &DomainName) -> Option<Name> {
     let labels: Vec<Vec<u8>> = name.labels().map(unescape).collect();
     let mut wire = Name::from_labels(labels).ok()?;
     wire.set_fqdn(true);
@@ -20,7 +20,7 @@ pub fn to_wire(name: &DomainName) -> Option<Name> {
 /// Octets that would change the meaning of the text (a dot or a backslash within a label,
 /// anything unprintable) become `\ooo` octal escapes, as everywhere in [`DomainName`].
 #[must_use]
-pub fn from_wire(name: &Name) -> DomainName {
+pub(crate) fn from_wire(name: &Name) -> DomainName {
     let mut text = String::with_capacity(name.len());
     for label in name.iter() {
         if !text.is_empty() {
@@ -39,7 +39,7 @@ pub fn from_wire(name: &Name) -> DomainName {
 
 /// The number of a type; `None` for a text that names none.
 #[must_use]
-pub fn type_to_wire(record_type: &RecordType) -> Option<WireType> {
+pub(crate) fn type_to_wire(record_type: &RecordType) -> Option<WireType> {
     Some(match record_type {
         RecordType::A => WireType::A,
         RecordType::Aaaa => WireType::AAAA,
@@ -64,7 +64,7 @@ pub fn type_to_wire(record_type: &RecordType) -> Option<WireType> {
 /// The type of a number; one without a name is spelled `TYPE` and its number.
 /// Source: RFC 3597 section 5.
 #[must_use]
-pub fn type_from_wire(wire: WireType) -> RecordType {
+pub(crate) fn type_from_wire(wire: WireType) -> RecordType {
     match wire {
         WireType::A => RecordType::A,
         WireType::AAAA => RecordType::Aaaa,
