@@ -1,5 +1,7 @@
 //! Names and types between our model and the wire.
 
+use std::fmt::Write as _;
+
 use hickory_resolver::proto::rr::{Name, RecordType as WireType};
 
 use crate::model::{DomainName, RecordType};
@@ -22,7 +24,7 @@ pub(crate) fn to_wire(name: &DomainName) -> Option<Name> {
 #[must_use]
 pub(crate) fn from_wire(name: &Name) -> DomainName {
     let mut text = String::with_capacity(name.len());
-    for label in name.iter() {
+    for label in name {
         if !text.is_empty() {
             text.push('.');
         }
@@ -30,7 +32,8 @@ pub(crate) fn from_wire(name: &Name) -> DomainName {
             if byte.is_ascii_graphic() && *byte != b'.' && *byte != b'\\' {
                 text.push(char::from(byte.to_ascii_lowercase()));
             } else {
-                text.push_str(&format!("\\{byte:03o}"));
+                // Writing to a String cannot fail.
+                write!(text, "\\{byte:03o}").ok();
             }
         }
     }
@@ -64,6 +67,7 @@ pub(crate) fn type_to_wire(record_type: &RecordType) -> Option<WireType> {
 /// The type of a number; one without a name is spelled `TYPE` and its number.
 /// Source: RFC 3597 section 5.
 #[must_use]
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's list of types is open")]
 pub(crate) fn type_from_wire(wire: WireType) -> RecordType {
     match wire {
         WireType::A => RecordType::A,

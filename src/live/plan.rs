@@ -132,7 +132,7 @@ impl Schedule {
         let mut schedule =
             Self { intervals, seed, states: BTreeMap::new(), due: BTreeSet::new(), unanswered: 0 };
         for address in resolvers {
-            schedule.plan(Subject::Control(*address), Work::Control, now);
+            schedule.plan(&Subject::Control(*address), Work::Control, now);
         }
         schedule
     }
@@ -142,7 +142,7 @@ impl Schedule {
         let mut planned = BTreeSet::new();
         for (subject, work) in works(plan) {
             planned.insert(subject.clone());
-            self.plan(subject, work, now);
+            self.plan(&subject, work, now);
         }
         let is_gone =
             |subject: &&Subject| !matches!(subject, Subject::Control(_)) && !planned.contains(*subject);
@@ -199,11 +199,11 @@ impl Schedule {
         self.unanswered
     }
 
-    fn plan(&mut self, subject: Subject, work: Work, now: Instant) {
-        let Some(state) = self.states.get_mut(&subject) else {
+    fn plan(&mut self, subject: &Subject, work: Work, now: Instant) {
+        let Some(state) = self.states.get_mut(subject) else {
             self.states.insert(subject.clone(), State { work, due: None, again: false, pass: 0 });
             self.unanswered += 1;
-            self.set_due(&subject, now);
+            self.set_due(subject, now);
             return;
         };
         let is_news = work.is_news(&state.work);
@@ -215,8 +215,8 @@ impl Schedule {
             None => state.again = true,
             Some(due) if now < due => {
                 let pass = state.pass;
-                self.due.remove(&(due, self.order(&subject, pass), subject.clone()));
-                self.set_due(&subject, now);
+                self.due.remove(&(due, self.order(subject, pass), subject.clone()));
+                self.set_due(subject, now);
             }
             Some(_already_due) => {}
         }
@@ -256,7 +256,7 @@ pub(crate) fn hashed(value: &impl Hash) -> u64 {
 fn spread(interval: Duration, order: u64) -> Duration {
     let tenth = interval / 10;
     let part = u32::try_from(order % 1_000).unwrap_or(0);
-    (interval - tenth) + tenth * 2 * part / 1_000
+    interval.saturating_sub(tenth) + tenth * 2 * part / 1_000
 }
 
 #[cfg(test)]
@@ -348,7 +348,9 @@ mod tests {
             take_all(&mut schedule, start)
         });
         assert_ne!(orders[0], orders[1]);
-        orders.iter_mut().for_each(|order| order.sort());
+        for order in &mut orders {
+            order.sort();
+        }
         assert_eq!(orders[0], names);
         assert_eq!(orders[1], names);
     }

@@ -69,7 +69,7 @@ impl WireQuestion {
         let name = to_wire(&question.name)?;
         let record_type = type_to_wire(&question.record_type)?;
         let mut section = Vec::with_capacity(name.len() + 5);
-        for label in name.iter() {
+        for label in &name {
             section.push(u8::try_from(label.len()).ok()?);
             section.extend_from_slice(label);
         }

@@ -17,7 +17,7 @@ use crate::model::{DomainName, RecordType};
 
 /// How long a found address or zone cut is believed. Short: a kept zone cut hides a delegation
 /// that was made meanwhile (cert-manager#5515).
-const KEEP_FOUND: Duration = Duration::from_secs(10 * 60);
+const KEEP_FOUND: Duration = Duration::from_mins(10);
 
 /// How long nothing found is believed.
 const KEEP_MISSING: Duration = Duration::from_secs(30);
@@ -279,13 +279,12 @@ impl<T: Clone> Remembered<T> {
                 };
                 now < memory.since + keep
             };
-            match memories.get(name).filter(|memory| fresh(memory)) {
-                Some(memory) => Arc::clone(memory),
-                None => {
-                    let memory = Arc::new(Memory { since: now, value: OnceCell::new() });
-                    memories.insert(name.clone(), Arc::clone(&memory));
-                    memory
-                }
+            if let Some(memory) = memories.get(name).filter(|memory| fresh(memory)) {
+                Arc::clone(memory)
+            } else {
+                let memory = Arc::new(Memory { since: now, value: OnceCell::new() });
+                memories.insert(name.clone(), Arc::clone(&memory));
+                memory
             }
         };
         memory.value.get_or_init(look_up).await.clone()

@@ -96,10 +96,10 @@ impl LiveSettings {
 impl Default for Intervals {
     fn default() -> Self {
         Self {
-            doubtful: Duration::from_secs(60),
-            stable: Duration::from_secs(15 * 60),
-            zone: Duration::from_secs(5 * 60),
-            first_publish: Duration::from_secs(60),
+            doubtful: Duration::from_mins(1),
+            stable: Duration::from_mins(15),
+            zone: Duration::from_mins(5),
+            first_publish: Duration::from_mins(1),
         }
     }
 }

@@ -136,7 +136,6 @@ impl Shared {
     /// The kernel does not say which packet met the closed port, but all went to the same one.
     fn give_up(&self) {
         let given_up = std::mem::take(&mut *self.waiting());
-        #[expect(clippy::iter_over_hash_type, reason = "all of them get the same, in any order")]
         for waiter in given_up.into_values() {
             waiter.answer.send(Heard::Unreachable).ok();
         }

@@ -23,8 +23,14 @@ impl Store {
     /// Takes in what a job brought. What another server said earlier stays; what nobody sent
     /// because the server is unreachable does not replace what it said while it was there.
     pub(crate) fn keep(&mut self, subject: Subject, harvest: Harvest) {
+        // A name's harvest may leave servers out whose turn it is not; a zone's never does, and a
+        // server that the parent no longer names must go.
+        let is_complete = matches!(subject, Subject::Zone(_) | Subject::Control(_));
         let kept = self.0.entry(subject).or_default();
         kept.problems = harvest.problems;
+        if is_complete {
+            kept.groups.retain(|slot, _| harvest.groups.iter().any(|group| group.slot == *slot));
+        }
         for Group { slot, observations, withheld } in harvest.groups {
             if !(withheld && kept.groups.contains_key(&slot)) {
                 kept.groups.insert(slot, observations);

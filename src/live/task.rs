@@ -29,7 +29,7 @@ const PUBLISH_SHARE: u32 = 20;
 /// Keeps the live view until `stop` is cancelled.
 ///
 /// The prober is given, so that the caller can show its counts. Nothing is published before the
-/// first plan with content has been answered, or [`Intervals::first_publish`] has passed since.
+/// first plan with content has been answered completely, or [`Intervals::first_publish`] has passed since.
 /// What a reading does not hold was not asked, and says nothing.
 ///
 /// [`Intervals::first_publish`]: crate::live::settings::Intervals::first_publish
@@ -91,6 +91,7 @@ struct LiveView {
     /// When the next reading may go out; `None` while nothing is new.
     publish_at: Option<Instant>,
     published_until: Instant,
+    had_content: bool,
     was_complete: bool,
 }
 
@@ -118,6 +119,7 @@ impl LiveView {
             planned_at: None,
             publish_at: None,
             published_until: now,
+            had_content: false,
             was_complete: false,
         }
     }
@@ -171,8 +173,12 @@ impl LiveView {
 
     fn take_plan(&mut self, plan: &ProbePlan) {
         let now = Instant::now();
-        if self.planned_at.is_none() && plan.names.is_empty() && plan.zones.is_empty() {
-            return;
+        let has_content = !plan.names.is_empty() || !plan.zones.is_empty();
+        if has_content && !self.had_content {
+            // Before this the plan was empty, most likely because the other views were not read.
+            self.had_content = true;
+            self.planned_at = None;
+            self.publish_at = None;
         }
         self.planned_at.get_or_insert(now);
         self.names = plan.names.len();
@@ -205,7 +211,7 @@ impl LiveView {
 
     fn has_news(&mut self, now: Instant) {
         let Some(planned_at) = self.planned_at else { return };
-        self.was_complete |= self.schedule.unanswered() == 0;
+        self.was_complete |= self.had_content && self.schedule.unanswered() == 0;
         let earliest = if self.was_complete { now } else { planned_at + self.first_publish };
         let at = earliest.max(self.published_until);
         self.publish_at = Some(self.publish_at.map_or(at, |before| before.min(at)));
@@ -222,5 +228,166 @@ impl LiveView {
         let took = start.elapsed();
         self.publish_at = None;
         self.published_until = start + PUBLISH_EVERY.max(took * PUBLISH_SHARE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::live::fake::FakeServer;
+    use crate::live::plan::ProbeName;
+    use crate::live::prober::ProberSettings;
+    use crate::live::settings::{Intervals, ResolverSettings};
+    use crate::model::observation::Outcome;
+    use crate::model::{DomainName, RecordType, ZoneId};
+    use crate::snapshot::ViewState;
+
+    /// One fake authority and one fake resolver in view `vpc`.
+    struct World {
+        authority: FakeServer,
+        resolver: FakeServer,
+    }
+
+    impl World {
+        async fn start() -> Self {
+            Self { authority: FakeServer::start().await, resolver: FakeServer::start().await }
+        }
+
+        fn settings(&self) -> LiveSettings {
+            let plenty = NonZeroU32::new(100_000).unwrap();
+            let resolver = ResolverSettings { address: self.resolver.address, view: "vpc".into() };
+            LiveSettings {
+                server_map: [format!("*={}", self.authority.address).parse().unwrap()].into_iter().collect(),
+                prober: ProberSettings {
+                    authoritative_per_second: plenty,
+                    authoritative_total_per_second: plenty,
+                    internal_resolver_per_second: plenty,
+                    tries: vec![Duration::from_millis(150); 2],
+                    ..ProberSettings::default()
+                },
+                intervals: Intervals {
+                    doubtful: Duration::from_millis(20),
+                    stable: Duration::from_millis(20),
+                    ..Intervals::default()
+                },
+                control_name: "control.example.org".into(),
+                ..LiveSettings::new(vec![resolver])
+            }
+        }
+
+        async fn sweep(&self, names: Vec<ProbeName>) -> Vec<String> {
+            let settings = self.settings();
+            let prober = Prober::new(settings.prober.clone());
+            let plan = ProbePlan { names, zones: Vec::new() };
+            let (observations, _) = sweep(settings, &plan, Arc::new(SystemClock), prober).await;
+            let shown = |one: &Observation| {
+                let (outcome, cd) = (one.outcome.as_str(), if one.cd { " cd" } else { "" });
+                format!("{:?} {} {:?} {outcome}{cd}", one.vantage, one.name, one.transport)
+            };
+            observations.iter().filter(|one| one.vantage != Vantage::Control).map(shown).collect()
+        }
+    }
+
+    fn name(label: &str) -> ProbeName {
+        ProbeName {
+            name: DomainName::new(&format!("{label}.example.com")),
+            record_types: vec![RecordType::A],
+            zone_id: Some(ZoneId::new("Z1")),
+            name_servers: vec![DomainName::new("ns1.example.com")].into(),
+            views: vec!["vpc".into()].into(),
+            doubtful: true,
+        }
+    }
+
+    #[tokio::test]
+    async fn resolvers_are_asked_only_for_what_exists() {
+        let world = World::start().await;
+        assert_eq!(
+            world.sweep(vec![name("ok"), name("nxdomain"), name("nodata")]).await,
+            [
+                "Authoritative nodata.example.com Udp nodata",
+                "Authoritative nodata.example.com Tcp nodata",
+                "Authoritative nxdomain.example.com Udp nxdomain",
+                "Authoritative nxdomain.example.com Tcp nxdomain",
+                "Authoritative ok.example.com Udp answer",
+                "Recursive ok.example.com Udp answer",
+            ]
+        );
+        assert!(world.resolver.asked_for("nxdomain.example.com").is_empty());
+        assert_eq!(world.resolver.asked_for("control.example.org"), ["A/udp"]);
+        assert!(world.resolver.asked().iter().all(|asked| asked.rd && asked.edns));
+        assert!(world.authority.asked().iter().all(|asked| !asked.rd && asked.edns));
+    }
+
+    #[tokio::test]
+    async fn other_views_are_not_asked_and_a_private_name_only_there() {
+        let world = World::start().await;
+        let elsewhere = ProbeName { views: vec!["public".into()].into(), ..name("ok") };
+        let private = ProbeName { name_servers: Arc::default(), ..name("private") };
+        assert_eq!(
+            world.sweep(vec![elsewhere, private]).await,
+            ["Authoritative ok.example.com Udp answer", "Recursive private.example.com Udp answer"]
+        );
+        assert!(world.authority.asked_for("private.example.com").is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_repeated_without_validation() {
+        let world = World::start().await;
+        let outright = ProbeName { name_servers: Arc::default(), ..name("bogus") };
+        assert_eq!(
+            world.sweep(vec![outright]).await,
+            [
+                "Recursive bogus.example.com Udp servfail",
+                "Recursive bogus.example.com Tcp servfail",
+                "Recursive bogus.example.com Udp answer cd",
+            ]
+        );
+        assert_eq!(world.resolver.asked_for("bogus.example.com"), ["A/udp", "A/tcp", "A/udp/cd"]);
+    }
+
+    #[tokio::test]
+    async fn a_stable_name_is_asked_at_one_server_a_pass() {
+        let world = World::start().await;
+        let settings = world.settings();
+        let servers: Vec<DomainName> = ["ns1", "ns2", "ns3", "ns4"].map(DomainName::new).to_vec();
+        let stable = ProbeName { name_servers: servers.into(), doubtful: false, ..name("ok") };
+        let plan = Arc::new(ProbePlan { names: vec![stable], zones: Vec::new() });
+        let prober = Prober::new(settings.prober.clone());
+        let (_planner, planned) = watch::channel(plan);
+        let (publish, mut readings) = watch::channel(Reading::unread(Vec::new()));
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(run(settings, prober, planned, Arc::new(SystemClock), publish, stop.clone()));
+
+        let is_read = |reading: &Reading<Vec<Observation>>| {
+            let observations = reading.value().map_or(&[][..], Vec::as_slice);
+            let of = |vantage| observations.iter().filter(|one| one.vantage == vantage).count();
+            reading.state == ViewState::Read
+                && [Vantage::Authoritative, Vantage::Recursive, Vantage::Control].map(of) == [4, 1, 1]
+        };
+        let reading = timeout(Duration::from_secs(5), readings.wait_for(is_read)).await.unwrap().unwrap();
+        assert!(reading.value().unwrap().iter().all(|one| one.outcome == Outcome::Answer));
+        drop(reading);
+        // Four at first, then one a pass beside one question to the resolver.
+        let enough = async {
+            while world.authority.asked_for("ok.example.com").len() < 12 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(5), enough).await.unwrap();
+        stop.cancel();
+        tasks.join_next().await.unwrap().unwrap();
+        let recursive = world.resolver.asked_for("ok.example.com").len();
+        let authoritative = world.authority.asked_for("ok.example.com").len();
+        assert!(
+            authoritative - 4 <= recursive && recursive <= authoritative - 3,
+            "{authoritative} {recursive}"
+        );
     }
 }
