@@ -55,7 +55,9 @@ struct Shared {
 
 struct Waiter {
     question: Arc<WireQuestion>,
-    answer: oneshot::Sender<Heard>,
+    /// `None` once it was used. The id stays taken until the ticket is dropped: given away earlier,
+    /// that drop would take it from the next question.
+    answer: Option<oneshot::Sender<Heard>>,
     noise: bool,
 }
 
@@ -82,7 +84,7 @@ impl UdpChannel {
         with_edns: bool,
     ) -> Option<Ticket> {
         let (sender, answer) = oneshot::channel();
-        let waiter = Waiter { question: Arc::clone(question), answer: sender, noise: false };
+        let waiter = Waiter { question: Arc::clone(question), answer: Some(sender), noise: false };
         let mut id: u16 = rand::random();
         let packet = {
             let mut waiting = self.shared.waiting();
@@ -125,9 +127,9 @@ impl Shared {
         match waiter.question.matches(packet) {
             Match::Noise => waiter.noise = true,
             Match::Answer => {
-                if let Some(waiter) = waiting.remove(&id) {
+                if let Some(answer) = waiter.answer.take() {
                     // An error means that nobody waits any more.
-                    waiter.answer.send(Heard::Packet(packet.to_vec())).ok();
+                    answer.send(Heard::Packet(packet.to_vec())).ok();
                 }
             }
         }
@@ -135,9 +137,9 @@ impl Shared {
 
     /// The kernel does not say which packet met the closed port, but all went to the same one.
     fn give_up(&self) {
-        let given_up = std::mem::take(&mut *self.waiting());
-        for waiter in given_up.into_values() {
-            waiter.answer.send(Heard::Unreachable).ok();
+        let mut waiting = self.waiting();
+        for answer in waiting.values_mut().filter_map(|waiter| waiter.answer.take()) {
+            answer.send(Heard::Unreachable).ok();
         }
     }
 }
@@ -168,5 +170,27 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.channel.shared.waiting().remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::fake::FakeServer;
+    use crate::live::question::Question;
+    use crate::model::RecordType;
+
+    #[tokio::test]
+    async fn an_id_is_free_only_when_its_ticket_is_gone() {
+        let server = FakeServer::start().await;
+        let channel = UdpChannel::open(server.address).await.unwrap();
+        let question = Question::authoritative("ok.example.com".into(), RecordType::A);
+        let question = Arc::new(WireQuestion::new(&question).unwrap());
+        let mut ticket = channel.register(&question, true).unwrap();
+        ticket.send().await.unwrap();
+        assert!(matches!(ticket.heard().await, Heard::Packet(_)));
+        assert!(channel.shared.waiting().contains_key(&ticket.id));
+        drop(ticket);
+        assert!(channel.shared.waiting().is_empty());
     }
 }
