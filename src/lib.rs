@@ -19,6 +19,7 @@ pub mod emulator;
 pub mod error_chain;
 pub mod finding;
 pub mod limits;
+pub mod live;
 pub mod model;
 pub mod past;
 pub mod policy;

@@ -1,0 +1,337 @@
+//! Does one job: asks everything about a name, a zone or a resolver, once.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use crate::clock::Clock;
+use crate::finding::Reason;
+use crate::live::answer::{Answer, type_word};
+use crate::live::plan::{Job, ProbeName, ProbeZone, Subject, Work, hashed};
+use crate::live::prober::{Prober, Reply, Silence};
+use crate::live::question::Question;
+use crate::live::servers::Servers;
+use crate::live::settings::{LiveSettings, PUBLIC_VIEW, ResolverSettings, shown_address};
+use crate::model::observation::{Observation, Outcome, Transport, Vantage};
+use crate::model::{DomainName, RecordType, ZoneId};
+use crate::snapshot::Problem;
+
+/// Servers of the parent that are asked for a delegation: one more than needed, for one may be
+/// silent or behind.
+const PARENTS_ASKED: usize = 2;
+
+/// Name servers that are asked of one zone. Route 53 gives four; a parent may name anything.
+const MAX_NAME_SERVERS: usize = 13;
+
+/// One question at one server. Its observations replace those of the pass before.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Slot {
+    pub(crate) vantage: Vantage,
+    pub(crate) view: Arc<str>,
+    pub(crate) server: Arc<str>,
+    pub(crate) name: DomainName,
+    pub(crate) record_type: RecordType,
+}
+
+/// What one question brought: over UDP, and where that was no plain answer, over TCP and with
+/// checking disabled.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) slot: Slot,
+    pub(crate) observations: Vec<Observation>,
+    /// True if nothing was sent because the server is unreachable: says nothing new of the name.
+    pub(crate) withheld: bool,
+}
+
+/// What a job brought.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Harvest {
+    pub(crate) groups: Vec<Group>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// What jobs need. Shared by all of them.
+pub(crate) struct Probe {
+    settings: LiveSettings,
+    prober: Prober,
+    servers: Servers,
+    clock: Arc<dyn Clock>,
+    // Makes the labels under wildcards: the same all the time, so that answers replace each other,
+    // and of this run only, so that nobody can have prepared for them.
+    salt: u64,
+}
+
+/// Whom a question goes to.
+struct Target<'a> {
+    vantage: Vantage,
+    view: Arc<str>,
+    label: Arc<str>,
+    address: Option<SocketAddr>,
+    zone_id: Option<&'a ZoneId>,
+}
+
+// === impl Probe ===
+
+impl Probe {
+    pub(crate) fn new(settings: LiveSettings, prober: Prober, clock: Arc<dyn Clock>) -> Self {
+        let servers = Servers::new(settings.server_map.clone(), settings.bootstrap.clone(), prober.clone());
+        Self { settings, prober, servers, clock, salt: rand::random() }
+    }
+
+    /// `had` holds the resolver questions that were answered before; `names` is the size of the
+    /// plan, for sampling.
+    pub(crate) async fn run(&self, job: &Job, had: &BTreeSet<Slot>, names: usize) -> Harvest {
+        match &job.work {
+            Work::Control => self.control(&job.subject).await,
+            Work::Zone(zone) => self.zone(zone).await,
+            Work::Name(name) => self.name(name, job.pass, had, names).await,
+        }
+    }
+
+    async fn control(&self, subject: &Subject) -> Harvest {
+        let is_subject = |resolver: &&ResolverSettings| *subject == Subject::Control(resolver.address);
+        let mut harvest = Harvest::default();
+        for resolver in self.settings.resolvers.iter().filter(is_subject) {
+            let target = Target::resolver(Vantage::Control, resolver);
+            let (name, record_type) = (&self.settings.control_name, &self.settings.control_type);
+            harvest.groups.push(self.question(&target, name, record_type).await);
+        }
+        harvest
+    }
+
+    /// The delegation at the parent, then the SOA at every server that the parent or Route 53 name.
+    async fn zone(&self, zone: &ProbeZone) -> Harvest {
+        let mut harvest = Harvest::default();
+        let parents = self.servers.parents(&zone.name).await;
+        if parents.is_empty() {
+            let message = format!("no server of the zone above {} was found", zone.name);
+            harvest.problems.push(Problem {
+                scope: zone.id.as_str().to_owned(),
+                code: Reason::Unreachable,
+                message,
+            });
+        }
+        let mut name_servers: BTreeSet<DomainName> = zone.name_servers.iter().cloned().collect();
+        for parent in parents.into_iter().take(PARENTS_ASKED) {
+            let target = Target {
+                vantage: Vantage::Parent,
+                view: PUBLIC_VIEW.into(),
+                label: parent.label,
+                address: Some(parent.address),
+                zone_id: Some(&zone.id),
+            };
+            let (delegation, signer) = futures::join!(
+                self.question(&target, &zone.name, &RecordType::Ns),
+                self.question(&target, &zone.name, &RecordType::Ds),
+            );
+            name_servers.extend(delegated_to(&delegation, &zone.name));
+            harvest.groups.extend([delegation, signer]);
+        }
+        let asking = name_servers.iter().take(MAX_NAME_SERVERS).map(|server| async {
+            let target = self.authoritative(server, Some(&zone.id)).await;
+            self.question(&target, &zone.name, &RecordType::Soa).await
+        });
+        harvest.groups.extend(join_all(asking).await);
+        harvest
+    }
+
+    async fn name(&self, name: &ProbeName, pass: u64, had: &BTreeSet<Slot>, names: usize) -> Harvest {
+        let asked = self.asked_name(&name.name);
+        let mut harvest = Harvest::default();
+        for record_type in &name.record_types {
+            let groups = self.at_name_servers(name, &asked, record_type, pass).await;
+            let exists = groups.iter().any(Group::is_answered);
+            let outright = name.name_servers.is_empty();
+            let sampled = self.is_sampled(name, pass, names);
+            let resolvers = self.settings.resolvers.iter().filter(|resolver| {
+                let target = Target::resolver(Vantage::Recursive, resolver);
+                let knew = || had.contains(&target.slot(&asked, record_type));
+                // A resolver that is asked too early keeps the denial for as long as the SOA says,
+                // and then it is we who took the name away from its users.
+                name.views.contains(&resolver.view) && sampled && (outright || exists || knew())
+            });
+            let asking = resolvers.map(|resolver| async {
+                let target = Target::resolver(Vantage::Recursive, resolver);
+                self.question(&target, &asked, record_type).await
+            });
+            let recursive = join_all(asking).await;
+            harvest.groups.extend(groups);
+            harvest.groups.extend(recursive);
+        }
+        harvest
+    }
+
+    /// All servers when the name is new or in doubt, else one after the other, a pass each; if
+    /// that one has no plain answer, the others too.
+    async fn at_name_servers(
+        &self,
+        name: &ProbeName,
+        asked: &DomainName,
+        record_type: &RecordType,
+        pass: u64,
+    ) -> Vec<Group> {
+        let servers: Vec<&DomainName> = name.name_servers.iter().take(MAX_NAME_SERVERS).collect();
+        let ask = |server: &DomainName| {
+            let server = server.clone();
+            async move {
+                let target = self.authoritative(&server, name.zone_id.as_ref()).await;
+                self.question(&target, asked, record_type).await
+            }
+        };
+        let turn = u64::try_from(servers.len())
+            .ok()
+            .and_then(|count| hashed(&name.name).wrapping_add(pass).checked_rem(count))
+            .and_then(|turn| usize::try_from(turn).ok());
+        let (true, Some(turn)) = (0 < pass && !name.doubtful, turn) else {
+            return join_all(servers.into_iter().map(ask)).await;
+        };
+        let mut groups = Vec::new();
+        if let Some(server) = servers.get(turn) {
+            groups.push(ask(server).await);
+        }
+        if !groups.iter().any(Group::is_answered) {
+            let others = servers.into_iter().enumerate().filter(|(index, _)| *index != turn);
+            groups.extend(join_all(others.map(|(_, server)| ask(server))).await);
+        }
+        groups
+    }
+
+    async fn authoritative<'a>(&self, server: &DomainName, zone_id: Option<&'a ZoneId>) -> Target<'a> {
+        Target {
+            vantage: Vantage::Authoritative,
+            view: PUBLIC_VIEW.into(),
+            label: server.as_str().into(),
+            address: self.servers.address(server).await,
+            zone_id,
+        }
+    }
+
+    /// Asks over UDP; confirms what is no plain answer over TCP, and a resolver's failure without
+    /// validation.
+    async fn question(&self, target: &Target<'_>, name: &DomainName, record_type: &RecordType) -> Group {
+        let mut question = Question::authoritative(name.clone(), record_type.clone());
+        question.recursion_desired = target.is_resolver();
+        let mut group = Group {
+            slot: target.slot(name, record_type),
+            observations: Vec::with_capacity(1),
+            withheld: false,
+        };
+        let Some(address) = target.address else {
+            let nowhere = Reply { transport: Transport::Udp, answer: Err(Silence::Unreachable), rtt: None };
+            group.observations.push(self.observation(target, &question, &nowhere));
+            return group;
+        };
+        let first = self.prober.ask(address, &question, Transport::Udp).await;
+        group.withheld = first.answer == Err(Silence::CircuitOpen);
+        group.observations.push(self.observation(target, &question, &first));
+        let is_plain = first.outcome(target.vantage) == Outcome::Answer;
+        let is_pointless = matches!(first.answer, Err(Silence::NotAskable | Silence::CircuitOpen));
+        if is_plain || is_pointless {
+            return group;
+        }
+        if first.transport == Transport::Udp {
+            let second = self.prober.ask(address, &question, Transport::Tcp).await;
+            group.observations.push(self.observation(target, &question, &second));
+        }
+        if target.is_resolver() && first.answer.as_ref().is_ok_and(Answer::is_servfail) {
+            question.checking_disabled = true;
+            let unchecked = self.prober.ask(address, &question, Transport::Udp).await;
+            group.observations.push(self.observation(target, &question, &unchecked));
+        }
+        group
+    }
+
+    fn observation(&self, target: &Target<'_>, question: &Question, reply: &Reply) -> Observation {
+        let answer = reply.answer.as_ref().ok();
+        Observation {
+            at: self.clock.now(),
+            vantage: target.vantage,
+            view: Arc::clone(&target.view),
+            server: Arc::clone(&target.label),
+            zone_id: target.zone_id.map(|id| id.as_str().into()),
+            transport: reply.transport,
+            name: question.name.clone(),
+            record_type: type_word(&question.record_type),
+            outcome: reply.outcome(target.vantage),
+            rcode: answer.map(|answer| Arc::clone(&answer.rcode)),
+            answers: answer.map(|answer| answer.answers.clone()).unwrap_or_default(),
+            authority: answer.map(|answer| answer.authority.clone()).unwrap_or_default(),
+            ad: answer.is_some_and(|answer| answer.authentic),
+            cd: question.checking_disabled,
+            ede: answer.and_then(|answer| answer.ede.clone()),
+            rtt_ms: reply.rtt.map(|rtt| (rtt.as_secs_f64() * 100_000.0).round() / 100.0),
+        }
+    }
+
+    /// The name itself; for a wildcard a made-up label below it, for a star is never asked.
+    fn asked_name(&self, name: &DomainName) -> DomainName {
+        match name.parent() {
+            Some(parent) if name.is_wildcard() => {
+                let label = format!("{:016x}", hashed(&(self.salt, name)));
+                DomainName::new(&format!("{label}.{parent}"))
+            }
+            _ordinary => name.clone(),
+        }
+    }
+
+    /// Whether resolvers are asked for the name in this pass.
+    fn is_sampled(&self, name: &ProbeName, pass: u64, names: usize) -> bool {
+        if name.doubtful || names <= self.settings.recursive_budget {
+            return true;
+        }
+        let (Ok(names), Ok(budget)) = (u64::try_from(names), u64::try_from(self.settings.recursive_budget))
+        else {
+            return false;
+        };
+        hashed(&(self.salt, &name.name, pass)) % names.max(1) < budget
+    }
+}
+
+// === impl Group ===
+
+impl Group {
+    /// True if at least one way of asking brought records.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.observations.iter().any(|one| one.outcome == Outcome::Answer && !one.cd)
+    }
+}
+
+// === impl Target ===
+
+impl Target<'_> {
+    fn resolver(vantage: Vantage, resolver: &ResolverSettings) -> Self {
+        Self {
+            vantage,
+            view: Arc::clone(&resolver.view),
+            label: shown_address(resolver.address).into(),
+            address: Some(resolver.address),
+            zone_id: None,
+        }
+    }
+
+    fn is_resolver(&self) -> bool {
+        matches!(self.vantage, Vantage::Recursive | Vantage::Control)
+    }
+
+    fn slot(&self, name: &DomainName, record_type: &RecordType) -> Slot {
+        Slot {
+            vantage: self.vantage,
+            view: Arc::clone(&self.view),
+            server: Arc::clone(&self.label),
+            name: name.clone(),
+            record_type: record_type.clone(),
+        }
+    }
+}
+
+/// The name servers that a parent's answer names for the zone.
+fn delegated_to(delegation: &Group, zone: &DomainName) -> Vec<DomainName> {
+    let records = delegation.observations.iter().flat_map(|one| one.authority.iter().chain(&one.answers));
+    records
+        .filter(|record| &*record.record_type == "NS" && record.name == *zone)
+        .map(|record| DomainName::from_route53(&record.data))
+        .take(MAX_NAME_SERVERS)
+        .collect()
+}

@@ -1,0 +1,165 @@
+//! How the live view is configured.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hickory_resolver::net::NetError;
+use hickory_resolver::system_conf::read_system_conf;
+
+use crate::live::prober::{ProberSettings, is_public};
+use crate::live::servers::ServerMap;
+use crate::model::{DomainName, RecordType};
+
+/// The view of resolvers that see what the internet sees.
+pub const PUBLIC_VIEW: &str = "public";
+
+/// The view of the machine's own resolvers where these sit on a private address: a cluster's DNS
+/// service, a VPC resolver, an office router. What they answer may be meant for insiders only, so
+/// it is shown and never judged against public records unless the configuration says otherwise.
+pub const INTERNAL_VIEW: &str = "internal";
+
+/// All settings of the live view.
+#[derive(Clone, Debug)]
+pub struct LiveSettings {
+    /// Resolvers whose answers are observed.
+    pub resolvers: Vec<ResolverSettings>,
+    /// Resolvers that find the addresses of name servers and the servers of parent zones, in order
+    /// of preference. Empty means that only the server map knows addresses.
+    pub bootstrap: Vec<SocketAddr>,
+    /// Addresses that replace those from DNS.
+    pub server_map: ServerMap,
+    /// Rates, timeouts and limits of the questions.
+    pub prober: ProberSettings,
+    /// How often things are asked.
+    pub intervals: Intervals,
+    /// A name outside of our zones that every resolver knows: tells a broken resolver from a
+    /// broken name.
+    pub control_name: DomainName,
+    /// Type that is asked of the control name.
+    pub control_type: RecordType,
+    /// Stable names that each resolver is asked for within one stable interval, roughly; of more
+    /// names, a changing sample. Names in doubt are always asked.
+    pub recursive_budget: usize,
+    /// Names that are in work at once.
+    pub concurrency: usize,
+}
+
+/// One resolver that is observed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolverSettings {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The network view that it belongs to.
+    pub view: Arc<str>,
+}
+
+/// How long until something is asked again. All vary by a tenth, so that nothing marches in step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Intervals {
+    /// Names that are new or in doubt, and control names.
+    pub doubtful: Duration,
+    /// Names that were right for a while.
+    pub stable: Duration,
+    /// Delegation and SOA of each zone.
+    pub zone: Duration,
+    /// After this time a first plan that is not answered completely is published as it is: what
+    /// was not asked yet is not judged.
+    pub first_publish: Duration,
+}
+
+/// Why the machine's resolvers are not known.
+#[derive(Debug, thiserror::Error)]
+#[error("read resolvers from /etc/resolv.conf")]
+pub struct SystemResolversError(#[source] NetError);
+
+// === impl LiveSettings ===
+
+impl LiveSettings {
+    /// Defaults around the given resolvers, which also serve as bootstrap.
+    #[must_use]
+    pub fn new(resolvers: Vec<ResolverSettings>) -> Self {
+        Self {
+            bootstrap: resolvers.iter().map(|resolver| resolver.address).collect(),
+            resolvers,
+            server_map: ServerMap::default(),
+            prober: ProberSettings::default(),
+            intervals: Intervals::default(),
+            control_name: DomainName::new("example.com"),
+            control_type: RecordType::A,
+            recursive_budget: 2_000,
+            concurrency: 256,
+        }
+    }
+}
+
+impl Default for Intervals {
+    fn default() -> Self {
+        Self {
+            doubtful: Duration::from_mins(1),
+            stable: Duration::from_mins(15),
+            zone: Duration::from_mins(5),
+            first_publish: Duration::from_mins(1),
+        }
+    }
+}
+
+// === impl ResolverSettings ===
+
+impl ResolverSettings {
+    /// The resolvers that this machine uses: [`PUBLIC_VIEW`] for those on a public address,
+    /// [`INTERNAL_VIEW`] for all others. Blocking: reads one small file.
+    ///
+    /// # Errors
+    ///
+    /// If `/etc/resolv.conf` cannot be read or understood.
+    pub fn system() -> Result<Vec<Self>, SystemResolversError> {
+        let (config, _options) = read_system_conf().map_err(SystemResolversError)?;
+        let mut resolvers: Vec<Self> = Vec::new();
+        for server in config.name_servers() {
+            let resolver = Self::on(server.ip);
+            if !resolvers.contains(&resolver) {
+                resolvers.push(resolver);
+            }
+        }
+        Ok(resolvers)
+    }
+
+    /// A resolver on port 53 with the view that its address suggests.
+    #[must_use]
+    pub fn on(address: IpAddr) -> Self {
+        let view = if is_public(address) { PUBLIC_VIEW } else { INTERNAL_VIEW };
+        Self { address: SocketAddr::new(address, 53), view: view.into() }
+    }
+}
+
+/// How an address is named in observations: port 53 goes without saying.
+#[must_use]
+pub fn shown_address(address: SocketAddr) -> String {
+    if address.port() == 53 { address.ip().to_string() } else { address.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_of_addresses() {
+        let check = |address: &str, view: &str| {
+            assert_eq!(&*ResolverSettings::on(address.parse().unwrap()).view, view, "{address}");
+        };
+        check("8.8.8.8", "public");
+        check("2001:4860:4860::8888", "public");
+        check("10.8.0.10", "internal");
+        check("169.254.169.253", "internal");
+        check("127.0.0.53", "internal");
+        check("100.64.0.2", "internal");
+        check("fd00:ec2::253", "internal");
+    }
+
+    #[test]
+    fn shown_without_the_usual_port() {
+        assert_eq!(shown_address("8.8.8.8:53".parse().unwrap()), "8.8.8.8");
+        assert_eq!(shown_address("[::1]:5300".parse().unwrap()), "[::1]:5300");
+    }
+}
