@@ -55,7 +55,7 @@ pub const MAX_TRAIL_RECORD: usize = 1_024 * 1_024;
 pub const MAX_STARTUP_TEXT: usize = 16_384;
 
 /// How far into the future an event may date itself before its time is not believed.
-pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(10 * 60);
+pub const MAX_CLOCK_SKEW: Duration = Duration::from_mins(10);
 
 /// Evidence lines of one finding.
 pub const MAX_EVIDENCE: usize = 12;

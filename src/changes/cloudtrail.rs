@@ -1,7 +1,7 @@
-//! CloudTrail records of ChangeResourceRecordSets: refused and accepted calls of any caller.
+//! CloudTrail records of `ChangeResourceRecordSets`: refused and accepted calls of any caller.
 //!
-//! One record arrives in several envelopes: as an entry of LookupEvents (the record is a JSON
-//! string inside), in a trail's file (`Records`), as an EventBridge event (`detail`), and that
+//! One record arrives in several envelopes: as an entry of `LookupEvents` (the record is a JSON
+//! string inside), in a trail's file (`Records`), as an `EventBridge` event (`detail`), and that
 //! once more inside an SNS or SQS message. Keys are read in any case, because CloudTrail spells
 //! API members as `tTL` and `dNSName`. Source: CloudTrail User Guide, record contents.
 
@@ -24,7 +24,7 @@ use crate::snapshot::Problem;
 /// The only write that a record set has.
 const EVENT_NAME: &str = "ChangeResourceRecordSets";
 
-/// Envelopes inside of envelopes: SQS, SNS, EventBridge, record.
+/// Envelopes inside of envelopes: SQS, SNS, `EventBridge`, record.
 const MAX_DEPTH: usize = 4;
 
 /// Problems that are reported one by one.
@@ -36,7 +36,7 @@ const MAX_VALUES: usize = 400;
 /// What a text of CloudTrail held.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrailReading {
-    /// In the order of the text. Other calls than ChangeResourceRecordSets are left out.
+    /// In the order of the text. Other calls than `ChangeResourceRecordSets` are left out.
     pub events: Vec<ChangeEvent>,
     /// Records that could not be understood; the others are read nevertheless.
     pub problems: Vec<Problem>,
@@ -95,7 +95,7 @@ impl TrailReading {
         self.record(value, None);
     }
 
-    /// An entry of LookupEvents. Its own fields stand in for those that the record lacks.
+    /// An entry of `LookupEvents`. Its own fields stand in for those that the record lacks.
     fn entry(&mut self, entry: &Value, text: &str) {
         if get_str(entry, "EventName").is_some_and(|name| name != EVENT_NAME) {
             return;
@@ -188,12 +188,11 @@ fn read_change(change: &Value) -> Option<AttemptedChange> {
     let set = get(change, "resourceRecordSet")?;
     let alias = get(set, "aliasTarget").filter(|alias| alias.is_object());
     let plain = get(set, "resourceRecords").and_then(Value::as_array);
-    let targets = match alias {
-        Some(alias) => get_str(alias, "dnsName").map(short).into_iter().collect(),
-        None => {
-            let values = plain.into_iter().flatten().filter_map(|value| get_str(value, "value"));
-            values.take(MAX_VALUES).map(|value| printable(value).into()).collect()
-        }
+    let targets = if let Some(alias) = alias {
+        get_str(alias, "dnsName").map(short).into_iter().collect()
+    } else {
+        let values = plain.into_iter().flatten().filter_map(|value| get_str(value, "value"));
+        values.take(MAX_VALUES).map(|value| printable(value).into()).collect()
     };
     Some(AttemptedChange {
         action,

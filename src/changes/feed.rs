@@ -75,7 +75,7 @@ impl FeedBuilder {
     ///
     /// `lines` are the parser's counts since its start; a parser that started again may begin at
     /// zero again.
-    pub fn follow(&mut self, stream: FeedStream, lines: LineCounts) {
+    pub fn follow(&mut self, stream: &FeedStream, lines: LineCounts) {
         let Some(known) = self.stream(&stream.source) else { return };
         known.last_at = known.last_at.max(stream.last_at);
         let before = std::mem::replace(&mut known.lines, lines);
@@ -140,12 +140,12 @@ impl FeedBuilder {
 
     fn take(&mut self, event: ChangeEvent) {
         let is_log = matches!(event.source, FeedSource::Log { .. });
-        let first = (event.at, event.source.clone(), 0);
-        let same_place = first.clone()..=(event.at, event.source.clone(), u64::MAX);
+        let place = |number: u64| (event.at, event.source.clone(), number);
+        let same_place = place(0)..=place(u64::MAX);
         if !is_log && self.events.range(same_place).next().is_some() {
             return;
         }
-        let key = (event.at, event.source.clone(), self.next);
+        let key = place(self.next);
         self.next = self.next.saturating_add(1);
         self.counts.events = self.counts.events.saturating_add(1);
         if let Some(stream) = self.stream(&event.source) {

@@ -3,7 +3,7 @@
 //! ExternalDNS writes with logrus, as text (`time="..." level=info msg="..." zoneID=...`) or as
 //! JSON. Before that the line may have passed `kubectl logs --timestamps` (an RFC 3339 prefix), a
 //! container runtime (`<time> stderr F `) or Docker (`{"log": ...}`). A line of any other shape,
-//! such as a panic, is all message. Source: sirupsen/logrus:text_formatter.go.
+//! such as a panic, is all message. Source: `sirupsen/logrus:text_formatter.go`.
 
 use std::borrow::Cow;
 
@@ -306,8 +306,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn at(text: &str) -> Option<Timestamp> {
-        Some(text.parse().unwrap())
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
     }
 
     #[test]
@@ -315,7 +315,7 @@ mod tests {
         let line = read(
             r#"time="2026-11-23T08:51:54Z" level=error msg="Failure: \"a\"\n\tstatus \u00fc\x41\\052" profile=default zoneID=/hostedzone/ZPUB zoneName=example.com."#,
         );
-        assert_eq!(line.at, at("2026-11-23T08:51:54Z"));
+        assert_eq!(line.at, Some(at("2026-11-23T08:51:54Z")));
         assert_eq!(line.level, Some(Level::Error));
         assert_eq!(line.message, "Failure: \"a\"\n\tstatus \u{fc}A\\052");
         assert_eq!(line.zone_id, Some(ZoneId::new("ZPUB")));
@@ -329,7 +329,7 @@ mod tests {
         let line = read(
             r#"{"level":"info","msg":"1 record(s)\nwere","profile":"default","time":"2026-11-23T08:51:54Z","zoneID":"/hostedzone/ZPUB","zoneName":"example.com."}"#,
         );
-        assert_eq!(line.at, at("2026-11-23T08:51:54Z"));
+        assert_eq!(line.at, Some(at("2026-11-23T08:51:54Z")));
         assert_eq!(line.level, Some(Level::Info));
         assert_eq!(line.message, "1 record(s)\nwere");
         assert_eq!(line.zone_id, Some(ZoneId::new("ZPUB")));
@@ -340,7 +340,7 @@ mod tests {
     fn prefixes_and_their_times() {
         let check = |input: &str, time: &str, message: &str| {
             let line = read(input);
-            assert_eq!((line.at, &*line.message), (at(time), message), "{input}");
+            assert_eq!((line.at, &*line.message), (Some(at(time)), message), "{input}");
         };
         let own = "2026-11-23T08:51:54Z";
         let prefix = "2026-11-23T08:51:54.123456789Z";

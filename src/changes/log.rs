@@ -47,15 +47,19 @@ pub struct LogParser {
     assumed_at: Timestamp,
     last_at: Option<Timestamp>,
     counts: LineCounts,
-    /// The last batch of each zone; the key is `None` up to v0.5, whose lines name no zone.
-    zones: BTreeMap<Option<ZoneId>, ZoneBatch>,
+    /// The last batch of each zone.
+    zones: BTreeMap<ZoneKey, ZoneBatch>,
     /// The zone that a line without a zone speaks about.
-    current: Option<Option<ZoneId>>,
+    current: Option<ZoneKey>,
     /// `Failure in zone` without its error, which is the next line (up to v0.13.2).
     headless: Option<Headless>,
     /// True if something was refused since the present reconcile began.
     refused_in_run: bool,
 }
+
+/// The zone of a batch; `None` up to v0.5, whose lines name no zone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct ZoneKey(Option<ZoneId>);
 
 /// The first of two lines.
 #[derive(Clone, Debug)]
@@ -131,7 +135,7 @@ impl LogParser {
                 self.desired(change, (zone_id, line.zone_name.clone()), line.level, at);
             }
             Message::ZoneFailure { zone, error } => {
-                self.zone_failure(zone.or_fields(line), error, line, at, events)
+                self.zone_failure(zone.or_fields(line), error, line, at, events);
             }
             Message::SingleFailure { error } => self.single_failure(error, line, at, events),
             Message::Updated { count, zone } => self.updated(count, &zone.or_fields(line), at, events),
@@ -159,15 +163,16 @@ impl LogParser {
         level: Option<Level>,
         at: Timestamp,
     ) {
-        if MAX_FEED_ZONES <= self.zones.len() && !self.zones.contains_key(&zone_id) {
+        let key = ZoneKey(zone_id);
+        if MAX_FEED_ZONES <= self.zones.len() && !self.zones.contains_key(&key) {
             self.zones.clear();
         }
-        let zone = self.zones.entry(zone_id.clone()).or_default();
+        let zone = self.zones.entry(key.clone()).or_default();
         zone.name = zone_name.or(zone.name.take());
         // Only the repetition group by group is written at debug level.
         let kept = if level == Some(Level::Debug) { zone.push_group(change) } else { zone.push(change, at) };
         self.counts.dropped_changes = self.counts.dropped_changes.saturating_add(u64::from(!kept));
-        self.current = Some(zone_id);
+        self.current = Some(key);
     }
 
     fn zone_failure(
@@ -200,7 +205,7 @@ impl LogParser {
         }
     }
 
-    /// Only a write is refused with InvalidChangeBatch; other codes end a read just as well, so
+    /// Only a write is refused with `InvalidChangeBatch`; other codes end a read just as well, so
     /// they count as a refusal only while a batch waits for its result.
     fn is_write_error(&self, text: &str) -> bool {
         let lower = text.to_ascii_lowercase();
@@ -222,12 +227,12 @@ impl LogParser {
         self.refused_in_run = true;
         let key = self.key_of(zone);
         let mut batch = refused_batch(error);
-        batch.zone_id = zone.id.clone().or_else(|| key.clone().flatten());
-        batch.zone_name = zone.name.clone();
+        batch.zone_id = zone.id.clone().or_else(|| key.clone().and_then(|key| key.0));
+        batch.zone_name.clone_from(&zone.name);
         if let Some(state) = key.as_ref().and_then(|key| self.zones.get_mut(key)) {
             batch.attempted = state.close(Outcome::Refused);
-            state.name = batch.zone_name.clone().or(state.name.take());
-            batch.zone_name = state.name.clone();
+            state.name = batch.zone_name.take().or(state.name.take());
+            batch.zone_name.clone_from(&state.name);
         }
         self.current = key.or(self.current.take());
         self.emit(at, ChangeEventKind::Refused(batch), events);
@@ -245,7 +250,7 @@ impl LogParser {
         let key = self.key_of(&zone);
         let mut batch = refused_batch(error);
         batch.alone = true;
-        batch.zone_id = zone.id.or_else(|| key.clone().flatten());
+        batch.zone_id = zone.id.or_else(|| key.clone().and_then(|key| key.0));
         batch.zone_name = zone.name;
         if let Some(state) = key.as_ref().and_then(|key| self.zones.get_mut(key)) {
             batch.zone_name = batch.zone_name.or_else(|| state.name.clone());
@@ -257,7 +262,7 @@ impl LogParser {
     fn updated(&mut self, count: u64, zone: &ZoneRef, at: Timestamp, events: &mut Vec<ChangeEvent>) {
         let key = self.key_of(zone);
         let mut applied = AppliedBatch { count: Some(count), ..AppliedBatch::default() };
-        applied.zone_id = zone.id.clone().or_else(|| key.clone().flatten());
+        applied.zone_id = zone.id.clone().or_else(|| key.clone().and_then(|key| key.0));
         if let Some(state) = key.and_then(|key| self.zones.get_mut(&key)) {
             let whole = state.outcome == Outcome::Open && state.counts_to(count);
             let changes = state.close(Outcome::Applied);
@@ -311,10 +316,11 @@ impl LogParser {
     }
 
     /// The batch that a line speaks about: by id, by name, else the last one.
-    fn key_of(&self, zone: &ZoneRef) -> Option<Option<ZoneId>> {
+    fn key_of(&self, zone: &ZoneRef) -> Option<ZoneKey> {
         if zone.id.is_some() {
             // Lines of batches without ids: then there is only one.
-            return [&zone.id, &None].into_iter().find(|key| self.zones.contains_key(*key)).cloned();
+            let keys = [ZoneKey(zone.id.clone()), ZoneKey(None)];
+            return keys.into_iter().find(|key| self.zones.contains_key(key));
         }
         if let Some(name) = &zone.name {
             let by_name = self.zones.iter().find(|(_, batch)| batch.name.as_ref() == Some(name));

@@ -61,7 +61,7 @@ static CODE_INSIDE: LazyLock<Regex> = LazyLock::new(|| {
 static ZONES: LazyLock<Regex> = LazyLock::new(|| pattern(r"hostedzone/(?P<id>[0-9a-z]{1,64})"));
 
 /// Error codes that decide by themselves, and the batch code. Source: Route 53 API, common errors
-/// and the errors of ChangeResourceRecordSets; AWS STS.
+/// and the errors of `ChangeResourceRecordSets`; AWS STS.
 const KNOWN_CODES: [&str; 25] = [
     "InvalidChangeBatch",
     "InvalidInput",

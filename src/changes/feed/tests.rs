@@ -71,7 +71,7 @@ fn successes_and_skips_are_thinned_out_and_refusals_are_not() {
     let feed = builder.feed(at(NOW));
     let minutes = |wanted: fn(&ChangeEventKind) -> bool, pod: &str| -> Vec<String> {
         let events = feed.events.iter().filter(|event| wanted(&event.kind) && event.source == log(pod));
-        events.map(|event| event.at.to_string()[14..16].to_owned()).collect()
+        events.map(|event| event.at.to_string().get(14..16).unwrap_or_default().to_owned()).collect()
     };
     let succeeded = |kind: &ChangeEventKind| matches!(kind, ChangeEventKind::RunSucceeded);
     assert_eq!(minutes(succeeded, "a"), ["10", "14", "16", "19"]);
@@ -107,7 +107,7 @@ fn streams_and_line_counts() {
     let mut builder = FeedBuilder::default();
     let mut follow = |lines: u64, oversize: u64| {
         let counts = LineCounts { lines, oversize, dropped_changes: 0 };
-        builder.follow(FeedStream { source: log("a"), last_at: None }, counts);
+        builder.follow(&FeedStream { source: log("a"), last_at: None }, counts);
         builder.drop_lines(1);
         (builder.counts().lines, builder.counts().oversize_lines, builder.counts().dropped_lines)
     };

@@ -63,7 +63,7 @@ const RUN_FAILED: [&str; 9] = [
 
 static OWNER: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r#"^Skipping endpoint (?P<endpoint>.+) because (?:of missing owner label|owner id does not match)(?P<rest>.*)$"#,
+        r"^Skipping endpoint (?P<endpoint>.+) because (?:of missing owner label|owner id does not match)(?P<rest>.*)$",
     )
 });
 static FOUND: LazyLock<Regex> = LazyLock::new(|| pattern(r#"found: "(?P<found>[^"]*)""#));
