@@ -28,6 +28,35 @@ pub const MAX_CHANGE_EVENTS: usize = 20_000;
 /// controller that has stopped trying, and that is a finding of its own.
 pub const KEEP_CHANGE_EVENTS: Duration = Duration::from_secs(6 * 3600);
 
+/// Memory that the kept change events may take together, roughly, in bytes. Every batch repeats
+/// its changes each minute while it fails; without this bound a few huge batches would grow to
+/// gigabytes within [`KEEP_CHANGE_EVENTS`].
+pub const MAX_CHANGE_FEED_BYTES: usize = 64 * 1_024 * 1_024;
+
+/// Changes of one batch that are kept. The largest batch that any ExternalDNS sent by default was
+/// 4,000 (up to v0.5.9); Route 53 itself takes 1,000 records.
+pub const MAX_BATCH_CHANGES: usize = 4_000;
+
+/// Changes that a refusal of a single group lists as candidates. A group is one name; a longer
+/// list would say nothing, and it would be repeated for each refused group of the batch.
+pub const MAX_CANDIDATES: usize = 250;
+
+/// Sentences of one refusal, and zones that one line names, that are kept.
+pub const MAX_SENTENCES: usize = 1_000;
+
+/// Zones, streams and the like that one part of the change feed remembers at once. Route 53
+/// grants an account 500 zones by default.
+pub const MAX_FEED_ZONES: usize = 1_000;
+
+/// Longest CloudTrail record that is parsed, in bytes. CloudTrail itself cuts at 256 KB.
+pub const MAX_TRAIL_RECORD: usize = 1_024 * 1_024;
+
+/// Longest text of a start-up line (the options of an ExternalDNS process) that is kept.
+pub const MAX_STARTUP_TEXT: usize = 16_384;
+
+/// How far into the future an event may date itself before its time is not believed.
+pub const MAX_CLOCK_SKEW: Duration = Duration::from_mins(10);
+
 /// Evidence lines of one finding.
 pub const MAX_EVIDENCE: usize = 12;
 
@@ -36,3 +65,5 @@ pub const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 const _: () = assert!(MAX_NAME < MAX_TEXT, "a name must fit into a message");
 const _: () = assert!(MAX_TEXT < MAX_LOG_LINE, "a log line must be able to carry a message");
+const _: () = assert!(MAX_CANDIDATES < MAX_BATCH_CHANGES, "candidates are a part of a batch");
+const _: () = assert!(MAX_LOG_LINE < MAX_TRAIL_RECORD, "a record holds more than a line");

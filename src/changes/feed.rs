@@ -1,0 +1,268 @@
+//! Everything that the streams tell, in one bounded, sorted feed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::limits::{
+    KEEP_CHANGE_EVENTS, MAX_CHANGE_EVENTS, MAX_CHANGE_FEED_BYTES, MAX_CLOCK_SKEW, MAX_FEED_ZONES,
+};
+use crate::model::change::{
+    AttemptedChange, ChangeEvent, ChangeEventKind, ChangeFeed, FeedSource, FeedStream, SkipReason,
+};
+use crate::model::{DomainName, RecordType};
+
+use super::log::LineCounts;
+
+/// What an event costs beside its texts, roughly, in bytes: itself, its key, its place.
+const EVENT_BYTES: usize = 512;
+
+/// What a change or a sentence costs beside its texts, roughly, in bytes.
+const PART_BYTES: usize = 160;
+
+/// Holds the events of all streams.
+///
+/// What is kept: refusals, applied batches and failed reconciles as they are, however often they
+/// repeat; of an unbroken row of successful reconciles the first and the last; of the same name
+/// skipped for the same reason the last. Past a bound the oldest events go first.
+#[derive(Clone, Debug, Default)]
+pub struct FeedBuilder {
+    events: BTreeMap<EventKey, ChangeEvent>,
+    /// Arrival number of the next event.
+    next: u64,
+    bytes: usize,
+    streams: BTreeMap<FeedSource, Stream>,
+    skips: BTreeMap<SkipKey, EventKey>,
+    counts: FeedCounts,
+}
+
+/// Time, stream, order of arrival.
+type EventKey = (Timestamp, FeedSource, u64);
+
+/// Stream, name, type and reason of a skipped name.
+type SkipKey = (FeedSource, DomainName, Option<RecordType>, Arc<str>);
+
+#[derive(Clone, Debug, Default)]
+struct Stream {
+    last_at: Option<Timestamp>,
+    /// The successful reconciles since the last trouble: the first, and the last if not the same.
+    successes: (Option<EventKey>, Option<EventKey>),
+    lines: LineCounts,
+}
+
+/// What was counted since the start, for metrics. Only ever grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeedCounts {
+    /// Log lines that were read.
+    pub lines: u64,
+    /// Log lines whose end was dropped.
+    pub oversize_lines: u64,
+    /// Log lines that were dropped before they were read.
+    pub dropped_lines: u64,
+    /// Changes that were dropped from huge batches.
+    pub dropped_changes: u64,
+    /// Events that were taken.
+    pub events: u64,
+    /// Events that a bound pushed out before their time, or that were too old on arrival.
+    pub dropped_events: u64,
+}
+
+// === impl FeedBuilder ===
+
+impl FeedBuilder {
+    /// Says that a stream is followed, and how far.
+    ///
+    /// `lines` are the parser's counts since its start; a parser that started again may begin at
+    /// zero again.
+    pub fn follow(&mut self, stream: &FeedStream, lines: LineCounts) {
+        let Some(known) = self.stream(&stream.source) else { return };
+        known.last_at = known.last_at.max(stream.last_at);
+        let before = std::mem::replace(&mut known.lines, lines);
+        let grown = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
+        let counts = &mut self.counts;
+        counts.lines = counts.lines.saturating_add(grown(lines.lines, before.lines));
+        counts.oversize_lines = counts.oversize_lines.saturating_add(grown(lines.oversize, before.oversize));
+        counts.dropped_changes =
+            counts.dropped_changes.saturating_add(grown(lines.dropped_changes, before.dropped_changes));
+    }
+
+    /// Forgets a stream that is not followed any more; its events stay until they are old.
+    pub fn unfollow(&mut self, source: &FeedSource) {
+        self.streams.remove(&stream_of(source));
+    }
+
+    /// Counts lines that the reader of a stream could not take.
+    pub fn drop_lines(&mut self, lines: u64) {
+        self.counts.dropped_lines = self.counts.dropped_lines.saturating_add(lines);
+    }
+
+    /// Takes events in any order. A CloudTrail event that is known already is ignored.
+    pub fn add(&mut self, events: impl IntoIterator<Item = ChangeEvent>, now: Timestamp) {
+        for mut event in events {
+            // A clock that runs ahead must not make an event that never grows old.
+            if add(now, MAX_CLOCK_SKEW) < event.at {
+                event.at = now;
+            }
+            if event.at < oldest(now) {
+                self.counts.dropped_events = self.counts.dropped_events.saturating_add(1);
+                continue;
+            }
+            self.take(event);
+        }
+        self.prune(now);
+    }
+
+    /// The feed as it is now, sorted by time and stream.
+    pub fn feed(&mut self, now: Timestamp) -> ChangeFeed {
+        self.prune(now);
+        ChangeFeed {
+            events: self.events.values().cloned().collect(),
+            streams: self
+                .streams
+                .iter()
+                .map(|(source, stream)| FeedStream { source: source.clone(), last_at: stream.last_at })
+                .collect(),
+        }
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counts(&self) -> FeedCounts {
+        self.counts
+    }
+
+    /// Number of events and their rough size in bytes.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        (self.events.len(), self.bytes)
+    }
+
+    fn take(&mut self, event: ChangeEvent) {
+        let is_log = matches!(event.source, FeedSource::Log { .. });
+        let place = |number: u64| (event.at, event.source.clone(), number);
+        let same_place = place(0)..=place(u64::MAX);
+        if !is_log && self.events.range(same_place).next().is_some() {
+            return;
+        }
+        let key = place(self.next);
+        self.next = self.next.saturating_add(1);
+        self.counts.events = self.counts.events.saturating_add(1);
+        if let Some(stream) = self.stream(&event.source) {
+            stream.last_at = stream.last_at.max(Some(event.at));
+        }
+        self.thin_out(&event, &key);
+        self.bytes = self.bytes.saturating_add(bytes_of(&event));
+        self.events.insert(key, event);
+    }
+
+    /// Removes the earlier event that this one makes superfluous.
+    fn thin_out(&mut self, event: &ChangeEvent, key: &EventKey) {
+        let replaced = match &event.kind {
+            ChangeEventKind::Skipped { name, record_type, why } => {
+                let skip = (event.source.clone(), name.clone(), record_type.clone(), word_of(why));
+                self.skips.insert(skip, key.clone())
+            }
+            ChangeEventKind::RunSucceeded => self.stream(&event.source).and_then(|stream| {
+                if stream.successes.0.is_none() {
+                    stream.successes.0 = Some(key.clone());
+                    None
+                } else {
+                    stream.successes.1.replace(key.clone())
+                }
+            }),
+            ChangeEventKind::Refused(_) | ChangeEventKind::RunFailed { .. } => {
+                if let Some(stream) = self.stream(&event.source) {
+                    stream.successes = (None, None);
+                }
+                None
+            }
+            ChangeEventKind::Applied(_) => None,
+        };
+        if let Some(earlier) = replaced {
+            self.remove(&earlier);
+        }
+    }
+
+    fn prune(&mut self, now: Timestamp) {
+        let oldest = oldest(now);
+        while let Some((key, _)) = self.events.first_key_value() {
+            let is_old = key.0 < oldest;
+            if !is_old && self.events.len() <= MAX_CHANGE_EVENTS && self.bytes <= MAX_CHANGE_FEED_BYTES {
+                break;
+            }
+            let key = key.clone();
+            self.remove(&key);
+            self.counts.dropped_events = self.counts.dropped_events.saturating_add(u64::from(!is_old));
+        }
+    }
+
+    fn remove(&mut self, key: &EventKey) {
+        let Some(event) = self.events.remove(key) else { return };
+        self.bytes = self.bytes.saturating_sub(bytes_of(&event));
+        if let ChangeEventKind::Skipped { name, record_type, why } = event.kind {
+            let skip = (event.source, name, record_type, word_of(&why));
+            if self.skips.get(&skip) == Some(key) {
+                self.skips.remove(&skip);
+            }
+        }
+    }
+
+    /// The state of the event's stream; `None` if there are too many streams.
+    fn stream(&mut self, source: &FeedSource) -> Option<&mut Stream> {
+        let source = stream_of(source);
+        if MAX_FEED_ZONES <= self.streams.len() && !self.streams.contains_key(&source) {
+            return None;
+        }
+        Some(self.streams.entry(source).or_default())
+    }
+}
+
+/// All of CloudTrail is one stream, without id and principal.
+fn stream_of(source: &FeedSource) -> FeedSource {
+    match source {
+        FeedSource::Log { .. } => source.clone(),
+        FeedSource::CloudTrail { .. } => FeedSource::CloudTrail { event_id: "".into(), principal: "".into() },
+    }
+}
+
+fn oldest(now: Timestamp) -> Timestamp {
+    let keep = SignedDuration::try_from(KEEP_CHANGE_EVENTS).unwrap_or(SignedDuration::MAX);
+    now.saturating_sub(keep).unwrap_or(Timestamp::MIN)
+}
+
+fn add(now: Timestamp, by: std::time::Duration) -> Timestamp {
+    now.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+fn word_of(why: &SkipReason) -> Arc<str> {
+    match why {
+        SkipReason::Owner { found, required: _ } => format!("owner {found}").into(),
+        SkipReason::NoZone => "no zone".into(),
+        SkipReason::LabelLength => "label length".into(),
+        SkipReason::BatchTooLarge => "batch too large".into(),
+        SkipReason::TypeConflict => "type conflict".into(),
+    }
+}
+
+fn bytes_of(event: &ChangeEvent) -> usize {
+    let changes = |changes: &[AttemptedChange]| -> usize {
+        let texts =
+            |change: &AttemptedChange| change.targets.iter().map(|text| 16 + text.len()).sum::<usize>();
+        changes.iter().map(|change| PART_BYTES + change.name.as_str().len() + texts(change)).sum()
+    };
+    let parts = match &event.kind {
+        ChangeEventKind::Refused(batch) => {
+            let errors = batch.errors.iter().map(|error| PART_BYTES + error.message.len()).sum::<usize>();
+            batch.message.len() + errors + changes(&batch.attempted)
+        }
+        ChangeEventKind::Applied(batch) => changes(&batch.changes),
+        ChangeEventKind::RunFailed { message, zones, .. } => message.len() + 40 * zones.len(),
+        ChangeEventKind::Skipped { name, .. } => 3 * name.as_str().len(),
+        ChangeEventKind::RunSucceeded => 0,
+    };
+    EVENT_BYTES + parts
+}
+
+#[cfg(test)]
+mod tests;
