@@ -20,4 +20,5 @@ pub mod finding;
 pub mod limits;
 pub mod model;
 pub mod recorded;
+pub mod recording;
 pub mod snapshot;

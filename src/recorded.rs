@@ -7,6 +7,7 @@
 pub mod budget;
 pub mod client;
 pub mod decode;
+mod encode;
 pub mod error;
 pub mod route53;
 mod sdk;

@@ -152,7 +152,7 @@ async fn check_count(
 }
 
 /// More missing than writes during a walk explain: 5, or 2 %.
-fn is_short(listed: usize, expected: u64) -> bool {
+pub(crate) fn is_short(listed: usize, expected: u64) -> bool {
     let missing = expected.saturating_sub(u64::try_from(listed).unwrap_or(u64::MAX));
     missing > RACE_TOLERANCE.max(expected / 50)
 }
