@@ -78,7 +78,7 @@ impl Budget {
             rate,
             burst: 2.0,
             back_off: Duration::from_secs(5),
-            back_off_cap: Duration::from_secs(60),
+            back_off_cap: Duration::from_mins(1),
             recover_every: Duration::from_secs(10),
             retry_after: Duration::from_secs(1),
         }))

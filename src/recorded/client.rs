@@ -34,7 +34,7 @@ const THROTTLED_TRIES: u32 = 4;
 /// How often a call is tried that ran into a timeout, a lost connection or a server error.
 const FAILED_TRIES: u32 = 3;
 
-/// Zones per page. Source: Route 53 API, ListHostedZones.
+/// Zones per page. Source: Route 53 API, `ListHostedZones`.
 const ZONES_PER_PAGE: i32 = 100;
 
 /// Name servers of every delegation set. Source: Route 53 Developer Guide.

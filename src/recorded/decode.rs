@@ -161,7 +161,7 @@ pub fn to_route53(name: &DomainName) -> String {
         if byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.\\".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("\\{byte:03o}"));
+            out.extend(format!("\\{byte:03o}").chars());
         }
     }
     out.push('.');

@@ -112,6 +112,7 @@ impl ReadError {
 }
 
 /// Sorts a failed attempt into the bounded list of outcomes.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the SDK may add kinds of errors")]
 pub(crate) fn failure<E>(error: &SdkError<E, HttpResponse>, operation: Operation) -> Failure
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -128,10 +129,7 @@ where
         _ => Outcome::Other,
     };
     let text = match (outcome, error) {
-        (Outcome::Auth, SdkError::DispatchFailure(_)) => format!(
-            "no AWS credentials: {text}; set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
-             or a web identity (AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE)"
-        ),
+        (Outcome::Auth, SdkError::DispatchFailure(_)) => no_credentials(&text),
         (Outcome::Denied, SdkError::ServiceError(service)) => {
             format!(
                 "no permission for route53:{operation}: {}",
@@ -178,6 +176,19 @@ fn by_code(code: Option<&str>, status: Option<u16>) -> Outcome {
     }
 }
 
+/// What a person can do about it; the SDK's own list of five empty places only hides that.
+fn no_credentials(text: &str) -> String {
+    let why = if text.contains("no credentials found in chain") {
+        "none in the environment, the profile, a web identity, the container or the instance"
+    } else {
+        text
+    };
+    format!(
+        "no AWS credentials: {why}; set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a web \
+         identity (AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE)"
+    )
+}
+
 /// The SDK reports missing credentials as a failed dispatch without a typed cause.
 fn is_about_credentials(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
@@ -186,4 +197,38 @@ fn is_about_credentials(text: &str) -> bool {
 
 fn of_zone(zone: Option<&ZoneId>) -> String {
     zone.map_or_else(String::new, |zone| format!(" of hosted zone {zone}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_by_code_then_by_status() {
+        let rows = [
+            (Some("Throttling"), 400, Outcome::Throttled),
+            (Some("PriorRequestNotComplete"), 400, Outcome::Throttled),
+            (Some("AccessDenied"), 403, Outcome::Denied),
+            (Some("ExpiredToken"), 403, Outcome::Auth),
+            (Some("NoSuchHostedZone"), 404, Outcome::NotFound),
+            (Some("InvalidInput"), 400, Outcome::Invalid),
+            (Some("NewFailure"), 503, Outcome::Server),
+            (Some("NewFailure"), 400, Outcome::Other),
+            (None, 403, Outcome::Denied),
+            (None, 200, Outcome::Parse),
+        ];
+        for (code, status, expected) in rows {
+            assert_eq!(by_code(code, Some(status)), expected, "{code:?} {status}");
+        }
+    }
+
+    #[test]
+    fn missing_credentials_say_what_to_set() {
+        let chain = "dispatch failure: other: no credentials found in chain. Attempted: Environment";
+        assert!(is_about_credentials(chain));
+        let shown = no_credentials(chain);
+        assert!(shown.starts_with("no AWS credentials: none in the environment"), "{shown}");
+        assert!(shown.contains("AWS_PROFILE") && shown.contains("web identity"), "{shown}");
+        assert!(no_credentials("No such file").contains("No such file"), "an odd cause stays visible");
+    }
 }

@@ -89,7 +89,7 @@ impl Default for Route53Settings {
         Self {
             region: "us-east-1".into(),
             requests_per_second: DEFAULT_RATE,
-            interval: Duration::from_secs(60),
+            interval: Duration::from_mins(1),
             zone_ids: Vec::new(),
             endpoint_url: None,
             credentials: None,

@@ -18,13 +18,13 @@ use crate::recorded::walk;
 use crate::snapshot::{Problem, Reading, ViewState};
 
 /// How long delegation set and VPCs of a zone are believed; they change by hand, seldom.
-const KEEP_ZONE: Duration = Duration::from_secs(5 * 60);
+const KEEP_ZONE: Duration = Duration::from_mins(5);
 
 /// How long quota and signing state of a zone are believed.
-const KEEP_FACTS: Duration = Duration::from_secs(3_600);
+const KEEP_FACTS: Duration = Duration::from_hours(1);
 
 /// How long a missing permission for an optional fact is believed.
-const KEEP_DENIED: Duration = Duration::from_secs(24 * 3_600);
+const KEEP_DENIED: Duration = Duration::from_hours(24);
 
 /// Requests for quotas and signing states after each listing: a few seconds of the budget.
 const EXTRAS_PER_LISTING: u32 = 10;
@@ -236,7 +236,7 @@ impl Reader {
         let error = match walked {
             Ok(walk) => {
                 let (zone, problem) = self.with_facts(listed).await;
-                return Turn::Read { changed: self.store(zone, walk, problem) };
+                return Turn::Read { changed: self.store(zone, walk, problem.as_ref()) };
             }
             Err(error) => error,
         };
@@ -257,7 +257,7 @@ impl Reader {
     }
 
     /// Takes over a complete listing; true if it differs from what was known.
-    fn store(&mut self, zone: HostedZone, walk: walk::Walk, problem: Option<Problem>) -> bool {
+    fn store(&mut self, zone: HostedZone, walk: walk::Walk, problem: Option<&Problem>) -> bool {
         let id = zone.id.clone();
         if 0 < walk.duplicate_rows {
             tracing::debug!(zone = %id, rows = walk.duplicate_rows, "rows listed twice");
@@ -273,11 +273,11 @@ impl Reader {
         let records = kept.unwrap_or_else(|| Arc::new(walk.record_sets));
         let read_at = Some(self.clock.now());
         self.zones.insert(id.clone(), ZoneReading { zone, record_sets: Some(records), read_at });
-        let before = match &problem {
+        let before = match problem {
             Some(problem) => self.zone_problems.insert(id, problem.clone()),
             None => self.zone_problems.remove(&id),
         };
-        !same || before != problem
+        !same || before.as_ref() != problem
     }
 
     /// Adds what the list does not tell; a problem if that is not permitted.

@@ -17,7 +17,7 @@ use crate::recorded::stats::Operation;
 use aws_sdk_route53::operation::list_hosted_zones::ListHostedZonesOutput;
 use aws_sdk_route53::operation::list_resource_record_sets::ListResourceRecordSetsOutput;
 
-/// Record sets per page. Source: Route 53 API, ListResourceRecordSets.
+/// Record sets per page. Source: Route 53 API, `ListResourceRecordSets`.
 const RECORDS_PER_PAGE: u64 = 300;
 
 /// Page size when only one name is wanted: most names have fewer than three record sets.

@@ -173,7 +173,8 @@ mod tests {
         let mut bomb = "kind: Pod\na0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
         for level in 1..12 {
             let alias = format!("*a{}", level - 1);
-            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", [alias.as_str(); 10].join(",")));
+            let line = format!("a{level}: &a{level} [{}]\n", [alias.as_str(); 10].join(","));
+            bomb.push_str(&line);
         }
         std::fs::write(folder.join("a.yaml"), bomb).expect("written");
         let (objects, problems) = read_kubernetes(dir.path());

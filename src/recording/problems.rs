@@ -28,13 +28,13 @@ pub(crate) struct RawProblem {
 #[must_use]
 pub fn read_problems(round: &Path) -> Vec<(ViewName, Problem)> {
     match file::yaml_documents::<Vec<RawProblem>>(&round.join(FILE)) {
-        Ok(documents) => documents.into_iter().flatten().flat_map(decode).collect(),
+        Ok(documents) => documents.into_iter().flatten().flat_map(|raw| decode(&raw)).collect(),
         Err(error) if error.is_missing() => Vec::new(),
         Err(error) => everywhere(&file::problem("all", &error)),
     }
 }
 
-fn decode(raw: RawProblem) -> Vec<(ViewName, Problem)> {
+fn decode(raw: &RawProblem) -> Vec<(ViewName, Problem)> {
     let Some(view) = ViewName::ALL.into_iter().find(|view| view.as_str() == raw.view) else {
         let text = format!("{FILE}: unknown view {:?}: {}", raw.view, raw.message);
         return everywhere(&file::parse_problem("all", &text));

@@ -142,7 +142,7 @@ fn dnssec(read: DnssecFile) -> Dnssec {
 
 fn read_changes(folder: &Path, problems: &mut Vec<Problem>) -> Vec<ChangeInfo> {
     match file::optional_json::<ChangesFile>(&folder.join("changes.json")) {
-        Ok(read) => read.unwrap_or_default().changes.into_iter().map(change).collect(),
+        Ok(read) => read.unwrap_or_default().changes.iter().map(change).collect(),
         Err(error) => {
             problems.push(file::problem("all", &error));
             Vec::new()
@@ -150,7 +150,7 @@ fn read_changes(folder: &Path, problems: &mut Vec<Problem>) -> Vec<ChangeInfo> {
     }
 }
 
-fn change(raw: Change) -> ChangeInfo {
+fn change(raw: &Change) -> ChangeInfo {
     ChangeInfo {
         id: raw.id.rsplit('/').next().unwrap_or_default().into(),
         zone_id: ZoneId::new(&raw.hosted_zone_id),

@@ -130,8 +130,8 @@ fn zone_list(ids: &[&str], count: usize) -> String {
 }
 
 fn zone_body(id: &str, count: usize) -> String {
-    let servers: String =
-        (1..=4).map(|n| format!("<NameServer>ns-{n}.awsdns.example</NameServer>")).collect();
+    let servers =
+        ["1", "2", "3", "4"].map(|n| format!("<NameServer>ns-{n}.awsdns.example</NameServer>")).concat();
     format!(
         "<GetHostedZoneResponse>{}<DelegationSet><NameServers>{servers}</NameServers></DelegationSet></GetHostedZoneResponse>",
         zone_xml(id, count)
@@ -164,7 +164,7 @@ fn three() -> String {
 /// The text in the middle of the second row: everything before it is well-formed.
 fn cut(body: &str) -> String {
     let at = body.rfind("<Type>A</Type>").expect("a row");
-    body[..at].to_owned()
+    body.get(..at).expect("a border").to_owned()
 }
 
 const ZONE: &str = "Z1";
@@ -340,7 +340,7 @@ async fn zones_come_and_go_only_by_a_complete_list() {
     assert_eq!(zones(&reader), Some(2));
 
     let whole = zone_list(&["Z1", "Z2"], 3);
-    for bad in [zone_list(&[], 3), whole[..whole.find("<Marker>").expect("marker")].to_owned()] {
+    for bad in [zone_list(&[], 3), whole.split("<Marker>").next().expect("a part").to_owned()] {
         stub.set(|script| script.zones = one(&bad));
         reader.read_all(|_| ()).await;
         assert_eq!((zones(&reader), reader.reading().state), (Some(2), ViewState::Stale));
@@ -362,6 +362,67 @@ async fn zones_come_and_go_only_by_a_complete_list() {
     reader.read_all(|_| ()).await;
     assert_eq!(zones(&reader), Some(1), "the list agrees: dropped");
     assert!(reader.reading().is_whole());
+}
+
+#[tokio::test]
+async fn a_page_of_zones_must_be_whole_too() {
+    let whole = zone_list(&["Z1", "Z2"], 3);
+    let more = whole.replace("<IsTruncated>false", "<NextMarker>Z2</NextMarker><IsTruncated>true");
+    let bad = [
+        ("no NextMarker", whole.replace("<IsTruncated>false", "<IsTruncated>true")),
+        ("without id", whole.replacen("<Id>/hostedzone/Z1</Id>", "<Id></Id>", 1)),
+        ("no MaxItems", whole.split("<Marker>").next().expect("a part").to_owned()),
+    ];
+    for (reason, body) in bad {
+        let stub = Stub::start().await;
+        stub.set(|script| script.zones = one(&body));
+        let error = walk::hosted_zones(&stub.client().await).await.expect_err(reason);
+        assert!(error.to_string().contains(reason), "{error} / {reason}");
+        assert_eq!(stub.asked("hostedzone"), 3, "{reason}");
+    }
+    let stub = Stub::start().await;
+    stub.set(|script| script.zones = [(200, more.clone()), (200, zone_list(&["Z2", "Z3"], 3))].into());
+    let zones = walk::hosted_zones(&stub.client().await).await.expect("two pages");
+    assert_eq!(zones.len(), 3, "a zone on both pages counts once");
+    assert_eq!(stub.asked("marker=Z2"), 1);
+    stub.set(|script| script.zones = one(&more));
+    let error = walk::hosted_zones(&stub.client().await).await.expect_err("stands still");
+    assert!(error.to_string().contains("does not move on"), "{error}");
+}
+
+#[tokio::test]
+async fn named_zones_are_read_without_the_list() {
+    let stub = Stub::start().await;
+    stub.set(|script| {
+        script.zone =
+            [(200, zone_body("Z1", 3)), error(404, "NoSuchHostedZone", "No hosted zone found")].into();
+        script.records = one(&three());
+    });
+    let clock = Arc::new(ManualClock::starting_at(Timestamp::UNIX_EPOCH));
+    let only = vec![ZoneId::new("Z1"), ZoneId::new("Z9")];
+    let mut reader = Reader::new(stub.client().await, only, clock);
+    reader.read_all(|_| ()).await;
+    let reading = reader.reading();
+    assert_eq!(reading.state, ViewState::Read);
+    assert_eq!(reading.value().expect("value").zones.len(), 1);
+    assert_eq!(reading.problems.iter().map(|problem| problem.scope.as_str()).collect::<Vec<_>>(), ["Z9"]);
+    assert_eq!(stub.asked("/hostedzone?"), 0);
+}
+
+#[tokio::test]
+async fn one_zone_that_fails_leaves_the_view_read() {
+    let stub = Stub::start().await;
+    stub.set(|script| {
+        script.zones = one(&zone_list(&["Z1", "Z2"], 3));
+        script.records = [(200, three()), error(403, "AccessDenied", "not authorized")].into();
+    });
+    let mut reader = stub.reader().await;
+    reader.read_all(|_| ()).await;
+    let reading = reader.reading();
+    assert_eq!((reading.state, reading.problems.len()), (ViewState::Read, 1));
+    let zones = &reading.value().expect("value").zones;
+    assert_eq!(zones[&ZoneId::new("Z1")].records().len(), 3);
+    assert!(zones[&ZoneId::new("Z2")].record_sets.is_none(), "not read is not empty");
 }
 
 #[tokio::test]
@@ -408,7 +469,7 @@ async fn one_name_is_read_with_one_small_page() {
 #[tokio::test]
 async fn the_task_publishes_listens_to_bumps_and_stops() {
     let mut stub = Stub::start().await;
-    stub.settings.interval = Duration::from_secs(3_600);
+    stub.settings.interval = Duration::from_hours(1);
     stub.settings.requests_per_second = 5.0;
     stub.set(|script| script.records = one(&three()));
     let (bump, wake) = watch::channel(0_u64);
