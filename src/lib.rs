@@ -26,4 +26,5 @@ pub mod past;
 pub mod policy;
 pub mod recorded;
 pub mod report;
+pub mod recording;
 pub mod snapshot;

@@ -149,6 +149,25 @@ pub enum RecordSetError {
     NoContent(String, String),
 }
 
+/// The name as the Route 53 API writes it: with a trailing dot, `*` as `\\052`.
+///
+/// The opposite of [`DomainName::from_route53`]. Source: Route 53 Developer Guide, "DNS domain
+/// name format".
+#[must_use]
+pub fn to_route53(name: &DomainName) -> String {
+    let mut out = String::with_capacity(name.as_str().len() + 4);
+    for byte in name.as_str().bytes() {
+        // A backslash is already the beginning of an escape in the canonical form.
+        if byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.\\".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.extend(format!("\\{byte:03o}").chars());
+        }
+    }
+    out.push('.');
+    out
+}
+
 impl RawRecordSet {
     /// Decodes one record set.
     ///
@@ -285,6 +304,15 @@ mod tests {
             Err(RecordSetError::NoContent("a.example.com.".into(), "A".into()))
         );
         assert_eq!(decode(r#"{"Type":"A"}"#), Err(RecordSetError::NoName));
+    }
+
+    #[test]
+    fn names_go_out_as_they_came_in() {
+        for text in
+            ["\\052.example.com.", "a\\056b.example.com.", "\\100.x_y.example.com.", "\\040.example.com."]
+        {
+            assert_eq!(to_route53(&DomainName::from_route53(text)), text);
+        }
     }
 
     #[test]

@@ -1,0 +1,183 @@
+//! `kubernetes/*.yaml|*.json`: objects as the API serves them, still raw.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::recording::file::{self, FileError};
+use crate::snapshot::Problem;
+
+/// Folder of the objects within a round.
+pub const FOLDER: &str = "kubernetes";
+
+/// Lists within lists that are opened.
+const MAX_NESTING: usize = 8;
+
+/// Reads the objects of a round; `None` if the round has no `kubernetes` folder.
+///
+/// Takes single objects, several documents in a file, and lists (`kind: List`, and typed ones
+/// such as `IngressList`, whose items get the kind that they leave out). A bad file becomes a
+/// problem of the whole view, because nobody knows which objects it had.
+#[must_use]
+pub fn read_kubernetes(round: &Path) -> (Option<Vec<Value>>, Vec<Problem>) {
+    let paths = match file::files(&round.join(FOLDER), &["yaml", "yml", "json"]) {
+        Ok(Some(paths)) => paths,
+        Ok(None) => return (None, Vec::new()),
+        Err(error) => return (None, vec![file::problem("all", &error)]),
+    };
+    let mut objects = Vec::new();
+    let mut problems = Vec::new();
+    for path in paths {
+        let documents = match documents(&path) {
+            Ok(documents) => documents,
+            Err(error) => {
+                problems.push(file::problem("all", &error));
+                continue;
+            }
+        };
+        for document in documents {
+            if flatten(document, None, MAX_NESTING, &mut objects).is_none() {
+                let text = format!("{} holds something that is no object: it has no kind", path.display());
+                problems.push(file::parse_problem("all", &text));
+            }
+        }
+    }
+    (Some(objects), problems)
+}
+
+fn documents(path: &Path) -> Result<Vec<Value>, FileError> {
+    if path.extension().is_some_and(|extension| extension == "json") {
+        let text = file::text(path)?;
+        return serde_json::Deserializer::from_str(&text)
+            .into_iter::<Value>()
+            .filter(|value| !matches!(value, Ok(Value::Null)))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|source| FileError::Json { path: path.to_owned(), source });
+    }
+    let mut documents = file::yaml_documents::<Value>(path)?;
+    documents.retain(|document| !document.is_null());
+    Ok(documents)
+}
+
+/// Appends the objects in `value`; `None` if something in it is no object.
+fn flatten(
+    mut value: Value,
+    list: Option<(&str, &str)>,
+    nesting: usize,
+    objects: &mut Vec<Value>,
+) -> Option<()> {
+    let fields = value.as_object_mut()?;
+    if let Some((version, kind)) = list {
+        fields.entry("apiVersion").or_insert_with(|| version.into());
+        fields.entry("kind").or_insert_with(|| kind.into());
+    }
+    let kind = fields.get("kind")?.as_str()?.to_owned();
+    let Some(element) = kind.strip_suffix("List").filter(|_| fields.get("items").is_some()) else {
+        objects.push(value);
+        return Some(());
+    };
+    let nesting = nesting.checked_sub(1)?;
+    let version = fields.get("apiVersion").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let inherited = Some((version.as_str(), element)).filter(|(_, element)| !element.is_empty());
+    let items = match fields.remove("items") {
+        Some(Value::Array(items)) => items,
+        Some(Value::Null) | None => Vec::new(),
+        Some(_) => return None,
+    };
+    let mut whole = Some(());
+    for item in items {
+        whole = flatten(item, inherited, nesting, objects).and(whole);
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(files: &[(&str, &str)]) -> (Vec<String>, Vec<Problem>) {
+        let dir = tempfile::tempdir().expect("folder");
+        let folder = dir.path().join(FOLDER);
+        std::fs::create_dir(&folder).expect("folder");
+        for (name, text) in files {
+            std::fs::write(folder.join(name), text).expect("written");
+        }
+        let (objects, problems) = read_kubernetes(dir.path());
+        let names = objects
+            .expect("read")
+            .iter()
+            .map(|object| {
+                let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("-");
+                format!("{} {} {}", text("/apiVersion"), text("/kind"), text("/metadata/name"))
+            })
+            .collect();
+        (names, problems)
+    }
+
+    #[test]
+    fn every_form_that_the_tools_print() {
+        let (names, problems) = read(&[
+            (
+                "a.yaml",
+                "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\n---\napiVersion: v1\nkind: Service\nmetadata: {name: b}\n",
+            ),
+            (
+                "b.json",
+                r#"{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Pod","metadata":{"name":"c"}}]}]}"#,
+            ),
+            ("c.yml", "apiVersion: networking.k8s.io/v1\nkind: IngressList\nitems:\n- metadata: {name: d}\n"),
+            ("d.yaml", ""),
+            ("e.yaml", "apiVersion: v1\nkind: List\nitems:\n"),
+            ("readme.txt", "not looked at"),
+        ]);
+        assert_eq!(names, ["v1 Service a", "v1 Service b", "v1 Pod c", "networking.k8s.io/v1 Ingress d"]);
+        assert_eq!(problems, []);
+    }
+
+    #[test]
+    fn a_bad_file_is_named_with_its_place_and_hides_no_other() {
+        let (names, problems) = read(&[
+            ("a.yaml", "kind: Service\nmetadata: [\n"),
+            ("b.json", "{\"kind\":\n}"),
+            ("c.yaml", "kind: Service\nmetadata: {name: c}\n"),
+            ("d.yaml", "- 1\n"),
+        ]);
+        assert_eq!(names, ["- Service c"]);
+        assert_eq!(problems.len(), 3, "{problems:?}");
+        assert!(
+            problems[0].message.contains("a.yaml") && problems[0].message.contains("line"),
+            "{problems:?}"
+        );
+        assert!(
+            problems[1].message.contains("b.json") && problems[1].message.contains("line 2"),
+            "{problems:?}"
+        );
+        assert!(problems[2].message.contains("d.yaml"), "{problems:?}");
+    }
+
+    #[test]
+    fn times_stay_text_and_bombs_do_not_go_off() {
+        let dir = tempfile::tempdir().expect("folder");
+        let folder = dir.path().join(FOLDER);
+        std::fs::create_dir(&folder).expect("folder");
+        std::fs::write(
+            folder.join("a.yaml"),
+            "kind: Pod\nmetadata: {creationTimestamp: 2026-11-23T10:00:00Z, annotations: {on: \"yes\"}}\n",
+        )
+        .expect("written");
+        let (objects, _) = read_kubernetes(dir.path());
+        let metadata = &objects.expect("read")[0]["metadata"];
+        assert_eq!(metadata["creationTimestamp"], "2026-11-23T10:00:00Z");
+        assert_eq!(metadata["annotations"]["on"], "yes");
+
+        let mut bomb = "kind: Pod\na0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
+        for level in 1..12 {
+            let alias = format!("*a{}", level - 1);
+            let line = format!("a{level}: &a{level} [{}]\n", [alias.as_str(); 10].join(","));
+            bomb.push_str(&line);
+        }
+        std::fs::write(folder.join("a.yaml"), bomb).expect("written");
+        let (objects, problems) = read_kubernetes(dir.path());
+        assert_eq!((objects.expect("read").len(), problems.len()), (0, 1));
+    }
+}

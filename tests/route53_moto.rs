@@ -1,0 +1,187 @@
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a test may panic"
+)]
+//! The reader against a Route 53 that other people wrote.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_route53::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_route53::types::{
+    AliasTarget, Change, ChangeAction, ChangeBatch, HostedZoneConfig, ResourceRecord, ResourceRecordSet,
+    RrType, Vpc, VpcRegion,
+};
+use dns_drift::clock::SystemClock;
+use dns_drift::model::DomainName;
+use dns_drift::recorded::route53::{Route53Settings, read_once};
+use dns_drift::recorded::stats::{Operation, Outcome};
+use dns_drift::snapshot::ViewState;
+
+const HOSTS: usize = 700;
+
+struct Moto {
+    process: Child,
+    url: String,
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+impl Moto {
+    async fn start() -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the place of the peer is no configuration of the program"
+        )]
+        let program = std::env::var("DNS_DRIFT_TEST_MOTO").unwrap_or_else(|_| "moto_server".to_owned());
+        let address = TcpListener::bind("127.0.0.1:0").expect("bind").local_addr().expect("address");
+        let process = Command::new(&program)
+            .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!(
+                    "cannot start {program:?}: {error}; pip install 'moto[server]==5.2.5' and put moto_server on \
+                     PATH, or name it in DNS_DRIFT_TEST_MOTO"
+                )
+            });
+        let mut moto = Self { process, url: format!("http://{address}") };
+        moto.wait_until_it_listens(address).await;
+        moto
+    }
+
+    async fn wait_until_it_listens(&mut self, address: SocketAddr) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(90);
+        while TcpStream::connect(address).is_err() {
+            if let Some(status) = self.process.try_wait().expect("process") {
+                panic!(
+                    "moto_server ended: {status}; is the extra `server` installed? pip install 'moto[server]==5.2.5'"
+                );
+            }
+            assert!(tokio::time::Instant::now() < deadline, "moto_server does not listen on {address}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn writer(&self) -> aws_sdk_route53::Client {
+        let config = aws_sdk_route53::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(credentials())
+            .endpoint_url(&self.url)
+            .build();
+        aws_sdk_route53::Client::from_conf(config)
+    }
+
+    fn settings(&self) -> Route53Settings {
+        Route53Settings {
+            requests_per_second: 5.0,
+            endpoint_url: Some(self.url.clone()),
+            credentials: Some(credentials()),
+            ..Route53Settings::default()
+        }
+    }
+}
+
+fn credentials() -> Credentials {
+    Credentials::new("AKIDEXAMPLE", "secret", None, None, "test")
+}
+
+fn address(name: &str, last: usize) -> ResourceRecordSet {
+    ResourceRecordSet::builder()
+        .name(name)
+        .r#type(RrType::A)
+        .ttl(300)
+        .resource_records(ResourceRecord::builder().value(format!("192.0.2.{}", last % 250)).build().unwrap())
+        .build()
+        .unwrap()
+}
+
+fn alias(name: &str, target: &str) -> ResourceRecordSet {
+    let target =
+        AliasTarget::builder().hosted_zone_id("Z35SXDOTRQ7X7K").dns_name(target).evaluate_target_health(true);
+    ResourceRecordSet::builder()
+        .name(name)
+        .r#type(RrType::A)
+        .alias_target(target.build().unwrap())
+        .build()
+        .unwrap()
+}
+
+async fn create(writer: &aws_sdk_route53::Client, zone: &str, sets: Vec<ResourceRecordSet>) {
+    let change =
+        |set| Change::builder().action(ChangeAction::Create).resource_record_set(set).build().unwrap();
+    let batch =
+        ChangeBatch::builder().set_changes(Some(sets.into_iter().map(change).collect())).build().unwrap();
+    writer
+        .change_resource_record_sets()
+        .hosted_zone_id(zone)
+        .change_batch(batch)
+        .send()
+        .await
+        .expect("created");
+}
+
+#[tokio::test]
+async fn every_zone_and_every_record_set_is_read() {
+    let moto = Moto::start().await;
+    let empty = read_once(moto.settings(), Arc::new(SystemClock)).await;
+    assert_eq!(empty.state, ViewState::Read, "{:?}", empty.problems);
+    assert_eq!(empty.value().expect("value").zones.len(), 0, "an account without zones is read, and empty");
+
+    let writer = moto.writer();
+    let public =
+        writer.create_hosted_zone().name("example.com").caller_reference("1").send().await.expect("zone");
+    let public_id = public.hosted_zone.expect("zone").id;
+    writer
+        .create_hosted_zone()
+        .name("example.com")
+        .caller_reference("2")
+        .hosted_zone_config(HostedZoneConfig::builder().private_zone(true).build())
+        .vpc(Vpc::builder().vpc_id("vpc-1").vpc_region(VpcRegion::UsEast1).build())
+        .send()
+        .await
+        .expect("zone");
+    let mut sets: Vec<_> = (0..HOSTS).map(|n| address(&format!("h{n:03}.example.com"), n)).collect();
+    sets.push(address("*.wild.example.com", 1));
+    sets.push(alias("alias.example.com", "dualstack.lb-1.us-east-1.elb.amazonaws.com"));
+    create(&writer, &public_id, sets).await;
+
+    let settings = moto.settings();
+    let stats = Arc::clone(&settings.stats);
+    let reading = read_once(settings, Arc::new(SystemClock)).await;
+    assert!(reading.is_whole(), "{:?} {:?}", reading.state, reading.problems);
+    let zones = &reading.value().expect("value").zones;
+    assert_eq!(zones.len(), 2);
+    let private = zones.values().find(|zone| zone.zone.private).expect("private zone");
+    assert_eq!(private.zone.vpcs.as_ref().map(|vpcs| vpcs[0].id.to_string()), Some("vpc-1".to_owned()));
+    let public = zones.values().find(|zone| !zone.zone.private).expect("public zone");
+    assert!(!public.zone.delegation_set.is_empty());
+    assert_eq!(public.records().len(), HOSTS + 4, "with NS, SOA, wildcard and alias");
+    for n in 0..HOSTS {
+        assert_eq!(public.at(&DomainName::new(&format!("h{n:03}.example.com"))).len(), 1, "h{n:03}");
+    }
+    assert_eq!(public.at(&DomainName::new("*.wild.example.com")).len(), 1);
+    let alias = &public.at(&DomainName::new("alias.example.com"))[0];
+    assert_eq!(
+        alias.content.alias().map(|target| target.dns_name.to_string()),
+        Some("dualstack.lb-1.us-east-1.elb.amazonaws.com".to_owned())
+    );
+    let pages = stats.totals().into_iter().find(|(operation, outcome, _)| {
+        (*operation, *outcome) == (Operation::ListResourceRecordSets, Outcome::Ok)
+    });
+    assert_eq!(pages.map(|(_, _, totals)| totals.attempts), Some(4), "three pages and one");
+}
