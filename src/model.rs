@@ -12,6 +12,7 @@ pub mod observation;
 pub mod record;
 pub mod text;
 pub mod version;
+pub mod workload;
 pub mod zone;
 
 pub use heritage::Heritage;
