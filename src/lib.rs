@@ -13,6 +13,7 @@
 //! ([`desired`], [`recorded`], [`live`], [`changes`]), then `compare`, `history`,
 //! `report`, `publish` and `run`.
 
+pub mod changes;
 pub mod clock;
 pub mod desired;
 pub mod error_chain;

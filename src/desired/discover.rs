@@ -214,7 +214,7 @@ mod tests {
         serde_json::from_value::<RawWorkload>(raw).expect("parses").decode(kind)
     }
 
-    fn pod(name: &str, owner: Option<(&str, &str)>, status: Value) -> Pod {
+    fn pod(name: &str, owner: Option<(&str, &str)>, status: &Value) -> Pod {
         let owners = owner.map(|(kind, name)| json!([{"kind": kind, "name": name, "controller": true}]));
         let raw = json!({
             "metadata": {"name": name, "namespace": "dns", "uid": format!("uid-{name}"), "ownerReferences": owners,
@@ -293,12 +293,12 @@ mod tests {
             {"name": "external-dns", "restartCount": 4, "state": {"waiting": {"reason": "CrashLoopBackOff"}}},
             {"name": "proxy", "restartCount": 99}]});
         let pods = [
-            pod("external-dns-6d-b", Some(("ReplicaSet", "external-dns-6d")), crashing),
-            pod("external-dns-5c-x", Some(("ReplicaSet", "external-dns-5c")), json!({"phase": "Failed"})),
+            pod("external-dns-6d-b", Some(("ReplicaSet", "external-dns-6d")), &crashing),
+            pod("external-dns-5c-x", Some(("ReplicaSet", "external-dns-5c")), &json!({"phase": "Failed"})),
             pod(
                 "external-dns-private-0",
                 Some(("StatefulSet", "external-dns-private")),
-                json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}),
+                &json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}),
             ),
         ];
         let found = discover(&[official, web, other, by_env], &pods);
@@ -322,10 +322,10 @@ mod tests {
     fn pods_without_a_known_workload() {
         let running = json!({"phase": "Running"});
         let pods = [
-            pod("bare", None, running.clone()),
-            pod("external-dns-6d-a", Some(("ReplicaSet", "external-dns-6d")), running.clone()),
-            pod("external-dns-6d-b", Some(("ReplicaSet", "external-dns-6d")), running),
-            pod("done", None, json!({"phase": "Succeeded"})),
+            pod("bare", None, &running),
+            pod("external-dns-6d-a", Some(("ReplicaSet", "external-dns-6d")), &running),
+            pod("external-dns-6d-b", Some(("ReplicaSet", "external-dns-6d")), &running),
+            pod("done", None, &json!({"phase": "Succeeded"})),
         ];
         let found = discover(&[], &pods).instances;
         let places: Vec<(String, usize)> = found

@@ -60,7 +60,7 @@ fn defaults_follow_the_version() {
         assert!(!read.annotation_prefix_given && read.evaluate_target_health);
         assert_eq!(read.owner_id, "default");
         assert_eq!((read.registry, read.zone_type), (Registry::Txt, ZoneType::Any));
-        assert_eq!(read.interval, Duration::from_secs(60));
+        assert_eq!(read.interval, Duration::from_mins(1));
         assert_eq!(read.batch_change_interval, Duration::from_secs(1));
         assert_eq!(read.details, FlagDetails::default());
     };
@@ -94,7 +94,7 @@ fn the_environment_fills_in_and_the_command_line_wins() {
 fn excluded_types_and_the_longer_cache() {
     let read = flags(&["--exclude-record-types=aaaa", "--provider-cache-time=2m", "--txt-cache-interval=1m"]);
     assert_eq!(read.managed_types, [RecordType::A, RecordType::Cname]);
-    assert_eq!(read.cache_time, Duration::from_secs(120));
+    assert_eq!(read.cache_time, Duration::from_mins(2));
 }
 
 #[test]
