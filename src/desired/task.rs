@@ -70,16 +70,22 @@ pub async fn run(
     drop(sender);
     let mut keeper = Keeper::new(connection.stats, settings, publish, pods);
     let ended = tokio::select! {
-        () = stop.cancelled() => Ok(()),
-        Some(ended) = watches.join_next() => match ended {
-            Ok(_) if stop.is_cancelled() => Ok(()),
-            Ok(kind) => Err(TaskError::EndedEarly { kind }),
-            Err(error) => Err(TaskError::Panicked(error)),
-        },
+        ended = first_end(&mut watches, &stop) => ended,
         never = keeper.keep(&mut updates) => never,
     };
     watches.shutdown().await;
     ended
+}
+
+/// Watches end when stopped, and never else: without one the view would grow old unseen.
+async fn first_end(watches: &mut JoinSet<Kind>, stop: &CancellationToken) -> Result<(), TaskError> {
+    let ended = stop.run_until_cancelled(watches.join_next()).await.flatten();
+    match ended {
+        None => Ok(()),
+        Some(Ok(_)) if stop.is_cancelled() => Ok(()),
+        Some(Ok(kind)) => Err(TaskError::EndedEarly { kind }),
+        Some(Err(error)) => Err(TaskError::Panicked(error)),
+    }
 }
 
 // === impl Keeper ===
@@ -184,5 +190,29 @@ fn tell(last: &Reading<Cluster>, next: &Reading<Cluster>) {
             instances = value.map_or(0, |cluster| cluster.instances.len()),
             "kubernetes: read"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn outcome(watch: impl Future<Output = Kind> + Send + 'static, stop: &CancellationToken) -> String {
+        let mut watches = JoinSet::new();
+        watches.spawn(watch);
+        watches.spawn(std::future::pending());
+        match first_end(&mut watches, stop).await {
+            Ok(()) => "stopped".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_watch_that_ends_or_panics_is_an_error() {
+        let stop = CancellationToken::new();
+        assert_eq!(outcome(async { Kind::Pod }, &stop).await, "watch pods: ended");
+        assert_eq!(outcome(async { panic!("on purpose") }, &stop).await, "watch of the cluster");
+        stop.cancel();
+        assert_eq!(outcome(async { Kind::Pod }, &stop).await, "stopped");
     }
 }

@@ -38,7 +38,7 @@ pub struct Pod {
     pub deletion_at: Option<Timestamp>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// The controlling owner, for example the ReplicaSet; `None` for a bare Pod.
+    /// The controlling owner, for example the `ReplicaSet`; `None` for a bare Pod.
     pub owner: Option<ObjectRef>,
     /// Containers, in order.
     pub containers: Vec<Container>,

@@ -184,7 +184,12 @@ impl Follower {
         });
         let idle = self.reader.settings.idle;
         loop {
-            match timeout(idle, lines.next()).await {
+            let next = tokio::select! {
+                next = timeout(idle, lines.next()) => next,
+                // Restarted: the last run is to be read. A line that was cut here comes again.
+                Ok(()) = self.target.changed() => return Ok(()),
+            };
+            match next {
                 Ok(Ok(Some(line))) => self.hand_on(log_line(&target, &line)).await,
                 Ok(Err(source)) => return Err(LogError::Broken { target, source }),
                 // The end, or idle: a connection cut without a word looks the same as a quiet log.
