@@ -1,8 +1,8 @@
 //! The desired view: what the cluster's objects ask for, as each running ExternalDNS reads them.
 //!
-//! Pure: [`objects`], [`workloads`], [`flags`], [`discover`], [`kinds`],
-//! [`health`], [`view`]. They serve the live API
-//! and recordings alike. [`client`], [`watch`], [`read`] and [`task`] talk with the API server.
+//! Pure: [`objects`], [`workloads`], [`flags`], [`discover`], [`kinds`], [`health`], [`view`]; they
+//! serve the live API and recordings alike. [`client`], [`contact`], [`watch`], [`read`] and [`task`]
+//! talk with the API server.
 
 pub mod client;
 pub mod contact;

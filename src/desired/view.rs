@@ -152,3 +152,31 @@ impl View {
         kinds.map(|(kind, _)| Arc::from(kind.as_str())).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::desired::contact::Contact;
+    use crate::desired::health::{Failure, Listing, Stage};
+    use crate::finding::Reason;
+
+    /// A view without the instances would judge every object as one that nobody handles.
+    #[test]
+    fn a_view_is_never_partial() {
+        let now = Instant::now();
+        let patience = Patience { stale_after: Duration::from_mins(1), calm: Duration::from_mins(1) };
+        let heard = Heard { last: Some(Contact { at: Timestamp::UNIX_EPOCH, instant: now }), watch: None };
+        let mut view = View::new(&[Kind::Ingress, Kind::Deployment, Kind::Pod]);
+        let mut reading = |kind: Kind, change: Change| {
+            view.apply(kind, change, now);
+            view.reading(|_| heard, now, patience).map(|reading| (reading.state, reading.problems.len()))
+        };
+        assert_eq!(reading(Kind::Ingress, Change::Replaced(Listing::default())), None);
+        assert_eq!(reading(Kind::Deployment, Change::Replaced(Listing::default())), None);
+        let refused = Failure { stage: Stage::List, code: Reason::Forbidden, message: "no".to_owned() };
+        assert_eq!(reading(Kind::Pod, Change::Failed(refused.clone())), Some((ViewState::Read, 1)));
+        assert_eq!(reading(Kind::Ingress, Change::Failed(refused)), Some((ViewState::Stale, 2)));
+    }
+}
