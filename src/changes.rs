@@ -25,3 +25,6 @@ use regex::Regex;
 fn pattern(text: &str) -> Regex {
     Regex::new(&format!("(?is){}", text.replace(' ', r"\s+"))).expect("a constant pattern")
 }
+//! The changes view: what was tried on Route 53, and what was refused.
+
+pub mod follow;

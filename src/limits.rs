@@ -56,6 +56,18 @@ pub const MAX_STARTUP_TEXT: usize = 16_384;
 
 /// How far into the future an event may date itself before its time is not believed.
 pub const MAX_CLOCK_SKEW: Duration = Duration::from_mins(10);
+/// Objects of one kind that are named because they could not be understood; the rest is counted.
+pub const MAX_BROKEN_OBJECTS: usize = 50;
+
+/// Containers whose logs are followed at once. A cluster runs a handful of ExternalDNS; each
+/// follower holds a connection and a task.
+pub const MAX_LOG_FOLLOWERS: usize = 32;
+
+/// Log lines between the followers and their reader; a follower waits when there is no room.
+pub const LOG_QUEUE: usize = 1_000;
+
+/// Steps of the Kubernetes watches that wait to be taken in.
+pub const WATCH_QUEUE: usize = 1_024;
 
 /// Evidence lines of one finding.
 pub const MAX_EVIDENCE: usize = 12;

@@ -13,6 +13,7 @@ pub mod record;
 pub mod text;
 pub mod version;
 pub mod want;
+pub mod workload;
 pub mod zone;
 
 pub use heritage::Heritage;

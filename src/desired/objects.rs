@@ -150,7 +150,7 @@ const DROPPED_ANNOTATIONS: [&str; 2] =
     ["kubectl.kubernetes.io/last-applied-configuration", "meta.helm.sh/release-name"];
 
 /// Reads `null` like an absent member: hand-written YAML has both.
-fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
@@ -216,18 +216,25 @@ impl RawMeta {
         ObjectRef::new(kind, &self.namespace, &self.name)
     }
 
+    /// Newest change outside of the status: the newest field manager's time, else the creation.
+    #[must_use]
+    pub fn changed_at(&self) -> Option<Timestamp> {
+        self.newest("").or(self.creation_timestamp)
+    }
+
+    fn newest(&self, subresource: &str) -> Option<Timestamp> {
+        let fields = self.managed_fields.iter().filter(|field| field.subresource == subresource);
+        fields.filter_map(|field| field.time).max()
+    }
+
     fn decode(self, kind: &str, body: Body) -> KubeObject {
-        let newest = |subresource: &str| {
-            let fields = self.managed_fields.iter().filter(|field| field.subresource == subresource);
-            fields.filter_map(|field| field.time).max()
-        };
         KubeObject {
             reference: self.reference(kind),
             uid: Arc::from(self.uid.as_str()),
             created_at: self.creation_timestamp,
             deletion_at: self.deletion_timestamp,
-            changed_at: newest("").or(self.creation_timestamp),
-            status_changed_at: newest("status"),
+            changed_at: self.changed_at(),
+            status_changed_at: self.newest("status"),
             labels: self.labels,
             annotations: bounded(self.annotations),
             body,

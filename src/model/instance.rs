@@ -205,8 +205,128 @@ pub struct Flags {
     pub cache_time: Duration,
     /// `--dry-run`.
     pub dry_run: bool,
+    /// Flags that shape the result in rare cases, or only the way it is written.
+    pub details: FlagDetails,
     /// Flags that we do not know, as given; shown to the user, never fatal.
     pub unknown: Vec<String>,
+}
+
+/// Flags of ExternalDNS that shape its records in rare cases: sources other than Ingresses and
+/// Services, and the way of writing and logging. The defaults are ExternalDNS' own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FlagDetails {
+    /// `--txt-new-format-only` (v0.16.0 and v0.17.0).
+    pub txt_new_format_only: bool,
+    /// `--enable-legacy-annotation-prefix`: the alpha prefix is read besides (v0.23.0 and later).
+    pub legacy_annotation_prefix: bool,
+    /// `--target-template`; empty when not given.
+    pub target_template: String,
+    /// `--fqdn-target-template`; empty when not given.
+    pub fqdn_target_template: String,
+    /// `--unstructured-resource`, as given.
+    pub unstructured_resources: Vec<String>,
+    /// `--nat64-networks`.
+    pub nat64_networks: Vec<String>,
+    /// `--create-ptr`.
+    pub create_ptr: bool,
+    /// `--compatibility`; empty when not given.
+    pub compatibility: String,
+    /// `--publish-host-ip`.
+    pub publish_host_ip: bool,
+    /// `--always-publish-not-ready-addresses`.
+    pub publish_not_ready: bool,
+    /// `--resolve-service-load-balancer-hostname`.
+    pub resolve_load_balancer_hostname: bool,
+    /// `--exclude-unschedulable`; on by default.
+    pub exclude_unschedulable: bool,
+    /// `--expose-internal-ipv6`.
+    pub expose_internal_ipv6: bool,
+    /// `--pod-source-domain`; empty when not given.
+    pub pod_source_domain: String,
+    /// `--ignore-non-host-network-pods`.
+    pub ignore_non_host_network_pods: bool,
+    /// `--gateway-name`; empty for all.
+    pub gateway_name: String,
+    /// `--gateway-namespace`; empty for all.
+    pub gateway_namespace: String,
+    /// `--gateway-label-filter`, a label selector; empty when not given.
+    pub gateway_label_filter: String,
+    /// `--gateway-listener-sets`.
+    pub gateway_listener_sets: bool,
+    /// `--openshift-router-name`; empty when not given.
+    pub openshift_router_name: String,
+    /// `--traefik-enable-legacy`.
+    pub traefik_enable_legacy: bool,
+    /// `--traefik-disable-new`.
+    pub traefik_disable_new: bool,
+    /// `--crd-source-apiversion`.
+    pub crd_api_version: String,
+    /// `--crd-source-kind`.
+    pub crd_kind: String,
+    /// `--dynamodb-table`.
+    pub dynamodb_table: String,
+    /// `--aws-profile`: the accounts whose zones are in view.
+    pub aws_profiles: Vec<String>,
+    /// `--aws-assume-role`; empty when not given.
+    pub assume_role: String,
+    /// `--aws-batch-change-size`.
+    pub batch_change_size: u32,
+    /// `--min-event-sync-interval`.
+    pub min_event_sync_interval: Duration,
+    /// `--events`: a change of an object starts a reconcile.
+    pub events: bool,
+    /// `--once`: one reconcile, then the program ends.
+    pub once: bool,
+    /// `--events-emit`: which Events it writes.
+    pub events_emit: Vec<String>,
+    /// `--log-format`.
+    pub log_format: String,
+    /// `--log-level`.
+    pub log_level: String,
+    /// `--metrics-address`.
+    pub metrics_address: String,
+}
+
+impl Default for FlagDetails {
+    fn default() -> Self {
+        Self {
+            txt_new_format_only: false,
+            legacy_annotation_prefix: false,
+            target_template: String::new(),
+            fqdn_target_template: String::new(),
+            unstructured_resources: Vec::new(),
+            nat64_networks: Vec::new(),
+            create_ptr: false,
+            compatibility: String::new(),
+            publish_host_ip: false,
+            publish_not_ready: false,
+            resolve_load_balancer_hostname: false,
+            exclude_unschedulable: true,
+            expose_internal_ipv6: false,
+            pod_source_domain: String::new(),
+            ignore_non_host_network_pods: false,
+            gateway_name: String::new(),
+            gateway_namespace: String::new(),
+            gateway_label_filter: String::new(),
+            gateway_listener_sets: false,
+            openshift_router_name: String::new(),
+            traefik_enable_legacy: false,
+            traefik_disable_new: false,
+            crd_api_version: "externaldns.k8s.io/v1alpha1".to_owned(),
+            crd_kind: "DNSEndpoint".to_owned(),
+            dynamodb_table: "external-dns".to_owned(),
+            aws_profiles: Vec::new(),
+            assume_role: String::new(),
+            batch_change_size: 1000,
+            min_event_sync_interval: Duration::from_secs(5),
+            events: false,
+            once: false,
+            events_emit: Vec::new(),
+            log_format: "text".to_owned(),
+            log_level: "info".to_owned(),
+            metrics_address: ":7979".to_owned(),
+        }
+    }
 }
 
 // === impl Instance ===

@@ -1,0 +1,153 @@
+//! Reading the cluster once, by plain lists: for a single verdict and for recordings.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kube::Api;
+use kube::api::ListParams;
+use serde_json::Value;
+use tokio::time::{Instant, timeout};
+
+use crate::clock::Clock;
+use crate::desired::client::Connection;
+use crate::desired::contact::Contact;
+use crate::desired::health::{Change, Failure, Heard, Listing, Patience, Stage};
+use crate::desired::kinds::{Kind, Watched};
+use crate::desired::view::View;
+use crate::desired::watch::{WatchSettings, request_failure};
+use crate::finding::Reason;
+use crate::model::text::printable;
+use crate::model::workload::LogTarget;
+use crate::snapshot::{Cluster, Problem, Reading};
+
+/// Pages of one list; with 500 objects each far beyond what a cluster can hold. A server that
+/// always promises one more page must not keep us for ever.
+const MAX_PAGES: usize = 10_000;
+
+/// Reads everything once. What could not be read is a problem of the reading.
+pub async fn read_once(
+    connection: &Connection,
+    settings: &WatchSettings,
+    clock: &dyn Clock,
+) -> (Reading<Cluster>, Vec<LogTarget>) {
+    let mut view = View::new(&settings.kinds());
+    for kind in settings.kinds() {
+        let change = match list(connection, settings, kind).await {
+            Ok(objects) => Change::Replaced(listing(kind, objects)),
+            Err(failure) => Change::Failed(failure),
+        };
+        view.apply(kind, change, Instant::now());
+    }
+    // Each list has just been heard; how long that took does not count.
+    let now = Instant::now();
+    let heard = Heard { last: Some(Contact { at: clock.now(), instant: now }), watch: None };
+    let patience = Patience { stale_after: Duration::from_secs(1), calm: settings.calm };
+    let reading = view.reading(|_| heard, now, patience);
+    (reading.unwrap_or_else(|| Reading::unread(Vec::new())), view.log_targets())
+}
+
+/// The objects that count, as served, with kind and API version: all that may ask for names, and
+/// the workloads and Pods that run ExternalDNS. The field sets of managers and kubectl's copy of
+/// an object are left out. With the problems of what could not be read.
+pub async fn list_raw(connection: &Connection, settings: &WatchSettings) -> (Vec<Value>, Vec<Problem>) {
+    let (mut values, mut problems) = (Vec::new(), Vec::new());
+    for kind in settings.kinds() {
+        match list(connection, settings, kind).await {
+            Ok(objects) => values.extend(objects.into_iter().map(|object| with_type(kind, object.value))),
+            Err(failure) => problems.push(Problem {
+                scope: kind.as_str().to_owned(),
+                code: failure.code,
+                message: failure.message,
+            }),
+        }
+    }
+    (values, problems)
+}
+
+/// All objects of a kind that count. A list that expires between two pages is begun again once.
+async fn list(
+    connection: &Connection,
+    settings: &WatchSettings,
+    kind: Kind,
+) -> Result<Vec<Watched>, Failure> {
+    match list_from_start(connection, settings, kind).await {
+        Err(Refusal::Expired) => {
+            list_from_start(connection, settings, kind).await.map_err(|refusal| match refusal {
+                Refusal::Other(failure) => failure,
+                Refusal::Expired => Failure {
+                    stage: Stage::List,
+                    code: Reason::Unreachable,
+                    message: "the list expired between two pages, twice".to_owned(),
+                },
+            })
+        }
+        Err(Refusal::Other(failure)) => Err(failure),
+        Ok(objects) => Ok(objects),
+    }
+}
+
+enum Refusal {
+    Expired,
+    Other(Failure),
+}
+
+async fn list_from_start(
+    connection: &Connection,
+    settings: &WatchSettings,
+    kind: Kind,
+) -> Result<Vec<Watched>, Refusal> {
+    let api = Api::<Watched>::all_with(connection.client.clone(), &kind);
+    let mut kept = Vec::new();
+    let mut params = ListParams::default().limit(settings.page_size);
+    for _ in 0..MAX_PAGES {
+        let page = match timeout(settings.page_timeout, api.list(&params)).await {
+            Ok(Ok(page)) => page,
+            Ok(Err(kube::Error::Api(status))) if status.code == 410 && params.continue_token.is_some() => {
+                return Err(Refusal::Expired);
+            }
+            Ok(Err(error)) => return Err(Refusal::Other(request_failure(Stage::List, &error))),
+            Err(_) => {
+                let message = format!("no page within {} s", settings.page_timeout.as_secs());
+                return Err(Refusal::Other(Failure {
+                    stage: Stage::List,
+                    code: Reason::Unreachable,
+                    message,
+                }));
+            }
+        };
+        kept.extend(page.items.into_iter().filter(|object| counts(kind, object)));
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(kept),
+        }
+    }
+    let message = format!("more than {MAX_PAGES} pages");
+    Err(Refusal::Other(Failure { stage: Stage::List, code: Reason::Unreachable, message }))
+}
+
+/// Objects that do not parse count, so that they are reported.
+fn counts(kind: Kind, object: &Watched) -> bool {
+    kind.asks_for_names() || !matches!(kind.decode(object.value.clone()), Ok(None))
+}
+
+fn listing(kind: Kind, objects: Vec<Watched>) -> Listing {
+    let (mut rows, mut broken) = (BTreeMap::new(), BTreeMap::new());
+    for object in objects {
+        let reference = object.reference(kind);
+        match kind.decode(object.value) {
+            Ok(Some(row)) => drop(rows.insert(reference, row)),
+            Ok(None) => {}
+            Err(error) => drop(broken.insert(reference, printable(&error.to_string()))),
+        }
+    }
+    Listing { rows, broken }
+}
+
+/// Items of a list carry neither.
+fn with_type(kind: Kind, mut value: Value) -> Value {
+    if let Some(object) = value.as_object_mut() {
+        object.insert("apiVersion".to_owned(), Value::String(kind.api_version()));
+        object.insert("kind".to_owned(), Value::String(kind.as_str().to_owned()));
+    }
+    value
+}

@@ -1,0 +1,218 @@
+//! Keeps the Kubernetes view: runs the watches, takes in their steps, publishes the view.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::desired::client::Connection;
+use crate::desired::contact::{Channel, KubeStats};
+use crate::desired::health::Heard;
+use crate::desired::kinds::Kind;
+use crate::desired::view::View;
+use crate::desired::watch::{Update, Watch, WatchSettings};
+use crate::limits::WATCH_QUEUE;
+use crate::model::workload::LogTarget;
+use crate::snapshot::{Cluster, Reading, ViewState};
+
+/// Why the view is not kept any more.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// A watch ended although nobody asked for it: its rows would only grow old.
+    #[error("watch {}: ended", .kind.plural())]
+    EndedEarly {
+        /// Which watch.
+        kind: Kind,
+    },
+    /// A watch panicked.
+    #[error("watch of the cluster")]
+    Panicked(#[source] JoinError),
+}
+
+struct Keeper {
+    view: View,
+    stats: KubeStats,
+    settings: WatchSettings,
+    publish: watch::Sender<Reading<Cluster>>,
+    pods: watch::Sender<Arc<Vec<LogTarget>>>,
+    published_at: Option<Instant>,
+    due: Option<Instant>,
+}
+
+/// Watches the cluster and publishes the view and the containers whose logs are of interest,
+/// until stopped.
+///
+/// Receivers of the view are woken when something changed, at most once each
+/// `settings.publish_every`; a newer `read_at` alone wakes nobody, but is there to be seen.
+///
+/// # Errors
+///
+/// Only when a watch ends by itself; trouble with the server is a problem of the view.
+pub async fn run(
+    connection: Connection,
+    settings: WatchSettings,
+    publish: watch::Sender<Reading<Cluster>>,
+    pods: watch::Sender<Arc<Vec<LogTarget>>>,
+    stop: CancellationToken,
+) -> Result<(), TaskError> {
+    let (sender, mut updates) = mpsc::channel(WATCH_QUEUE);
+    let mut watches = JoinSet::new();
+    for kind in settings.kinds() {
+        let place = (connection.client.clone(), connection.stats.clone());
+        let (one, stop) = (Watch::new(kind, place, settings.clone(), sender.clone()), stop.clone());
+        watches.spawn(async move {
+            one.run(stop).await;
+            kind
+        });
+    }
+    drop(sender);
+    let mut keeper = Keeper::new(connection.stats, settings, publish, pods);
+    let ended = tokio::select! {
+        ended = first_end(&mut watches, &stop) => ended,
+        never = keeper.keep(&mut updates) => never,
+    };
+    watches.shutdown().await;
+    ended
+}
+
+/// Watches end when stopped, and never else: without one the view would grow old unseen.
+async fn first_end(watches: &mut JoinSet<Kind>, stop: &CancellationToken) -> Result<(), TaskError> {
+    let ended = stop.run_until_cancelled(watches.join_next()).await.flatten();
+    match ended {
+        None => Ok(()),
+        Some(Ok(_)) if stop.is_cancelled() => Ok(()),
+        Some(Ok(kind)) => Err(TaskError::EndedEarly { kind }),
+        Some(Err(error)) => Err(TaskError::Panicked(error)),
+    }
+}
+
+// === impl Keeper ===
+
+impl Keeper {
+    fn new(
+        stats: KubeStats,
+        settings: WatchSettings,
+        publish: watch::Sender<Reading<Cluster>>,
+        pods: watch::Sender<Arc<Vec<LogTarget>>>,
+    ) -> Self {
+        let view = View::new(&settings.kinds());
+        Self { view, stats, settings, publish, pods, published_at: None, due: None }
+    }
+
+    async fn keep(&mut self, updates: &mut mpsc::Receiver<Update>) -> ! {
+        let mut judge = interval(self.settings.judge_every);
+        judge.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let due = self.due;
+            let publishing = async move {
+                match due {
+                    Some(due) => sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                update = updates.recv() => match update {
+                    Some(update) => self.take_in(update),
+                    // No watch is left; their supervisor sees it too.
+                    None => std::future::pending().await,
+                },
+                () = publishing => self.publish(),
+                _ = judge.tick() => self.publish_soon(),
+            }
+        }
+    }
+
+    fn take_in(&mut self, update: Update) {
+        self.view.apply(update.kind, update.change, Instant::now());
+        self.publish_soon();
+    }
+
+    /// Changes come in bursts; one view of all of them is enough.
+    fn publish_soon(&mut self) {
+        let now = Instant::now();
+        let earliest = self.published_at.map_or(now, |last| last + self.settings.publish_every);
+        self.due.get_or_insert(earliest.max(now));
+    }
+
+    fn publish(&mut self) {
+        let now = Instant::now();
+        self.due = None;
+        self.published_at = Some(now);
+        let stats = &self.stats;
+        let heard = |kind: Kind| Heard {
+            last: stats.last_contact(kind.plural()),
+            watch: stats.last_contact_by(kind.plural(), Channel::Watch),
+        };
+        let Some(reading) = self.view.reading(heard, now, self.settings.patience()) else { return };
+        let targets = self.view.log_targets();
+        self.publish.send_if_modified(|last| {
+            let changed = differs(last, &reading);
+            tell(last, &reading);
+            *last = reading;
+            changed
+        });
+        self.pods.send_if_modified(|last| {
+            let changed = **last != targets;
+            if changed {
+                *last = Arc::new(targets);
+            }
+            changed
+        });
+    }
+}
+
+/// The value is compared by identity: it is made anew only when rows changed.
+fn differs(last: &Reading<Cluster>, next: &Reading<Cluster>) -> bool {
+    let same_value = match (&last.value, &next.value) {
+        (Some(last), Some(next)) => Arc::ptr_eq(last, next),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    !same_value || last.state != next.state || last.problems != next.problems
+}
+
+/// One line for each change of state or of problems.
+fn tell(last: &Reading<Cluster>, next: &Reading<Cluster>) {
+    for problem in next.problems.iter().filter(|problem| !last.problems.contains(problem)) {
+        tracing::warn!(
+            scope = problem.scope,
+            code = problem.code.as_str(),
+            "kubernetes: {}",
+            problem.message
+        );
+    }
+    if last.state != next.state && next.state == ViewState::Read {
+        let value = next.value.as_ref();
+        tracing::info!(
+            objects = value.map_or(0, |cluster| cluster.objects.len()),
+            instances = value.map_or(0, |cluster| cluster.instances.len()),
+            "kubernetes: read"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn outcome(watch: impl Future<Output = Kind> + Send + 'static, stop: &CancellationToken) -> String {
+        let mut watches = JoinSet::new();
+        watches.spawn(watch);
+        watches.spawn(std::future::pending());
+        match first_end(&mut watches, stop).await {
+            Ok(()) => "stopped".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_watch_that_ends_or_panics_is_an_error() {
+        let stop = CancellationToken::new();
+        assert_eq!(outcome(async { Kind::Pod }, &stop).await, "watch pods: ended");
+        assert_eq!(outcome(async { panic!("on purpose") }, &stop).await, "watch of the cluster");
+        stop.cancel();
+        assert_eq!(outcome(async { Kind::Pod }, &stop).await, "stopped");
+    }
+}

@@ -1,0 +1,182 @@
+//! From the rows of all kinds to the Kubernetes view. Pure.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::desired::discover::{discover, log_targets};
+use crate::desired::health::{Change, Heard, KindState, Patience};
+use crate::desired::kinds::{Kind, Row};
+use crate::model::ObjectRef;
+use crate::model::instance::Instance;
+use crate::model::workload::LogTarget;
+use crate::snapshot::{Cluster, Problem, Reading, ViewState};
+
+/// The rows of all kinds, and the view that was made of them last.
+#[derive(Clone, Debug)]
+pub struct View {
+    states: BTreeMap<Kind, KindState>,
+    cluster: Option<Arc<Cluster>>,
+    instances: Vec<Arc<Instance>>,
+    /// Rows changed since `cluster` was made.
+    objects_changed: bool,
+    instances_changed: bool,
+    read_at: Option<Timestamp>,
+}
+
+// === impl View ===
+
+impl View {
+    /// Nothing read yet.
+    #[must_use]
+    pub fn new(kinds: &[Kind]) -> Self {
+        Self {
+            states: kinds.iter().map(|kind| (*kind, KindState::new(*kind))).collect(),
+            cluster: None,
+            instances: Vec::new(),
+            objects_changed: true,
+            instances_changed: true,
+            read_at: None,
+        }
+    }
+
+    /// Takes one step of the watch of a kind.
+    pub fn apply(&mut self, kind: Kind, change: Change, now: Instant) {
+        let Some(state) = self.states.get_mut(&kind) else { return };
+        let was_listed = state.is_listed();
+        let changed = state.apply(change, now) || was_listed != state.is_listed();
+        if changed && kind.asks_for_names() {
+            self.objects_changed = true;
+        } else if changed {
+            self.instances_changed = true;
+        }
+    }
+
+    /// The view at a time. `None` while a kind is still being listed for the first time: what is
+    /// known would be partial.
+    ///
+    /// Without the kinds that ask for names the view is stale, or unread; without the others it
+    /// is read, and the problems say that the instances are not known.
+    pub fn reading(
+        &mut self,
+        heard: impl Fn(Kind) -> Heard,
+        now: Instant,
+        patience: Patience,
+    ) -> Option<Reading<Cluster>> {
+        let mut problems: Vec<Problem> = Vec::new();
+        let (mut settled, mut fresh, mut listed) = (true, true, true);
+        let mut oldest: Option<Timestamp> = None;
+        for (kind, state) in &mut self.states {
+            let heard = heard(*kind);
+            let trust = state.trust(heard, now, patience);
+            settled &= trust.settled;
+            problems.extend(trust.problems);
+            if kind.asks_for_names() {
+                fresh &= trust.fresh;
+                listed &= state.is_listed();
+                let at = heard.last.map(|contact| contact.at);
+                oldest = oldest.into_iter().chain(at).min();
+            }
+        }
+        problems.sort();
+        if !listed {
+            return settled.then(|| Reading::unread(problems));
+        }
+        if !settled && self.cluster.is_none() {
+            return None;
+        }
+        if fresh {
+            self.read_at = oldest;
+        }
+        let state = if fresh { ViewState::Read } else { ViewState::Stale };
+        Some(Reading { state, read_at: self.read_at, value: Some(self.cluster()), problems })
+    }
+
+    /// The containers whose logs tell what the instances try, as of the last reading.
+    #[must_use]
+    pub fn log_targets(&self) -> Vec<LogTarget> {
+        log_targets(&self.instances)
+    }
+
+    fn cluster(&mut self) -> Arc<Cluster> {
+        if std::mem::take(&mut self.instances_changed) {
+            let instances = self.discover();
+            // An instance that did not change is the same value in every view.
+            self.objects_changed |= instances != self.instances;
+            self.instances = instances;
+        }
+        match &self.cluster {
+            Some(cluster) if !self.objects_changed => Arc::clone(cluster),
+            _ => {
+                let cluster = Arc::new(Cluster {
+                    objects: self.objects(),
+                    instances: self.instances.clone(),
+                    watched_kinds: self.watched_kinds(),
+                });
+                self.objects_changed = false;
+                self.cluster = Some(Arc::clone(&cluster));
+                cluster
+            }
+        }
+    }
+
+    fn objects(&self) -> BTreeMap<ObjectRef, Arc<crate::model::object::KubeObject>> {
+        let rows = self.states.values().flat_map(KindState::rows);
+        rows.filter_map(|(reference, row)| match row {
+            Row::Object(object) => Some((reference.clone(), Arc::clone(object))),
+            Row::Workload(_) | Row::Pod(_) => None,
+        })
+        .collect()
+    }
+
+    fn discover(&self) -> Vec<Arc<Instance>> {
+        let (mut workloads, mut pods) = (Vec::new(), Vec::new());
+        for row in self.states.values().flat_map(|state| state.rows().values()) {
+            match row {
+                Row::Workload(workload) => workloads.push(workload.as_ref().clone()),
+                Row::Pod(pod) => pods.push(pod.as_ref().clone()),
+                Row::Object(_) => {}
+            }
+        }
+        let found = discover(&workloads, &pods);
+        for (workload, provider) in &found.ignored {
+            tracing::debug!(%workload, provider, "an ExternalDNS of another provider is not watched");
+        }
+        found.instances.into_iter().map(Arc::new).collect()
+    }
+
+    fn watched_kinds(&self) -> Vec<Arc<str>> {
+        let kinds = self.states.iter().filter(|(kind, state)| kind.asks_for_names() && state.is_listed());
+        kinds.map(|(kind, _)| Arc::from(kind.as_str())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::desired::contact::Contact;
+    use crate::desired::health::{Failure, Listing, Stage};
+    use crate::finding::Reason;
+
+    /// A view without the instances would judge every object as one that nobody handles.
+    #[test]
+    fn a_view_is_never_partial() {
+        let now = Instant::now();
+        let patience = Patience { stale_after: Duration::from_mins(1), calm: Duration::from_mins(1) };
+        let heard = Heard { last: Some(Contact { at: Timestamp::UNIX_EPOCH, instant: now }), watch: None };
+        let mut view = View::new(&[Kind::Ingress, Kind::Deployment, Kind::Pod]);
+        let mut reading = |kind: Kind, change: Change| {
+            view.apply(kind, change, now);
+            view.reading(|_| heard, now, patience).map(|reading| (reading.state, reading.problems.len()))
+        };
+        assert_eq!(reading(Kind::Ingress, Change::Replaced(Listing::default())), None);
+        assert_eq!(reading(Kind::Deployment, Change::Replaced(Listing::default())), None);
+        let refused = Failure { stage: Stage::List, code: Reason::Forbidden, message: "no".to_owned() };
+        assert_eq!(reading(Kind::Pod, Change::Failed(refused.clone())), Some((ViewState::Read, 1)));
+        assert_eq!(reading(Kind::Ingress, Change::Failed(refused)), Some((ViewState::Stale, 2)));
+    }
+}
