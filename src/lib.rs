@@ -19,6 +19,7 @@ pub mod error_chain;
 pub mod finding;
 pub mod limits;
 pub mod model;
+pub mod publish;
 pub mod recorded;
 pub mod report;
 pub mod snapshot;
