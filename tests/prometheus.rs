@@ -35,7 +35,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Ends with the test, also when it fails.
 struct Server(Child);
@@ -60,7 +60,7 @@ fn start(program: &str) -> Command {
     command
 }
 
-fn missing(error: std::io::Error) -> ! {
+fn missing(error: &std::io::Error) -> ! {
     panic!("a real Prometheus is needed, apt-get install prometheus: {error}")
 }
 
@@ -68,7 +68,7 @@ fn missing(error: std::io::Error) -> ! {
 fn promtool_has_nothing_to_say() {
     let body = Format::Classic.encode(&web_state().registry).unwrap();
     let mut promtool =
-        start("promtool").args(["check", "metrics"]).spawn().unwrap_or_else(|error| missing(error));
+        start("promtool").args(["check", "metrics"]).spawn().unwrap_or_else(|error| missing(&error));
     promtool.stdin.take().unwrap().write_all(body.as_bytes()).unwrap();
     let output = promtool.wait_with_output().unwrap();
     let said = [output.stdout, output.stderr].concat();
@@ -92,7 +92,7 @@ fn prometheus(folder: &Path, target: SocketAddr, listen: SocketAddr) -> Server {
         .stdout(Stdio::null())
         .stderr(log)
         .spawn()
-        .unwrap_or_else(|error| missing(error));
+        .unwrap_or_else(|error| missing(&error));
     Server(child)
 }
 

@@ -52,7 +52,10 @@ fn encode(format: Format, report: Option<Arc<Report>>, cap: usize) -> String {
 /// Without what differs from run to run.
 fn stable(exposition: &str) -> String {
     let lines = exposition.lines().filter(|line| line.starts_with('#') || !line.starts_with("process_"));
-    lines.map(|line| format!("{}\n", line.replace(env!("CARGO_PKG_VERSION"), "VERSION"))).collect()
+    let mut kept: Vec<String> =
+        lines.map(|line| line.replace(env!("CARGO_PKG_VERSION"), "VERSION")).collect();
+    kept.push(String::new());
+    kept.join("\n")
 }
 
 /// Name and labels of each sample. Label values are quoted; inside of them a backslash takes the
@@ -77,10 +80,11 @@ fn sample(line: &str) -> (String, Vec<(String, String)>) {
                     ends
                 })
                 .unwrap();
-            labels.push((label.to_owned(), quoted[..close].to_owned()));
-            rest = &quoted[close + 1..];
+            let (value, after) = quoted.split_at(close);
+            labels.push((label.to_owned(), value.to_owned()));
+            rest = after.strip_prefix('"').unwrap();
         }
-        rest = &rest[1..];
+        rest = rest.strip_prefix('}').unwrap();
     }
     rest.trim().parse::<f64>().unwrap_or_else(|error| panic!("{line}: {error}"));
     (name.to_owned(), labels)
@@ -161,6 +165,19 @@ fn the_cap_keeps_the_urgent_ones_and_the_counts() {
     assert!(body.contains("\ndns_drift_finding_series_omitted 5\n"));
     let count = "dns_drift_findings{kind=\"missing_record\",state=\"open\",severity=\"critical\"} 2\n";
     assert!(body.contains(count));
+}
+
+#[test]
+fn a_thousand_findings_stay_under_a_mebibyte() {
+    let mut report = fixture::report();
+    let many = (0..1000).map(|number| {
+        let subject = fixture::record(&format!("host-{number}.customer-facing.shop.example.com"));
+        fixture::finding(&format!("{number:016x}"), subject)
+    });
+    report.findings = many.collect();
+    let body = encode(Format::OpenMetrics, Some(Arc::new(report)), MAX_FINDING_SERIES);
+    assert_eq!(body.matches("\ndns_drift_finding{").count(), 1000);
+    assert!(body.len() < 1 << 20, "{}", body.len());
 }
 
 #[test]
@@ -301,7 +318,7 @@ fn a_long_list_is_cut_on_the_page_and_says_so() {
 }
 
 #[tokio::test]
-async fn stopping_does_not_wait_for_idle_or_silent_clients() {
+async fn stopping_waits_for_idle_and_silent_clients_only_so_long() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();

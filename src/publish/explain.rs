@@ -88,8 +88,11 @@ fn verdict(out: &mut String, report: &Report, finding: &Finding, style: Style) {
             line(out, &format!("{title}: {}", printable(&text)));
         }
     }
-    for command in finding.fix.commands.iter().flat_map(|command| command.lines()) {
-        line(out, &format!("  $ {}", printable(command)));
+    for command in &finding.fix.commands {
+        for (number, part) in command.lines().enumerate() {
+            let prompt = if number == 0 { "$" } else { " " };
+            line(out, &format!("  {prompt} {}", printable(part)));
+        }
     }
     for evidence in &finding.evidence {
         line(out, &format!("  | {}", printable(evidence)));

@@ -76,12 +76,11 @@ async fn connection(stream: TcpStream, slot: OwnedSemaphorePermit, app: Router, 
         () = stop.cancelled() => None,
         () = sleep(CONNECTION_WITHIN) => None,
     };
-    let ended = match ended {
-        Some(ended) => Ok(ended),
-        None => {
-            served.as_mut().graceful_shutdown();
-            timeout(CONNECTIONS_STOP_WITHIN, served).await
-        }
+    let ended = if let Some(ended) = ended {
+        Ok(ended)
+    } else {
+        served.as_mut().graceful_shutdown();
+        timeout(CONNECTIONS_STOP_WITHIN, served).await
     };
     if let Ok(Err(error)) = ended {
         tracing::debug!(%error, "serve a connection");

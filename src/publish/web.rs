@@ -63,7 +63,7 @@ struct Wanted {
 }
 
 #[derive(Serialize)]
-struct Findings<'a> {
+struct Selection<'a> {
     format: &'static str,
     at: jiff::Timestamp,
     findings: Vec<&'a Finding>,
@@ -130,7 +130,7 @@ async fn ready(State(app): State<App>) -> Response {
 }
 
 async fn report(State(app): State<App>) -> Response {
-    app.json(|report| serde_json::to_string(report)).await
+    app.json(serde_json::to_string).await
 }
 
 async fn findings(State(app): State<App>, Query(filter): Query<Filter>) -> Response {
@@ -139,7 +139,7 @@ async fn findings(State(app): State<App>, Query(filter): Query<Filter>) -> Respo
         Ok(wanted) => {
             app.json(move |report| {
                 let findings = report.findings.iter().filter(|finding| wanted.takes(finding)).collect();
-                serde_json::to_string(&Findings { format: report.format, at: report.at, findings })
+                serde_json::to_string(&Selection { format: report.format, at: report.at, findings })
             })
             .await
         }
