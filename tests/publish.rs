@@ -324,14 +324,15 @@ async fn stopping_waits_for_idle_and_silent_clients_only_so_long() {
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     tasks.spawn(serve(listener, state(Some(fixture::shared()), MAX_FINDING_SERIES), stop.clone()));
-    // One that keeps its connection, and one that never ends its request.
+    // One that never ends its request, and one that keeps its connection. Connections are taken in
+    // order, so the answer to the second one tells that the first one is being served.
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    silent.write_all(b"GET /metr").await.unwrap();
     let mut idle = TcpStream::connect(address).await.unwrap();
     idle.write_all(b"GET /-/healthy HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let mut answer = vec![0; 1024];
     let length = timeout(Duration::from_secs(5), idle.read(&mut answer)).await.unwrap().unwrap();
     assert!(answer[..length].starts_with(b"HTTP/1.1 200 OK\r\n"));
-    let mut silent = TcpStream::connect(address).await.unwrap();
-    silent.write_all(b"GET /metr").await.unwrap();
     stop.cancel();
     let within = CONNECTIONS_STOP_WITHIN + Duration::from_secs(3);
     let ended = timeout(within, tasks.join_next()).await.expect("stops in time");
