@@ -24,6 +24,7 @@ pub mod live;
 pub mod model;
 pub mod past;
 pub mod policy;
+pub mod publish;
 pub mod recorded;
 pub mod report;
 pub mod recording;

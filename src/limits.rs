@@ -10,6 +10,37 @@ pub const MAX_TEXT: usize = 2_048;
 /// illegal one is kept for display, and past this bound as a prefix and a digest.
 pub const MAX_NAME: usize = 512;
 
+/// Findings that get series of their own on `/metrics`, unless told otherwise. Two series each:
+/// a Prometheus server spends 3 to 5 KB on one, so this many cost it less than 100 MB.
+pub const MAX_FINDING_SERIES: usize = 10_000;
+
+/// Label sets of one family of request counters; what goes beyond is added up as `other`.
+pub const MAX_COST_ROWS: usize = 1_000;
+
+/// Findings of one section of the status page; the rest is in the JSON API.
+pub const MAX_PAGE_ROWS: usize = 200;
+
+/// Connections that are served at once. A scraper keeps one or two.
+pub const MAX_CONNECTIONS: usize = 256;
+
+/// Bodies that are rendered at once: each may hold megabytes.
+pub const MAX_RENDERINGS: usize = 4;
+
+/// Largest request body; no request needs one.
+pub const MAX_REQUEST_BODY: usize = 1_024;
+
+/// How long a request may take; the scrape timeout that Prometheus uses by default.
+pub const REQUEST_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a client may take to send the head of a request, idle time between two included.
+pub const REQUEST_HEAD_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long a connection may live. Ends clients that never read their answer; others reconnect.
+pub const CONNECTION_WITHIN: Duration = Duration::from_hours(1);
+
+/// How long open connections may take to end once the program stops.
+pub const CONNECTIONS_STOP_WITHIN: Duration = Duration::from_secs(5);
+
 /// Longest annotation value that is looked at. Kubernetes allows 256 KiB for all annotations of
 /// an object together; a list of hosts or targets is far below this.
 pub const MAX_ANNOTATION: usize = 16_384;
@@ -79,3 +110,7 @@ const _: () = assert!(MAX_NAME < MAX_TEXT, "a name must fit into a message");
 const _: () = assert!(MAX_TEXT < MAX_LOG_LINE, "a log line must be able to carry a message");
 const _: () = assert!(MAX_CANDIDATES < MAX_BATCH_CHANGES, "candidates are a part of a batch");
 const _: () = assert!(MAX_LOG_LINE < MAX_TRAIL_RECORD, "a record holds more than a line");
+const _: () = assert!(
+    CONNECTIONS_STOP_WITHIN.as_secs() < STOP_WITHIN.as_secs(),
+    "connections must end before the program does"
+);

@@ -1,0 +1,20 @@
+//! Everything that renders a report: metrics, the status page, the JSON API, text for a terminal.
+//!
+//! All of it reads one immutable [`Report`](crate::report::Report); nothing here keeps state
+//! between two requests, so nothing can go stale or disagree. Foreign text is escaped where it is
+//! written, by the only function that can write it.
+
+pub mod catalogue;
+pub mod cost;
+pub mod explain;
+pub mod exposition;
+mod family;
+mod html;
+mod labels;
+pub mod metrics;
+mod page;
+pub mod process;
+pub mod server;
+pub mod table;
+pub mod web;
+mod words;

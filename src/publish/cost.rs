@@ -1,0 +1,74 @@
+//! What watching costs: requests, queries, lines and rounds, counted by whoever makes them.
+
+/// Knows the counters of the running program.
+pub trait CostSource: Send + Sync {
+    /// The counters now. Cheap: called at each scrape.
+    fn snapshot(&self) -> CostSnapshot;
+}
+
+/// Counters since the start of the program. Lists may come in any order; rows with the same
+/// labels are added up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CostSnapshot {
+    /// Requests to AWS.
+    pub aws_requests: Vec<AwsRequests>,
+    /// Questions to DNS servers.
+    pub dns_queries: Vec<DnsQueries>,
+    /// Requests to the Kubernetes API.
+    pub kubernetes_requests: Vec<KubernetesRequests>,
+    /// Lines of ExternalDNS logs that were read.
+    pub log_lines: u64,
+    /// Those that were dropped unread: too long, or too many.
+    pub log_lines_dropped: u64,
+    /// Rounds that ended.
+    pub rounds: u64,
+    /// How long the last round took, in seconds; `None` before the first.
+    pub round_seconds: Option<f64>,
+}
+
+/// Requests of one AWS operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsRequests {
+    /// As the API spells it, for example `ListResourceRecordSets`.
+    pub operation: String,
+    /// `ok`, or a word of a short list: `throttled`, `forbidden`, `timeout`, ...
+    pub outcome: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// Questions to one DNS server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsQueries {
+    /// Name or address.
+    pub server: String,
+    /// The network view that it belongs to; `None` where views make no sense.
+    pub view: Option<String>,
+    /// A word of [`Outcome`](crate::model::observation::Outcome).
+    pub outcome: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// Requests to the Kubernetes API for one kind of resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KubernetesRequests {
+    /// Plural, lower case, for example `ingresses`.
+    pub resource: String,
+    /// `list`, `watch` or `get`.
+    pub verb: String,
+    /// Class of the status code: `2xx`, `4xx`, `5xx`, or `error` when there was none.
+    pub class: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// Costs nothing: for programs that render a report without running anything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoCosts;
+
+impl CostSource for NoCosts {
+    fn snapshot(&self) -> CostSnapshot {
+        CostSnapshot::default()
+    }
+}

@@ -1,0 +1,126 @@
+//! The report as text for a terminal.
+
+use std::fmt::Write as _;
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Cell, Color, ContentArrangement, Table};
+
+use crate::finding::{Severity, State};
+use crate::model::text::printable;
+use crate::publish::words;
+use crate::report::{Finding, Report};
+use crate::snapshot::ViewState;
+
+/// How to write for the reader at hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// Columns to fit into; `None` asks the terminal, and does not wrap where there is none.
+    pub width: Option<u16>,
+    /// Whether severities are coloured.
+    pub colour: bool,
+}
+
+/// The whole report: a table of findings, the counts, the views and what could not be read.
+#[must_use]
+pub fn report(report: &Report, style: Style) -> String {
+    let mut out = String::new();
+    let shown: Vec<&Finding> =
+        report.findings.iter().filter(|finding| finding.state != State::Resolved).collect();
+    if !shown.is_empty() {
+        line(&mut out, &findings(report, &shown, style));
+    }
+    line(&mut out, &summary(report));
+    line(&mut out, &views(report));
+    out
+}
+
+fn findings(report: &Report, shown: &[&Finding], style: Style) -> String {
+    let mut table = empty(style);
+    table.set_header(["severity", "state", "subject", "kind", "impact", "since", "object", "summary"]);
+    for finding in shown {
+        let since = words::span(report.at.duration_since(finding.first_seen).as_secs());
+        let object = finding.object.as_ref().map(ToString::to_string).unwrap_or_default();
+        let mut summary = printable(&finding.summary);
+        if let Some(command) = finding.fix.commands.first() {
+            summary = format!("{summary}\n$ {}", printable(command));
+        }
+        table.add_row([
+            severity(finding.severity, style),
+            Cell::new(finding.state),
+            Cell::new(finding.subject.to_string()),
+            Cell::new(format!("{}\n{}", finding.kind, finding.reason)),
+            Cell::new(finding.impact),
+            Cell::new(since),
+            Cell::new(printable(&object)),
+            Cell::new(summary),
+        ]);
+    }
+    table.to_string()
+}
+
+/// One line: how many names, how many of them agree, what is open.
+fn summary(report: &Report) -> String {
+    let summary = &report.summary;
+    let silent: usize = summary.silent.values().sum();
+    format!(
+        "{} names: {} in sync, {} unknown. {} open, {} pending. {silent} kept quiet.",
+        summary.names, summary.in_sync, summary.unknown, summary.open, summary.pending
+    )
+}
+
+/// One line for the views and one for each thing that could not be read.
+fn views(report: &Report) -> String {
+    let mut problems = String::new();
+    let mut states = Vec::new();
+    for (name, view) in &report.views {
+        let age = view
+            .read_at
+            .filter(|_| view.state == ViewState::Stale)
+            .map(|at| format!(" ({} old)", words::span(report.at.duration_since(at).as_secs())));
+        states.push(format!(
+            "{} {}{}",
+            name.as_str(),
+            words::view_state(view.state),
+            age.unwrap_or_default()
+        ));
+        for problem in &view.problems {
+            let (scope, message) = (printable(&problem.scope), printable(&problem.message));
+            line(
+                &mut problems,
+                &format!("could not read {} {scope}: {}: {message}", name.as_str(), problem.code),
+            );
+        }
+    }
+    format!("views: {}\n{problems}", states.join(", ")).trim_end().to_owned()
+}
+
+fn severity(severity: Severity, style: Style) -> Cell {
+    let cell = Cell::new(severity);
+    if !style.colour {
+        return cell;
+    }
+    cell.fg(match severity {
+        Severity::Critical => Color::Red,
+        Severity::Warning => Color::Yellow,
+        Severity::Info => Color::Blue,
+    })
+}
+
+/// A table in our form.
+pub(crate) fn empty(style: Style) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some(width) = style.width {
+        table.set_width(width);
+    }
+    if style.colour {
+        table.enforce_styling();
+    }
+    table
+}
+
+/// Adds a text and a line end.
+pub(crate) fn line(out: &mut String, text: &str) {
+    // Writing to a text cannot fail.
+    let _written = writeln!(out, "{text}");
+}
