@@ -1,7 +1,7 @@
 //! The change feed: what was tried on Route 53, by whom, and how it ended.
 //!
-//! Two writers tell: the logs of ExternalDNS and CloudTrail. Everything below is pure decoding;
-//! it never follows a stream itself.
+//! Two writers tell: the logs of ExternalDNS and CloudTrail. Everything below is pure decoding,
+//! but [`follow`], which reads the logs of Pods.
 //!
 //! ```text
 //! log line --> framing --> log (per stream) --\
@@ -13,6 +13,7 @@
 
 pub mod cloudtrail;
 pub mod feed;
+pub mod follow;
 pub mod framing;
 pub mod log;
 pub mod refusal;
@@ -25,6 +26,3 @@ use regex::Regex;
 fn pattern(text: &str) -> Regex {
     Regex::new(&format!("(?is){}", text.replace(' ', r"\s+"))).expect("a constant pattern")
 }
-//! The changes view: what was tried on Route 53, and what was refused.
-
-pub mod follow;

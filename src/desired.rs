@@ -1,20 +1,33 @@
 //! The desired view: what the cluster's objects ask for, as each running ExternalDNS reads them.
 //!
 //! The stages are those of ExternalDNS itself: [`source`] yields endpoints, [`adjust`] is the AWS
-//! provider, [`merge`] is the plan, [`placement`] chooses zones. All of that is pure.
+//! provider, [`merge`] is the plan, [`placement`] chooses zones. All of that is pure, and so is
+//! finding the instances ([`discover`], [`flags`]); [`client`], [`watch`], [`read`] and [`task`] talk
+//! with the API server.
 
 pub mod adjust;
 pub mod annotations;
 pub mod canonical;
+pub mod client;
+pub mod contact;
+pub mod discover;
 pub mod duration;
 pub mod endpoint;
+pub mod flags;
+pub mod health;
 pub mod invalid;
+pub mod kinds;
 pub mod merge;
 pub mod objects;
 pub mod placement;
+pub mod read;
 pub mod selector;
 pub mod source;
+pub mod task;
 pub mod unread;
+pub mod view;
+pub mod watch;
+pub mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -249,19 +262,3 @@ fn mark_mixed_routing(wants: &mut [Want]) {
         want.conflict = Some(Conflict { reason: Reason::MixedRouting, claims });
     }
 }
-//! Pure: [`objects`], [`workloads`], [`flags`], [`discover`], [`kinds`], [`health`], [`view`]; they
-//! serve the live API and recordings alike. [`client`], [`contact`], [`watch`], [`read`] and [`task`]
-//! talk with the API server.
-
-pub mod client;
-pub mod contact;
-pub mod discover;
-pub mod flags;
-pub mod health;
-pub mod kinds;
-pub mod objects;
-pub mod read;
-pub mod task;
-pub mod view;
-pub mod watch;
-pub mod workloads;
