@@ -15,8 +15,10 @@
 
 pub mod changes;
 pub mod clock;
+pub mod compare;
 pub mod desired;
 pub mod emulator;
+pub mod engine;
 pub mod error_chain;
 pub mod finding;
 pub mod limits;

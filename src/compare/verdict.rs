@@ -1,0 +1,132 @@
+//! What one comparison says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value as Json;
+
+use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, Subject, Window};
+use crate::model::{ObjectRef, ZoneId};
+use crate::report::{Also, Fix, Silent};
+use crate::snapshot::ViewName;
+
+/// The outcome of one comparison.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Verdicts {
+    /// At most one for each subject and zone, sorted by key.
+    pub candidates: Vec<Candidate>,
+    /// What was kept quiet.
+    pub silent: BTreeSet<Silent>,
+    /// What could be judged.
+    pub coverage: Coverage,
+    /// Wanted records, and those among them that could not be judged.
+    pub names: usize,
+    /// Wanted records that could not be judged.
+    pub unknown: usize,
+}
+
+/// What could be judged in this round; the rest is frozen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Coverage {
+    /// The objects of the cluster were read.
+    pub kubernetes: bool,
+    /// The zones that were read, with the time of the reading.
+    pub zones: BTreeMap<ZoneId, Timestamp>,
+    /// The list of zones was read.
+    pub route53: bool,
+    /// DNS was asked.
+    pub dns: bool,
+}
+
+/// One statement, before time has had its say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Subject, zone, instance and kind.
+    pub key: FindingKey,
+    /// Why.
+    pub reason: Reason,
+    /// Where it comes from.
+    pub cause: Option<Cause>,
+    /// What users get now.
+    pub impact: Impact,
+    /// How loud it is.
+    pub severity: Severity,
+    /// Expected for now; `None` when no window is open.
+    pub window: Option<Window>,
+    /// True when one look is enough, because a feed says the same.
+    pub certain: bool,
+    /// When the deciding view was read.
+    pub evidence_at: Timestamp,
+    /// When it had demonstrably begun; `None` when only the first sight tells.
+    pub onset: Option<Timestamp>,
+    /// The object behind it.
+    pub object: Option<ObjectRef>,
+    /// Labels of the object, from the allow-list.
+    pub labels: BTreeMap<String, String>,
+    /// Kinds that hold beside it.
+    pub also: Vec<Also>,
+    /// The statement that explains this one; it counts only while that one is open.
+    pub explained_by: Option<(Subject, Kind)>,
+    /// Somebody opted out, until then (`None` for ever); outer `None` when nobody did.
+    pub muted: Option<Option<Timestamp>>,
+    /// What is wanted.
+    pub desired: Json,
+    /// What stands in the zone.
+    pub recorded: Json,
+    /// What DNS answers.
+    pub live: Json,
+    /// Lines that show it.
+    pub evidence: Vec<String>,
+    /// One sentence.
+    pub summary: String,
+    /// What to do.
+    pub fix: Fix,
+    /// The views that it rests on.
+    pub rests_on: &'static [ViewName],
+}
+
+impl Candidate {
+    /// A bare statement; the caller fills in what it knows.
+    #[must_use]
+    pub fn new(key: FindingKey, reason: Reason, impact: Impact, evidence_at: Timestamp) -> Self {
+        Self {
+            severity: crate::compare::severity::severity(key.kind, reason, impact, None),
+            key,
+            reason,
+            cause: None,
+            impact,
+            window: None,
+            certain: false,
+            evidence_at,
+            onset: None,
+            object: None,
+            labels: BTreeMap::new(),
+            also: Vec::new(),
+            explained_by: None,
+            muted: None,
+            desired: Json::Object(serde_json::Map::new()),
+            recorded: Json::Object(serde_json::Map::new()),
+            live: Json::Object(serde_json::Map::new()),
+            evidence: Vec::new(),
+            summary: String::new(),
+            fix: Fix::default(),
+            rests_on: &[ViewName::Kubernetes, ViewName::Route53],
+        }
+    }
+
+    /// Sets the cause, and the severity that depends on it.
+    #[must_use]
+    pub fn caused_by(mut self, cause: Option<Cause>) -> Self {
+        self.severity =
+            crate::compare::severity::severity(self.key.kind, self.reason, self.impact, cause.as_ref());
+        self.cause = cause;
+        self
+    }
+
+    /// The instance, for reports.
+    #[must_use]
+    pub fn instance(&self) -> Option<&Arc<str>> {
+        self.key.instance.as_ref()
+    }
+}
