@@ -2,18 +2,29 @@
 //!
 //! The live program, a check and a replayed recording run this same code.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+
+use crate::compare::{Verdicts, compare};
 use crate::desired;
+use crate::finding::{FindingKey, State};
+use crate::history::{History, Track};
+use crate::limits::MAX_EVIDENCE;
+use crate::model::text::printable;
 use crate::model::want::InstanceWants;
+use crate::model::{RecordKey, ZoneId};
 use crate::past::Past;
 use crate::policy::Policy;
-use crate::report::Report;
-use crate::snapshot::Snapshot;
+use crate::report::{FORMAT, Finding, InstanceReport, Report, Summary, ViewReport, ZoneRef, ZoneReport};
+use crate::snapshot::{Reading, Snapshot, ViewName};
 
 /// Everything that outlives a round.
 #[derive(Clone, Debug)]
 pub struct Engine {
     policy: Policy,
     past: Past,
+    history: History,
     wants: Vec<InstanceWants>,
 }
 
@@ -21,7 +32,7 @@ impl Engine {
     /// Starts without a past.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        Self { policy, past: Past::default(), wants: Vec::new() }
+        Self { policy, past: Past::default(), history: History::default(), wants: Vec::new() }
     }
 
     /// What the instances wanted in the latest round; the probe plan is made from it.
@@ -37,6 +48,162 @@ impl Engine {
             None => Vec::new(),
         };
         self.past.observe(snapshot, &self.wants, self.policy.cycle());
-        todo!("compare and history")
+        let verdicts = compare(snapshot, &self.wants, &self.past, &self.policy);
+        self.history.advance(&verdicts, &self.policy, snapshot.at);
+        self.report(snapshot, verdicts)
+    }
+
+    fn report(&self, snapshot: &Snapshot, verdicts: Verdicts) -> Report {
+        let mut findings: Vec<Finding> =
+            self.history.tracks().map(|track| finding(track, snapshot, &self.policy)).collect();
+        findings.sort_by(|left, right| {
+            let order = |one: &Finding| {
+                (urgency(one.state), std::cmp::Reverse(one.severity), one.subject.clone(), one.id.clone())
+            };
+            order(left).cmp(&order(right))
+        });
+        let mut silent: BTreeMap<_, usize> = BTreeMap::new();
+        for row in &verdicts.silent {
+            *silent.entry(row.reason).or_default() += 1;
+        }
+        let faulty = self.faulty();
+        let count = |state: State| findings.iter().filter(|finding| finding.state == state).count();
+        let with_findings = self.wanted_keys().filter(|key| faulty.contains(key)).count();
+        let summary = Summary {
+            names: verdicts.names,
+            in_sync: verdicts.names.saturating_sub(with_findings).saturating_sub(verdicts.unknown),
+            pending: count(State::Pending),
+            open: count(State::Open),
+            unknown: verdicts.unknown,
+            silent,
+        };
+        Report {
+            format: FORMAT,
+            at: snapshot.at,
+            views: views(snapshot),
+            summary,
+            findings,
+            silent: verdicts.silent.into_iter().collect(),
+            instances: self.wants.iter().map(instance).collect(),
+            zones: self.zones(snapshot, &faulty),
+        }
+    }
+
+    fn wanted_keys(&self) -> impl Iterator<Item = (Option<ZoneId>, RecordKey)> {
+        self.wants.iter().flat_map(|one| &one.wants).map(|want| (want.zone_id().cloned(), want.key()))
+    }
+
+    /// Records with a finding that is not over.
+    fn faulty(&self) -> BTreeSet<(Option<ZoneId>, RecordKey)> {
+        let tracks = self.history.tracks().filter(|track| track.state != State::Resolved);
+        tracks
+            .filter_map(|track| {
+                let key = &track.candidate.key;
+                Some((key.zone_id.clone(), key.subject.record()?.clone()))
+            })
+            .collect()
+    }
+
+    fn zones(&self, snapshot: &Snapshot, faulty: &BTreeSet<(Option<ZoneId>, RecordKey)>) -> Vec<ZoneReport> {
+        let readings = snapshot.route53.value().into_iter().flat_map(|zones| zones.zones.values());
+        readings
+            .map(|reading| {
+                let id = &reading.zone.id;
+                let here: Vec<_> = self.wanted_keys().filter(|(zone, _)| zone.as_ref() == Some(id)).collect();
+                ZoneReport {
+                    zone: ZoneRef {
+                        id: id.clone(),
+                        name: reading.zone.name.clone(),
+                        private: reading.zone.private,
+                    },
+                    record_sets: reading.record_sets.as_ref().map(|sets| sets.len()),
+                    read_at: reading.read_at,
+                    wants: here.len(),
+                    out_of_sync: here.iter().filter(|key| faulty.contains(*key)).count(),
+                }
+            })
+            .collect()
+    }
+}
+
+fn urgency(state: State) -> u8 {
+    match state {
+        State::Open => 0,
+        State::Stale => 1,
+        State::Pending => 2,
+        State::Muted => 3,
+        State::Explained => 4,
+        State::Resolved => 5,
+    }
+}
+
+fn finding(track: &Track, snapshot: &Snapshot, policy: &Policy) -> Finding {
+    let candidate = &track.candidate;
+    let zone = candidate.key.zone_id.as_ref().and_then(|id| snapshot.route53.value()?.zones.get(id));
+    Finding {
+        id: id_of(&candidate.key),
+        kind: candidate.key.kind,
+        reason: candidate.reason,
+        cause: candidate.cause.clone(),
+        state: track.state,
+        severity: candidate.severity,
+        impact: candidate.impact,
+        subject: candidate.key.subject.clone(),
+        zone: zone.map(|reading| ZoneRef {
+            id: reading.zone.id.clone(),
+            name: reading.zone.name.clone(),
+            private: reading.zone.private,
+        }),
+        instance: candidate.key.instance.clone(),
+        object: candidate.object.clone(),
+        labels: candidate.labels.clone(),
+        first_seen: track.first_seen,
+        last_seen: track.last_seen,
+        pending_until: candidate.window.filter(|_| track.state == State::Pending).map(|window| window.until),
+        desired: candidate.desired.clone(),
+        recorded: candidate.recorded.clone(),
+        live: candidate.live.clone(),
+        evidence: candidate.evidence.iter().take(MAX_EVIDENCE).map(|line| printable(line)).collect(),
+        also: candidate.also.clone(),
+        explained_by: track.explained_by.as_ref().map(id_of),
+        summary: printable(&candidate.summary),
+        fix: candidate.fix.clone(),
+        runbook: format!("{}{}.md", policy.runbook_base, candidate.key.kind),
+    }
+}
+
+/// Stable across rounds and restarts: made of subject, zone, instance and kind only.
+fn id_of(key: &FindingKey) -> String {
+    let zone = key.zone_id.as_ref().map(ZoneId::as_str).unwrap_or_default();
+    let instance = key.instance.as_deref().unwrap_or_default();
+    let digest = Sha256::digest(format!("{}\n{zone}\n{instance}\n{}", key.subject, key.kind));
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn views(snapshot: &Snapshot) -> BTreeMap<ViewName, ViewReport> {
+    fn one<T>(reading: &Reading<T>) -> ViewReport {
+        ViewReport { state: reading.state, read_at: reading.read_at, problems: reading.problems.clone() }
+    }
+    BTreeMap::from([
+        (ViewName::Kubernetes, one(&snapshot.kubernetes)),
+        (ViewName::Route53, one(&snapshot.route53)),
+        (ViewName::Dns, one(&snapshot.dns)),
+        (ViewName::Changes, one(&snapshot.changes)),
+    ])
+}
+
+fn instance(wants: &InstanceWants) -> InstanceReport {
+    let instance = &wants.instance;
+    InstanceReport {
+        id: instance.id.clone(),
+        origin: instance.origin,
+        workload: instance.workload.clone(),
+        version: instance.version,
+        annotation_prefix: instance.flags.annotation_prefix.clone(),
+        sources: instance.flags.sources.clone(),
+        policy: instance.flags.policy,
+        wants: wants.wants.len(),
+        ready_pods: instance.pods.iter().filter(|pod| pod.ready).count(),
+        pods: instance.pods.len(),
     }
 }

@@ -1,0 +1,71 @@
+//! Views that cannot be read. Pure.
+
+use crate::compare::verdict::{Candidate, Verdicts};
+use crate::compare::world::World;
+use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
+use crate::past::Blind;
+use crate::report::Fix;
+use crate::snapshot::ViewName;
+
+/// States each view that has been blind for longer than the policy allows.
+pub fn judge_views(world: &World<'_>, out: &mut Verdicts) {
+    for view in ViewName::ALL {
+        let rows = world.past.blind.iter().filter(|((of, _), _)| *of == view);
+        let mut tired: Vec<&Blind> =
+            rows.map(|(_, blind)| blind).filter(|blind| world.policy.blind_cycles < blind.cycles).collect();
+        tired.retain(|blind| concerns_view(view, blind));
+        tired.sort_by_key(|blind| blind.since);
+        let Some(first) = tired.first() else { continue };
+        out.candidates.push(candidate(world, view, first, &tired));
+    }
+}
+
+/// A dead name server or one odd object does not make a view blind; it is listed with the view.
+fn concerns_view(view: ViewName, blind: &Blind) -> bool {
+    let scope = blind.problem.scope.as_str();
+    match view {
+        ViewName::Kubernetes => !scope.contains('/'),
+        ViewName::Route53 => true,
+        ViewName::Dns | ViewName::Changes => scope == "all",
+    }
+}
+
+fn candidate(world: &World<'_>, view: ViewName, first: &Blind, all: &[&Blind]) -> Candidate {
+    let key = FindingKey {
+        subject: Subject::Source(view),
+        zone_id: None,
+        instance: None,
+        kind: Kind::ObserverBlind,
+    };
+    let mut candidate = Candidate::new(key, first.problem.code, Impact::None, world.at());
+    candidate.certain = true;
+    candidate.onset = Some(first.since);
+    candidate.rests_on = &[];
+    candidate.evidence =
+        all.iter().map(|blind| format!("{}: {}", blind.problem.scope, blind.problem.message)).collect();
+    candidate.summary = format!(
+        "dns-drift cannot read {} ({}): verdicts that rest on it are frozen since {}.",
+        view.as_str(),
+        first.problem.scope,
+        first.since
+    );
+    candidate.fix = fix(view, first.problem.code);
+    candidate
+}
+
+fn fix(view: ViewName, code: Reason) -> Fix {
+    let summary = match (view, code) {
+        (ViewName::Kubernetes, Reason::Forbidden) => {
+            "Give the service account of dns-drift list and watch on the kind."
+        }
+        (ViewName::Route53, Reason::Forbidden) => {
+            "Give the role of dns-drift the read actions on the hosted zones."
+        }
+        (_, Reason::Throttled) => "Lower the request rate, or find out who else uses the account's budget.",
+        (_, Reason::EmptySuspicious) => {
+            "The list came back empty and was full before: check it by hand before you believe it."
+        }
+        _ => "See the message; dns-drift tries again by itself.",
+    };
+    Fix { summary: summary.to_owned(), ..Fix::default() }
+}

@@ -1,0 +1,281 @@
+//! Which wanted records a refused change belongs to. Pure.
+//!
+//! A refusal names its record in full, in part, by its alias target, or not at all; whoever shares
+//! its batch is a victim. Source: findings.md section 4; facts/external-dns.md section 5.2.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::compare::world::World;
+use crate::finding::Reason;
+use crate::model::change::{
+    AttemptedChange, ChangeEvent, ChangeEventKind, FeedSource, RefusalError, RefusedBatch,
+};
+use crate::model::heritage::Heritage;
+use crate::model::instance::Instance;
+use crate::model::record::{RecordKey, RecordType};
+use crate::model::want::{InstanceWants, Want};
+use crate::model::{DomainName, Version};
+
+/// The newest refusal of one wanted record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// When.
+    pub at: Timestamp,
+    /// When the same record was refused for the first time in the feed.
+    pub since: Timestamp,
+    /// Why.
+    pub reason: Reason,
+    /// For a victim: the record whose fault it is.
+    pub culprit: Option<DomainName>,
+    /// The alias target or value that Route 53 quotes.
+    pub target: Option<Arc<str>>,
+    /// The sentence of Route 53.
+    pub message: Arc<str>,
+    /// Request id.
+    pub request_id: Option<Arc<str>>,
+    /// How often it was refused in the feed.
+    pub count: usize,
+}
+
+/// Refusals by record, for one instance.
+pub type Refusals = BTreeMap<RecordKey, Refusal>;
+
+/// From this release a failed batch is sent again name by name, so a victim soon succeeds.
+const RETRIES_ALONE: Version = Version::new(0, 13, 4);
+
+/// Attributes the refusals of the feed to the records of one instance.
+#[must_use]
+pub fn refusals(world: &World<'_>, wants: &InstanceWants) -> Refusals {
+    let mut out = Refusals::new();
+    let Some(feed) = world.snapshot.changes.value() else { return out };
+    for event in &feed.events {
+        if let ChangeEventKind::Refused(batch) = &event.kind
+            && concerns(world, event, batch, &wants.instance)
+        {
+            attribute(event.at, batch, wants, &mut out);
+        }
+    }
+    out
+}
+
+/// True if the event was written by this instance.
+fn concerns(world: &World<'_>, event: &ChangeEvent, batch: &RefusedBatch, instance: &Instance) -> bool {
+    match &event.source {
+        FeedSource::Log { namespace, pod, .. } => {
+            let runs = |instance: &Instance| {
+                instance.pods.iter().any(|health| health.namespace == *namespace && health.name == *pod)
+            };
+            // The log of a Pod that is gone still tells what its successor will meet.
+            runs(instance) || !world.wants.iter().any(|other| runs(&other.instance))
+        }
+        FeedSource::CloudTrail { .. } => {
+            let mut owners = batch
+                .attempted
+                .iter()
+                .filter(|change| change.record_type == RecordType::Txt)
+                .filter_map(|change| {
+                    change.targets.first().and_then(|value| Heritage::parse(value)).and_then(|one| one.owner)
+                });
+            owners.next().is_none_or(|owner| *owner == *instance.flags.owner_id)
+        }
+    }
+}
+
+fn attribute(at: Timestamp, batch: &RefusedBatch, wants: &InstanceWants, out: &mut Refusals) {
+    let attempted: Vec<RecordKey> = attempted_records(batch, &wants.instance);
+    let mut culprits: Vec<RecordKey> = Vec::new();
+    for error in &batch.errors {
+        let hit = records_of(error, batch, &attempted, wants);
+        for key in &hit {
+            note(out, key.clone(), at, error.reason, None, error, batch);
+        }
+        culprits.extend(hit);
+    }
+    if batch.alone || culprits.is_empty() {
+        return;
+    }
+    let Some(culprit) = culprits.first().cloned() else { return };
+    for victim in attempted.iter().filter(|key| !culprits.iter().any(|other| other.name == key.name)) {
+        let error = RefusalError {
+            reason: Reason::BatchVictim,
+            name: None,
+            fragment: None,
+            record_type: None,
+            set_identifier: None,
+            target: None,
+            message: batch.message.clone(),
+        };
+        note(out, victim.clone(), at, Reason::BatchVictim, Some(culprit.name.clone()), &error, batch);
+    }
+}
+
+fn note(
+    out: &mut Refusals,
+    key: RecordKey,
+    at: Timestamp,
+    reason: Reason,
+    culprit: Option<DomainName>,
+    error: &RefusalError,
+    batch: &RefusedBatch,
+) {
+    let earlier = out.get(&key);
+    let (since, count) = earlier.map_or((at, 0), |refusal| (refusal.since, refusal.count));
+    // In one batch an own fault beats being a victim.
+    if earlier.is_some_and(|old| old.at == at && old.culprit.is_none() && culprit.is_some()) {
+        return;
+    }
+    // The first sentence about a record in one batch is the one that names the root.
+    if earlier.is_some_and(|old| old.at == at && old.culprit.is_none() && old.reason != reason) {
+        return;
+    }
+    out.insert(
+        key,
+        Refusal {
+            at,
+            since,
+            reason,
+            culprit,
+            target: error.target.clone(),
+            message: error.message.clone(),
+            request_id: batch.request_id.clone(),
+            count: count + 1,
+        },
+    );
+}
+
+/// The records of a batch, ownership TXT records mapped back to theirs.
+fn attempted_records(batch: &RefusedBatch, instance: &Instance) -> Vec<RecordKey> {
+    let mut keys: Vec<RecordKey> =
+        batch.attempted.iter().filter(|change| change.record_type != RecordType::Txt).map(key_of).collect();
+    if keys.is_empty() {
+        keys = batch.attempted.iter().filter_map(|change| txt_owner(&change.name, instance)).collect();
+    }
+    keys.sort();
+    keys.dedup();
+    keys
+}
+
+fn key_of(change: &AttemptedChange) -> RecordKey {
+    RecordKey {
+        name: change.name.clone(),
+        record_type: change.record_type.clone(),
+        set_identifier: change.set_identifier.clone(),
+    }
+}
+
+fn txt_owner(txt: &DomainName, instance: &Instance) -> Option<RecordKey> {
+    let (name, record_type) = instance.flags.affixes.owner_name(txt)?;
+    Some(RecordKey { name, record_type: record_type.unwrap_or(RecordType::A), set_identifier: None })
+}
+
+/// The records that one sentence is about.
+fn records_of(
+    error: &RefusalError,
+    batch: &RefusedBatch,
+    attempted: &[RecordKey],
+    wants: &InstanceWants,
+) -> Vec<RecordKey> {
+    if let Some(name) = &error.name {
+        return by_name(name, error, attempted, wants);
+    }
+    if let Some(fragment) = &error.fragment {
+        return by_fragment(fragment, attempted, wants);
+    }
+    if let Some(target) = &error.target {
+        let hit = by_target(target, error, batch, wants, attempted);
+        if !hit.is_empty() {
+            return hit;
+        }
+    }
+    attempted.to_vec()
+}
+
+fn by_name(
+    name: &DomainName,
+    error: &RefusalError,
+    attempted: &[RecordKey],
+    wants: &InstanceWants,
+) -> Vec<RecordKey> {
+    let names = |candidate: &DomainName| -> Vec<RecordKey> {
+        attempted.iter().filter(|key| key.name == *candidate).cloned().collect()
+    };
+    let direct = names(name);
+    if !direct.is_empty() {
+        return direct;
+    }
+    let mapped = txt_owner(name, &wants.instance)
+        .filter(|_| error.record_type.as_ref().is_none_or(|t| *t == RecordType::Txt));
+    if let Some(owner) = mapped {
+        let hit = names(&owner.name);
+        return if hit.is_empty() { vec![owner] } else { hit };
+    }
+    vec![RecordKey {
+        name: name.clone(),
+        record_type: error.record_type.clone().unwrap_or(RecordType::A),
+        set_identifier: error.set_identifier.clone(),
+    }]
+}
+
+/// The message quotes the end of a name: prefer names that are illegal, then the longest match.
+fn by_fragment(fragment: &str, attempted: &[RecordKey], wants: &InstanceWants) -> Vec<RecordKey> {
+    let tail = fragment.trim_end_matches('.').to_ascii_lowercase();
+    let wanted: Vec<RecordKey> = wants.wants.iter().map(Want::key).collect();
+    let pool = if attempted.is_empty() { &wanted[..] } else { attempted };
+    let fits =
+        |key: &&RecordKey| key.name.as_str().ends_with(&tail) || key.name.labels().any(|label| label == tail);
+    let illegal: Vec<RecordKey> =
+        pool.iter().filter(fits).filter(|key| key.name.defect().is_some()).cloned().collect();
+    if illegal.is_empty() { pool.iter().filter(fits).cloned().collect() } else { illegal }
+}
+
+/// The message quotes the alias target or value only: ask the batch, then the wishes.
+fn by_target(
+    target: &str,
+    error: &RefusalError,
+    batch: &RefusedBatch,
+    wants: &InstanceWants,
+    attempted: &[RecordKey],
+) -> Vec<RecordKey> {
+    let same = |text: &str| {
+        let (left, right) = (text.trim_end_matches('.'), target.trim_end_matches('.'));
+        left.eq_ignore_ascii_case(right)
+            || matches!((left.parse::<IpAddr>(), right.parse::<IpAddr>()), (Ok(a), Ok(b)) if a == b)
+    };
+    let of_type = |key: &RecordKey| error.record_type.as_ref().is_none_or(|kind| *kind == key.record_type);
+    let told: Vec<RecordKey> = batch
+        .attempted
+        .iter()
+        .filter(|change| change.alias != Some(false) && change.targets.iter().any(|text| same(text)))
+        .map(key_of)
+        .filter(of_type)
+        .collect();
+    if !told.is_empty() {
+        return told;
+    }
+    let wished =
+        wants.wants.iter().filter(|want| want.targets().iter().any(|text| same(text))).map(Want::key);
+    let wished: Vec<RecordKey> = wished.filter(of_type).collect();
+    let known: Vec<RecordKey> = wished.iter().filter(|key| attempted.contains(key)).cloned().collect();
+    if !known.is_empty() {
+        return known;
+    }
+    if !wished.is_empty() && attempted.is_empty() {
+        return wished;
+    }
+    // The wish has changed since: the only record of that type in the batch must be it.
+    let candidates: Vec<RecordKey> = attempted.iter().filter(|key| of_type(key)).cloned().collect();
+    if candidates.len() == 1 { candidates } else { wished }
+}
+
+/// True if a refusal still counts for a zone that was read at `read_at`.
+///
+/// A victim's change usually goes through a moment later; only a reading after the refusal can say
+/// that it did not.
+#[must_use]
+pub fn still_counts(refusal: &Refusal, instance: &Instance, read_at: Timestamp) -> bool {
+    refusal.culprit.is_none() || instance.effective_version() < RETRIES_ALONE || refusal.at < read_at
+}

@@ -1,0 +1,198 @@
+//! The record ladder: what a zone holds against what an instance wants there. Pure.
+//!
+//! The kinds are cut so that two of them never hold for one name key; the order of the checks is
+//! the order of the ranks. Source: findings.md section 3, ranks 20 to 25 and 72.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::compare::world::World;
+use crate::finding::{Kind, Reason};
+use crate::model::record::{AliasTarget, Content, RecordSet, RecordType, Routing, Value};
+use crate::model::want::Want;
+use crate::model::zone::ZoneReading;
+
+/// One step of the ladder, and what else differs below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The kind with the lowest rank.
+    pub kind: Kind,
+    /// Why.
+    pub reason: Reason,
+    /// Kinds of higher rank that hold too.
+    pub also: Vec<(Kind, Reason)>,
+}
+
+/// Compares one wanted record with its zone; empty when they agree.
+#[must_use]
+pub fn differences(world: &World<'_>, instance: &Arc<str>, want: &Want, zone: &ZoneReading) -> Option<Step> {
+    let here = zone.at(&want.name);
+    let same_type = |set: &&RecordSet| set.record_type == want.record_type;
+    let found = match here.iter().filter(same_type).find(|set| set.set_identifier == want.set_identifier) {
+        Some(set) => found_differences(world, instance, want, set),
+        None => absent_differences(world, want, zone, here).into_iter().collect(),
+    };
+    let mut found = found.into_iter();
+    let (kind, reason) = found.next()?;
+    Some(Step { kind, reason, also: found.collect() })
+}
+
+/// The key exists: alias-ness, routing, targets and TTL, in the order of the ranks.
+fn found_differences(
+    world: &World<'_>,
+    instance: &Arc<str>,
+    want: &Want,
+    set: &RecordSet,
+) -> Vec<(Kind, Reason)> {
+    let mut out = Vec::new();
+    match (&want.content, &set.content) {
+        (_, Content::TrafficPolicy(_)) | (Content::TrafficPolicy(_), _) => return out,
+        (Content::Alias(_), Content::Values { .. }) => out.push((Kind::WrongAlias, Reason::AliasExpected)),
+        (Content::Values { .. }, Content::Alias(_)) => out.push((Kind::WrongAlias, Reason::AliasUnexpected)),
+        (Content::Alias(wanted), Content::Alias(held)) => {
+            out.extend(alias_attributes(want, wanted, held, zone_of(world, want)));
+        }
+        (Content::Values { .. }, Content::Values { .. }) => {}
+    }
+    out.extend(routing_difference(want, set).map(|reason| (Kind::WrongRouting, reason)));
+    if out.iter().all(|(_, reason)| !matches!(reason, Reason::AliasExpected | Reason::AliasUnexpected)) {
+        out.extend(target_difference(world, instance, want, set));
+    }
+    if let (Some(wanted), Some(held)) = (want.demanded_ttl, set.content.ttl())
+        && want.content.ttl().is_some()
+        && wanted != held
+    {
+        out.push((Kind::WrongTtl, Reason::None));
+    }
+    out
+}
+
+fn zone_of<'a>(_world: &World<'a>, want: &'a Want) -> Option<&'a str> {
+    want.zone_id().map(crate::model::ZoneId::as_str)
+}
+
+fn alias_attributes(
+    want: &Want,
+    wanted: &AliasTarget,
+    held: &AliasTarget,
+    own_zone: Option<&str>,
+) -> Option<(Kind, Reason)> {
+    if wanted.bare_name() != held.bare_name() {
+        return None;
+    }
+    let wanted_zone = wanted.hosted_zone_id.as_ref().map(crate::model::ZoneId::as_str).or(own_zone);
+    let held_zone = held.hosted_zone_id.as_ref().map(crate::model::ZoneId::as_str);
+    if wanted_zone.is_some() && held_zone.is_some() && wanted_zone != held_zone {
+        return Some((Kind::WrongAlias, Reason::AliasZoneId));
+    }
+    let demanded = want.demanded_health.filter(|health| *health != held.evaluate_target_health);
+    demanded.map(|_| (Kind::WrongAlias, Reason::EvaluateTargetHealth))
+}
+
+/// Routing differs from what annotations demand.
+fn routing_difference(want: &Want, set: &RecordSet) -> Option<Reason> {
+    if let Some(wanted) = &want.health_check_id
+        && set.health_check_id.as_ref() != Some(wanted)
+    {
+        return Some(Reason::HealthCheck);
+    }
+    match (&want.routing, &set.routing) {
+        (Some(wanted), Some(held)) if wanted == held => None,
+        (None, None) => None,
+        (Some(_), None) => Some(Reason::PolicyMissing),
+        (None, Some(_)) => Some(Reason::PolicyUnwanted),
+        (Some(Routing::Weighted(_)), Some(Routing::Weighted(_))) => Some(Reason::Weight),
+        (Some(Routing::Latency(_)), Some(Routing::Latency(_))) => Some(Reason::Region),
+        (Some(Routing::Failover(_)), Some(Routing::Failover(_))) => Some(Reason::Failover),
+        (Some(Routing::Geolocation { .. }), Some(Routing::Geolocation { .. }))
+        | (Some(Routing::Geoproximity(_)), Some(Routing::Geoproximity(_))) => Some(Reason::Geo),
+        (Some(_), Some(_)) => Some(Reason::PolicyUnwanted),
+    }
+}
+
+/// The target sets differ: stale if the zone holds what was wanted earlier, else wrong.
+fn target_difference(
+    world: &World<'_>,
+    instance: &Arc<str>,
+    want: &Want,
+    set: &RecordSet,
+) -> Option<(Kind, Reason)> {
+    let (wanted, held) = (targets(&want.content), targets(&set.content));
+    if wanted == held {
+        return None;
+    }
+    let earlier: BTreeSet<Value> =
+        world.past.earlier_wishes(instance, &want.key()).flat_map(|content| targets(content)).collect();
+    if !held.is_empty() && held.iter().all(|target| earlier.contains(target)) && held.is_disjoint(&wanted) {
+        return Some((Kind::StaleTarget, Reason::PreviousLb));
+    }
+    let reason = if held.is_disjoint(&wanted) {
+        Reason::Disjoint
+    } else if held.is_subset(&wanted) {
+        Reason::Subset
+    } else if wanted.is_subset(&held) {
+        Reason::Superset
+    } else {
+        Reason::Disjoint
+    };
+    Some((Kind::WrongTarget, reason))
+}
+
+/// Targets as a set; an alias counts as its bare name.
+fn targets(content: &Content) -> BTreeSet<Value> {
+    match content {
+        Content::Values { values, .. } => values.iter().cloned().collect(),
+        Content::Alias(target) => BTreeSet::from([Value::Host(target.bare_name())]),
+        Content::TrafficPolicy(_) => BTreeSet::new(),
+    }
+}
+
+/// The key does not exist: what stands in its place decides.
+fn absent_differences(
+    world: &World<'_>,
+    want: &Want,
+    zone: &ZoneReading,
+    here: &[RecordSet],
+) -> Option<(Kind, Reason)> {
+    let of_type = |kind: &RecordType| here.iter().find(|set| set.record_type == *kind);
+    if let Some(other) = of_type(&want.record_type) {
+        return match (&want.set_identifier, &other.set_identifier) {
+            (None, Some(_)) => Some((Kind::WrongRouting, Reason::PolicyUnwanted)),
+            (Some(_), None) => Some((Kind::WrongRouting, Reason::PolicyMissing)),
+            (Some(_), Some(_)) | (None, None) => Some(missing(world, want, zone)),
+        };
+    }
+    if want.record_type == RecordType::Cname {
+        let address = of_type(&RecordType::A).or_else(|| of_type(&RecordType::Aaaa));
+        return Some(match address {
+            Some(_) => (Kind::WrongType, Reason::AInsteadOfCname),
+            None => missing(world, want, zone),
+        });
+    }
+    let Some(cname) = of_type(&RecordType::Cname) else { return Some(missing(world, want, zone)) };
+    let same_target = want.content.alias().is_some_and(|target| {
+        cname.content.plain_values().iter().filter_map(Value::host).any(|host| {
+            let bare = host.as_str().strip_prefix("dualstack.").unwrap_or(host.as_str());
+            *bare == *target.bare_name().as_str()
+        })
+    });
+    Some(if same_target {
+        (Kind::WrongAlias, Reason::AliasExpectedCname)
+    } else {
+        (Kind::WrongType, Reason::CnameInsteadOfA)
+    })
+}
+
+fn missing(world: &World<'_>, want: &Want, zone: &ZoneReading) -> (Kind, Reason) {
+    if world.past.record_was_there(&zone.zone.id, &want.key()) {
+        return (Kind::MissingRecord, Reason::Deleted);
+    }
+    let sibling = match want.record_type {
+        RecordType::A => RecordType::Aaaa,
+        _ => RecordType::A,
+    };
+    let has_sibling = want.record_type.is_address()
+        && want.record_type != RecordType::Cname
+        && zone.at(&want.name).iter().any(|set| set.record_type == sibling);
+    (Kind::MissingRecord, if has_sibling { Reason::OneFamily } else { Reason::Absent })
+}

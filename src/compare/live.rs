@@ -1,0 +1,272 @@
+//! What users get now, by the answers of this round. Pure.
+//!
+//! Source: findings.md sections 6 and 8.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use crate::compare::world::World;
+use crate::finding::Impact;
+use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::record::{Content, RecordType, Routing, Value};
+use crate::model::want::Want;
+use crate::model::zone::ZoneReading;
+use crate::model::{DomainName, ZoneId};
+
+/// How one server's answer stands against the expectation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Match {
+    /// As wanted.
+    Right,
+    /// Some of the wanted targets, or more than wanted.
+    Partial,
+    /// Somewhere else.
+    Elsewhere,
+    /// No answer where there should be one.
+    Denied,
+}
+
+/// The answers of one vantage, one row for each server that really answered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answers<'a> {
+    /// Server, what it said, how often it said so.
+    pub rows: Vec<(&'a str, Match, &'a Observation, usize)>,
+}
+
+/// What a name should lead to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expected {
+    /// Addresses; empty when they are not known.
+    pub addresses: BTreeSet<IpAddr>,
+    /// True if the addresses are those of a host name, which may rotate.
+    pub rotating: bool,
+    /// The wanted host names.
+    pub hosts: BTreeSet<DomainName>,
+}
+
+/// Answers that say nothing about the name: the server's own trouble.
+#[must_use]
+pub fn says_nothing(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Timeout | Outcome::Unreachable | Outcome::Refused | Outcome::Malformed)
+}
+
+/// What a content leads to, host names resolved by what was observed for them.
+#[must_use]
+pub fn expected(world: &World<'_>, content: &Content, record_type: &RecordType) -> Expected {
+    let mut out = Expected { addresses: BTreeSet::new(), rotating: false, hosts: BTreeSet::new() };
+    match content {
+        Content::Values { values, .. } => {
+            for value in values {
+                match value {
+                    Value::Ip(ip) => {
+                        out.addresses.insert(*ip);
+                    }
+                    Value::Host(host) => {
+                        out.hosts.insert(host.clone());
+                    }
+                    Value::Text(_) => {}
+                }
+            }
+        }
+        Content::Alias(target) => {
+            out.hosts.insert(target.bare_name());
+            out.hosts.insert(target.dns_name.clone());
+        }
+        Content::TrafficPolicy(_) => {}
+    }
+    if !out.hosts.is_empty() {
+        out.rotating = true;
+        let wants_six = *record_type == RecordType::Aaaa;
+        for host in out.hosts.clone() {
+            let seen = resolved(world, &host);
+            out.addresses.extend(seen.into_iter().filter(|ip| ip.is_ipv6() == wants_six));
+        }
+    }
+    out
+}
+
+/// The addresses that were observed for a host name.
+#[must_use]
+pub fn resolved(world: &World<'_>, host: &DomainName) -> BTreeSet<IpAddr> {
+    let observations = world.answers.get(host).map(Vec::as_slice).unwrap_or_default();
+    observations.iter().flat_map(|observation| addresses(observation)).collect()
+}
+
+/// The addresses at the end of an answer's chain.
+#[must_use]
+pub fn addresses(observation: &Observation) -> BTreeSet<IpAddr> {
+    let of_type = observation.answers.iter().filter(|record| matches!(&*record.record_type, "A" | "AAAA"));
+    of_type.filter_map(|record| record.data.parse().ok()).collect()
+}
+
+/// The names along an answer's CNAME chain.
+fn chain(observation: &Observation) -> BTreeSet<DomainName> {
+    let cnames = observation.answers.iter().filter(|record| &*record.record_type == "CNAME");
+    cnames.map(|record| DomainName::new(&record.data)).collect()
+}
+
+/// How one answer stands against the expectation.
+#[must_use]
+pub fn judge(observation: &Observation, expected: &Expected) -> Match {
+    if observation.outcome != Outcome::Answer {
+        return Match::Denied;
+    }
+    let found = addresses(observation);
+    let names = chain(observation);
+    if expected.rotating && names.iter().any(|name| expected.hosts.contains(name)) {
+        return Match::Right;
+    }
+    if found.is_empty() && names.is_empty() {
+        return Match::Denied;
+    }
+    if expected.addresses.is_empty() {
+        // The wanted host name's addresses are not known: nothing can be said against the answer.
+        return if expected.rotating && names.is_empty() { Match::Right } else { Match::Elsewhere };
+    }
+    let common = found.intersection(&expected.addresses).count();
+    if common == 0 {
+        return Match::Elsewhere;
+    }
+    if expected.rotating || found == expected.addresses { Match::Right } else { Match::Partial }
+}
+
+/// The observations about a name and type at one vantage and view, best said by each server.
+///
+/// A server that contradicts itself within the round counts by its better answer: one lost or
+/// odd packet is no verdict.
+#[must_use]
+pub fn answers<'a>(
+    world: &World<'a>,
+    name: &DomainName,
+    record_type: &RecordType,
+    vantage: Vantage,
+    view: &dyn Fn(&Observation) -> bool,
+    expected: &Expected,
+) -> Answers<'a> {
+    let asked = if *record_type == RecordType::Aaaa { "AAAA" } else { "A" };
+    let mut best: BTreeMap<&'a str, (Match, &'a Observation, usize)> = BTreeMap::new();
+    for observation in questions(world, name) {
+        let matches = observation.vantage == vantage
+            && (&*observation.record_type == asked || *record_type == RecordType::Cname)
+            && !observation.cd
+            && view(observation)
+            && !says_nothing(observation.outcome);
+        if !matches {
+            continue;
+        }
+        let verdict = judge(observation, expected);
+        let row = best.entry(&observation.server).or_insert((verdict, observation, 0));
+        row.2 += 1;
+        if verdict < row.0 {
+            (row.0, row.1) = (verdict, observation);
+        }
+    }
+    Answers {
+        rows: best
+            .into_iter()
+            .map(|(server, (verdict, seen, count))| (server, verdict, seen, count))
+            .collect(),
+    }
+}
+
+/// Observations for a name; for a wildcard those of made-up labels under it.
+fn questions<'a>(world: &World<'a>, name: &DomainName) -> Vec<&'a Observation> {
+    if !name.is_wildcard() {
+        return world.answers.get(name).cloned().unwrap_or_default();
+    }
+    let named = |candidate: &DomainName| {
+        world.wants.iter().flat_map(|one| &one.wants).any(|want| want.name == *candidate)
+    };
+    world
+        .answers
+        .iter()
+        .filter(|(asked, _)| asked.wildcard_sibling().as_ref() == Some(name) && !named(asked))
+        .flat_map(|(_, seen)| seen.iter().copied())
+        .collect()
+}
+
+/// What users of a wanted name get, and whether that was seen or assumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The impact; `None` when every answer is right.
+    pub harm: Option<Impact>,
+    /// False when nothing was observed.
+    pub seen: bool,
+    /// Newest observation that took part.
+    pub at: Option<Timestamp>,
+}
+
+/// Reads the impact of a wanted name from the view that its zone serves.
+#[must_use]
+pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> Judged {
+    let expected = accepted(world, want, zone);
+    let private = zone.is_some_and(|reading| reading.zone.private);
+    let zone_id = zone.map(|reading| reading.zone.id.clone());
+    let mut rows = Vec::new();
+    if !private {
+        let here = |observation: &Observation| in_zone(observation, zone_id.as_ref());
+        rows = answers(world, &want.name, &want.record_type, Vantage::Authoritative, &here, &expected).rows;
+        // An authoritative server shows a CNAME out of its zone without the end of the chain.
+        rows.retain(|(_, _, seen, _)| seen.outcome != Outcome::Answer || !addresses(seen).is_empty());
+    }
+    if rows.is_empty() {
+        let in_view = |observation: &Observation| serves(world, observation, zone);
+        rows = answers(world, &want.name, &want.record_type, Vantage::Recursive, &in_view, &expected).rows;
+    }
+    let at = rows.iter().map(|(_, _, seen, _)| seen.at).max();
+    Judged { harm: overall(rows.iter().map(|row| row.1), want), seen: !rows.is_empty(), at }
+}
+
+/// True if an observation was made at a server of this zone.
+fn in_zone(observation: &Observation, zone: Option<&ZoneId>) -> bool {
+    match (&observation.zone_id, zone) {
+        (Some(seen), Some(zone)) => **seen == *zone.as_str(),
+        (Some(_) | None, None) => true,
+        (None, Some(_)) => false,
+    }
+}
+
+/// True if the resolver's view is the one that the zone serves.
+fn serves(world: &World<'_>, observation: &Observation, zone: Option<&ZoneReading>) -> bool {
+    let view = world.policy.view(&observation.view);
+    let Some(reading) = zone.filter(|reading| reading.zone.private) else {
+        return &*observation.view == "public";
+    };
+    let vpc = view.and_then(|view| view.vpc_id.clone());
+    match (&reading.zone.vpcs, vpc) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(vpcs), Some(id)) => vpcs.iter().any(|vpc| vpc.id == id) || vpcs.is_empty(),
+    }
+}
+
+/// What answers may hold: for a member of a routing set the union of all members.
+#[must_use]
+pub fn accepted(world: &World<'_>, want: &Want, _zone: Option<&ZoneReading>) -> Expected {
+    expected(world, &want.content, &want.record_type)
+}
+
+fn overall(rows: impl Iterator<Item = Match>, want: &Want) -> Option<Impact> {
+    let rows: Vec<Match> = rows.collect();
+    let count = |wanted: Match| rows.iter().filter(|row| **row == wanted).count();
+    let total = rows.len();
+    if total == 0 {
+        return None;
+    }
+    let drained = want.routing == Some(Routing::Weighted(0));
+    if drained && 0 < count(Match::Right) {
+        return Some(Impact::WrongPlace);
+    }
+    if count(Match::Right) == total {
+        return None;
+    }
+    if count(Match::Denied) == total {
+        return Some(Impact::Down);
+    }
+    if count(Match::Right) == 0 && count(Match::Partial) == 0 {
+        return Some(if 0 < count(Match::Elsewhere) { Impact::WrongPlace } else { Impact::Down });
+    }
+    Some(Impact::Degraded)
+}

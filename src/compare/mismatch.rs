@@ -1,0 +1,194 @@
+//! Authoritative servers against the zone: the record is right, the answer is not. Pure.
+//!
+//! Source: findings.md, kind `auth_mismatch`; sections 7 and 8.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use crate::compare::live::{Expected, Match, addresses, answers, expected};
+use crate::compare::verdict::{Candidate, Verdicts};
+use crate::compare::wishes::{open, signed};
+use crate::compare::world::World;
+use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject};
+use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::record::{Content, RecordSet, RecordType, Routing};
+use crate::model::want::{InstanceWants, Want};
+use crate::model::zone::ZoneReading;
+use crate::report::Silent;
+use crate::snapshot::ViewName;
+
+/// Observations of one server in one round that a verdict needs: two transports.
+const LOOKS: usize = 2;
+
+/// Judges the authoritative answers of a record that is right in its zone.
+pub fn auth_mismatch(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &ZoneReading,
+    out: &mut Verdicts,
+) -> Option<Candidate> {
+    if zone.zone.private || !world.snapshot.dns.is_whole() && world.snapshot.dns.value().is_none() {
+        return None;
+    }
+    let members: Vec<&RecordSet> =
+        zone.at(&want.name).iter().filter(|set| set.record_type == want.record_type).collect();
+    let expected = union(world, &members);
+    let id = zone.zone.id.clone();
+    let here = |observation: &Observation| observation.zone_id.as_deref() == Some(id.as_str());
+    let rows = answers(world, &want.name, &want.record_type, Vantage::Authoritative, &here, &expected).rows;
+    let routed = members.iter().any(|set| set.routing.is_some());
+    let mut bad = Vec::new();
+    for (server, verdict, seen, count) in &rows {
+        let wrong = match verdict {
+            Match::Right => false,
+            // Multivalue and routed sets answer with a part of the union.
+            Match::Partial => !routed,
+            Match::Elsewhere | Match::Denied => true,
+        };
+        if wrong && LOOKS <= *count {
+            bad.push((*server, *verdict, *seen));
+        }
+    }
+    note_contradictions(world, want, &id, &expected, out);
+    let (_, _, first) = bad.first()?;
+    if health_may_withdraw(&members) && bad.iter().all(|(_, verdict, _)| *verdict == Match::Denied)
+        || empty_family(want, &expected)
+        || occluded(zone, want)
+        || is_referral(first)
+    {
+        return None;
+    }
+    let subject = Subject::Record(want.key());
+    let since = world.past.record_since(&id, &want.key()).filter(|since| world.past.first_at < Some(*since));
+    let window = since.and_then(|since| {
+        open(SilentReason::PropagationWindow, since, signed(world.policy.propagation), world.at())
+    });
+    let pending = world
+        .zones()
+        .is_some_and(|zones| zones.changes.iter().any(|change| change.zone_id == id && !change.in_sync));
+    let window = window.or_else(|| {
+        pending
+            .then(|| {
+                open(
+                    SilentReason::PropagationWindow,
+                    world.at(),
+                    signed(world.policy.propagation),
+                    world.at(),
+                )
+            })
+            .flatten()
+    });
+    if let Some(window) = window {
+        out.silent.insert(Silent {
+            subject: subject.clone(),
+            reason: window.reason,
+            detail: format!("Route 53 may still be spreading the change until {}", window.until),
+        });
+    }
+    let all = bad.len() == rows.len();
+    let (reason, impact) = reason_and_impact(all, first.outcome, &bad);
+    let key = FindingKey {
+        subject,
+        zone_id: Some(id),
+        instance: Some(wants.instance.id.clone()),
+        kind: Kind::AuthMismatch,
+    };
+    let seen_at = rows.iter().map(|(_, _, seen, _)| seen.at).max().unwrap_or(world.at());
+    let mut candidate = Candidate::new(key, reason, impact, seen_at);
+    candidate.window = window;
+    candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+    candidate.evidence = bad.iter().map(|(server, _, seen)| describe(server, seen)).collect();
+    Some(candidate)
+}
+
+/// What any member may answer.
+fn union(world: &World<'_>, members: &[&RecordSet]) -> Expected {
+    let mut all = Expected { addresses: BTreeSet::new(), rotating: false, hosts: BTreeSet::new() };
+    for set in members {
+        let one = expected(world, &set.content, &set.record_type);
+        all.addresses.extend(one.addresses);
+        all.hosts.extend(one.hosts);
+        all.rotating |= one.rotating;
+    }
+    all
+}
+
+/// One bad look that a second one contradicts is listed, and is no verdict.
+fn note_contradictions(
+    world: &World<'_>,
+    want: &Want,
+    id: &crate::model::ZoneId,
+    expected: &Expected,
+    out: &mut Verdicts,
+) {
+    let observations = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
+    let ours = observations.iter().filter(|seen| seen.zone_id.as_deref() == Some(id.as_str()));
+    let mut by_server: std::collections::BTreeMap<&str, (usize, usize)> = std::collections::BTreeMap::new();
+    for seen in ours.filter(|seen| *seen.record_type == *want.record_type.as_str()) {
+        let row = by_server.entry(&seen.server).or_default();
+        let good = crate::compare::live::judge(seen, expected) == Match::Right;
+        if good { row.0 += 1 } else { row.1 += 1 }
+    }
+    if by_server.values().any(|(good, bad)| 0 < *good && 0 < *bad) {
+        out.silent.insert(Silent {
+            subject: Subject::Record(want.key()),
+            reason: SilentReason::SingleObservation,
+            detail: "a second look contradicts the first".to_owned(),
+        });
+    }
+}
+
+/// An alias with health evaluation or a health check may be withdrawn: another kind judges that.
+fn health_may_withdraw(members: &[&RecordSet]) -> bool {
+    members.iter().any(|set| {
+        set.health_check_id.is_some()
+            || set.content.alias().is_some_and(|target| target.evaluate_target_health)
+    })
+}
+
+/// The AAAA alias of a target without IPv6 has nothing to answer.
+fn empty_family(want: &Want, expected: &Expected) -> bool {
+    let alias = matches!(want.content, Content::Alias(_));
+    alias && want.record_type == RecordType::Aaaa && !expected.addresses.iter().any(IpAddr::is_ipv6)
+}
+
+/// A delegation below the apex takes the name away from the zone.
+fn occluded(zone: &ZoneReading, want: &Want) -> bool {
+    let mut name = Some(want.name.clone());
+    while let Some(current) =
+        name.filter(|current| *current != zone.zone.name && current.is_within(&zone.zone.name))
+    {
+        if zone.at(&current).iter().any(|set| set.record_type == RecordType::Ns) {
+            return true;
+        }
+        name = current.parent();
+    }
+    false
+}
+
+fn is_referral(seen: &Observation) -> bool {
+    let has = |kind: &str| seen.authority.iter().any(|record| &*record.record_type == kind);
+    seen.outcome == Outcome::Nodata && has("NS") && !has("SOA")
+}
+
+fn reason_and_impact(all: bool, outcome: Outcome, bad: &[(&str, Match, &Observation)]) -> (Reason, Impact) {
+    if !all {
+        return (Reason::NsDisagree, Impact::Degraded);
+    }
+    if bad.iter().any(|(_, verdict, _)| *verdict != Match::Denied) {
+        return (Reason::Different, Impact::WrongPlace);
+    }
+    (if outcome == Outcome::Nxdomain { Reason::Nxdomain } else { Reason::Nodata }, Impact::Down)
+}
+
+fn describe(server: &str, seen: &Observation) -> String {
+    let found: Vec<String> = addresses(seen).iter().map(ToString::to_string).collect();
+    format!("{server} answers {} {}", seen.outcome.as_str(), found.join(" "))
+}
+
+/// True for a member that is not expected in answers.
+#[must_use]
+pub fn is_drained(routing: Option<&Routing>) -> bool {
+    matches!(routing, Some(Routing::Weighted(0) | Routing::Failover(false)))
+}

@@ -1,0 +1,338 @@
+//! What was compared and found equal after a rule, or not compared by a rule: the silent reasons.
+//! Pure.
+
+use std::collections::BTreeSet;
+
+use crate::compare::live::{addresses, expected};
+use crate::compare::owner::{Ownership, heritage_names, ownership};
+use crate::compare::verdict::Verdicts;
+use crate::compare::world::World;
+use crate::finding::{SilentReason, Subject};
+use crate::model::heritage::{Heritage, TxtRole};
+use crate::model::instance::{Policy as Allowed, Registry};
+use crate::model::observation::{Outcome, Vantage};
+use crate::model::record::{Content, RecordKey, RecordSet, RecordType, Routing};
+use crate::model::want::{InstanceWants, Unwanted, Want};
+use crate::model::zone::ZoneReading;
+use crate::model::{DomainName, Version};
+use crate::report::Silent;
+
+/// Rows of one reason in one zone; a zone of ten thousand hand-made records must not fill a report.
+const MAX_ROWS: usize = 200;
+
+/// Lists everything that is quiet by a rule.
+pub fn list_silent(world: &World<'_>, out: &mut Verdicts) {
+    for wants in world.wants {
+        for row in wants.unwanted.iter().chain(&wants.notes) {
+            out.silent.insert(unwanted(row));
+        }
+        covered_by_wildcard(world, wants, out);
+        for want in &wants.wants {
+            if let Some(zone) = want.zone_id().and_then(|id| world.zone(id)) {
+                about_want(world, wants, want, zone, out);
+            }
+        }
+    }
+    split_horizon(world, out);
+    about_views(world, out);
+    for zone in world.zones().into_iter().flat_map(|zones| zones.zones.values()) {
+        about_zone(world, zone, out);
+    }
+}
+
+fn say(out: &mut Verdicts, subject: Subject, reason: SilentReason, detail: &str) {
+    out.silent.insert(Silent { subject, reason, detail: detail.to_owned() });
+}
+
+fn named(name: &DomainName, record_type: RecordType) -> Subject {
+    Subject::Record(RecordKey { name: name.clone(), record_type, set_identifier: None })
+}
+
+fn unwanted(row: &Unwanted) -> Silent {
+    let subject = match (&row.name, &row.object) {
+        (Some(name), _) => named(name, RecordType::A),
+        (None, Some(object)) => Subject::Object(object.clone()),
+        (None, None) => Subject::Source(crate::snapshot::ViewName::Kubernetes),
+    };
+    let by = row.object.as_ref().map(|object| format!(" ({object})")).unwrap_or_default();
+    Silent {
+        subject,
+        reason: row.reason,
+        detail: format!("{}{by}", crate::model::text::printable(&row.detail)),
+    }
+}
+
+/// An unwanted host without a set of its own that a wildcard answers.
+fn covered_by_wildcard(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts) {
+    for name in wants.unwanted.iter().filter_map(|row| row.name.as_ref()) {
+        for zone in world.zones().into_iter().flat_map(|zones| zones.zones.values()) {
+            let covered = name.is_within(&zone.zone.name)
+                && zone.at(name).is_empty()
+                && name.wildcard_sibling().is_some_and(|wildcard| !zone.at(&wildcard).is_empty());
+            if covered {
+                say(
+                    out,
+                    named(name, RecordType::A),
+                    SilentReason::WildcardCover,
+                    "a wildcard of the zone answers",
+                );
+            }
+        }
+    }
+}
+
+fn about_want(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &ZoneReading, out: &mut Verdicts) {
+    let subject = Subject::Record(want.key());
+    let here = zone.at(&want.name);
+    let same: Vec<&RecordSet> = here.iter().filter(|set| set.record_type == want.record_type).collect();
+    let found = same.iter().find(|set| set.set_identifier == want.set_identifier);
+    let mut note = |reason, detail: &str| say(out, subject.clone(), reason, detail);
+    about_registry(wants, want, zone, &mut note);
+    if let Some(set) = found {
+        about_content(world, want, set, &mut note);
+        if matches!(ownership(&wants.instance, want, zone), Ownership::Foreign(_)) {
+            note(SilentReason::ForeignOwnerAgrees, "another owner holds the record");
+        }
+    }
+    if 1 < same.len() {
+        note(SilentReason::RoutingSibling, "other members of the routing set are not judged");
+    }
+    about_routing(want, &same, &mut note);
+    if want.content.alias().is_some()
+        && wants.instance.effective_version() < Version::new(0, 16, 0)
+        && want.record_type == RecordType::A
+    {
+        note(SilentReason::DefaultAttribute, "this version writes no AAAA alias beside the A alias");
+    }
+}
+
+fn about_registry(
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &ZoneReading,
+    note: &mut dyn FnMut(SilentReason, &str),
+) {
+    let flags = &wants.instance.flags;
+    if flags.registry != Registry::Txt {
+        note(SilentReason::RegistryElsewhere, "the registry keeps no TXT records");
+        return;
+    }
+    if flags.txt_encrypt {
+        note(SilentReason::RegistryOpaque, "ownership is encrypted");
+        return;
+    }
+    let names = heritage_names(&wants.instance, &want.name, &want.record_type);
+    let held = names
+        .iter()
+        .filter(|name| zone.at(name).iter().any(|set| matches!(TxtRole::of(set), TxtRole::Heritage(_))));
+    if 1 < held.count() {
+        note(
+            SilentReason::RegistryExtraTxt,
+            "older ownership records of the same owner stand beside the new one",
+        );
+    }
+    let affixes = &flags.affixes;
+    if affixes.prefix.contains('%')
+        || affixes.suffix.contains('%')
+        || !affixes.wildcard_replacement.is_empty()
+    {
+        note(SilentReason::NameEquivalent, "the ownership record has a mapped name");
+    }
+}
+
+fn about_content(world: &World<'_>, want: &Want, set: &RecordSet, note: &mut dyn FnMut(SilentReason, &str)) {
+    match (&want.content, &set.content) {
+        (Content::Alias(wanted), Content::Alias(held)) => {
+            if wanted.dns_name != held.dns_name && wanted.bare_name() == held.bare_name() {
+                note(SilentReason::DualstackEquivalent, "the alias target carries the dualstack. prefix");
+            }
+            if want.demanded_health.is_none() && wanted.evaluate_target_health != held.evaluate_target_health
+            {
+                note(SilentReason::DefaultAttribute, "nobody demanded another EvaluateTargetHealth");
+            }
+            if want.demanded_ttl.is_some() {
+                note(SilentReason::AliasTtlIgnored, "an alias has no TTL of its own");
+            }
+        }
+        (Content::Values { values: wanted, .. }, Content::Values { values: held, .. }) => {
+            if 1 < wanted.len() && wanted == held {
+                note(SilentReason::ValueOrder, "values are compared as a set");
+            }
+        }
+        _ => {}
+    }
+    about_answers(world, want, note);
+}
+
+fn about_answers(world: &World<'_>, want: &Want, note: &mut dyn FnMut(SilentReason, &str)) {
+    let expected = expected(world, &want.content, &want.record_type);
+    let seen = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
+    let ours = seen.iter().filter(|answer| *answer.record_type == *want.record_type.as_str());
+    for answer in ours {
+        let found = addresses(answer);
+        if expected.rotating && !found.is_empty() && found != expected.addresses {
+            note(SilentReason::ElbRotation, "the addresses of a load balancer rotate; an overlap is right");
+        }
+        let empty = answer.outcome == Outcome::Nodata && want.record_type == RecordType::Aaaa;
+        if empty && want.content.alias().is_some() && answer.vantage == Vantage::Authoritative {
+            note(SilentReason::AliasFamilyNodata, "the target of the AAAA alias has no IPv6 address");
+        }
+    }
+}
+
+fn about_routing(want: &Want, same: &[&RecordSet], note: &mut dyn FnMut(SilentReason, &str)) {
+    match &want.routing {
+        Some(Routing::Weighted(0)) => note(SilentReason::WeightZero, "a member of weight 0 is not served"),
+        Some(Routing::Failover(false)) => note(SilentReason::FailoverStandby, "a standby is not served"),
+        Some(
+            Routing::Latency(_) | Routing::Geolocation { .. } | Routing::Geoproximity(_) | Routing::Cidr(_),
+        ) => {
+            note(SilentReason::RoutingView, "the answer depends on where one asks");
+        }
+        Some(Routing::Multivalue) => {
+            if 8 < same.len() {
+                note(SilentReason::MultivalueSubset, "at most eight values are answered at once");
+            }
+        }
+        Some(Routing::Weighted(_) | Routing::Failover(true)) | None => {}
+    }
+    if 1 < same.len() && same.iter().any(|set| set.health_check_id.is_some()) {
+        note(SilentReason::HealthByDesign, "an unhealthy member is withdrawn while others serve");
+    }
+}
+
+/// One name in a public and a private zone, each with its own wish.
+fn split_horizon(world: &World<'_>, out: &mut Verdicts) {
+    let wants: Vec<&Want> = world.wants.iter().flat_map(|one| &one.wants).collect();
+    let side = |want: &Want| want.zone_id().and_then(|id| world.zone(id)).map(|zone| zone.zone.private);
+    let private: BTreeSet<&DomainName> =
+        wants.iter().filter(|want| side(want) == Some(true)).map(|want| &want.name).collect();
+    for want in wants.iter().filter(|want| side(want) == Some(false) && private.contains(&want.name)) {
+        say(
+            out,
+            Subject::Record(want.key()),
+            SilentReason::SplitHorizon,
+            "a private zone holds the same name",
+        );
+    }
+}
+
+fn about_views(world: &World<'_>, out: &mut Verdicts) {
+    for (name, seen) in &world.answers {
+        for answer in seen.iter().filter(|answer| answer.vantage == Vantage::Recursive) {
+            if world.policy.view(&answer.view).is_some_and(|view| view.internal) {
+                let detail = format!("view {} is internal and never judged", answer.view);
+                say(out, named(name, RecordType::A), SilentReason::InternalResolver, &detail);
+            }
+        }
+    }
+    for (id, facts) in &world.policy.zones {
+        if facts.public_dns_fallback
+            && let Some(zone) = world.zones().and_then(|zones| zones.zones.get(id))
+        {
+            let detail = "names that the private zone lacks are looked up in public DNS";
+            say(out, Subject::Zone(zone.zone.name.clone()), SilentReason::PublicFallback, detail);
+        }
+    }
+    resolver_faults(world, out);
+}
+
+/// A resolver whose control name fails says nothing about any other name.
+fn resolver_faults(world: &World<'_>, out: &mut Verdicts) {
+    let controls = world.answers.values().flatten().filter(|answer| answer.vantage == Vantage::Control);
+    for control in controls.filter(|answer| answer.outcome != Outcome::Answer) {
+        let detail = format!("the control name fails at {}: {}", control.server, control.outcome.as_str());
+        say(out, named(&control.name, RecordType::A), SilentReason::ResolverFault, &detail);
+    }
+}
+
+fn about_zone(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) {
+    let wanted: BTreeSet<&DomainName> = world
+        .wants
+        .iter()
+        .flat_map(|one| &one.wants)
+        .filter(|want| want.zone_id() == Some(&zone.zone.id))
+        .map(|want| &want.name)
+        .collect();
+    let owned = owned_names(world, zone, out);
+    let mut rows = 0;
+    for set in zone.records() {
+        let apex = set.name == zone.zone.name && matches!(set.record_type, RecordType::Ns | RecordType::Soa);
+        let registry = set.record_type == RecordType::Txt && !matches!(TxtRole::of(set), TxtRole::Other);
+        if apex || registry || wanted.contains(&set.name) || owned.contains(&set.name) {
+            continue;
+        }
+        rows += 1;
+        if rows <= MAX_ROWS {
+            say(
+                out,
+                Subject::Record(set.key()),
+                SilentReason::UnmanagedRecord,
+                "nobody here owns or wants it",
+            );
+        }
+    }
+}
+
+/// Names with an ownership record; lists those whose objects we do not read, and those that a
+/// policy keeps.
+fn owned_names(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) -> BTreeSet<DomainName> {
+    let mut names = BTreeSet::new();
+    for set in zone.records().iter().filter(|set| set.record_type == RecordType::Txt) {
+        let TxtRole::Heritage(heritage) = TxtRole::of(set) else { continue };
+        for wants in world.wants {
+            let Some((name, _)) = wants.instance.flags.affixes.owner_name(&set.name) else { continue };
+            names.insert(name.clone());
+            if heritage.owner.as_deref() == Some(&wants.instance.flags.owner_id) {
+                about_leftover(world, wants, zone, &name, &heritage, out);
+            }
+        }
+    }
+    names
+}
+
+fn about_leftover(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    zone: &ZoneReading,
+    name: &DomainName,
+    heritage: &Heritage,
+    out: &mut Verdicts,
+) {
+    if wants.wants.iter().any(|want| want.name == *name) {
+        return;
+    }
+    let Some(object) = heritage.object() else { return };
+    let watched = world.snapshot.kubernetes.value().is_some_and(|cluster| {
+        cluster.watched_kinds.iter().any(|kind| kind.eq_ignore_ascii_case(&object.kind))
+    });
+    let record_type =
+        zone.at(name).iter().find(|set| set.record_type.is_address()).map(|set| set.record_type.clone());
+    let subject = named(name, record_type.unwrap_or(RecordType::A));
+    if !watched {
+        say(
+            out,
+            subject,
+            SilentReason::SourceNotWatched,
+            &format!("objects of kind {} are not read", object.kind),
+        );
+        return;
+    }
+    if wants.instance.flags.policy != Allowed::Sync {
+        say(out, subject, SilentReason::PolicyLeftover, "the policy of the instance never deletes");
+        return;
+    }
+    let gone = world
+        .past
+        .objects
+        .values()
+        .find(|past| crate::desired::merge::is_same(&object, &past.last.reference));
+    if let Some(at) = gone.and_then(|past| past.deleted_at) {
+        let length = wants.instance.sync_window(world.policy.deleted_floor);
+        let window =
+            super::wishes::open(SilentReason::GraceDeleted, at, super::wishes::signed(length), world.at());
+        if let Some(window) = window {
+            say(out, subject, window.reason, &format!("the object is gone; until {}", window.until));
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Objects that name hosts and have no address. Pure.
+
+use std::collections::BTreeSet;
+
+use crate::compare::live::{impact_of, says_nothing};
+use crate::compare::verdict::{Candidate, Verdicts};
+use crate::compare::wishes::{open, signed};
+use crate::compare::world::World;
+use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject};
+use crate::model::heritage::TxtRole;
+use crate::model::observation::{Outcome, Vantage};
+use crate::model::want::{InstanceWants, WithoutTarget};
+use crate::model::{DomainName, RecordType};
+use crate::report::{Fix, Silent};
+
+/// Judges the objects of one instance that have nothing to point their hosts at.
+pub fn judge_objects(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts) {
+    for object in &wants.without_target {
+        let lost = was_served(world, wants, object);
+        let reason = if lost { Reason::Lost } else { Reason::NeverAssigned };
+        let subject = Subject::Object(object.object.clone());
+        let key = FindingKey {
+            subject: subject.clone(),
+            zone_id: None,
+            instance: Some(wants.instance.id.clone()),
+            kind: Kind::NoAddress,
+        };
+        let read_at = world.snapshot.kubernetes.read_at.unwrap_or(world.at());
+        let mut candidate = Candidate::new(key, reason, impact(world, wants, object), read_at);
+        candidate.object = Some(object.object.clone());
+        candidate.onset = if lost { object.status_changed_at } else { object.created_at };
+        if !lost && let Some(created) = object.created_at {
+            candidate.window =
+                open(SilentReason::NoDnsTargetYet, created, signed(world.policy.new_object), world.at());
+        }
+        if let Some(window) = candidate.window {
+            let detail = format!("a young object without an address, until {}", window.until);
+            out.silent.insert(Silent { subject, reason: window.reason, detail });
+        }
+        describe(&mut candidate, object, lost);
+        out.candidates.push(candidate);
+    }
+}
+
+/// True if the object had an address in an earlier round, or a record that names it still stands.
+fn was_served(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> bool {
+    let seen = world.past.objects.get(&object.object).is_some_and(|past| past.first_address_at.is_some());
+    seen || object.names.iter().any(|name| has_record(world, wants, object, name))
+}
+
+fn has_record(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget, name: &DomainName) -> bool {
+    let types = [RecordType::A, RecordType::Aaaa, RecordType::Cname];
+    let txt: BTreeSet<DomainName> = types
+        .iter()
+        .flat_map(|record_type| crate::compare::owner::heritage_names(&wants.instance, name, record_type))
+        .collect();
+    wants.zones.iter().filter_map(|id| world.zone(id)).any(|zone| {
+        txt.iter().flat_map(|name| zone.at(name)).any(|set| match TxtRole::of(set) {
+            TxtRole::Heritage(heritage) => {
+                heritage.owner.as_deref() == Some(&wants.instance.flags.owner_id)
+                    && heritage
+                        .object()
+                        .is_some_and(|held| crate::desired::merge::is_same(&held, &object.object))
+            }
+            TxtRole::Encrypted | TxtRole::Other => false,
+        })
+    })
+}
+
+/// Down when a host of the object is denied now, else the next loop decides.
+fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> Impact {
+    let mut seen = false;
+    for name in &object.names {
+        // A host that another object serves is not this object's harm.
+        if let Some(other) = wants.wants.iter().find(|want| want.name == *name) {
+            if impact_of(world, other, other.zone_id().and_then(|id| world.zone(id))).harm.is_none() {
+                continue;
+            }
+        }
+        let answers = world.answers.get(name).map(Vec::as_slice).unwrap_or_default();
+        let useful = answers.iter().filter(|answer| {
+            matches!(answer.vantage, Vantage::Authoritative | Vantage::Recursive)
+                && !says_nothing(answer.outcome)
+        });
+        let outcomes: Vec<Outcome> = useful.map(|answer| answer.outcome).collect();
+        seen |= !outcomes.is_empty();
+        if !outcomes.is_empty() && outcomes.iter().all(|outcome| *outcome != Outcome::Answer) {
+            return Impact::Down;
+        }
+    }
+    let recorded = object.names.iter().any(|name| {
+        wants
+            .zones
+            .iter()
+            .filter_map(|id| world.zone(id))
+            .any(|zone| zone.at(name).iter().any(|set| set.record_type.is_address()))
+    });
+    if seen || recorded { Impact::Latent } else { Impact::Down }
+}
+
+fn describe(candidate: &mut Candidate, object: &WithoutTarget, lost: bool) {
+    let names: Vec<&str> = object.names.iter().take(5).map(DomainName::as_str).collect();
+    let names = names.join(", ");
+    let reference = &object.object;
+    candidate.summary = if lost {
+        format!(
+            "{reference} has lost its load balancer address; ExternalDNS will delete the records of {names}."
+        )
+    } else {
+        format!("{reference} has never got a load balancer address; {names} cannot be published.")
+    };
+    candidate.fix = Fix {
+        summary: "Repair the load balancer or its controller; DNS follows by itself.".to_owned(),
+        commands: vec![format!(
+            "kubectl -n {} describe {} {}",
+            crate::compare::fix::quote(&reference.namespace),
+            reference.kind.to_lowercase(),
+            crate::compare::fix::quote(&reference.name)
+        )],
+        change_batch: None,
+    };
+}

@@ -1,0 +1,81 @@
+//! Who owns a record, by the TXT registry. Pure.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::model::heritage::TxtRole;
+use crate::model::instance::{Instance, Registry};
+use crate::model::record::RecordType;
+use crate::model::want::Want;
+use crate::model::zone::ZoneReading;
+use crate::model::{DomainName, RecordSet};
+
+/// What the registry says about one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ownership {
+    /// The instance owns it.
+    Own,
+    /// Somebody else does.
+    Foreign(Arc<str>),
+    /// Several owners.
+    Conflict(Vec<Arc<str>>),
+    /// Nobody.
+    Missing,
+    /// It cannot be known: encrypted, or kept elsewhere.
+    Unknown,
+}
+
+/// Reads the ownership of a wanted name and type.
+#[must_use]
+pub fn ownership(instance: &Instance, want: &Want, zone: &ZoneReading) -> Ownership {
+    let flags = &instance.flags;
+    if flags.registry != Registry::Txt || flags.txt_encrypt {
+        return Ownership::Unknown;
+    }
+    let sets: Vec<&RecordSet> = heritage_names(instance, &want.name, &want.record_type)
+        .iter()
+        .flat_map(|name| zone.at(name))
+        .filter(|set| set.record_type == RecordType::Txt && set.set_identifier == want.set_identifier)
+        .collect();
+    let mut owners = BTreeSet::new();
+    for set in sets {
+        match TxtRole::of(set) {
+            TxtRole::Heritage(heritage) => {
+                owners.insert(heritage.owner.unwrap_or_default());
+            }
+            TxtRole::Encrypted => return Ownership::Unknown,
+            TxtRole::Other => {}
+        }
+    }
+    let ours = |owner: &Arc<str>| {
+        **owner == *flags.owner_id || (!owner.is_empty() && **owner == *flags.migrate_from_owner)
+    };
+    if owners.len() > 1 {
+        return Ownership::Conflict(owners.into_iter().collect());
+    }
+    match owners.pop_first() {
+        None => Ownership::Missing,
+        Some(owner) if ours(&owner) => Ownership::Own,
+        Some(owner) => Ownership::Foreign(owner),
+    }
+}
+
+/// Every name under which some release keeps the ownership of this name and type.
+#[must_use]
+pub fn heritage_names(instance: &Instance, name: &DomainName, record_type: &RecordType) -> Vec<DomainName> {
+    let affixes = &instance.flags.affixes;
+    let mut names = vec![affixes.typed_name(name, record_type), affixes.plain_name(name)];
+    if *record_type == RecordType::A {
+        // Aliases of type A carried the prefix of a CNAME from v0.12.0 to v0.21.0.
+        names.push(affixes.typed_name(name, &RecordType::Cname));
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// True if a heritage record exists for a name that has no record: a left-over that blocks.
+#[must_use]
+pub fn has_heritage(instance: &Instance, want: &Want, zone: &ZoneReading) -> bool {
+    !matches!(ownership(instance, want, zone), Ownership::Missing | Ownership::Unknown)
+}

@@ -1,0 +1,72 @@
+//! Views of one name as small JSON values, for reports. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::compare::live::{addresses, says_nothing};
+use crate::compare::world::World;
+use crate::model::record::{Content, RecordSet};
+use crate::model::want::Want;
+use crate::model::{DomainName, text};
+
+/// What is wanted.
+#[must_use]
+pub fn want(want: &Want) -> Json {
+    content(want.record_type.as_str(), &want.content)
+}
+
+/// What stands in the zone at one name, address types only, one member for each key.
+#[must_use]
+pub fn records(sets: &[RecordSet]) -> Json {
+    let rows: Map<String, Json> = sets
+        .iter()
+        .filter(|set| set.record_type.is_address())
+        .map(|set| {
+            let key = match &set.set_identifier {
+                Some(identifier) => format!("{}#{}", set.record_type, text::printable(identifier)),
+                None => set.record_type.to_string(),
+            };
+            (key, content(set.record_type.as_str(), &set.content))
+        })
+        .collect();
+    Json::Object(rows)
+}
+
+fn content(record_type: &str, content: &Content) -> Json {
+    match content {
+        Content::Values { ttl, values } => json!({ "type": record_type, "ttl": ttl, "values": values }),
+        Content::Alias(target) => json!({
+            "type": record_type,
+            "alias": {
+                "dns_name": target.dns_name,
+                "hosted_zone_id": target.hosted_zone_id,
+                "evaluate_target_health": target.evaluate_target_health,
+            },
+        }),
+        Content::TrafficPolicy(id) => json!({ "type": record_type, "traffic_policy": id }),
+    }
+}
+
+/// What DNS answers for a name: for each view and server the outcome or the addresses.
+#[must_use]
+pub fn live(world: &World<'_>, name: &DomainName) -> Json {
+    let mut views: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    for seen in world.answers.get(name).map(Vec::as_slice).unwrap_or_default() {
+        let view = match seen.vantage {
+            crate::model::observation::Vantage::Authoritative => "authoritative".to_owned(),
+            crate::model::observation::Vantage::Parent => continue,
+            crate::model::observation::Vantage::Recursive | crate::model::observation::Vantage::Control => {
+                seen.view.to_string()
+            }
+        };
+        let found = addresses(seen);
+        let words = if found.is_empty() || says_nothing(seen.outcome) {
+            vec![seen.outcome.as_str().to_owned()]
+        } else {
+            found.iter().map(ToString::to_string).collect()
+        };
+        views.entry(view).or_default().entry(text::printable(&seen.server)).or_default().extend(words);
+    }
+    json!(views)
+}

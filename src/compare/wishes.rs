@@ -1,0 +1,437 @@
+//! Judging every wanted record: zone, refusals, impossible wishes, conflicts, the ladder, live
+//! answers. Pure.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::compare::feed::{Refusal, Refusals, refusals, still_counts};
+use crate::compare::fix;
+use crate::compare::ladder::{Step, differences};
+use crate::compare::live::{Judged, impact_of};
+use crate::compare::mismatch::auth_mismatch;
+use crate::compare::owner::{Ownership, has_heritage, ownership};
+use crate::compare::show;
+use crate::compare::verdict::{Candidate, Verdicts};
+use crate::compare::world::World;
+use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
+use crate::model::change::{ChangeEventKind, FeedSource};
+use crate::model::instance::Policy as Allowed;
+use crate::model::object::KubeObject;
+use crate::model::record::RecordType;
+use crate::model::want::{InstanceWants, NoZone, Placement, Want};
+use crate::model::zone::ZoneReading;
+use crate::report::{Also, Silent};
+use crate::snapshot::ViewName;
+
+/// Judges everything that one instance wants.
+pub fn judge_wants(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts) {
+    let refused = refusals(world, wants);
+    for want in &wants.wants {
+        out.names += 1;
+        match &want.placement {
+            Placement::Unknown => out.unknown += 1,
+            Placement::NoZone(no_zone) => out.candidates.push(no_zone_of(world, wants, want, no_zone)),
+            Placement::Zone(id) => match world.zone(id) {
+                None => out.unknown += 1,
+                Some(zone) => judge_in_zone(world, wants, want, zone, &refused, out),
+            },
+        }
+    }
+}
+
+fn judge_in_zone(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &ZoneReading,
+    refused: &Refusals,
+    out: &mut Verdicts,
+) {
+    let step = differences(world, &wants.instance.id, want, zone);
+    let read_at = zone.read_at.unwrap_or(world.at());
+    let refusal = refused
+        .get(&want.key())
+        .filter(|refusal| step.is_some() && still_counts(refusal, &wants.instance, read_at));
+    let judged = impact_of(world, want, Some(zone));
+    let context = Context { world, wants, want, zone, judged, read_at };
+    let candidate = if let (Some(refusal), Some(step)) = (refusal, &step) {
+        Some(context.failed_change(refusal, step))
+    } else if let (Some(reason), Some(step)) = (want.invalid, &step) {
+        Some(context.invalid(reason, step))
+    } else if want.conflict.is_some() {
+        context.conflict()
+    } else if let Some(step) = &step {
+        Some(context.ladder(step, out))
+    } else {
+        auth_mismatch(world, wants, want, zone, out)
+    };
+    if let Some(candidate) = candidate {
+        out.candidates.push(context.dress(candidate));
+    }
+}
+
+struct Context<'a> {
+    world: &'a World<'a>,
+    wants: &'a InstanceWants,
+    want: &'a Want,
+    zone: &'a ZoneReading,
+    judged: Judged,
+    read_at: Timestamp,
+}
+
+impl Context<'_> {
+    fn start(&self, kind: Kind, reason: Reason, impact: Impact) -> Candidate {
+        let key = FindingKey {
+            subject: Subject::Record(self.want.key()),
+            zone_id: Some(self.zone.zone.id.clone()),
+            instance: Some(self.wants.instance.id.clone()),
+            kind,
+        };
+        Candidate::new(key, reason, impact, self.read_at)
+    }
+
+    /// What every finding about a wanted record carries.
+    fn dress(&self, mut candidate: Candidate) -> Candidate {
+        candidate.object = self.want.objects.first().cloned();
+        candidate.desired = show::want(self.want);
+        candidate.recorded = show::records(self.zone.at(&self.want.name));
+        candidate.live = show::live(self.world, &self.want.name);
+        if !self.judged.seen {
+            candidate.evidence.push("no live answer was seen; the impact is assumed".to_owned());
+        }
+        fix::fill(&mut candidate, self.wants, self.want, Some(self.zone));
+        candidate
+    }
+
+    fn failed_change(&self, refusal: &Refusal, step: &Step) -> Candidate {
+        let impact = self.impact(step.kind, step.reason);
+        let mut candidate = self.start(Kind::FailedChange, refusal.reason, impact);
+        candidate.certain = true;
+        candidate.onset = Some(refusal.since);
+        candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Changes];
+        candidate.also = vec![Also { kind: step.kind, reason: step.reason }];
+        if let Some(reason) = self.want.invalid {
+            candidate.also.insert(0, Also { kind: Kind::InvalidDesired, reason });
+        }
+        let times = if refusal.count == 1 { "once".to_owned() } else { format!("{} times", refusal.count) };
+        candidate.evidence.push(format!("refused {times}, last at {}: {}", refusal.at, refusal.message));
+        candidate.evidence.extend(refusal.request_id.iter().map(|id| format!("AWS request id {id}")));
+        candidate.caused_by(self.cause_of_refusal(refusal))
+    }
+
+    fn cause_of_refusal(&self, refusal: &Refusal) -> Option<Cause> {
+        if let Some(culprit) = &refusal.culprit {
+            return Some(Cause::FailedChangeOf(culprit.clone()));
+        }
+        match refusal.reason {
+            Reason::AliasTargetNotInZone => {
+                let is_ip = refusal
+                    .target
+                    .as_deref()
+                    .is_some_and(|target| target.trim_end_matches('.').parse::<std::net::IpAddr>().is_ok());
+                Some(Cause::InvalidDesired(if is_ip { Reason::AliasOnIp } else { Reason::AliasNotInZone }))
+            }
+            Reason::IllegalName => Some(Cause::InvalidDesired(self.want.invalid.unwrap_or(Reason::BadChars))),
+            Reason::LimitsExceeded => Some(Cause::ZoneQuota),
+            Reason::CnameConflict | Reason::AlreadyExists | Reason::RoutingPolicyMix => self
+                .want
+                .invalid
+                .map(Cause::InvalidDesired)
+                .or_else(|| self.owner_cause())
+                .or(Some(Cause::OwnerMissing)),
+            Reason::InvalidRdata
+                if self.wants.instance.effective_version() == crate::model::Version::new(0, 14, 0) =>
+            {
+                Some(Cause::ControllerVersion)
+            }
+            _ => self.want.invalid.map(Cause::InvalidDesired),
+        }
+    }
+
+    fn invalid(&self, reason: Reason, step: &Step) -> Candidate {
+        let impact = self.impact(step.kind, step.reason);
+        let mut candidate = self.start(Kind::InvalidDesired, reason, impact);
+        candidate.onset = self.want.changed_at;
+        candidate.also = vec![Also { kind: step.kind, reason: step.reason }];
+        candidate
+    }
+
+    fn conflict(&self) -> Option<Candidate> {
+        let conflict = self.want.conflict.as_ref()?;
+        let impact = match conflict.reason {
+            Reason::DifferentTargets | Reason::MixedTypes => Impact::WrongPlace,
+            _ => Impact::Degraded,
+        };
+        let mut candidate = self.start(Kind::ConflictingDesired, conflict.reason, impact);
+        candidate.onset = self.want.changed_at;
+        candidate.evidence = conflict
+            .claims
+            .iter()
+            .map(|(object, targets)| format!("{object} asks for {}", targets.join(", ")))
+            .collect();
+        candidate.window = self.sync_window();
+        Some(candidate)
+    }
+
+    fn ladder(&self, step: &Step, out: &mut Verdicts) -> Candidate {
+        let mut candidate = self.start(step.kind, step.reason, self.impact(step.kind, step.reason));
+        candidate.also =
+            step.also.iter().map(|(kind, reason)| Also { kind: *kind, reason: *reason }).collect();
+        candidate.window = self.window(step);
+        if let Some(window) = candidate.window {
+            out.silent.insert(Silent {
+                subject: candidate.key.subject.clone(),
+                reason: window.reason,
+                detail: format!("{} ({}) until {}", step.kind, step.reason, window.until),
+            });
+        }
+        if self.want.companion && self.sibling_has_fault() {
+            let mut key = self.want.key();
+            key.record_type = RecordType::A;
+            candidate.explained_by = Some((Subject::Record(key), step.kind));
+        }
+        candidate.caused_by(self.cause(step))
+    }
+
+    /// The AAAA half of an alias falls with its A half.
+    fn sibling_has_fault(&self) -> bool {
+        let twin = self.wants.wants.iter().find(|other| {
+            other.name == self.want.name
+                && other.record_type == RecordType::A
+                && other.set_identifier == self.want.set_identifier
+                && other.placement == self.want.placement
+        });
+        twin.is_some_and(|twin| differences(self.world, &self.wants.instance.id, twin, self.zone).is_some())
+    }
+
+    /// What users get, for a fault of this kind. Source: findings.md section 6.
+    fn impact(&self, kind: Kind, reason: Reason) -> Impact {
+        if self.want.name.defect().is_some() {
+            return Impact::None;
+        }
+        if kind == Kind::WrongTtl {
+            return Impact::Latent;
+        }
+        if !self.judged.seen {
+            return match kind {
+                Kind::MissingRecord if reason == Reason::OneFamily => Impact::Degraded,
+                Kind::MissingRecord => Impact::Down,
+                _ => Impact::WrongPlace,
+            };
+        }
+        match self.judged.harm {
+            Some(Impact::Down) if self.has_other_family() => Impact::Degraded,
+            Some(harm) => harm,
+            None if reason == Reason::AliasExpectedCname || kind == Kind::MissingRecord => Impact::None,
+            None => Impact::Latent,
+        }
+    }
+
+    /// One address family of two is missing: users of the other one are served.
+    fn has_other_family(&self) -> bool {
+        self.want.record_type == RecordType::Aaaa
+            && self.wants.wants.iter().any(|other| {
+                other.name == self.want.name
+                    && other.record_type == RecordType::A
+                    && impact_of(self.world, other, Some(self.zone)).harm.is_none()
+            })
+    }
+
+    fn window(&self, step: &Step) -> Option<Window> {
+        if step.kind == Kind::MissingRecord && step.reason == Reason::Deleted {
+            return None;
+        }
+        let sync = self.sync_window();
+        let grace = (step.kind == Kind::MissingRecord).then(|| self.grace_new()).flatten();
+        match (grace, sync) {
+            (Some(grace), Some(sync)) if grace.until < sync.until => {
+                Some(Window { until: sync.until, ..grace })
+            }
+            (Some(grace), _) => Some(grace),
+            (None, sync) => sync,
+        }
+    }
+
+    /// From the last change of the wish: the object's own time, or the round in which the wish is
+    /// known to have changed, whichever is earlier. An object that somebody touches every minute
+    /// must not stay in its window for ever.
+    fn sync_window(&self) -> Option<Window> {
+        let policy = self.world.policy;
+        let touched = self.want.changed_at.max(self.want.status_changed_at);
+        let seen = self.world.past.wish_since(&self.wants.instance.id, &self.want.key());
+        let start = match (touched, seen) {
+            (Some(touched), Some(seen)) => touched.min(seen),
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => return None,
+        };
+        let length = signed(self.wants.instance.sync_window(policy.sync_floor));
+        open(SilentReason::SyncWindow, start, length, self.world.at())
+    }
+
+    fn grace_new(&self) -> Option<Window> {
+        let policy = self.world.policy;
+        let addressed = self.want.status_changed_at.or_else(|| self.first_address_seen());
+        match (addressed, self.want.created_at) {
+            (Some(at), _) => open(SilentReason::GraceNew, at, signed(policy.first_address), self.world.at()),
+            (None, Some(created)) => {
+                open(SilentReason::GraceNew, created, signed(policy.new_object), self.world.at())
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// The first address counts as news only if an earlier round saw the object without one.
+    fn first_address_seen(&self) -> Option<Timestamp> {
+        let past = self.world.past.objects.get(self.want.objects.first()?)?;
+        past.first_address_at.filter(|at| past.first_at < *at)
+    }
+
+    fn cause(&self, step: &Step) -> Option<Cause> {
+        if step.kind == Kind::WrongTtl {
+            return None;
+        }
+        if self.changed_by_hand() {
+            return Some(Cause::ManualChange);
+        }
+        if self.policy_forbids(step) {
+            return Some(Cause::Policy);
+        }
+        if let Some(cause) = self.owner_cause() {
+            return Some(cause);
+        }
+        if self.zone.zone.limit.is_some_and(|limit| limit.limit <= limit.count)
+            && step.kind == Kind::MissingRecord
+        {
+            return Some(Cause::ZoneQuota);
+        }
+        self.world.snapshot.changes.is_whole().then_some(Cause::UnknownSilent)
+    }
+
+    fn owner_cause(&self) -> Option<Cause> {
+        let occupied = self.zone.at(&self.want.name).iter().any(|set| set.record_type.is_address());
+        if !occupied {
+            return has_heritage(&self.wants.instance, self.want, self.zone).then_some(Cause::OwnerOrphan);
+        }
+        match ownership(&self.wants.instance, self.want, self.zone) {
+            Ownership::Foreign(_) => Some(Cause::OwnerForeign),
+            Ownership::Missing if !self.owned_as_other_type() => Some(Cause::OwnerMissing),
+            Ownership::Missing | Ownership::Own | Ownership::Conflict(_) | Ownership::Unknown => None,
+        }
+    }
+
+    /// The record that stands in the way has another type and is ours.
+    fn owned_as_other_type(&self) -> bool {
+        [RecordType::A, RecordType::Aaaa, RecordType::Cname].into_iter().any(|record_type| {
+            let other = Want { record_type, ..self.want.clone() };
+            ownership(&self.wants.instance, &other, self.zone) == Ownership::Own
+        })
+    }
+
+    fn policy_forbids(&self, step: &Step) -> bool {
+        match self.wants.instance.flags.policy {
+            Allowed::Sync | Allowed::Missing => false,
+            Allowed::UpsertOnly => matches!(step.kind, Kind::WrongType),
+            Allowed::CreateOnly => step.kind != Kind::MissingRecord,
+        }
+    }
+
+    /// The feed shows a successful change of this record by somebody who is not the controller.
+    fn changed_by_hand(&self) -> bool {
+        let Some(feed) = self.world.snapshot.changes.value() else { return false };
+        let controllers = controller_principals(self.world);
+        let last = feed.events.iter().rev().find(|event| match &event.kind {
+            ChangeEventKind::Applied(batch) => {
+                matches!(event.source, FeedSource::CloudTrail { .. })
+                    && batch.zone_id.as_ref().is_none_or(|id| *id == self.zone.zone.id)
+                    && batch
+                        .changes
+                        .iter()
+                        .any(|change| change.name == self.want.name && change.record_type.is_address())
+            }
+            _ => false,
+        });
+        last.is_some_and(|event| match &event.source {
+            FeedSource::CloudTrail { principal, .. } => !controllers.contains(principal),
+            FeedSource::Log { .. } => false,
+        })
+    }
+}
+
+/// Principals that write ownership records: those are the controllers.
+fn controller_principals(world: &World<'_>) -> std::collections::BTreeSet<Arc<str>> {
+    let events = world.snapshot.changes.value().map(|feed| feed.events.as_slice()).unwrap_or_default();
+    let writes_heritage = |changes: &[crate::model::change::AttemptedChange]| {
+        changes.iter().any(|change| {
+            change.record_type == RecordType::Txt
+                && change.targets.iter().any(|value| crate::model::Heritage::parse(value).is_some())
+        })
+    };
+    events
+        .iter()
+        .filter_map(|event| {
+            let heritage = match &event.kind {
+                ChangeEventKind::Applied(batch) => writes_heritage(&batch.changes),
+                ChangeEventKind::Refused(batch) => writes_heritage(&batch.attempted),
+                _ => false,
+            };
+            match &event.source {
+                FeedSource::CloudTrail { principal, .. } if heritage => Some(principal.clone()),
+                _ => None,
+            }
+        })
+        .collect()
+}
+
+fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &NoZone) -> Candidate {
+    let judged = impact_of(world, want, None);
+    let impact = judged.harm.unwrap_or(if judged.seen { Impact::Latent } else { Impact::Down });
+    let key = FindingKey {
+        subject: Subject::Record(want.key()),
+        zone_id: None,
+        instance: Some(wants.instance.id.clone()),
+        kind: Kind::NoZone,
+    };
+    let read_at = world.snapshot.route53.read_at.unwrap_or(world.at());
+    let mut candidate = Candidate::new(key, no_zone.reason, impact, read_at);
+    candidate.object = want.objects.first().cloned();
+    candidate.onset = want.changed_at;
+    candidate.desired = show::want(want);
+    candidate.live = show::live(world, &want.name);
+    if let Some(nearest) = &no_zone.nearest {
+        candidate.evidence.push(format!("the nearest hosted zone is {nearest}"));
+    }
+    fix::fill(&mut candidate, wants, want, None);
+    candidate
+}
+
+/// A window that is still open; `None` when it has passed.
+#[must_use]
+pub fn open(
+    reason: SilentReason,
+    start: Timestamp,
+    length: SignedDuration,
+    now: Timestamp,
+) -> Option<Window> {
+    let until = start.saturating_add(length).ok()?;
+    (now < until).then_some(Window { reason, until })
+}
+
+/// A configured length as the time library wants it.
+#[must_use]
+pub fn signed(length: std::time::Duration) -> SignedDuration {
+    SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX)
+}
+
+/// Labels of an object that the allow-list names.
+#[must_use]
+pub fn labels_of(world: &World<'_>, object: &KubeObject) -> std::collections::BTreeMap<String, String> {
+    let allowed = &world.policy.label_allow_list;
+    let keep = |(key, _): &(&String, &String)| allowed.contains(key);
+    object
+        .labels
+        .iter()
+        .filter(keep)
+        .map(|(key, value)| (key.clone(), crate::model::text::truncate(value, 100)))
+        .collect()
+}
