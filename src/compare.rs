@@ -3,9 +3,11 @@
 //! A view that could not be read yields no statement about it: absence of knowledge is not drift.
 //! Confirmation, windows and states over time are the business of [`crate::history`].
 
+pub mod after;
 pub mod blind;
 pub mod feed;
 pub mod fix;
+pub mod instances;
 pub mod ladder;
 pub mod live;
 pub mod mismatch;
@@ -44,9 +46,13 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
         for one in wants {
             wishes::judge_wants(&world, one, &mut out);
             objects::judge_objects(&world, one, &mut out);
+            after::orphans(&world, one, &mut out.candidates);
+            instances::judge_instance(&world, one, &mut out);
         }
         notes::list_silent(&world, &mut out);
     }
+    let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
+    out.candidates.extend(zones.filter_map(|zone| after::zone_quota(&world, zone)));
     out.candidates = one_for_each_subject(std::mem::take(&mut out.candidates));
     for candidate in &mut out.candidates {
         finish(&world, candidate, &mut out.silent);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::compare::after;
 use crate::compare::feed::{Refusal, Refusals, refusals, still_counts};
 use crate::compare::fix;
 use crate::compare::ladder::{Step, differences};
@@ -61,10 +62,14 @@ fn judge_in_zone(
         Some(context.invalid(reason, step))
     } else if want.conflict.is_some() {
         context.conflict()
+    } else if let Some(reason) = after::dead_target(world, want) {
+        Some(context.dead_target(reason))
     } else if let Some(step) = &step {
         Some(context.ladder(step, out))
+    } else if let Some((reason, impact)) = after::private_target(world, wants, want, zone) {
+        Some(context.start(Kind::PrivateTargetInPublicZone, reason, impact))
     } else {
-        auth_mismatch(world, wants, want, zone, out)
+        context.ownership().or_else(|| auth_mismatch(world, wants, want, zone, out))
     };
     if let Some(candidate) = candidate {
         out.candidates.push(context.dress(candidate));
@@ -171,6 +176,32 @@ impl Context<'_> {
             .map(|(object, targets)| format!("{object} asks for {}", targets.join(", ")))
             .collect();
         candidate.window = self.sync_window();
+        Some(candidate)
+    }
+
+    fn dead_target(&self, reason: Reason) -> Candidate {
+        let impact = self.judged.harm.unwrap_or(if self.judged.seen { Impact::Latent } else { Impact::Down });
+        let mut candidate = self.start(Kind::TargetUnresolvable, reason, impact);
+        candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        if self.want.companion {
+            let mut key = self.want.key();
+            key.record_type = RecordType::A;
+            candidate.explained_by = Some((Subject::Record(key), Kind::TargetUnresolvable));
+        }
+        candidate
+    }
+
+    /// The record is right; a live fault is louder than a fault of its ownership.
+    fn ownership(&self) -> Option<Candidate> {
+        if self.judged.harm.is_some() {
+            return None;
+        }
+        let (kind, reason) = after::ownership_fault(self.world, self.wants, self.want, self.zone)?;
+        let mut candidate = self.start(kind, reason, Impact::Latent);
+        candidate.window = self.sync_window();
+        candidate
+            .evidence
+            .push(format!("ownership is kept at {}", after::expected_txt(self.wants, self.want)));
         Some(candidate)
     }
 

@@ -1,0 +1,208 @@
+//! Records that are as wanted, and still not well: ownership, private targets, dead targets, full
+//! zones. Pure.
+
+use std::net::IpAddr;
+
+use crate::compare::owner::{Ownership, heritage_names, ownership};
+use crate::compare::verdict::Candidate;
+use crate::compare::world::World;
+use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
+use crate::model::heritage::TxtRole;
+use crate::model::observation::{Outcome, Vantage};
+use crate::model::record::{Content, Value};
+use crate::model::want::{InstanceWants, Want};
+use crate::model::zone::ZoneReading;
+use crate::model::{DomainName, RecordKey, RecordType};
+use crate::report::Fix;
+use crate::snapshot::ViewName;
+
+/// The wanted target is a host name that its own servers deny.
+#[must_use]
+pub fn dead_target(world: &World<'_>, want: &Want) -> Option<Reason> {
+    let host = match &want.content {
+        Content::Alias(target) => target.bare_name(),
+        Content::Values { values, .. } => values.iter().find_map(Value::host)?.clone(),
+        Content::TrafficPolicy(_) => return None,
+    };
+    let seen = world.answers.get(&host)?;
+    let own: Vec<_> = seen
+        .iter()
+        .filter(|answer| {
+            answer.vantage == Vantage::Authoritative && !crate::compare::live::says_nothing(answer.outcome)
+        })
+        .collect();
+    let denied = 2 <= own.len() && own.iter().all(|answer| answer.outcome == Outcome::Nxdomain);
+    denied.then_some(Reason::Nxdomain)
+}
+
+/// A private address in a public zone: why, and what public users get.
+#[must_use]
+pub fn private_target(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &ZoneReading,
+) -> Option<(Reason, Impact)> {
+    if zone.zone.private {
+        return None;
+    }
+    let values = want.content.plain_values();
+    let classes: Vec<Reason> = values.iter().filter_map(Value::ip).filter_map(private_class).collect();
+    let first = *classes.first()?;
+    if classes.len() != values.len() {
+        return None;
+    }
+    let private_twin = wants
+        .zones
+        .iter()
+        .filter_map(|id| world.zone(id))
+        .any(|other| other.zone.private && want.name.is_within(&other.zone.name));
+    Some(if private_twin {
+        (Reason::SplitZonesSharedInstance, Impact::Degraded)
+    } else {
+        (first, Impact::Down)
+    })
+}
+
+fn private_class(ip: IpAddr) -> Option<Reason> {
+    match ip {
+        IpAddr::V4(four) if four.is_private() => Some(Reason::Rfc1918),
+        IpAddr::V4(four) if matches!(four.octets(), [100, 64..=127, _, _]) => Some(Reason::Cgnat),
+        IpAddr::V4(four) if four.is_loopback() || four.is_link_local() => Some(Reason::Ula),
+        IpAddr::V6(six) if six.is_unique_local() || six.is_unicast_link_local() || six.is_loopback() => {
+            Some(Reason::Ula)
+        }
+        IpAddr::V4(_) | IpAddr::V6(_) => None,
+    }
+}
+
+/// Who owns a record whose values are right.
+#[must_use]
+pub fn ownership_fault(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &ZoneReading,
+) -> Option<(Kind, Reason)> {
+    match ownership(&wants.instance, want, zone) {
+        Ownership::Missing => Some((Kind::OwnerMissing, Reason::None)),
+        Ownership::Conflict(owners) => {
+            let known = |owner: &std::sync::Arc<str>| world.wants.iter().any(|one| one.instance.id == *owner);
+            let two = owners.iter().all(known);
+            Some((Kind::OwnerConflict, if two { Reason::TwoInstances } else { Reason::LegacyTxt }))
+        }
+        Ownership::Own | Ownership::Foreign(_) | Ownership::Unknown => None,
+    }
+}
+
+/// Ownership records of an instance under which nothing stands and that nobody wants.
+pub fn orphans(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate>) {
+    let flags = &wants.instance.flags;
+    if flags.registry != crate::model::instance::Registry::Txt || flags.txt_encrypt {
+        return;
+    }
+    for zone in wants.zones.iter().filter_map(|id| world.zone(id)) {
+        for set in zone.records().iter().filter(|set| set.record_type == RecordType::Txt) {
+            let TxtRole::Heritage(heritage) = TxtRole::of(set) else { continue };
+            if heritage.owner.as_deref() != Some(&flags.owner_id) || !is_orphan(world, wants, zone, &set.name)
+            {
+                continue;
+            }
+            let Some(object) = heritage.object() else { continue };
+            let watched = world.snapshot.kubernetes.value().is_some_and(|cluster| {
+                cluster.watched_kinds.iter().any(|kind| kind.eq_ignore_ascii_case(&object.kind))
+            });
+            let alive = world.snapshot.kubernetes.value().is_some_and(|cluster| {
+                cluster.objects.keys().any(|reference| crate::desired::merge::is_same(&object, reference))
+            });
+            if watched && !alive {
+                out.push(orphan(world, wants, zone, set.key(), &object));
+            }
+        }
+    }
+}
+
+/// Neither reading of the TXT's name leads to a record or to a wish.
+fn is_orphan(world: &World<'_>, wants: &InstanceWants, zone: &ZoneReading, txt: &DomainName) -> bool {
+    let Some((name, _)) = wants.instance.flags.affixes.owner_name(txt) else { return false };
+    let mut names = vec![name];
+    if wants.instance.flags.affixes == crate::model::heritage::TxtAffixes::default() {
+        names.push(txt.clone());
+    }
+    names.iter().all(|name| {
+        let recorded = zone.at(name).iter().any(|set| set.record_type != RecordType::Txt);
+        let wanted = world.wants.iter().any(|one| {
+            one.wants.iter().any(|want| want.name == *name)
+                || one.without_target.iter().any(|object| object.names.contains(name))
+        });
+        !recorded && !wanted
+    })
+}
+
+fn orphan(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    zone: &ZoneReading,
+    subject: RecordKey,
+    object: &crate::model::ObjectRef,
+) -> Candidate {
+    let key = FindingKey {
+        subject: Subject::Record(subject.clone()),
+        zone_id: Some(zone.zone.id.clone()),
+        instance: Some(wants.instance.id.clone()),
+        kind: Kind::OwnerOrphan,
+    };
+    let mut candidate = Candidate::new(key, Reason::None, Impact::None, zone.read_at.unwrap_or(world.at()));
+    let gone =
+        world.past.objects.values().find(|past| crate::desired::merge::is_same(object, &past.last.reference));
+    if let Some(at) = gone.and_then(|past| past.deleted_at) {
+        let length = wants.instance.sync_window(world.policy.deleted_floor);
+        candidate.window = crate::compare::wishes::open(
+            crate::finding::SilentReason::GraceDeleted,
+            at,
+            crate::compare::wishes::signed(length),
+            world.at(),
+        );
+    }
+    candidate.summary = format!("{subject} claims a record that does not exist and that nobody wants.");
+    candidate.fix = Fix { summary: "Delete the TXT record.".to_owned(), ..Fix::default() };
+    candidate
+}
+
+/// The zone is nearly or wholly full.
+#[must_use]
+pub fn zone_quota(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
+    let limit = zone.zone.limit?;
+    if limit.limit == 0 || limit.count * 10 < limit.limit * 9 {
+        return None;
+    }
+    let key = FindingKey {
+        subject: Subject::Zone(zone.zone.name.clone()),
+        zone_id: Some(zone.zone.id.clone()),
+        instance: None,
+        kind: Kind::ZoneQuota,
+    };
+    let full = limit.limit <= limit.count;
+    let impact = if full { Impact::Down } else { Impact::Latent };
+    let mut candidate = Candidate::new(key, Reason::RecordCount, impact, zone.read_at.unwrap_or(world.at()));
+    candidate.rests_on = &[ViewName::Route53];
+    candidate.summary = format!(
+        "Hosted zone {} holds {} of {} record sets; new names {}.",
+        zone.zone.name,
+        limit.count,
+        limit.limit,
+        if full { "are refused" } else { "will soon be refused" }
+    );
+    candidate.fix = Fix {
+        summary: "Delete left-over TXT records, or ask AWS for a higher quota.".to_owned(),
+        ..Fix::default()
+    };
+    Some(candidate)
+}
+
+/// The names of the ownership records, for evidence.
+#[must_use]
+pub fn expected_txt(wants: &InstanceWants, want: &Want) -> String {
+    let names = heritage_names(&wants.instance, &want.name, &want.record_type);
+    names.iter().map(DomainName::as_str).collect::<Vec<_>>().join(", ")
+}
