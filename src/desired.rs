@@ -81,7 +81,7 @@ fn of_instance(
     }
     let groups = group(adjusted, &instance.flags, &mut out.unwanted);
     for ((name, _), candidates) in groups {
-        place(name, candidates, cluster, view.as_ref(), &mut out);
+        place(&name, candidates, cluster, view.as_ref(), &mut out);
     }
     mark_mixed_routing(&mut out.wants);
     out.wants.sort_by(|left, right| (left.key(), &left.placement).cmp(&(right.key(), &right.placement)));
@@ -125,7 +125,7 @@ fn group(adjusted: Vec<Adjusted>, flags: &Flags, unwanted: &mut Vec<Unwanted>) -
 }
 
 fn place(
-    name: DomainName,
+    name: &DomainName,
     candidates: Vec<Adjusted>,
     cluster: &Cluster,
     view: Option<&(&Zones, ZoneView<'_>)>,
@@ -133,30 +133,30 @@ fn place(
 ) {
     let version = out.instance.effective_version();
     let Some((zones, view)) = view else {
-        let resolved = resolve(&name, candidates, version, None);
-        push(&name, resolved, &Placement::Unknown, None, cluster, out);
+        let resolved = resolve(name, candidates, version, None);
+        push(name, resolved, &Placement::Unknown, None, cluster, out);
         return;
     };
     let pinned = candidates.iter().find_map(|one| one.pinned_zone.clone());
-    match view.destination(&name, pinned.as_ref()) {
+    match view.destination(name, pinned.as_ref()) {
         Destination::Zones(ids) => {
             for id in ids {
                 let zone = zones.zones.get(&id);
-                let holder = zone.and_then(|_| holder(zones, &id, &name, &out.instance.flags));
-                let resolved = resolve(&name, candidates.clone(), version, holder.as_ref());
+                let holder = zone.and_then(|_| holder(zones, &id, name, &out.instance.flags));
+                let resolved = resolve(name, candidates.clone(), version, holder.as_ref());
                 let zone_name = zone.map(|reading| reading.zone.name.clone());
-                push(&name, resolved, &Placement::Zone(id), zone_name.as_ref(), cluster, out);
+                push(name, resolved, &Placement::Zone(id), zone_name.as_ref(), cluster, out);
             }
         }
         Destination::NoZone(no_zone) => {
-            let resolved = resolve(&name, candidates, version, None);
-            push(&name, resolved, &Placement::NoZone(no_zone), None, cluster, out);
+            let resolved = resolve(name, candidates, version, None);
+            push(name, resolved, &Placement::NoZone(no_zone), None, cluster, out);
         }
         Destination::FilteredName(detail) => {
-            leave(&name, &candidates, SilentReason::DomainFilter, &detail, out)
+            leave(name, &candidates, SilentReason::DomainFilter, &detail, out);
         }
         Destination::Outside(detail) => {
-            leave(&name, &candidates, SilentReason::OutsideManagedZones, &detail, out)
+            leave(name, &candidates, SilentReason::OutsideManagedZones, &detail, out);
         }
     }
 }

@@ -178,8 +178,8 @@ vocabulary! {
         OverlappingInstances = "overlapping_instances",
         /// The role may list but not watch.
         RbacWatchMissing = "rbac_watch_missing",
-        /// No `--policy` (controller_misconfigured); no routing policy where one is wanted
-        /// (wrong_routing).
+        /// No `--policy` (`controller_misconfigured`); no routing policy where one is wanted
+        /// (`wrong_routing`).
         PolicyMissing = "policy_missing",
         /// `--dry-run` is on.
         DryRunOn = "dry_run_on",
@@ -305,7 +305,7 @@ vocabulary! {
         AliasExpectedCname = "alias_expected_cname",
         /// Plain values wanted, alias found.
         AliasUnexpected = "alias_unexpected",
-        /// An explicitly demanded EvaluateTargetHealth differs.
+        /// An explicitly demanded `EvaluateTargetHealth` differs.
         EvaluateTargetHealth = "evaluate_target_health",
         /// The zone id of the alias target differs.
         AliasZoneId = "alias_zone_id",

@@ -57,7 +57,7 @@ pub const MAX_CHANGE_EVENTS: usize = 20_000;
 
 /// How long a change event is kept. A refusal that nobody repeated for this long comes from a
 /// controller that has stopped trying, and that is a finding of its own.
-pub const KEEP_CHANGE_EVENTS: Duration = Duration::from_secs(6 * 3600);
+pub const KEEP_CHANGE_EVENTS: Duration = Duration::from_hours(6);
 
 /// Memory that the kept change events may take together, roughly, in bytes. Every batch repeats
 /// its changes each minute while it fails; without this bound a few huge batches would grow to

@@ -60,7 +60,7 @@ pub struct Reading<T> {
 pub struct Problem {
     /// `all`, a hosted zone id, a resource kind, a server, or one object.
     pub scope: String,
-    /// In the words of `observer_blind`: forbidden, throttled, unreachable, parse, empty_suspicious.
+    /// In the words of `observer_blind`: forbidden, throttled, unreachable, parse, `empty_suspicious`.
     pub code: Reason,
     /// What happened, printable and bounded.
     pub message: String,

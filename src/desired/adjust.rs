@@ -28,7 +28,7 @@ pub struct Adjusted {
     pub routing: Option<Routing>,
     /// Health check.
     pub health_check_id: Option<Arc<str>>,
-    /// EvaluateTargetHealth by annotation.
+    /// `EvaluateTargetHealth` by annotation.
     pub demanded_health: Option<bool>,
     /// The alias was demanded by the object, not derived from the target.
     pub demanded_alias: bool,

@@ -40,13 +40,7 @@ pub fn resolve(
     let losers: BTreeSet<&ObjectRef> = cnames.iter().map(|candidate| &candidate.endpoint.object).collect();
     let mixed_conflict =
         mixed.then(|| mixed_types(name, &cnames, &others, &losers, &mut out.notes)).flatten();
-    let survivors = if mixed {
-        others
-    } else if cnames.is_empty() {
-        others
-    } else {
-        cnames
-    };
+    let survivors = if others.is_empty() { cnames } else { others };
     let mut by_type: BTreeMap<RecordType, Vec<Adjusted>> = BTreeMap::new();
     for candidate in survivors {
         by_type.entry(candidate.record_type.clone()).or_default().push(candidate);

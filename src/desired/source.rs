@@ -316,14 +316,13 @@ fn read_service(
     out
 }
 
-/// What `hostname` points at, by Service type; NodePort and headless Services need Nodes and
-/// EndpointSlices, which this view does not read.
+/// What `hostname` points at, by Service type; `NodePort` and headless Services need Nodes and
+/// `EndpointSlices`, which this view does not read.
 fn service_targets(service: &Service, flags: &Flags, cluster_ip: &[String]) -> Vec<String> {
     match service.service_type.as_str() {
-        "LoadBalancer" if !service.external_ips.is_empty() => service.external_ips.clone(),
+        "LoadBalancer" | "ExternalName" if !service.external_ips.is_empty() => service.external_ips.clone(),
         "LoadBalancer" => status_targets(&service.addresses),
         "ClusterIP" if flags.publish_internal_services => cluster_ip.to_vec(),
-        "ExternalName" if !service.external_ips.is_empty() => service.external_ips.clone(),
         "ExternalName" => service.external_name.iter().cloned().collect(),
         _ => Vec::new(),
     }

@@ -61,14 +61,14 @@ pub struct ChangeEvent {
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChangeEventKind {
-    /// A ChangeResourceRecordSets call was refused, or never sent for a reason that names it.
+    /// A `ChangeResourceRecordSets` call was refused, or never sent for a reason that names it.
     Refused(RefusedBatch),
-    /// A ChangeResourceRecordSets call went through.
+    /// A `ChangeResourceRecordSets` call went through.
     Applied(AppliedBatch),
     /// A reconcile ended in an error.
     RunFailed {
-        /// In the words of `controller_failing`: access_denied, throttled, credentials,
-        /// source_error, other_zone; `unknown` when the text names no cause of its own.
+        /// In the words of `controller_failing`: `access_denied`, throttled, credentials,
+        /// `source_error`, `other_zone`; `unknown` when the text names no cause of its own.
         reason: Reason,
         /// The text, printable and bounded.
         message: Arc<str>,
@@ -112,7 +112,7 @@ pub enum SkipReason {
     TypeConflict,
 }
 
-/// A refused ChangeResourceRecordSets call.
+/// A refused `ChangeResourceRecordSets` call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RefusedBatch {
     /// Zone id; `None` when the line does not tell it.
@@ -134,7 +134,7 @@ pub struct RefusedBatch {
     pub alone: bool,
 }
 
-/// A ChangeResourceRecordSets call that went through.
+/// A `ChangeResourceRecordSets` call that went through.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AppliedBatch {
     /// Zone id; `None` when the line does not tell it.

@@ -95,7 +95,7 @@ fn looks_encrypted(value: &str) -> bool {
     let text = value.trim().trim_matches('"');
     let base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
     80 <= text.len()
-        && text.len() % 4 == 0
+        && text.len().is_multiple_of(4)
         && text.bytes().all(base64)
         && !text.trim_end_matches('=').contains('=')
 }

@@ -78,7 +78,7 @@ pub enum Registry {
     Txt,
     /// No ownership at all.
     Noop,
-    /// A DynamoDB table.
+    /// A `DynamoDB` table.
     Dynamodb,
     /// AWS Cloud Map.
     AwsSd,

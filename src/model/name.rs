@@ -1,7 +1,7 @@
 //! Domain names in one canonical spelling.
 
 use std::borrow::Borrow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
@@ -165,7 +165,8 @@ fn escape(text: &str) -> String {
         if byte.is_ascii_graphic() {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("\\{byte:03o}"));
+            // Writing to a String cannot fail.
+            write!(out, "\\{byte:03o}").unwrap_or_default();
         }
     }
     out
@@ -181,15 +182,12 @@ fn unescape(text: &str) -> String {
             .flatten()
             .and_then(|digits| u8::from_str_radix(digits, 8).ok());
         // A dot inside a label (\056) must not become a label border.
-        match octal.filter(|value| *value != b'.' && *value != b'\\') {
-            Some(value) => {
-                bytes.push(value);
-                rest = tail.get(3..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = tail;
-            }
+        if let Some(value) = octal.filter(|value| *value != b'.' && *value != b'\\') {
+            bytes.push(value);
+            rest = tail.get(3..).unwrap_or_default();
+        } else {
+            bytes.push(*first);
+            rest = tail;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
@@ -201,9 +199,12 @@ fn bound(text: &str) -> String {
         return text.to_owned();
     }
     let digest = Sha256::digest(text.as_bytes());
-    let short: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let head: String = text.chars().take(120).collect();
-    format!("{head}~{short}")
+    let mut out: String = text.chars().take(120).chain(std::iter::once('~')).collect();
+    for byte in digest.iter().take(8) {
+        // Writing to a String cannot fail.
+        write!(out, "{byte:02x}").unwrap_or_default();
+    }
+    out
 }
 
 #[cfg(test)]
@@ -225,7 +226,7 @@ mod tests {
     #[test]
     fn route53_spelling() {
         let check = |input: &str, expected: &str| {
-            assert_eq!(DomainName::from_route53(input).as_str(), expected, "{input}")
+            assert_eq!(DomainName::from_route53(input).as_str(), expected, "{input}");
         };
         check("\\052.example.com.", "*.example.com");
         check("\\100.example.com.", "@.example.com");
@@ -246,7 +247,7 @@ mod tests {
     #[test]
     fn defects() {
         let check = |input: &str, expected: Option<NameDefect>| {
-            assert_eq!(DomainName::new(input).defect(), expected, "{input}")
+            assert_eq!(DomainName::new(input).defect(), expected, "{input}");
         };
         check("app.example.com", None);
         check("*.example.com", None);

@@ -1,5 +1,7 @@
 //! Making foreign text safe to keep and to show.
 
+use std::fmt::Write as _;
+
 use crate::limits::MAX_TEXT;
 
 /// Cuts a text at `max` bytes, on a character boundary, and marks the cut with `...`.
@@ -26,7 +28,8 @@ pub fn printable(text: &str) -> String {
             '\t' => shown.push_str("\\t"),
             '\r' => shown.push_str("\\r"),
             control if control.is_control() || is_bidirectional(control) => {
-                shown.push_str(&format!("\\u{{{:x}}}", u32::from(control)));
+                // Writing to a String cannot fail.
+                write!(shown, "\\u{{{:x}}}", u32::from(control)).unwrap_or_default();
             }
             plain => shown.push(plain),
         }

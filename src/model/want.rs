@@ -47,7 +47,7 @@ pub struct Want {
     pub health_check_id: Option<Arc<str>>,
     /// TTL that an annotation (or `--min-ttl`) demands; `None` when the default applies.
     pub demanded_ttl: Option<u32>,
-    /// EvaluateTargetHealth that an annotation demands; `None` when the flag decides.
+    /// `EvaluateTargetHealth` that an annotation demands; `None` when the flag decides.
     pub demanded_health: Option<bool>,
     /// True if an alias annotation demands the alias; false if the target's suffix made it one.
     pub demanded_alias: bool,

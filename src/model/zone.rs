@@ -27,11 +27,11 @@ pub struct HostedZone {
     pub record_set_count: Option<u64>,
     /// Name servers of the delegation set, sorted; empty for a private zone or when not told.
     pub delegation_set: Vec<DomainName>,
-    /// Associated VPCs of a private zone: `None` when GetHostedZone was not read.
+    /// Associated VPCs of a private zone: `None` when `GetHostedZone` was not read.
     pub vpcs: Option<Vec<Vpc>>,
     /// `MAX_RRSETS_BY_ZONE`; `None` when not read.
     pub limit: Option<ZoneLimit>,
-    /// GetDNSSEC; `None` when not read.
+    /// `GetDNSSEC`; `None` when not read.
     pub dnssec: Option<Dnssec>,
     /// Tags; empty when not read.
     pub tags: BTreeMap<String, String>,
@@ -46,7 +46,7 @@ pub struct Vpc {
     pub id: Arc<str>,
 }
 
-/// How many record sets a zone may hold and holds. Source: Route 53 API, GetHostedZoneLimit.
+/// How many record sets a zone may hold and holds. Source: Route 53 API, `GetHostedZoneLimit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ZoneLimit {
     /// `Limit.Value`.
@@ -55,7 +55,7 @@ pub struct ZoneLimit {
     pub count: u64,
 }
 
-/// Signing state of a zone. Source: Route 53 API, GetDNSSEC.
+/// Signing state of a zone. Source: Route 53 API, `GetDNSSEC`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dnssec {
     /// `Status.ServeSignature`, for example `SIGNING`.
