@@ -133,6 +133,7 @@ fn finish(world: &World<'_>, candidate: &mut Candidate, silent: &mut std::collec
 }
 
 /// Reads `dns-drift/mute` and `dns-drift/mute-until`.
+#[expect(clippy::option_option, reason = "the outer one says whether, the inner one until when")]
 fn opt_out(annotations: &BTreeMap<String, String>, kind: Kind, now: Timestamp) -> Option<Option<Timestamp>> {
     let kinds = annotations.get("dns-drift/mute")?;
     let named = kinds.split(',').map(str::trim).any(|word| word == "all" || word == kind.as_str());

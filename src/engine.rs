@@ -3,6 +3,7 @@
 //! The live program, a check and a replayed recording run this same code.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
@@ -177,7 +178,11 @@ fn id_of(key: &FindingKey) -> String {
     let zone = key.zone_id.as_ref().map(ZoneId::as_str).unwrap_or_default();
     let instance = key.instance.as_deref().unwrap_or_default();
     let digest = Sha256::digest(format!("{}\n{zone}\n{instance}\n{}", key.subject, key.kind));
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().take(8).fold(String::new(), |mut text, byte| {
+        // Writing into a String cannot fail.
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn views(snapshot: &Snapshot) -> BTreeMap<ViewName, ViewReport> {

@@ -88,12 +88,12 @@ impl Default for Policy {
     /// Source: findings.md section 7.
     fn default() -> Self {
         Self {
-            interval: Duration::from_secs(60),
-            sync_floor: Duration::from_secs(180),
-            new_object: Duration::from_secs(600),
-            first_address: Duration::from_secs(180),
-            deleted_floor: Duration::from_secs(300),
-            propagation: Duration::from_secs(120),
+            interval: Duration::from_mins(1),
+            sync_floor: Duration::from_mins(3),
+            new_object: Duration::from_mins(10),
+            first_address: Duration::from_mins(3),
+            deleted_floor: Duration::from_mins(5),
+            propagation: Duration::from_mins(2),
             blind_cycles: 3,
             resolve_cycles: 2,
             views: Vec::new(),

@@ -116,7 +116,7 @@ pub fn orphans(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate
                 cluster.objects.keys().any(|reference| crate::desired::merge::is_same(&object, reference))
             });
             if watched && !alive {
-                out.push(orphan(world, wants, zone, set.key(), &object));
+                out.push(orphan(world, wants, zone, &set.key(), &object));
             }
         }
     }
@@ -143,7 +143,7 @@ fn orphan(
     world: &World<'_>,
     wants: &InstanceWants,
     zone: &ZoneReading,
-    subject: RecordKey,
+    subject: &RecordKey,
     object: &crate::model::ObjectRef,
 ) -> Candidate {
     let key = FindingKey {

@@ -154,10 +154,10 @@ fn about_content(world: &World<'_>, want: &Want, set: &RecordSet, note: &mut dyn
                 note(SilentReason::AliasTtlIgnored, "an alias has no TTL of its own");
             }
         }
-        (Content::Values { values: wanted, .. }, Content::Values { values: held, .. }) => {
-            if 1 < wanted.len() && wanted == held {
-                note(SilentReason::ValueOrder, "values are compared as a set");
-            }
+        (Content::Values { values: wanted, .. }, Content::Values { values: held, .. })
+            if 1 < wanted.len() && wanted == held =>
+        {
+            note(SilentReason::ValueOrder, "values are compared as a set");
         }
         _ => {}
     }

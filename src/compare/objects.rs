@@ -72,10 +72,10 @@ fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> I
     let mut seen = false;
     for name in &object.names {
         // A host that another object serves is not this object's harm.
-        if let Some(other) = wants.wants.iter().find(|want| want.name == *name) {
-            if impact_of(world, other, other.zone_id().and_then(|id| world.zone(id))).harm.is_none() {
-                continue;
-            }
+        if let Some(other) = wants.wants.iter().find(|want| want.name == *name)
+            && impact_of(world, other, other.zone_id().and_then(|id| world.zone(id))).harm.is_none()
+        {
+            continue;
         }
         let answers = world.answers.get(name).map(Vec::as_slice).unwrap_or_default();
         let useful = answers.iter().filter(|answer| {
