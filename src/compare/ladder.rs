@@ -36,7 +36,7 @@ pub fn differences(world: &World<'_>, instance: &Arc<str>, want: &Want, zone: &Z
     let same_type = |set: &&RecordSet| set.record_type == want.record_type;
     let found = match here.iter().filter(same_type).find(|set| set.set_identifier == want.set_identifier) {
         Some(set) => found_differences(world, instance, want, set),
-        None => absent_differences(world, want, zone, here).into_iter().collect(),
+        None => vec![absent_differences(world, want, zone, here)],
     };
     let mut found = found.into_iter();
     let (kind, reason) = found.next()?;
@@ -160,34 +160,34 @@ fn absent_differences(
     want: &Want,
     zone: &ZoneReading,
     here: &[RecordSet],
-) -> Option<(Kind, Reason)> {
+) -> (Kind, Reason) {
     let of_type = |kind: &RecordType| here.iter().find(|set| set.record_type == *kind);
     if let Some(other) = of_type(&want.record_type) {
         return match (&want.set_identifier, &other.set_identifier) {
-            (None, Some(_)) => Some((Kind::WrongRouting, Reason::PolicyUnwanted)),
-            (Some(_), None) => Some((Kind::WrongRouting, Reason::PolicyMissing)),
-            (Some(_), Some(_)) | (None, None) => Some(missing(world, want, zone)),
+            (None, Some(_)) => (Kind::WrongRouting, Reason::PolicyUnwanted),
+            (Some(_), None) => (Kind::WrongRouting, Reason::PolicyMissing),
+            (Some(_), Some(_)) | (None, None) => missing(world, want, zone),
         };
     }
     if want.record_type == RecordType::Cname {
         let address = of_type(&RecordType::A).or_else(|| of_type(&RecordType::Aaaa));
-        return Some(match address {
+        return match address {
             Some(_) => (Kind::WrongType, Reason::AInsteadOfCname),
             None => missing(world, want, zone),
-        });
+        };
     }
-    let Some(cname) = of_type(&RecordType::Cname) else { return Some(missing(world, want, zone)) };
+    let Some(cname) = of_type(&RecordType::Cname) else { return missing(world, want, zone) };
     let same_target = want.content.alias().is_some_and(|target| {
         cname.content.plain_values().iter().filter_map(Value::host).any(|host| {
             let bare = host.as_str().strip_prefix("dualstack.").unwrap_or(host.as_str());
             *bare == *target.bare_name().as_str()
         })
     });
-    Some(if same_target {
+    if same_target {
         (Kind::WrongAlias, Reason::AliasExpectedCname)
     } else {
         (Kind::WrongType, Reason::CnameInsteadOfA)
-    })
+    }
 }
 
 fn missing(world: &World<'_>, want: &Want, zone: &ZoneReading) -> (Kind, Reason) {

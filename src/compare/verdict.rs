@@ -69,7 +69,6 @@ pub struct Candidate {
     /// The statement that explains this one; it counts only while that one is open.
     pub explained_by: Option<(Subject, Kind)>,
     /// Somebody opted out, until then (`None` for ever); outer `None` when nobody did.
-    #[expect(clippy::option_option, reason = "the outer one says whether, the inner one until when")]
     pub muted: Option<Option<Timestamp>>,
     /// What is wanted.
     pub desired: Json,
