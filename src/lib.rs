@@ -16,6 +16,7 @@
 pub mod changes;
 pub mod clock;
 pub mod compare;
+pub mod config;
 pub mod desired;
 pub mod emulator;
 pub mod engine;
@@ -28,6 +29,7 @@ pub mod past;
 pub mod policy;
 pub mod publish;
 pub mod recorded;
-pub mod report;
 pub mod recording;
+pub mod report;
+pub mod run;
 pub mod snapshot;
