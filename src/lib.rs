@@ -16,6 +16,7 @@
 pub mod changes;
 pub mod clock;
 pub mod compare;
+pub mod config;
 pub mod desired;
 pub mod emulator;
 pub mod engine;
@@ -32,4 +33,5 @@ pub mod recorded;
 pub mod recording;
 pub mod replay;
 pub mod report;
+pub mod run;
 pub mod snapshot;

@@ -12,13 +12,14 @@ use crate::changes::cloudtrail;
 use crate::changes::feed::FeedBuilder;
 use crate::changes::log::LogParser;
 use crate::changes::tail::TailMerger;
+use crate::config::{Config, ConfigError};
 use crate::desired::discover::discover;
 use crate::desired::kinds::{Kind, Row};
 use crate::engine::Engine;
 use crate::finding::Reason;
 use crate::model::change::{ChangeFeed, FeedSource};
+use crate::model::instance::Instance;
 use crate::model::text::printable;
-use crate::policy::Policy;
 use crate::recording::index::{IndexError, read_index};
 use crate::recording::round::{RawRound, read_round};
 use crate::report::Report;
@@ -31,16 +32,14 @@ pub enum ReplayError {
     #[error(transparent)]
     Index(#[from] IndexError),
     /// Its configuration is not valid.
-    #[error("the config of the recording is not valid: {0}")]
-    Config(String),
+    #[error("the config of the recording is not valid")]
+    Config(#[source] ConfigError),
     /// It has no round.
     #[error("the recording has no round")]
     Empty,
 }
 
 /// Feeds the rounds of a recording in order; the report is that after the last one.
-///
-/// `policy_of` reads the `config` of the recording.
 ///
 /// # Errors
 ///
@@ -63,6 +62,8 @@ pub fn replay(
 /// What is kept between the rounds of a recording.
 #[derive(Default)]
 struct Player {
+    /// Stands in where no ExternalDNS was recorded.
+    assumed: Option<Arc<Instance>>,
     kubernetes: Option<(Timestamp, Arc<Cluster>)>,
     route53: Option<(Timestamp, Arc<crate::model::zone::Zones>)>,
     logs: BTreeMap<FeedSource, (TailMerger, LogParser)>,
@@ -94,7 +95,7 @@ impl Player {
         at: Timestamp,
         mut problems: Vec<Problem>,
     ) -> Reading<Cluster> {
-        let cluster = objects.map(|objects| decode(objects, &mut problems));
+        let cluster = objects.map(|objects| decode(objects, self.assumed.as_ref(), &mut problems));
         // A kind that may not be listed is missing from the folder: its objects are not gone.
         let blind =
             problems.iter().any(|problem| !problem.scope.contains('/') && concerns_objects(&problem.scope));
@@ -164,7 +165,7 @@ fn concerns_objects(scope: &str) -> bool {
     scope == "all" || Kind::from_word(scope).is_some_and(Kind::asks_for_names)
 }
 
-fn decode(objects: Vec<Json>, problems: &mut Vec<Problem>) -> Cluster {
+fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Vec<Problem>) -> Cluster {
     let (mut cluster, mut workloads, mut pods) = (Cluster::default(), Vec::new(), Vec::new());
     for object in objects {
         let word = object.get("kind").and_then(Json::as_str).unwrap_or_default().to_owned();
@@ -185,6 +186,9 @@ fn decode(objects: Vec<Json>, problems: &mut Vec<Problem>) -> Cluster {
         }
     }
     cluster.instances = discover(&workloads, &pods).instances.into_iter().map(Arc::new).collect();
+    if cluster.instances.is_empty() {
+        cluster.instances.extend(assumed.cloned());
+    }
     cluster.watched_kinds = vec!["Ingress".into()];
     let watches_services =
         cluster.instances.iter().any(|one| one.flags.sources.iter().any(|source| source == "service"));

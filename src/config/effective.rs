@@ -1,0 +1,126 @@
+//! The configuration that is in force, as a tree of values; secrets are masked.
+
+use serde_json::{Map, Value, json};
+
+use crate::config::Config;
+use crate::live::settings::ResolverSettings;
+use crate::policy::Policy;
+
+/// What stands in the place of a secret.
+pub(crate) const MASKED: &str = "***";
+
+pub(super) fn config(config: &Config) -> Value {
+    let mut all = Map::new();
+    all.insert("listen".to_owned(), json!(config.listen.to_string()));
+    let kube = &config.kubernetes;
+    all.insert(
+        "kubernetes".to_owned(),
+        json!({"kubeconfig": kube.kubeconfig, "context": kube.context, "in_cluster": kube.in_cluster}),
+    );
+    let route53 = &config.route53;
+    let url = route53.endpoint_url.as_deref().map(without_user);
+    all.insert(
+        "route53".to_owned(),
+        json!({"requests_per_second": route53.requests_per_second, "region": route53.region,
+               "zone_ids": route53.zone_ids, "endpoint_url": url}),
+    );
+    let dns = &config.dns;
+    let resolvers: Option<Vec<Value>> = dns.resolvers.as_ref().map(|all| all.iter().map(resolver).collect());
+    let seconds = |length: Option<std::time::Duration>| length.map(|length| length.as_secs());
+    all.insert(
+        "dns".to_owned(),
+        json!({"resolvers": resolvers, "server_map": dns.server_map_lines,
+               "control_name": dns.control_name.as_ref().map(ToString::to_string),
+               "authoritative_per_second": dns.authoritative_per_second,
+               "resolver_per_second": dns.resolver_per_second,
+               "doubtful_interval": seconds(dns.doubtful_interval),
+               "stable_interval": seconds(dns.stable_interval)}),
+    );
+    let assumed = config.external_dns.as_ref().map(|assumed| {
+        json!({"version": assumed.version.map(|version| version.to_string()),
+               "args": assumed.args.iter().map(|arg| argument(arg)).collect::<Vec<_>>()})
+    });
+    all.insert("external_dns".to_owned(), json!(assumed));
+    all.insert("max_finding_series".to_owned(), json!(config.max_finding_series));
+    if let Value::Object(keys) = policy(&config.policy) {
+        all.extend(keys);
+    }
+    Value::Object(all)
+}
+
+pub(super) fn policy(policy: &Policy) -> Value {
+    let views: Vec<Value> = policy
+        .views
+        .iter()
+        .map(|view| {
+            json!({"name": view.name, "vpc_id": view.vpc_id, "resolves_public": view.resolves_public,
+                   "internal": view.internal})
+        })
+        .collect();
+    let inventory = policy
+        .inventory
+        .as_ref()
+        .map(|inventory| json!({"complete": inventory.complete, "addresses": inventory.addresses}));
+    let maintenance: Vec<Value> = policy
+        .maintenance
+        .iter()
+        .map(|period| {
+            json!({"instance": period.instance, "from": period.from.to_string(),
+                   "until": period.until.to_string()})
+        })
+        .collect();
+    let zones: Vec<Value> = policy
+        .zones
+        .iter()
+        .map(|(id, facts)| json!({"id": id, "public_dns_fallback": facts.public_dns_fallback}))
+        .collect();
+    json!({
+        "interval": policy.interval.as_secs(),
+        "views": views,
+        "inventory": inventory,
+        "leftovers": {"scope": if policy.leftovers_in_zone { "zone" } else { "owned" }},
+        "maintenance": maintenance,
+        "zones": zones,
+        "windows": {
+            "sync_floor": policy.sync_floor.as_secs(),
+            "new_object": policy.new_object.as_secs(),
+            "first_address": policy.first_address.as_secs(),
+            "deleted_floor": policy.deleted_floor.as_secs(),
+            "propagation": policy.propagation.as_secs(),
+            "blind_cycles": policy.blind_cycles,
+            "resolve_cycles": policy.resolve_cycles,
+        },
+        "label_allow_list": policy.label_allow_list,
+        "runbook_base": policy.runbook_base,
+    })
+}
+
+fn resolver(resolver: &ResolverSettings) -> Value {
+    json!({"address": resolver.address.to_string(), "view": resolver.view})
+}
+
+/// A URL may carry user and password.
+fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return MASKED.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    match authority.rsplit_once('@') {
+        Some((_user, host)) => format!("{scheme}://{MASKED}@{host}{path}"),
+        None => url.to_owned(),
+    }
+}
+
+/// `--txt-encrypt-aes-key=...` and the like.
+fn argument(arg: &str) -> String {
+    match arg.split_once('=') {
+        Some((name, _value)) if is_secret(name) => format!("{name}={MASKED}"),
+        Some(_) | None => arg.to_owned(),
+    }
+}
+
+/// True for a name that promises a secret. Better once too often.
+pub(crate) fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["secret", "token", "password", "passwd", "key", "credential", "auth"]
+        .iter()
+        .any(|word| name.contains(word))
+}

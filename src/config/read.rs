@@ -1,0 +1,268 @@
+//! From values to the checked configuration: one function for each part.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::config::section::{Mistake, Mistakes, Section};
+use crate::config::{AssumedConfig, Config, DnsConfig, Route53Config};
+use crate::desired::client::KubeSettings;
+use crate::limits::MAX_FINDING_SERIES;
+use crate::live::servers::ServerMapLine;
+use crate::live::settings::{INTERNAL_VIEW, PUBLIC_VIEW, ResolverSettings};
+use crate::model::instance::{Flags, Instance, Origin};
+use crate::model::{DomainName, ZoneId};
+use crate::policy::{Inventory, Maintenance, NetworkView, Policy, ZoneFacts};
+use crate::recorded::budget::{DEFAULT_RATE, MAX_RATE};
+
+/// A day in seconds: longer than any useful window.
+const DAY: u64 = 86_400;
+
+/// What an unseen ExternalDNS is taken to run with.
+const ASSUMED_ARGS: [&str; 2] = ["--source=ingress", "--provider=aws"];
+
+pub(super) fn config(value: &Value) -> Result<Config, Vec<Mistake>> {
+    let mistakes = Mistakes::default();
+    let root = Section::root(value, &mistakes);
+    let listen = root.parsed("listen").unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 9853)));
+    let kubernetes = kubernetes(root.section("kubernetes"));
+    let route53 = route53(root.section("route53"));
+    let external_dns = external_dns(root.section("external_dns"));
+    let max_finding_series = root.parsed("max_finding_series").unwrap_or(MAX_FINDING_SERIES);
+    let mut policy = policy(&root);
+    let dns = dns(root.section("dns"), &policy);
+    shown_only(&mut policy, dns.resolvers.as_deref());
+    root.finish();
+    let found = mistakes.into_sorted();
+    if found.is_empty() {
+        Ok(Config { listen, kubernetes, route53, dns, external_dns, max_finding_series, policy })
+    } else {
+        Err(found)
+    }
+}
+
+/// The machine's own resolvers on private addresses are shown and never judged.
+fn shown_only(policy: &mut Policy, resolvers: Option<&[ResolverSettings]>) {
+    let used = resolvers.is_none_or(|all| all.iter().any(|resolver| &*resolver.view == INTERNAL_VIEW));
+    if used && policy.view(INTERNAL_VIEW).is_none() {
+        policy.views.push(NetworkView {
+            name: INTERNAL_VIEW.into(),
+            vpc_id: None,
+            resolves_public: false,
+            internal: true,
+        });
+    }
+}
+
+fn kubernetes(section: Section<'_>) -> KubeSettings {
+    let settings = KubeSettings {
+        kubeconfig: section.text("kubeconfig").map(Into::into),
+        context: section.text("context"),
+        in_cluster: section.flag("in_cluster"),
+        ..KubeSettings::default()
+    };
+    if settings.in_cluster && (settings.kubeconfig.is_some() || settings.context.is_some()) {
+        section.wrong("in_cluster", "excludes kubeconfig and context");
+    }
+    section.finish();
+    settings
+}
+
+fn route53(section: Section<'_>) -> Route53Config {
+    let requests_per_second = section.parsed::<f64>("requests_per_second").unwrap_or(DEFAULT_RATE);
+    if !(0.0 < requests_per_second && requests_per_second <= MAX_RATE) {
+        let text = format!("{requests_per_second} must be above 0 and at most {MAX_RATE}");
+        section.wrong("requests_per_second", &text);
+    }
+    let zone_ids = section.texts("zone_ids").iter().map(|id| ZoneId::new(id)).collect();
+    let endpoint_url = section.text("endpoint_url");
+    if let Some(url) = endpoint_url.as_deref().filter(|url| !is_http(url)) {
+        section.wrong("endpoint_url", &format!("{url:?} is no http:// or https:// URL"));
+    }
+    let region = section.text("region").unwrap_or_else(|| "us-east-1".to_owned()).into();
+    section.finish();
+    Route53Config { requests_per_second, region, zone_ids, endpoint_url }
+}
+
+fn is_http(url: &str) -> bool {
+    let parsed = url.parse::<http::Uri>();
+    parsed.is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
+}
+
+fn dns(section: Section<'_>, policy: &Policy) -> DnsConfig {
+    let mut resolvers = Vec::new();
+    let rows = section.sections("resolvers");
+    let given = !rows.is_empty();
+    for row in rows {
+        resolvers.extend(resolver(row, policy));
+    }
+    let lines = section.texts("server_map");
+    let config = DnsConfig {
+        resolvers: given.then_some(resolvers),
+        server_map: section.parsed_list::<ServerMapLine>("server_map").into_iter().collect(),
+        server_map_lines: lines,
+        control_name: section.text("control_name").map(|name| DomainName::new(&name)),
+        authoritative_per_second: section.parsed("authoritative_per_second"),
+        resolver_per_second: section.parsed("resolver_per_second"),
+        doubtful_interval: section.duration("doubtful_interval", 1, DAY),
+        stable_interval: section.duration("stable_interval", 1, DAY),
+    };
+    if config.control_name.as_ref().is_some_and(|name| name.defect().is_some()) {
+        section.wrong("control_name", "is no DNS name");
+    }
+    section.finish();
+    config
+}
+
+fn resolver(row: Section<'_>, policy: &Policy) -> Option<ResolverSettings> {
+    let text = row.required::<String>("address");
+    let view = row.text("view");
+    let address = text.as_ref().and_then(|text| {
+        let bare = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
+        let address = text.parse::<SocketAddr>().or(bare);
+        if address.is_err() {
+            row.wrong("address", &format!("{text:?} is no IP address with an optional port"));
+        }
+        address.ok()
+    });
+    if let Some(name) = view.as_deref()
+        && name != PUBLIC_VIEW
+        && name != INTERNAL_VIEW
+        && policy.view(name).is_none()
+    {
+        row.wrong("view", &format!("{name:?} is neither public nor one of views"));
+    }
+    row.finish();
+    let address = address?;
+    let view = view.map_or_else(|| ResolverSettings::on(address.ip()).view, Into::into);
+    Some(ResolverSettings { address, view })
+}
+
+fn external_dns(section: Section<'_>) -> Option<AssumedConfig> {
+    let there = section.is_there();
+    let assumed = AssumedConfig { version: section.parsed("version"), args: section.texts("args") };
+    section.finish();
+    there.then_some(assumed)
+}
+
+pub(super) fn assumed(given: Option<&AssumedConfig>) -> Arc<Instance> {
+    let args = match given {
+        Some(given) if !given.args.is_empty() => given.args.clone(),
+        Some(_) | None => ASSUMED_ARGS.map(str::to_owned).to_vec(),
+    };
+    let version = given.and_then(|given| given.version);
+    let flags = Flags::from_args(&args, &BTreeMap::new(), version);
+    Arc::new(Instance {
+        id: flags.owner_id.as_str().into(),
+        origin: if given.is_some() { Origin::Configured } else { Origin::Assumed },
+        workload: None,
+        container: "".into(),
+        version,
+        flags,
+        replicas: None,
+        changed_at: None,
+        pods: Vec::new(),
+    })
+}
+
+fn policy(root: &Section<'_>) -> Policy {
+    let default = Policy::default();
+    let leftovers = root.section("leftovers");
+    let scope = leftovers.text("scope");
+    if let Some(other) = scope.as_deref().filter(|scope| !matches!(*scope, "owned" | "zone")) {
+        leftovers.wrong("scope", &format!("{other:?} must be owned or zone"));
+    }
+    leftovers.finish();
+    let mut policy = Policy {
+        interval: root.duration("interval", 10, 3_600).unwrap_or(default.interval),
+        views: root.sections("views").into_iter().filter_map(view).collect(),
+        inventory: inventory(root.section("inventory")),
+        leftovers_in_zone: scope.as_deref() == Some("zone"),
+        maintenance: root.sections("maintenance").into_iter().filter_map(maintenance).collect(),
+        zones: root.sections("zones").into_iter().filter_map(zone).collect(),
+        ..default
+    };
+    let mut names = BTreeSet::new();
+    for (index, view) in policy.views.iter().enumerate() {
+        if !names.insert(&view.name) {
+            root.wrong(&format!("views[{index}].name"), &format!("{:?} is there twice", view.name));
+        }
+    }
+    windows(root.section("windows"), &mut policy);
+    let labels = root.texts("label_allow_list");
+    if !root.list("label_allow_list").is_empty() {
+        policy.label_allow_list = labels;
+    }
+    if let Some(base) = root.text("runbook_base") {
+        policy.runbook_base = base;
+    }
+    policy
+}
+
+fn windows(section: Section<'_>, policy: &mut Policy) {
+    let set = |key: &'static str, place: &mut Duration| {
+        if let Some(length) = section.duration(key, 0, DAY) {
+            *place = length;
+        }
+    };
+    set("sync_floor", &mut policy.sync_floor);
+    set("new_object", &mut policy.new_object);
+    set("first_address", &mut policy.first_address);
+    set("deleted_floor", &mut policy.deleted_floor);
+    set("propagation", &mut policy.propagation);
+    let count = |key: &'static str, place: &mut u32| match section.parsed::<u32>(key) {
+        Some(0) => section.wrong(key, "must be at least 1"),
+        Some(cycles) => *place = cycles,
+        None => {}
+    };
+    count("blind_cycles", &mut policy.blind_cycles);
+    count("resolve_cycles", &mut policy.resolve_cycles);
+    section.finish();
+}
+
+fn view(row: Section<'_>) -> Option<NetworkView> {
+    let name = row.required::<String>("name");
+    if name.as_deref() == Some(PUBLIC_VIEW) {
+        row.wrong("name", "public is built in");
+    }
+    let view = NetworkView {
+        name: name.unwrap_or_default().into(),
+        vpc_id: row.text("vpc_id").map(Into::into),
+        resolves_public: row.flag("resolves_public"),
+        internal: row.flag("internal"),
+    };
+    row.finish();
+    (!view.name.is_empty()).then_some(view)
+}
+
+fn inventory(section: Section<'_>) -> Option<Inventory> {
+    let there = section.is_there();
+    let inventory = Inventory {
+        complete: section.flag("complete"),
+        addresses: section.parsed_list::<IpAddr>("addresses"),
+    };
+    section.finish();
+    there.then_some(inventory)
+}
+
+fn maintenance(row: Section<'_>) -> Option<Maintenance> {
+    let instance = row.text("instance").map(Into::into);
+    let (from, until) = (row.required::<Timestamp>("from"), row.required::<Timestamp>("until"));
+    let period = from.zip(until);
+    if period.is_some_and(|(from, until)| until <= from) {
+        row.wrong("until", "must be after from");
+    }
+    row.finish();
+    period.map(|(from, until)| Maintenance { instance, from, until })
+}
+
+fn zone(row: Section<'_>) -> Option<(ZoneId, ZoneFacts)> {
+    let id = row.required::<String>("id").map(|id| ZoneId::new(&id));
+    let facts = ZoneFacts { public_dns_fallback: row.flag("public_dns_fallback") };
+    row.finish();
+    id.map(|id| (id, facts))
+}

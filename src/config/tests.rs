@@ -1,0 +1,80 @@
+use super::*;
+use serde_json::json;
+
+fn mistakes(value: &Value) -> Vec<String> {
+    match Config::from_value(value) {
+        Err(ConfigError::Mistakes(all)) => all.iter().map(ToString::to_string).collect(),
+        other => panic!("no mistakes in {value}: {other:?}"),
+    }
+}
+
+#[test]
+fn all_mistakes_at_once() {
+    let value = json!({
+        "intervall": "60s",
+        "route53": {"requests_per_second": 9},
+        "dns": {"resolvers": [{"address": "8.8.8.8", "view": "vpc"}, {"view": "public"}], "server_map": ["x"]},
+        "windows": {"sync_floor": "soon", "blind_cycles": 0},
+        "kubernetes": 3,
+        "maintenance": [{"from": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}],
+    });
+    assert_eq!(
+        mistakes(&value),
+        [
+            "dns.resolvers[0].view: \"vpc\" is neither public nor one of views",
+            "dns.resolvers[1].address: is required",
+            "dns.server_map[0]: \"x\": server map \"x\": expected NAME=ADDRESS[:PORT], *=ADDRESS, \
+             parent=ADDRESS or parent:ZONE=ADDRESS",
+            "intervall: unknown key; did you mean interval?",
+            "kubernetes: expected a mapping, found a number",
+            "maintenance[0].until: must be after from",
+            "route53.requests_per_second: 9 must be above 0 and at most 5",
+            "windows.blind_cycles: must be at least 1",
+            "windows.sync_floor: \"soon\" is no duration like 90s, 5m or 1h30m",
+        ]
+    );
+    let shown = Config::from_value(&value).err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(shown.starts_with("configuration: 9 mistakes\n  dns.resolvers[0]"), "{shown}");
+}
+
+#[test]
+fn the_keys_of_recordings() {
+    let value = json!({
+        "views": [{"name": "vpc", "vpc_id": "vpc-1", "resolves_public": true}, {"name": "cluster", "internal": true}],
+        "inventory": {"complete": true, "addresses": ["203.0.113.10"]},
+        "leftovers": {"scope": "zone"},
+        "maintenance": [{"instance": "gke-prod", "from": "2026-11-23T09:00:00Z", "until": "2026-11-23T11:00:00Z"}],
+        "zones": [{"id": "/hostedzone/Z1", "public_dns_fallback": true}],
+    });
+    let policy = Config::from_value(&value).expect("valid").policy();
+    assert_eq!(policy.view("vpc").and_then(|view| view.vpc_id.as_deref()), Some("vpc-1"));
+    assert!(policy.view("cluster").is_some_and(|view| view.internal));
+    assert!(policy.leftovers_in_zone);
+    assert!(policy.zones[&ZoneId::new("Z1")].public_dns_fallback);
+    assert_eq!(policy.inventory.as_ref().map(|all| (all.complete, all.addresses.len())), Some((true, 1)));
+    assert!(policy.in_maintenance(Some(&"gke-prod".into()), "2026-11-23T10:00:00Z".parse().unwrap()));
+}
+
+#[test]
+fn what_is_effective_reads_back_the_same() {
+    let config = Config::load(
+        None,
+        vec![
+            ("route53.endpoint_url", json!("http://user:pass@127.0.0.1:1/x")),
+            ("external_dns.args", json!(["--source=ingress", "--txt-encrypt-aes-key=hunter2"])),
+            ("interval", json!("2m")),
+        ],
+    )
+    .expect("valid");
+    let yaml = config.effective_yaml();
+    assert!(!yaml.contains("hunter2") && !yaml.contains("pass"), "{yaml}");
+    let again: Value = serde_saphyr::from_str(&yaml).expect("YAML");
+    let again = Config::from_value(&again).expect("valid");
+    assert_eq!(again.policy(), config.policy());
+    assert_eq!(again.policy().interval, Duration::from_mins(2));
+    assert_eq!(again.effective_yaml(), yaml);
+    assert_eq!(
+        config.policy(),
+        Policy { interval: Duration::from_mins(2), views: config.policy().views, ..Policy::default() }
+    );
+}

@@ -1,0 +1,248 @@
+//! Starts, supervises and stops every task; the only file that knows all others.
+
+mod costs;
+pub(crate) mod logs;
+pub mod plan;
+pub(crate) mod rounds;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::changes::follow::{self, FollowSettings, LogHealth};
+use crate::clock::Clock;
+use crate::desired;
+use crate::desired::client::{ClientError, Connection, KubeSettings, connect};
+use crate::desired::watch::WatchSettings;
+use crate::engine::Engine;
+use crate::limits::{LOG_QUEUE, STOP_WITHIN};
+use crate::live;
+use crate::live::plan::ProbePlan;
+use crate::live::prober::Prober;
+use crate::live::settings::LiveSettings;
+use crate::model::instance::Instance;
+use crate::policy::Policy;
+use crate::publish::metrics;
+use crate::publish::server;
+use crate::publish::web::WebState;
+use crate::recorded::route53::{self, Route53Settings};
+use crate::run::costs::Costs;
+use crate::run::logs::LogTask;
+use crate::run::rounds::{Assumption, Rounds, Views, Wake};
+use crate::snapshot::Reading;
+
+/// Everything that a run needs to know.
+#[derive(Clone, Debug)]
+pub struct RunSettings {
+    /// The rules of judgement.
+    pub policy: Policy,
+    /// The Kubernetes API.
+    pub kube: KubeSettings,
+    /// Pace and patience of the watches.
+    pub watch: WatchSettings,
+    /// Route 53.
+    pub route53: Route53Settings,
+    /// Live DNS.
+    pub live: LiveSettings,
+    /// Logs.
+    pub follow: FollowSettings,
+    /// Shortest time between two rounds.
+    pub min_round: Duration,
+    /// Findings with series of their own on `/metrics`.
+    pub max_finding_series: usize,
+    /// What `/config` shows.
+    pub config_text: Arc<str>,
+    /// The instance to take for granted when the cluster shows none; `None` for no such thing.
+    pub assumed: Option<Arc<Instance>>,
+}
+
+/// Why the program ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// There is no way to the Kubernetes API.
+    #[error("connect to Kubernetes")]
+    Kubernetes(#[source] ClientError),
+    /// A task gave up.
+    #[error("{task} task")]
+    Failed {
+        /// Which.
+        task: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A task ended although nobody asked for it.
+    #[error("{task} task: ended early")]
+    EndedEarly {
+        /// Which.
+        task: &'static str,
+    },
+    /// A task panicked.
+    #[error("a task panicked")]
+    Panicked(#[source] JoinError),
+    /// Tasks did not end in time.
+    #[error("stop: tasks still run after {} s", STOP_WITHIN.as_secs())]
+    SlowStop,
+}
+
+type Ended = Result<&'static str, RunError>;
+
+/// Runs everything until `stop` is cancelled; then ends within [`STOP_WITHIN`].
+///
+/// # Errors
+///
+/// When there is no way to the Kubernetes API, or a task ends by itself.
+pub async fn serve(
+    settings: RunSettings,
+    listener: TcpListener,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) -> Result<(), RunError> {
+    let connecting = connect(&settings.kube, Arc::clone(&clock));
+    let Some(connection) = stop.run_until_cancelled(connecting).await else { return Ok(()) };
+    let connection = connection.map_err(RunError::Kubernetes)?;
+    tracing::info!(server = connection.server, origin = connection.origin, "kubernetes: connected");
+    let tasks = start(settings, connection, listener, &clock, &stop);
+    supervise(tasks, stop).await
+}
+
+fn start(
+    settings: RunSettings,
+    connection: Connection,
+    listener: TcpListener,
+    clock: &Arc<dyn Clock>,
+    stop: &CancellationToken,
+) -> JoinSet<Ended> {
+    let mut tasks = JoinSet::new();
+    let stopped = || stop.clone();
+    let prober = Prober::new(settings.live.prober.clone());
+    let costs = Costs::new(
+        connection.stats.clone(),
+        Arc::clone(&settings.route53.stats),
+        prober.clone(),
+        &settings.live.resolvers,
+    );
+    let (kubernetes_out, kubernetes) = watch::channel(Reading::unread(Vec::new()));
+    let (route53_out, route53) = watch::channel(Reading::unread(Vec::new()));
+    let (dns_out, dns) = watch::channel(Reading::unread(Vec::new()));
+    let (changes_out, changes) = watch::channel(Reading::off());
+    let (targets_out, targets) = watch::channel(Arc::default());
+    let (plan_out, plan) = watch::channel(Arc::new(ProbePlan::default()));
+    let (latest_out, latest) = watch::channel(None);
+    let (wake_out, wake) = watch::channel(0);
+    let (lines_out, lines) = mpsc::channel(LOG_QUEUE);
+    let health = LogHealth::default();
+
+    let logs_client = connection.logs.clone();
+    let watching = desired::task::run(connection, settings.watch, kubernetes_out, targets_out, stopped());
+    tasks.spawn(async move {
+        let ended = watching.await;
+        ended.map(|()| "kubernetes").map_err(|error| failed("kubernetes", error))
+    });
+    let reading = route53::run(settings.route53, wake, Arc::clone(clock), route53_out, stopped());
+    tasks.spawn(named("route53", reading));
+    let resolver_views = settings.live.resolvers.iter().map(|one| Arc::clone(&one.view)).collect();
+    let probing = live::task::run(settings.live, prober, plan, Arc::clone(clock), dns_out, stopped());
+    tasks.spawn(named("dns", probing));
+    let following =
+        follow::run(logs_client, targets.clone(), settings.follow, lines_out, health.clone(), stopped());
+    tasks.spawn(named("log follower", following));
+    let parser = LogTask {
+        lines,
+        targets,
+        health,
+        clock: Arc::clone(clock),
+        costs: costs.clone(),
+        publish: changes_out,
+    };
+    tasks.spawn(named("log parser", parser.run(stopped())));
+    let rounds = Rounds {
+        views: Views { kubernetes, route53, dns, changes },
+        engine: Engine::new(settings.policy.clone()),
+        policy: settings.policy,
+        min_round: settings.min_round,
+        assumed: Assumption::new(settings.assumed),
+        resolver_views,
+        clock: Arc::clone(clock),
+        costs: costs.clone(),
+        latest: latest_out,
+        plan: plan_out,
+        wake: Wake::new(wake_out),
+    };
+    tasks.spawn(named("round", rounds.run(stopped())));
+    let registry = metrics::registry(latest.clone(), Arc::new(costs), settings.max_finding_series);
+    let state = WebState { latest, registry: Arc::new(registry), config_text: settings.config_text };
+    let serving = server::serve(listener, state, stopped());
+    tasks.spawn(async move { serving.await.map(|()| "web").map_err(|error| failed("web", error)) });
+    tasks
+}
+
+async fn named(task: &'static str, running: impl Future<Output = ()>) -> Ended {
+    running.await;
+    Ok(task)
+}
+
+fn failed(task: &'static str, error: impl std::error::Error + Send + Sync + 'static) -> RunError {
+    RunError::Failed { task, source: Box::new(error) }
+}
+
+/// Whoever ends first decides the outcome.
+async fn supervise(mut tasks: JoinSet<Ended>, stop: CancellationToken) -> Result<(), RunError> {
+    let first = tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        Some(ended) = tasks.join_next() => match ended {
+            Ok(Ok(_)) if stop.is_cancelled() => Ok(()),
+            Ok(Ok(task)) => Err(RunError::EndedEarly { task }),
+            Ok(Err(error)) => Err(error),
+            Err(error) => Err(RunError::Panicked(error)),
+        },
+    };
+    stop.cancel();
+    let drained = timeout(STOP_WITHIN, async { while tasks.join_next().await.is_some() {} }).await;
+    first.and(drained.map_err(|_elapsed| RunError::SlowStop))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn outcome(task: impl Future<Output = Ended> + Send + 'static) -> String {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(task);
+        tasks.spawn(named("other", std::future::pending()));
+        let stop = CancellationToken::new();
+        let mut polite = JoinSet::new();
+        polite.spawn(task_and_friend(tasks, stop));
+        match polite.join_next().await {
+            Some(Ok(Err(error))) => error.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn task_and_friend(tasks: JoinSet<Ended>, stop: CancellationToken) -> Result<(), RunError> {
+        supervise(tasks, stop).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_ends_or_panics_fails_the_run() {
+        assert_eq!(outcome(named("dns", async {})).await, "dns task: ended early");
+        assert_eq!(outcome(async { panic!("on purpose") }).await, "a task panicked");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stops_when_asked_and_tells_who_does_not() {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(named("polite", stop.clone().cancelled_owned()));
+        assert!(supervise(tasks, stop.clone()).await.is_ok());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(named("stubborn", std::future::pending()));
+        assert!(matches!(supervise(tasks, stop).await, Err(RunError::SlowStop)));
+    }
+}

@@ -1,0 +1,93 @@
+//! What the running program costs, gathered from whoever counts.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::changes::feed::FeedCounts;
+use crate::desired::contact::KubeStats;
+use crate::live::prober::Prober;
+use crate::live::settings::{ResolverSettings, shown_address};
+use crate::publish::cost::{AwsRequests, CostSnapshot, CostSource, DnsQueries, KubernetesRequests};
+use crate::recorded::stats::ApiStats;
+
+/// What the tasks tell beside the counters of their clients.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counted {
+    pub(super) feed: FeedCounts,
+    pub(super) rounds: u64,
+    pub(super) round_seconds: Option<f64>,
+}
+
+/// All counters.
+#[derive(Clone)]
+pub(super) struct Costs {
+    pub(super) kube: KubeStats,
+    pub(super) route53: Arc<ApiStats>,
+    pub(super) prober: Prober,
+    views: BTreeMap<SocketAddr, Arc<str>>,
+    counted: Arc<Mutex<Counted>>,
+}
+
+impl Costs {
+    pub(super) fn new(
+        kube: KubeStats,
+        route53: Arc<ApiStats>,
+        prober: Prober,
+        resolvers: &[ResolverSettings],
+    ) -> Self {
+        let views = resolvers.iter().map(|one| (one.address, Arc::clone(&one.view))).collect();
+        Self { kube, route53, prober, views, counted: Arc::default() }
+    }
+
+    pub(super) fn update(&self, change: impl FnOnce(&mut Counted)) {
+        change(&mut self.counted.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn dns(&self) -> Vec<DnsQueries> {
+        let mut rows = Vec::new();
+        for (address, stats) in self.prober.stats() {
+            let outcomes = [
+                ("answer", stats.answers),
+                ("timeout", stats.timeouts),
+                ("unreachable", stats.refused),
+                ("malformed", stats.malformed),
+            ];
+            rows.extend(outcomes.into_iter().filter(|(_, count)| 0 < *count).map(|(outcome, count)| {
+                DnsQueries {
+                    server: shown_address(address),
+                    view: self.views.get(&address).map(ToString::to_string),
+                    outcome: outcome.to_owned(),
+                    count,
+                }
+            }));
+        }
+        rows
+    }
+}
+
+impl CostSource for Costs {
+    fn snapshot(&self) -> CostSnapshot {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let aws = self.route53.totals().into_iter().map(|(operation, outcome, totals)| AwsRequests {
+            operation: operation.as_str().to_owned(),
+            outcome: outcome.as_str().to_owned(),
+            count: totals.attempts,
+        });
+        let kube = self.kube.requests().into_iter().map(|(kind, count)| KubernetesRequests {
+            resource: kind.resource.to_owned(),
+            verb: kind.verb.to_owned(),
+            class: kind.status.to_owned(),
+            count,
+        });
+        CostSnapshot {
+            aws_requests: aws.collect(),
+            dns_queries: self.dns(),
+            kubernetes_requests: kube.collect(),
+            log_lines: counted.feed.lines,
+            log_lines_dropped: counted.feed.oversize_lines.saturating_add(counted.feed.dropped_lines),
+            rounds: counted.rounds,
+            round_seconds: counted.round_seconds,
+        }
+    }
+}

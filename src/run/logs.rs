@@ -1,0 +1,152 @@
+//! From log lines to the changes view: a parser for each stream, one feed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::changes::feed::{FeedBuilder, FeedCounts};
+use crate::changes::follow::{LogHealth, LogLine};
+use crate::changes::log::LogParser;
+use crate::clock::Clock;
+use crate::model::change::{ChangeFeed, FeedSource};
+use crate::model::workload::LogTarget;
+use crate::run::costs::Costs;
+use crate::snapshot::{Problem, Reading, ViewState};
+
+/// How often the health of the followers is looked at although no line comes.
+const JUDGE_EVERY: Duration = Duration::from_secs(5);
+
+/// Lines of a burst are taken together: publishing copies the feed.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// Reads lines into a feed.
+#[derive(Default)]
+pub(crate) struct Streams {
+    parsers: BTreeMap<FeedSource, LogParser>,
+    pub(crate) builder: FeedBuilder,
+}
+
+impl Streams {
+    /// Takes one line.
+    pub(crate) fn push(&mut self, line: &LogLine, clock: &dyn Clock) {
+        let source = source_of(&line.target);
+        let now = clock.now();
+        let parser = self
+            .parsers
+            .entry(source.clone())
+            .or_insert_with(|| LogParser::new(source, line.at.unwrap_or(now)));
+        let events = match line.at {
+            Some(at) => parser.push(&format!("{at} {}", line.text)),
+            None => parser.push(&line.text),
+        };
+        self.builder.add(events, now);
+    }
+
+    /// Says which streams are followed.
+    pub(crate) fn follow(&mut self, targets: &[LogTarget], clock: &dyn Clock) {
+        let wanted: BTreeSet<FeedSource> = targets.iter().map(source_of).collect();
+        self.parsers.retain(|source, _| {
+            let kept = wanted.contains(source);
+            if !kept {
+                self.builder.unfollow(source);
+            }
+            kept
+        });
+        for source in wanted {
+            let parser = self.parsers.entry(source.clone());
+            let parser = parser.or_insert_with(|| LogParser::new(source, clock.now()));
+            self.builder.follow(&parser.stream(), parser.counts());
+        }
+    }
+
+    /// Completes what waits for a line that will not come.
+    pub(crate) fn finish(&mut self, clock: &dyn Clock) {
+        let events: Vec<_> = self.parsers.values_mut().flat_map(LogParser::finish).collect();
+        self.builder.add(events, clock.now());
+    }
+}
+
+fn source_of(target: &LogTarget) -> FeedSource {
+    FeedSource::Log {
+        namespace: Arc::clone(&target.namespace),
+        pod: Arc::clone(&target.pod),
+        container: Arc::clone(&target.container),
+    }
+}
+
+/// What the parser task needs.
+pub(super) struct LogTask {
+    pub(super) lines: mpsc::Receiver<LogLine>,
+    pub(super) targets: watch::Receiver<Arc<Vec<LogTarget>>>,
+    pub(super) health: LogHealth,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) costs: Costs,
+    pub(super) publish: watch::Sender<Reading<ChangeFeed>>,
+}
+
+impl LogTask {
+    /// Reads lines until stopped.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        let mut streams = Streams::default();
+        let mut judge = interval(JUDGE_EVERY);
+        judge.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut due: Option<Instant> = None;
+        let mut told: Option<(FeedCounts, Vec<Problem>, ViewState)> = None;
+        loop {
+            let at = due;
+            let settled = async move {
+                match at {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                line = self.lines.recv() => match line {
+                    Some(line) => {
+                        streams.push(&line, &*self.clock);
+                        due.get_or_insert_with(|| Instant::now() + SETTLE);
+                    }
+                    None => stop.cancelled().await,
+                },
+                () = settled => {
+                    due = None;
+                    self.publish(&mut streams, &mut told);
+                }
+                _ = judge.tick() => self.publish(&mut streams, &mut told),
+            }
+        }
+    }
+
+    fn publish(&self, streams: &mut Streams, told: &mut Option<(FeedCounts, Vec<Problem>, ViewState)>) {
+        let targets = Arc::clone(&self.targets.borrow());
+        streams.follow(&targets, &*self.clock);
+        let counts = streams.builder.counts();
+        self.costs.update(|counted| counted.feed = counts);
+        let problems = self.health.problems();
+        let failed = !targets.is_empty() && targets.len() <= problems.len();
+        let state = match (targets.is_empty(), failed, counts.lines) {
+            (true, _, 0) => ViewState::Off,
+            (_, true, 0) => ViewState::Unread,
+            (_, true, _) => ViewState::Stale,
+            (_, false, _) => ViewState::Read,
+        };
+        let now = self.clock.now();
+        let feed = match state {
+            ViewState::Off | ViewState::Unread => None,
+            ViewState::Read | ViewState::Stale => Some(Arc::new(streams.builder.feed(now))),
+        };
+        let next = (counts, problems.clone(), state);
+        let news = told.as_ref() != Some(&next);
+        *told = Some(next);
+        self.publish.send_if_modified(|last| {
+            let read_at = if state == ViewState::Read { Some(now) } else { last.read_at };
+            *last = Reading { state, read_at, value: feed, problems };
+            news
+        });
+    }
+}

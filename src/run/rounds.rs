@@ -1,0 +1,236 @@
+//! The rounds: what changed is judged soon, everything is judged each interval.
+
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::engine::Engine;
+use crate::live::plan::ProbePlan;
+use crate::model::change::{ChangeEventKind, ChangeFeed};
+use crate::model::instance::Instance;
+use crate::model::observation::Observation;
+use crate::model::want::InstanceWants;
+use crate::model::zone::Zones;
+use crate::policy::Policy;
+use crate::report::Report;
+use crate::run::costs::Costs;
+use crate::run::plan::{PlanInput, probe_plan};
+use crate::snapshot::{Cluster, Reading, Snapshot, ViewState};
+
+/// The first report waits so long for Kubernetes and Route 53; then it says what is missing.
+const FIRST_ROUND_WITHIN: Duration = Duration::from_secs(30);
+
+/// A listing of Route 53 out of turn is asked for at most this often: it costs the account's
+/// budget.
+const WAKE_EVERY: Duration = Duration::from_secs(15);
+
+/// The receivers of the four views.
+pub(super) struct Views {
+    pub(super) kubernetes: watch::Receiver<Reading<Cluster>>,
+    pub(super) route53: watch::Receiver<Reading<Zones>>,
+    pub(super) dns: watch::Receiver<Reading<Vec<Observation>>>,
+    pub(super) changes: watch::Receiver<Reading<ChangeFeed>>,
+}
+
+/// Judges round after round.
+pub(super) struct Rounds {
+    pub(super) views: Views,
+    pub(super) engine: Engine,
+    pub(super) policy: Policy,
+    pub(super) min_round: Duration,
+    pub(super) assumed: Assumption,
+    pub(super) resolver_views: BTreeSet<Arc<str>>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) costs: Costs,
+    pub(super) latest: watch::Sender<Option<Arc<Report>>>,
+    pub(super) plan: watch::Sender<Arc<ProbePlan>>,
+    pub(super) wake: Wake,
+}
+
+/// The instance that is taken for granted when the cluster shows none.
+#[derive(Debug, Default)]
+pub(crate) struct Assumption {
+    instance: Option<Arc<Instance>>,
+    /// The cluster it was last added to, and the result: kept so that equal views stay the same.
+    last: Option<(Arc<Cluster>, Arc<Cluster>)>,
+}
+
+/// Asks for a listing of Route 53 out of turn.
+pub(super) struct Wake {
+    sender: watch::Sender<u64>,
+    wanted: Option<u64>,
+    refused_at: Option<Timestamp>,
+    woken_at: Option<Instant>,
+    owed: bool,
+}
+
+// === impl Views ===
+
+impl Views {
+    fn snapshot(&mut self, at: Timestamp) -> Snapshot {
+        Snapshot {
+            at,
+            kubernetes: self.kubernetes.borrow_and_update().clone(),
+            route53: self.route53.borrow_and_update().clone(),
+            dns: self.dns.borrow_and_update().clone(),
+            changes: self.changes.borrow_and_update().clone(),
+        }
+    }
+
+    /// Ends when a view changed, or when the tasks behind them are gone.
+    async fn changed(&mut self) {
+        // An error means that a task ended; the supervisor sees it, here it is only a wake-up.
+        tokio::select! {
+            ended = self.kubernetes.changed() => drop(ended),
+            ended = self.route53.changed() => drop(ended),
+            ended = self.dns.changed() => drop(ended),
+            ended = self.changes.changed() => drop(ended),
+        }
+    }
+
+    fn spoke(&self) -> bool {
+        fn spoke<T>(reading: &watch::Receiver<Reading<T>>) -> bool {
+            let reading = reading.borrow();
+            reading.state != ViewState::Unread || !reading.problems.is_empty()
+        }
+        spoke(&self.kubernetes) && spoke(&self.route53)
+    }
+}
+
+// === impl Rounds ===
+
+impl Rounds {
+    /// Judges until stopped.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        if stop.run_until_cancelled(self.first()).await.is_none() {
+            return;
+        }
+        loop {
+            let start = Instant::now();
+            self.round();
+            let next = start + self.policy.interval;
+            let rest = start + self.min_round;
+            let wait = async {
+                sleep_until(rest).await;
+                tokio::select! {
+                    () = self.views.changed() => {}
+                    () = sleep_until(next) => {}
+                }
+            };
+            if stop.run_until_cancelled(wait).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    async fn first(&mut self) {
+        let deadline = Instant::now() + FIRST_ROUND_WITHIN;
+        while !self.views.spoke() {
+            tokio::select! {
+                () = self.views.changed() => tokio::task::yield_now().await,
+                () = sleep_until(deadline) => return,
+            }
+        }
+    }
+
+    fn round(&mut self) {
+        let start = Instant::now();
+        let mut snapshot = self.views.snapshot(self.clock.now());
+        self.assumed.apply(&mut snapshot);
+        let report = Arc::new(self.engine.round(&snapshot));
+        if let Some(zones) = snapshot.route53.value() {
+            let plan = probe_plan(PlanInput {
+                wants: self.engine.wants(),
+                zones,
+                report: Some(&report),
+                policy: &self.policy,
+                resolver_views: &self.resolver_views,
+                at: snapshot.at,
+            });
+            self.plan.send_if_modified(|last| {
+                let news = **last != plan;
+                if news {
+                    *last = Arc::new(plan);
+                }
+                news
+            });
+        }
+        self.wake.consider(self.engine.wants(), snapshot.changes.value());
+        let took = start.elapsed();
+        self.costs.update(|counted| {
+            counted.rounds = counted.rounds.saturating_add(1);
+            counted.round_seconds = Some(took.as_secs_f64());
+        });
+        tracing::debug!(open = report.summary.open, took_ms = took.as_millis(), "round ended");
+        self.latest.send_replace(Some(report));
+    }
+}
+
+// === impl Assumption ===
+
+impl Assumption {
+    pub(crate) fn new(instance: Option<Arc<Instance>>) -> Self {
+        Self { instance, last: None }
+    }
+
+    /// Adds the instance to a cluster that shows none.
+    pub(crate) fn apply(&mut self, snapshot: &mut Snapshot) {
+        let Some(instance) = &self.instance else { return };
+        let Some(cluster) = snapshot.kubernetes.value.clone().filter(|one| one.instances.is_empty()) else {
+            return;
+        };
+        let known = self.last.as_ref().filter(|(seen, _)| Arc::ptr_eq(seen, &cluster));
+        let with = match known {
+            Some((_, with)) => Arc::clone(with),
+            None => {
+                if self.last.is_none() {
+                    tracing::info!(
+                        owner = %instance.id,
+                        version = %instance.effective_version(),
+                        "no ExternalDNS among the workloads; one is assumed"
+                    );
+                }
+                Arc::new(Cluster { instances: vec![Arc::clone(instance)], ..Cluster::clone(&cluster) })
+            }
+        };
+        self.last = Some((cluster, Arc::clone(&with)));
+        snapshot.kubernetes.value = Some(with);
+    }
+}
+
+// === impl Wake ===
+
+impl Wake {
+    pub(super) fn new(sender: watch::Sender<u64>) -> Self {
+        Self { sender, wanted: None, refused_at: None, woken_at: None, owed: false }
+    }
+
+    /// Wakes the reader when a wanted record changed or a change was refused since the last time.
+    fn consider(&mut self, wants: &[InstanceWants], changes: Option<&ChangeFeed>) {
+        let mut hasher = DefaultHasher::new();
+        for want in wants.iter().flat_map(|instance| &instance.wants) {
+            (want.key(), want.zone_id(), want.targets()).hash(&mut hasher);
+        }
+        let wanted = Some(hasher.finish());
+        let events = changes.into_iter().flat_map(|feed| &feed.events);
+        let refused = events.filter(|event| matches!(event.kind, ChangeEventKind::Refused(_)));
+        let refused_at = refused.map(|event| event.at).max();
+        // The first round has just had its listing.
+        self.owed |= self.wanted.is_some() && (wanted != self.wanted || self.refused_at < refused_at);
+        self.wanted = wanted;
+        self.refused_at = refused_at;
+        let rested = self.woken_at.is_none_or(|at| WAKE_EVERY <= at.elapsed());
+        if self.owed && rested {
+            self.owed = false;
+            self.woken_at = Some(Instant::now());
+            self.sender.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+}
