@@ -44,13 +44,11 @@ pub enum ReplayError {
 /// # Errors
 ///
 /// See [`ReplayError`]. What a round lacks is a problem of a view, never an error.
-pub fn replay(
-    dir: &Path,
-    policy_of: impl Fn(&Json) -> Result<Policy, String>,
-) -> Result<Report, ReplayError> {
+pub fn replay(dir: &Path) -> Result<Report, ReplayError> {
     let index = read_index(dir)?;
-    let mut engine = Engine::new(policy_of(&index.config).map_err(ReplayError::Config)?);
-    let mut player = Player::default();
+    let config = Config::from_value(&index.config).map_err(ReplayError::Config)?;
+    let mut engine = Engine::new(config.policy());
+    let mut player = Player { assumed: Some(config.assumed()), ..Player::default() };
     let mut report = None;
     for round in &index.rounds {
         let snapshot = player.snapshot(read_round(&round.dir, round.at));
