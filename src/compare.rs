@@ -9,6 +9,7 @@ pub mod feed;
 pub mod fix;
 pub mod instances;
 pub mod ladder;
+pub mod leftovers;
 pub mod live;
 pub mod mismatch;
 pub mod notes;
@@ -47,7 +48,15 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
             wishes::judge_wants(&world, one, &mut out);
             objects::judge_objects(&world, one, &mut out);
             after::orphans(&world, one, &mut out.candidates);
+            if out.coverage.kubernetes {
+                leftovers::stale_records(&world, one, &mut out.candidates);
+            }
             instances::judge_instance(&world, one, &mut out);
+        }
+        if out.coverage.kubernetes {
+            for zone in world.zones().into_iter().flat_map(|zones| zones.zones.values()) {
+                leftovers::dangling_records(&world, zone, &mut out.candidates);
+            }
         }
         notes::list_silent(&world, &mut out);
     }
