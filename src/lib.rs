@@ -14,9 +14,11 @@
 //! `report`, `publish` and `run`.
 
 pub mod changes;
+pub mod cli;
 pub mod clock;
 pub mod compare;
 pub mod config;
+pub mod demo;
 pub mod desired;
 pub mod emulator;
 pub mod engine;
@@ -25,11 +27,13 @@ pub mod finding;
 pub mod limits;
 pub mod live;
 pub mod model;
+pub mod once;
 pub mod past;
 pub mod policy;
 pub mod publish;
 pub mod recorded;
 pub mod recording;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod snapshot;
