@@ -13,6 +13,7 @@ pub struct Options {
 }
 
 /// Plays the story.
+#[expect(clippy::unused_async, reason = "the story awaits")]
 pub async fn run(options: Options) -> ExitCode {
     tracing::error!(once = options.once, listen = ?options.listen, "the demo is not part of this build");
     ExitCode::from(2)
