@@ -22,6 +22,7 @@ use crate::model::text::printable;
 use crate::model::{DomainName, Version, ZoneId};
 use crate::policy::Policy;
 
+pub(crate) use self::effective::{MASKED, is_secret};
 pub use self::section::Mistake;
 
 /// Largest configuration file that is read, in bytes.

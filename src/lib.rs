@@ -14,9 +14,11 @@
 //! `report`, `publish` and `run`.
 
 pub mod changes;
+pub mod cli;
 pub mod clock;
 pub mod compare;
 pub mod config;
+pub mod demo;
 pub mod desired;
 pub mod emulator;
 pub mod engine;
@@ -26,6 +28,7 @@ pub mod history;
 pub mod limits;
 pub mod live;
 pub mod model;
+pub mod once;
 pub mod past;
 pub mod policy;
 pub mod publish;

@@ -1,14 +1,22 @@
 //! The `dns-drift` program.
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "replaced by the command line in the next commit"
-)]
 
-fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let dir = args.iter().skip_while(|a| *a != "--recording").nth(1).unwrap();
-    let report = dns_drift::replay::replay(std::path::Path::new(dir)).unwrap();
-    println!("{}", serde_json::to_string(&report).unwrap());
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use dns_drift::cli::{self, Cli};
+use dns_drift::error_chain::ErrorChain;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // Before any client exists; it fails only if there is one already, and then that one will do.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    match Box::pin(cli::main(Cli::parse())).await {
+        Ok(code) => code,
+        Err(error) => {
+            // Nothing is left to be done when even this cannot be written.
+            drop(writeln!(std::io::stderr(), "dns-drift: {}", ErrorChain(&error)));
+            ExitCode::from(error.exit_code())
+        }
+    }
 }

@@ -79,12 +79,12 @@ impl<'a> Section<'a> {
         self.map.is_some()
     }
 
-    pub(super) fn section(&self, key: &'static str) -> Section<'a> {
+    pub(super) fn section(&self, key: &'static str) -> Self {
         Section::of(self.path_of(key), self.get(key), self.mistakes)
     }
 
     /// The mappings of a list.
-    pub(super) fn sections(&self, key: &'static str) -> Vec<Section<'a>> {
+    pub(super) fn sections(&self, key: &'static str) -> Vec<Self> {
         let path = self.path_of(key);
         let list = self.list(key);
         let numbered = list.iter().enumerate();

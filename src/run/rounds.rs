@@ -187,18 +187,17 @@ impl Assumption {
             return;
         };
         let known = self.last.as_ref().filter(|(seen, _)| Arc::ptr_eq(seen, &cluster));
-        let with = match known {
-            Some((_, with)) => Arc::clone(with),
-            None => {
-                if self.last.is_none() {
-                    tracing::info!(
-                        owner = %instance.id,
-                        version = %instance.effective_version(),
-                        "no ExternalDNS among the workloads; one is assumed"
-                    );
-                }
-                Arc::new(Cluster { instances: vec![Arc::clone(instance)], ..Cluster::clone(&cluster) })
+        let with = if let Some((_, with)) = known {
+            Arc::clone(with)
+        } else {
+            if self.last.is_none() {
+                tracing::info!(
+                    owner = %instance.id,
+                    version = %instance.effective_version(),
+                    "no ExternalDNS among the workloads; one is assumed"
+                );
             }
+            Arc::new(Cluster { instances: vec![Arc::clone(instance)], ..Cluster::clone(&cluster) })
         };
         self.last = Some((cluster, Arc::clone(&with)));
         snapshot.kubernetes.value = Some(with);

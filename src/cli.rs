@@ -1,0 +1,284 @@
+//! The commands: from arguments to an exit code.
+
+mod args;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::changes::follow::FollowSettings;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, ConfigError};
+use crate::demo;
+use crate::desired::client::ClientError;
+use crate::desired::watch::WatchSettings;
+use crate::error_chain::ErrorChain;
+use crate::finding::Severity;
+use crate::live::settings::{LiveSettings, ResolverSettings};
+use crate::model::DomainName;
+use crate::once::{Observer, is_blind};
+use crate::publish::table::Style;
+use crate::publish::{explain, table};
+use crate::recorded::route53::Route53Settings;
+use crate::recording::write::{WriteError, write_recording};
+use crate::replay::{ReplayError, replay};
+use crate::report::Report;
+use crate::run::{self, RunError, RunSettings};
+
+pub use self::args::{Cli, Command, Common, Keys, LogFormat, Output};
+
+/// Bad usage or configuration.
+const USAGE: u8 = 2;
+
+/// A view that was asked for could not be read.
+const BLIND: u8 = 3;
+
+/// Rounds follow each other at most this often.
+const MIN_ROUND: Duration = Duration::from_secs(1);
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// Bad configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Not a log filter.
+    #[error("log level {text:?}")]
+    LogLevel {
+        /// As given.
+        text: String,
+        /// Why.
+        #[source]
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// The address cannot be served.
+    #[error("listen on {address}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Signals cannot be received.
+    #[error("wait for signals")]
+    Signals(#[source] io::Error),
+    /// Not a DNS name.
+    #[error("{0:?} is no DNS name")]
+    Name(String),
+    /// No recording, or one that cannot be judged.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The recording cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// There is no way to the Kubernetes API.
+    #[error("connect to Kubernetes")]
+    Kubernetes(#[source] ClientError),
+    /// The running program failed.
+    #[error("serve")]
+    Run(#[from] RunError),
+    /// The result cannot be printed.
+    #[error("print the result")]
+    Print(#[source] io::Error),
+    /// The result has no JSON form.
+    #[error("print the result")]
+    Json(#[from] serde_json::Error),
+}
+
+impl CliError {
+    /// The exit code of the program.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Kubernetes(_) => BLIND,
+            Self::Run(_) | Self::Print(_) | Self::Json(_) | Self::Signals(_) => 1,
+            Self::Config(_)
+            | Self::LogLevel { .. }
+            | Self::Listen { .. }
+            | Self::Name(_)
+            | Self::Replay(_)
+            | Self::Write(_) => USAGE,
+        }
+    }
+}
+
+/// Does what the arguments say.
+///
+/// # Errors
+///
+/// What kept the command from a result; a result with findings is no error.
+pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
+    start_log(&cli.common)?;
+    let config = Config::load(cli.common.config.as_deref(), cli.overrides())?;
+    if cli.common.check_config {
+        print("the configuration is valid\n")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    match cli.command {
+        Command::Serve { .. } => serve(&config).await,
+        Command::Check { recording, output, fail_on, settle } => {
+            let report = report(&config, recording, settle).await?;
+            match output {
+                Output::Table => print(&table::report(&report, style()))?,
+                Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?,
+            }
+            Ok(verdict(&report, fail_on))
+        }
+        Command::Explain { name, recording, settle } => {
+            let asked = DomainName::new(&name);
+            if asked.as_str().is_empty() || asked.defect().is_some() {
+                return Err(CliError::Name(name));
+            }
+            let report = report(&config, recording, settle).await?;
+            print(&explain::name(&report, &asked, style()))?;
+            Ok(if is_blind(&report) { ExitCode::from(BLIND) } else { ExitCode::SUCCESS })
+        }
+        Command::Record { out, rounds, every } => record(&config, &out, rounds, every).await,
+        Command::Demo { once, listen } => Ok(demo::run(demo::Options { once, listen }).await),
+    }
+}
+
+fn start_log(common: &Common) -> Result<(), CliError> {
+    // kube's client would log each request's body size and more at start.
+    let text = format!("{},kube_client::client::builder=off", common.log_level);
+    let filter = EnvFilter::try_new(&text)
+        .map_err(|source| CliError::LogLevel { text: common.log_level.clone(), source })?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // An error means that somebody else has set a log up, as a test does.
+    drop(match common.log_format {
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    });
+    Ok(())
+}
+
+async fn serve(config: &Config) -> Result<ExitCode, CliError> {
+    let address = config.listen;
+    let listener = TcpListener::bind(address).await.map_err(|source| CliError::Listen { address, source })?;
+    let stop = CancellationToken::new();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Signals)?;
+    let stop_on_signal = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        stop.cancel();
+        std::future::pending::<()>().await;
+    };
+    let serving = Box::pin(run::serve(settings(config), listener, clock, stop.clone()));
+    tokio::select! {
+        ended = serving => ended?,
+        () = stop_on_signal => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the parts need, from what the user said.
+#[must_use]
+pub fn settings(config: &Config) -> RunSettings {
+    let policy = config.policy();
+    let route53 = Route53Settings {
+        region: Arc::clone(&config.route53.region),
+        requests_per_second: config.route53.requests_per_second,
+        interval: policy.interval,
+        zone_ids: config.route53.zone_ids.clone(),
+        endpoint_url: config.route53.endpoint_url.clone(),
+        ..Route53Settings::default()
+    };
+    RunSettings {
+        policy,
+        kube: config.kubernetes.clone(),
+        watch: WatchSettings::default(),
+        route53,
+        live: live(config),
+        follow: FollowSettings::default(),
+        min_round: MIN_ROUND,
+        max_finding_series: config.max_finding_series,
+        config_text: config.effective_yaml().into(),
+        assumed: Some(config.assumed()),
+    }
+}
+
+fn live(config: &Config) -> LiveSettings {
+    let dns = &config.dns;
+    let resolvers = dns.resolvers.clone().unwrap_or_else(|| match ResolverSettings::system() {
+        Ok(resolvers) => resolvers,
+        Err(error) => {
+            tracing::warn!(error = %ErrorChain(&error), "no resolvers; name them in dns.resolvers");
+            Vec::new()
+        }
+    });
+    let mut live = LiveSettings::new(resolvers);
+    live.server_map = dns.server_map.clone();
+    if let Some(name) = &dns.control_name {
+        live.control_name = name.clone();
+    }
+    if let Some(rate) = dns.authoritative_per_second {
+        live.prober.authoritative_per_second = rate;
+    }
+    if let Some(rate) = dns.resolver_per_second {
+        live.prober.resolver_per_second = rate;
+        live.prober.internal_resolver_per_second = rate;
+    }
+    live.intervals.doubtful = dns.doubtful_interval.unwrap_or(live.intervals.doubtful);
+    live.intervals.stable = dns.stable_interval.unwrap_or(live.intervals.stable);
+    live
+}
+
+async fn report(config: &Config, recording: Option<PathBuf>, settle: Duration) -> Result<Report, CliError> {
+    if let Some(dir) = recording {
+        return Ok(replay(&dir)?);
+    }
+    let mut observer = observer(config).await?;
+    Ok(Box::pin(observer.check(settle)).await)
+}
+
+async fn observer(config: &Config) -> Result<Observer, CliError> {
+    Observer::new(settings(config), Arc::new(SystemClock)).await.map_err(CliError::Kubernetes)
+}
+
+async fn record(config: &Config, out: &Path, rounds: u16, every: Duration) -> Result<ExitCode, CliError> {
+    let mut observer = observer(config).await?;
+    let start = Instant::now();
+    let mut taken = Vec::new();
+    for number in 0..rounds {
+        sleep_until(start + every.saturating_mul(u32::from(number))).await;
+        let round = Box::pin(observer.record()).await;
+        tracing::info!(number, problems = round.problems.len(), "round taken");
+        taken.push(round);
+    }
+    write_recording(out, &taken, Some(&config.verdict_keys()))?;
+    let blind = taken.iter().any(|round| round.kubernetes.is_none() || round.route53.is_none());
+    Ok(if blind { ExitCode::from(BLIND) } else { ExitCode::SUCCESS })
+}
+
+fn verdict(report: &Report, fail_on: Severity) -> ExitCode {
+    if is_blind(report) {
+        return ExitCode::from(BLIND);
+    }
+    if report.open_from(fail_on).next().is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn style() -> Style {
+    Style { width: None, colour: io::stdout().is_terminal() }
+}
+
+/// A reader that has gone away, such as `head`, is no error.
+fn print(text: &str) -> Result<(), CliError> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Print(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,238 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::finding::Severity;
+
+/// Read-only watch over ExternalDNS and Route 53.
+#[derive(Debug, Parser)]
+#[command(name = "dns-drift", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// What applies to every command.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Flags of every command.
+#[derive(Args, Debug)]
+pub struct Common {
+    /// Configuration file (YAML).
+    #[arg(long, global = true, env = "DNS_DRIFT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Only check the configuration.
+    #[arg(long, global = true)]
+    pub check_config: bool,
+    /// Form of the log on standard error.
+    #[arg(long, global = true, env = "DNS_DRIFT_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// Level of the log, or a filter such as `info,dns_drift::recorded=debug`.
+    #[arg(long, global = true, env = "DNS_DRIFT_LOG_LEVEL", default_value = "info")]
+    pub log_level: String,
+    /// Keys of the configuration.
+    #[command(flatten)]
+    pub keys: Keys,
+}
+
+/// Keys of the configuration as flags; they win over the file.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Configuration keys (they win over the file)")]
+pub struct Keys {
+    /// Time between two full readings, for example 60s.
+    #[arg(long, global = true, env = "DNS_DRIFT_INTERVAL", value_name = "DURATION")]
+    interval: Option<String>,
+    /// Kubeconfig file.
+    #[arg(long, global = true, env = "DNS_DRIFT_KUBECONFIG", value_name = "FILE")]
+    kubeconfig: Option<String>,
+    /// Context of the kubeconfig.
+    #[arg(long, global = true, env = "DNS_DRIFT_CONTEXT", value_name = "NAME")]
+    context: Option<String>,
+    /// Use the service account of the Pod, whatever kubeconfig is there.
+    #[arg(long, global = true, env = "DNS_DRIFT_IN_CLUSTER")]
+    in_cluster: bool,
+    /// Requests per second to Route 53, at most 5.
+    #[arg(long, global = true, env = "DNS_DRIFT_ROUTE53_REQUESTS_PER_SECOND", value_name = "RATE")]
+    route53_requests_per_second: Option<String>,
+    /// Region that requests to Route 53 are signed for.
+    #[arg(long, global = true, env = "DNS_DRIFT_ROUTE53_REGION", value_name = "REGION")]
+    route53_region: Option<String>,
+    /// Only these hosted zones.
+    #[arg(long, global = true, env = "DNS_DRIFT_ROUTE53_ZONE_IDS", value_name = "ID", value_delimiter = ',')]
+    route53_zone_ids: Vec<String>,
+    /// Instead of the real Route 53.
+    #[arg(long, global = true, env = "DNS_DRIFT_ROUTE53_ENDPOINT_URL", value_name = "URL")]
+    route53_endpoint_url: Option<String>,
+    /// Resolvers, each `ADDRESS[:PORT]` with an optional `=VIEW`.
+    #[arg(
+        long,
+        global = true,
+        env = "DNS_DRIFT_DNS_RESOLVERS",
+        value_name = "RESOLVER",
+        value_delimiter = ','
+    )]
+    dns_resolvers: Vec<String>,
+    /// Addresses that replace those from DNS: `NAME=ADDRESS[:PORT]`, `*=...`, `parent=...`.
+    #[arg(long, global = true, env = "DNS_DRIFT_DNS_SERVER_MAP", value_name = "LINE", value_delimiter = ',')]
+    dns_server_map: Vec<String>,
+    /// A name outside of your zones that every resolver knows.
+    #[arg(long, global = true, env = "DNS_DRIFT_DNS_CONTROL_NAME", value_name = "NAME")]
+    dns_control_name: Option<String>,
+    /// Labels that are copied from objects to findings.
+    #[arg(
+        long,
+        global = true,
+        env = "DNS_DRIFT_LABEL_ALLOW_LIST",
+        value_name = "LABEL",
+        value_delimiter = ','
+    )]
+    label_allow_list: Vec<String>,
+    /// Where the pages about the kinds of findings are.
+    #[arg(long, global = true, env = "DNS_DRIFT_RUNBOOK_BASE", value_name = "URL")]
+    runbook_base: Option<String>,
+    /// Findings with series of their own on /metrics.
+    #[arg(long, global = true, env = "DNS_DRIFT_MAX_FINDING_SERIES", value_name = "COUNT")]
+    max_finding_series: Option<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch, and serve metrics, status page and JSON API.
+    Serve {
+        /// Where to serve HTTP.
+        #[arg(long, env = "DNS_DRIFT_LISTEN", value_name = "ADDRESS:PORT")]
+        listen: Option<String>,
+    },
+    /// One verdict and an exit code: 0 all well, 1 findings, 2 bad usage, 3 a view is missing.
+    Check {
+        /// Judge a recording in the place of the live sources.
+        #[arg(long, value_name = "DIR")]
+        recording: Option<PathBuf>,
+        /// Form of the verdict.
+        #[arg(short, long, default_value = "table")]
+        output: Output,
+        /// Exit code 1 from this severity on.
+        #[arg(long, default_value = "warning", value_parser = severity)]
+        fail_on: Severity,
+        /// Pause between the two looks that make a live verdict.
+        #[arg(long, default_value = "20s", value_parser = duration, value_name = "DURATION")]
+        settle: Duration,
+    },
+    /// Everything about one name.
+    Explain {
+        /// The name.
+        name: String,
+        /// Look into a recording in the place of the live sources.
+        #[arg(long, value_name = "DIR")]
+        recording: Option<PathBuf>,
+        /// Pause between the two looks that make a live verdict.
+        #[arg(long, default_value = "20s", value_parser = duration, value_name = "DURATION")]
+        settle: Duration,
+    },
+    /// Write a recording from the live sources.
+    Record {
+        /// The folder to write; missing or empty.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// How many rounds.
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+        rounds: u16,
+        /// Time from round to round.
+        #[arg(long, default_value = "60s", value_parser = duration, value_name = "DURATION")]
+        every: Duration,
+    },
+    /// Everything on this machine, without cluster and account.
+    Demo {
+        /// One pass through the story, then the end.
+        #[arg(long)]
+        once: bool,
+        /// Where to serve HTTP.
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        listen: Option<SocketAddr>,
+    },
+}
+
+/// Form of a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+fn severity(word: &str) -> Result<Severity, String> {
+    Severity::from_word(word).ok_or_else(|| "one of info, warning, critical".to_owned())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let span = text.parse::<SignedDuration>().map_err(|error| error.to_string())?;
+    Duration::try_from(span).map_err(|error| error.to_string())
+}
+
+impl Cli {
+    /// The keys that were given as flags or variables, with their paths in the configuration.
+    #[must_use]
+    pub fn overrides(&self) -> Vec<(&'static str, Value)> {
+        let keys = &self.common.keys;
+        let listen = match &self.command {
+            Command::Serve { listen } => listen,
+            Command::Check { .. }
+            | Command::Explain { .. }
+            | Command::Record { .. }
+            | Command::Demo { .. } => &None,
+        };
+        let texts = [
+            ("listen", listen),
+            ("interval", &keys.interval),
+            ("kubernetes.kubeconfig", &keys.kubeconfig),
+            ("kubernetes.context", &keys.context),
+            ("route53.requests_per_second", &keys.route53_requests_per_second),
+            ("route53.region", &keys.route53_region),
+            ("route53.endpoint_url", &keys.route53_endpoint_url),
+            ("dns.control_name", &keys.dns_control_name),
+            ("runbook_base", &keys.runbook_base),
+            ("max_finding_series", &keys.max_finding_series),
+        ];
+        let lists = [
+            ("route53.zone_ids", &keys.route53_zone_ids),
+            ("dns.server_map", &keys.dns_server_map),
+            ("label_allow_list", &keys.label_allow_list),
+        ];
+        let texts = texts.into_iter().filter_map(|(path, text)| Some((path, json!(text.as_ref()?))));
+        let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
+        let mut all: Vec<_> = texts.chain(lists.map(|(path, list)| (path, json!(list)))).collect();
+        if keys.in_cluster {
+            all.push(("kubernetes.in_cluster", json!(true)));
+        }
+        if !keys.dns_resolvers.is_empty() {
+            let rows: Vec<Value> = keys.dns_resolvers.iter().map(|text| resolver(text)).collect();
+            all.push(("dns.resolvers", json!(rows)));
+        }
+        all
+    }
+}
+
+fn resolver(text: &str) -> Value {
+    match text.split_once('=') {
+        Some((address, view)) => json!({"address": address, "view": view}),
+        None => json!({"address": text}),
+    }
+}

@@ -1,0 +1,259 @@
+//! One look at the live sources: for a single verdict, and for recordings.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::{Instant, sleep_until};
+
+use crate::changes::follow::{LogLine, read_tail};
+use crate::clock::Clock;
+use crate::config::is_secret;
+use crate::desired;
+use crate::desired::client::{ClientError, Connection, connect};
+use crate::desired::read::{list_raw, read_once};
+use crate::engine::Engine;
+use crate::error_chain::ErrorChain;
+use crate::limits::KEEP_CHANGE_EVENTS;
+use crate::live::plan::ProbePlan;
+use crate::live::prober::Prober;
+use crate::live::task::sweep;
+use crate::model::change::ChangeFeed;
+use crate::model::observation::Observation;
+use crate::model::text::printable;
+use crate::model::workload::LogTarget;
+use crate::recorded::route53;
+use crate::recording::logs::{LogFile, Logs};
+use crate::recording::round::RawRound;
+use crate::report::Report;
+use crate::run::RunSettings;
+use crate::run::logs::Streams;
+use crate::run::plan::{PlanInput, probe_plan};
+use crate::run::rounds::Assumption;
+use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
+
+/// Reads all sources, again and again.
+pub struct Observer {
+    settings: RunSettings,
+    connection: Connection,
+    prober: Prober,
+    assumed: Assumption,
+    clock: Arc<dyn Clock>,
+}
+
+/// What one look has brought: the snapshot, and the log lines as they were.
+struct Look {
+    snapshot: Snapshot,
+    logs: Logs,
+}
+
+// === impl Observer ===
+
+impl Observer {
+    /// Prepares the clients. Nothing is read yet.
+    ///
+    /// # Errors
+    ///
+    /// When there is no way to the Kubernetes API.
+    pub async fn new(settings: RunSettings, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
+        let connection = connect(&settings.kube, Arc::clone(&clock)).await?;
+        let prober = Prober::new(settings.live.prober.clone());
+        let assumed = Assumption::new(settings.assumed.clone());
+        Ok(Self { settings, connection, prober, assumed, clock })
+    }
+
+    /// Looks twice with a pause between, because one look cannot tell drift from a change under
+    /// way, and returns the second verdict.
+    pub async fn check(&mut self, settle: Duration) -> Report {
+        // Two looks that are a pause apart are two cycles, however short the pause is.
+        let mut policy = self.settings.policy.clone();
+        policy.interval = policy.interval.min(settle.saturating_mul(2)).max(Duration::from_secs(1));
+        let mut engine = Engine::new(policy);
+        let start = Instant::now();
+        let first = engine.round(&self.look().await.snapshot);
+        tracing::info!(open = first.summary.open, pending = first.summary.pending, "first look taken");
+        sleep_until(start + settle).await;
+        engine.round(&self.look().await.snapshot)
+    }
+
+    /// Takes one round of a recording.
+    pub async fn record(&mut self) -> RawRound {
+        let (raw, _) = list_raw(&self.connection, &self.settings.watch).await;
+        let Look { snapshot, logs } = self.look().await;
+        let mut round = RawRound::empty(snapshot.at);
+        let views = [
+            (ViewName::Kubernetes, &snapshot.kubernetes.problems),
+            (ViewName::Route53, &snapshot.route53.problems),
+            (ViewName::Dns, &snapshot.dns.problems),
+            (ViewName::Changes, &snapshot.changes.problems),
+        ];
+        for (view, problems) in views {
+            round.problems.extend(problems.iter().map(|problem| (view, problem.clone())));
+        }
+        // Not read is never the same as empty.
+        round.kubernetes =
+            snapshot.kubernetes.value().map(|_| raw.into_iter().map(without_secrets).collect());
+        round.route53 = snapshot.route53.value().cloned();
+        round.dns = snapshot.dns.value().cloned();
+        round.logs = logs;
+        round
+    }
+
+    async fn look(&mut self) -> Look {
+        let (kubernetes, route53) = tokio::join!(
+            read_once(&self.connection, &self.settings.watch, &*self.clock),
+            route53::read_once(self.settings.route53.clone(), Arc::clone(&self.clock)),
+        );
+        let (kubernetes, targets) = kubernetes;
+        let mut snapshot = Snapshot {
+            at: self.clock.now(),
+            kubernetes,
+            route53,
+            dns: Reading::unread(Vec::new()),
+            changes: Reading::off(),
+        };
+        self.assumed.apply(&mut snapshot);
+        let plan = self.plan(&snapshot);
+        let (dns, (changes, logs)) = tokio::join!(self.dns(&plan), self.logs(&targets));
+        snapshot.dns = dns;
+        snapshot.changes = changes;
+        snapshot.at = self.clock.now();
+        Look { snapshot, logs }
+    }
+
+    fn plan(&self, snapshot: &Snapshot) -> ProbePlan {
+        let Some(zones) = snapshot.route53.value() else { return ProbePlan::default() };
+        let wants = wants(snapshot.kubernetes.value(), snapshot);
+        let resolver_views: BTreeSet<Arc<str>> =
+            self.settings.live.resolvers.iter().map(|one| Arc::clone(&one.view)).collect();
+        probe_plan(PlanInput {
+            wants: &wants,
+            zones,
+            report: None,
+            policy: &self.settings.policy,
+            resolver_views: &resolver_views,
+            at: snapshot.at,
+        })
+    }
+
+    async fn dns(&self, plan: &ProbePlan) -> Reading<Vec<Observation>> {
+        let sweeping = sweep(self.settings.live.clone(), plan, Arc::clone(&self.clock), self.prober.clone());
+        let (observations, problems) = sweeping.await;
+        let mut reading = Reading::read(self.clock.now(), observations);
+        reading.problems = problems;
+        reading
+    }
+
+    async fn logs(&self, targets: &[LogTarget]) -> (Reading<ChangeFeed>, Logs) {
+        if targets.is_empty() {
+            return (Reading::off(), Logs::default());
+        }
+        let (mut streams, mut logs) = (Streams::default(), Logs::default());
+        let mut problems = Vec::new();
+        for target in targets {
+            match read_tail(&self.connection.logs, target, KEEP_CHANGE_EVENTS).await {
+                Ok(lines) => {
+                    for line in &lines {
+                        streams.push(line, &*self.clock);
+                    }
+                    logs.logs.push(log_file(target, &lines));
+                }
+                Err(error) => problems.push(Problem {
+                    scope: format!("log {}/{}/{}", target.namespace, target.pod, target.container),
+                    code: error.code(),
+                    message: printable(&ErrorChain(&error).to_string()),
+                }),
+            }
+        }
+        if logs.logs.is_empty() {
+            return (Reading::unread(problems), logs);
+        }
+        streams.finish(&*self.clock);
+        streams.follow(targets, &*self.clock);
+        let now = self.clock.now();
+        let mut reading = Reading::read(now, streams.builder.feed(now));
+        reading.problems = problems;
+        (reading, logs)
+    }
+}
+
+fn wants(cluster: Option<&Cluster>, snapshot: &Snapshot) -> Vec<crate::model::want::InstanceWants> {
+    cluster
+        .map(|cluster| desired::compute(cluster, snapshot.route53.value(), snapshot.at))
+        .unwrap_or_default()
+}
+
+/// In the form of `kubectl logs --timestamps`.
+fn log_file(target: &LogTarget, lines: &[LogLine]) -> LogFile {
+    let text = |line: &LogLine| match line.at {
+        Some(at) => format!("{at} {}", line.text),
+        None => line.text.clone(),
+    };
+    LogFile {
+        namespace: target.namespace.to_string(),
+        pod: target.pod.to_string(),
+        container: target.container.to_string(),
+        lines: lines.iter().map(text).collect(),
+    }
+}
+
+/// Masks the values of environment variables whose name promises a secret, wherever containers
+/// stand in the object.
+fn without_secrets(mut object: Value) -> Value {
+    mask(&mut object);
+    object
+}
+
+fn mask(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for (key, inner) in map {
+                if key == "env"
+                    && let Value::Array(variables) = inner
+                {
+                    variables.iter_mut().for_each(mask_variable);
+                } else {
+                    mask(inner);
+                }
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(mask),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn mask_variable(variable: &mut Value) {
+    let secret = variable.get("name").and_then(Value::as_str).is_some_and(is_secret);
+    if let Some(value) = variable.get_mut("value").filter(|_| secret) {
+        *value = Value::String(crate::config::MASKED.to_owned());
+    }
+}
+
+/// True if a view that a verdict cannot do without was not read.
+#[must_use]
+pub fn is_blind(report: &Report) -> bool {
+    let unread = |view: ViewName| {
+        report.views.get(&view).is_none_or(|view| matches!(view.state, ViewState::Unread | ViewState::Stale))
+    };
+    unread(ViewName::Kubernetes) || unread(ViewName::Route53)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn secrets_of_containers_are_masked() {
+        let pod = json!({"spec": {"containers": [{"env": [
+            {"name": "AWS_SECRET_ACCESS_KEY", "value": "hunter2"},
+            {"name": "EXTERNAL_DNS_TXT_OWNER_ID", "value": "gke-prod"},
+            {"name": "API_TOKEN", "valueFrom": {"secretKeyRef": {"name": "x"}}}]}]}});
+        let masked = without_secrets(pod);
+        let env = &masked["spec"]["containers"][0]["env"];
+        assert_eq!(env[0]["value"], "***");
+        assert_eq!(env[1]["value"], "gke-prod");
+        assert_eq!(env[2]["valueFrom"]["secretKeyRef"]["name"], "x");
+    }
+}

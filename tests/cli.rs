@@ -1,0 +1,78 @@
+//! The built program: exit codes and what it says about mistakes.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a test may panic"
+)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn run(args: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_dns-drift"))
+        .args(args)
+        .env_clear()
+        .output()
+        .expect("the program starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (status.code(), text(stdout), text(stderr))
+}
+
+fn file(dir: &Path, text: &str) -> String {
+    let path = dir.join("config.yaml");
+    std::fs::write(&path, text).expect("written");
+    path.display().to_string()
+}
+
+#[test]
+fn bad_usage() {
+    let (code, _, stderr) = run(&["check", "--fail-on", "never"]);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("one of info, warning, critical"), "{stderr}");
+    assert_eq!(run(&["observe"]).0, Some(2));
+    let (code, _, stderr) = run(&["explain", "bad..name"]);
+    assert_eq!((code, stderr.trim()), (Some(2), "dns-drift: \"bad..name\" is no DNS name"));
+}
+
+#[test]
+fn a_missing_recording() {
+    let dir = tempfile::tempdir().expect("folder");
+    let path = dir.path().display().to_string();
+    let (code, stdout, stderr) = run(&["check", "--recording", &path]);
+    assert_eq!((code, stdout.as_str()), (Some(2), ""));
+    assert!(stderr.contains(&format!("{path} is not a recording: it has no recording.yaml")), "{stderr}");
+}
+
+#[test]
+fn configuration() {
+    let dir = tempfile::tempdir().expect("folder");
+    let good = file(dir.path(), "# nothing but a comment\n");
+    let (code, stdout, stderr) = run(&["serve", "--check-config", "--config", &good]);
+    assert_eq!((code, stdout.as_str()), (Some(0), "the configuration is valid\n"), "{stderr}");
+    let bad = file(dir.path(), "interval: 1s\nrouting: 5\ndns: {control_name: 'a..b'}\n");
+    let (code, _, stderr) = run(&["serve", "--check-config", "--config", &bad, "--listen", "nowhere"]);
+    assert_eq!(code, Some(2));
+    for line in [
+        "configuration: 4 mistakes",
+        "  dns.control_name: is no DNS name",
+        "  interval: 1s is out of range: 10s to 3600s",
+        "  listen: \"nowhere\": invalid socket address syntax",
+        "  routing: unknown key",
+    ] {
+        assert!(stderr.contains(line), "{line} in {stderr}");
+    }
+    let (code, _, stderr) = run(&["serve", "--config", "/nonexistent/config.yaml"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("read configuration /nonexistent/config.yaml: "), "{stderr}");
+}
+
+#[test]
+fn no_cluster() {
+    let (code, _, stderr) = run(&["check", "--kubeconfig", "/nonexistent/kubeconfig"]);
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(stderr.contains("connect to Kubernetes: read kubeconfig /nonexistent/kubeconfig"), "{stderr}");
+}

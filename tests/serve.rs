@@ -1,0 +1,240 @@
+//! The whole program against emulated Kubernetes, Route 53 and DNS: a refused change becomes an
+//! open finding.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a test may panic"
+)]
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_route53::config::Credentials;
+use dns_drift::changes::follow::FollowSettings;
+use dns_drift::clock::{Clock, SystemClock};
+use dns_drift::desired::client::KubeSettings;
+use dns_drift::desired::watch::WatchSettings;
+use dns_drift::emulator::dns::{CONTROL_NAME, Dns};
+use dns_drift::emulator::kubernetes::Kubernetes;
+use dns_drift::emulator::route53::{Change, Route53, ZoneOptions};
+use dns_drift::emulator::zones::RecordSet;
+use dns_drift::live::settings::{LiveSettings, ResolverSettings};
+use dns_drift::model::DomainName;
+use dns_drift::policy::Policy;
+use dns_drift::recorded::route53::Route53Settings;
+use dns_drift::run::{RunSettings, serve};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+const PATIENT: Duration = Duration::from_mins(1);
+const POD: &str = "external-dns-6d5f7c9b8-x2x4z";
+
+struct World {
+    kubernetes: Kubernetes,
+    route53: Route53,
+    dns: Dns,
+    zone: String,
+}
+
+impl World {
+    fn start(tasks: &mut JoinSet<()>, stop: &CancellationToken) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let kubernetes = Kubernetes::start(tasks, stop.clone(), Arc::clone(&clock)).expect("Kubernetes");
+        let route53 = Route53::start(tasks, stop.clone(), clock).expect("Route 53");
+        let zone = route53.create_zone("example.com.", ZoneOptions::default());
+        let dns = Dns::start(tasks, stop.clone(), Arc::new(route53.clone())).expect("DNS");
+        Self { kubernetes, route53, dns, zone }
+    }
+
+    fn settings(&self, kubeconfig: &std::path::Path) -> RunSettings {
+        let resolver = ResolverSettings { address: self.dns.resolver(), view: "public".into() };
+        let mut live = LiveSettings::new(vec![resolver]);
+        let lines = self.dns.server_map().into_iter().map(|(name, address)| format!("{name}={address}"));
+        let lines = lines.chain([format!("parent={}", self.dns.parent())]);
+        live.server_map = lines.map(|line| line.parse().expect("a line")).collect();
+        live.control_name = DomainName::new(CONTROL_NAME);
+        live.intervals.doubtful = Duration::from_secs(1);
+        live.intervals.first_publish = Duration::from_secs(3);
+        let second = Duration::from_secs(1);
+        RunSettings {
+            policy: Policy {
+                interval: second,
+                sync_floor: second,
+                new_object: second,
+                first_address: second,
+                deleted_floor: second,
+                propagation: second,
+                ..Policy::default()
+            },
+            kube: KubeSettings { kubeconfig: Some(kubeconfig.to_owned()), ..KubeSettings::default() },
+            watch: WatchSettings { publish_every: Duration::from_millis(100), ..WatchSettings::default() },
+            route53: Route53Settings {
+                endpoint_url: Some(self.route53.url()),
+                credentials: Some(Credentials::new("id", "secret", None, None, "test")),
+                requests_per_second: 5.0,
+                interval: second,
+                ..Route53Settings::default()
+            },
+            live,
+            follow: FollowSettings { first_pause: Duration::from_millis(100), ..FollowSettings::default() },
+            min_round: Duration::from_millis(200),
+            max_finding_series: 100,
+            config_text: "{}".into(),
+            assumed: None,
+        }
+    }
+
+    fn external_dns(&self) {
+        let containers = json!([{"name": "external-dns",
+            "image": "registry.k8s.io/external-dns/external-dns:v0.14.2",
+            "args": ["--source=ingress", "--provider=aws", "--policy=upsert-only", "--txt-owner-id=gke-prod",
+                     "--interval=1s"]}]);
+        self.kubernetes.apply(json!({"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"namespace": "dns", "name": "external-dns"},
+            "spec": {"replicas": 1, "template": {"spec": {"containers": containers}}}}));
+        self.kubernetes.apply(json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"namespace": "dns", "name": POD, "uid": "u1", "ownerReferences": [
+                {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "external-dns-6d5f7c9b8", "uid": "r1",
+                 "controller": true}]},
+            "spec": {"containers": containers}}));
+        self.kubernetes.set_status(
+            "Pod",
+            "dns",
+            POD,
+            json!({"phase": "Running",
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "containerStatuses": [{"name": "external-dns", "restartCount": 0,
+                                   "state": {"running": {"startedAt": "2026-11-23T00:00:00Z"}}}]}),
+        );
+        self.log("info", "All records are already up to date");
+    }
+
+    fn ingress(&self, name: &str, host: &str, annotations: &Value) {
+        self.kubernetes.apply(json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": {"namespace": "shop", "name": name, "annotations": annotations},
+            "spec": {"rules": [{"host": host}]}}));
+        let status = json!({"loadBalancer": {"ingress": [{"ip": "203.0.113.10"}]}});
+        assert!(self.kubernetes.set_status("Ingress", "shop", name, status));
+    }
+
+    fn records(&self, host: &str) {
+        let heritage = "\"heritage=external-dns,external-dns/owner=gke-prod,\
+                        external-dns/resource=ingress/shop/healthy\"";
+        let changes = vec![
+            Change::create(RecordSet::simple(&format!("{host}."), "A", 300, &["203.0.113.10"])),
+            Change::create(RecordSet::simple(&format!("{host}."), "TXT", 300, &[heritage])),
+            Change::create(RecordSet::simple(&format!("a-{host}."), "TXT", 300, &[heritage])),
+        ];
+        self.route53.change(&self.zone, changes, "external-dns").expect("accepted");
+    }
+
+    fn log(&self, level: &str, message: &str) {
+        let now = SystemClock.now();
+        let now = now.round(jiff::Unit::Second).expect("a second");
+        let line = format!("time=\"{now}\" level={level} msg={message:?}");
+        self.kubernetes.append_log("dns", POD, "external-dns", &line);
+    }
+
+    fn refused(&self, host: &str) {
+        let zone = &self.zone;
+        self.log("info", &format!("Desired change: CREATE {host} A [Id: /hostedzone/{zone}]"));
+        self.log("info", &format!("Desired change: CREATE {host} TXT [Id: /hostedzone/{zone}]"));
+        self.log("info", &format!("Desired change: CREATE a-{host} TXT [Id: /hostedzone/{zone}]"));
+        self.log(
+            "error",
+            &format!(
+                "Failure in zone example.com. [Id: /hostedzone/{zone}] when submitting change batch: \
+                 InvalidChangeBatch: [Tried to create an alias that targets 203.0.113.10., type A in zone {zone}, \
+                 but the alias target name does not lie within the target zone]\n\tstatus code: 400, request id: \
+                 6a1b0f0e-0000-4000-8000-000000000001"
+            ),
+        );
+        self.log(
+            "error",
+            &format!(
+                "Failed to do run once: soft error\nfailed to submit all changes for the following zones: \
+                 [/hostedzone/{zone}]"
+            ),
+        );
+    }
+}
+
+async fn get(url: String) -> (u16, String) {
+    let asking = tokio::task::spawn_blocking(move || {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let agent = ureq::Agent::new_with_config(config);
+        let mut answer = agent.get(&url).call().ok()?;
+        Some((answer.status().as_u16(), answer.body_mut().read_to_string().ok()?))
+    });
+    asking.await.expect("no panic").unwrap_or((0, String::new()))
+}
+
+/// Polls the report until it is as wanted.
+async fn until(base: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let deadline = Instant::now() + PATIENT;
+    loop {
+        let (status, text) = get(format!("{base}/api/v1/report")).await;
+        let report: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+        if status == 200 && wanted(&report) {
+            return report;
+        }
+        assert!(Instant::now() < deadline, "not in time: {what}; last: {status} {text}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn open<'a>(report: &'a Value, subject: &str) -> Option<&'a Value> {
+    let findings = report["findings"].as_array()?;
+    findings.iter().find(|finding| finding["subject"] == subject && finding["state"] == "open")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_alias_is_found_and_the_healthy_name_stays_quiet() {
+    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+    let world = World::start(&mut tasks, &stop);
+    world.external_dns();
+    world.records("healthy.example.com");
+    world.ingress("healthy", "healthy.example.com", &json!({}));
+    let mut kubeconfig = tempfile::NamedTempFile::new().expect("file");
+    kubeconfig.write_all(world.kubernetes.kubeconfig().as_bytes()).expect("written");
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    let (running, serving) = (stop.child_token(), world.settings(kubeconfig.path()));
+    let mut program = JoinSet::new();
+    program.spawn(serve(serving, listener, Arc::new(SystemClock), running.clone()));
+
+    let report = until(&base, "all four views", |report| {
+        ["kubernetes", "route53", "dns", "changes"]
+            .iter()
+            .all(|view| report["views"][view]["state"] == "read")
+    });
+    let report = report.await;
+    assert_eq!(report["instances"][0]["id"], "gke-prod");
+    assert!(open(&report, "healthy.example.com/A").is_none(), "{report:#}");
+
+    let annotations = json!({"external-dns.alpha.kubernetes.io/alias": "true"});
+    world.ingress("realtime", "realtime.example.com", &annotations);
+    world.refused("realtime.example.com");
+    let subject = "realtime.example.com/A";
+    let report = until(&base, "the refused change", |report| open(report, subject).is_some()).await;
+    let finding = open(&report, subject).expect("open");
+    assert_eq!(finding["kind"], "failed_change", "{finding:#}");
+    assert_eq!(finding["reason"], "alias_target_not_in_zone", "{finding:#}");
+    assert!(open(&report, "healthy.example.com/A").is_none(), "{report:#}");
+
+    let (_, metrics) = get(format!("{base}/metrics")).await;
+    assert!(metrics.contains("ListResourceRecordSets"), "{metrics}");
+    running.cancel();
+    let ended = tokio::time::timeout(PATIENT, program.join_next()).await.expect("stops in time");
+    ended.expect("one task").expect("no panic").expect("no error");
+    stop.cancel();
+}
