@@ -126,7 +126,10 @@ fn split_list(text: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::redundant_closure_for_method_calls, reason = "a method path is not general enough over the lifetime")]
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "a method path is not general enough over the lifetime"
+)]
 mod tests {
     use super::*;
 
