@@ -1,6 +1,6 @@
 //! The desired view: what the cluster's objects ask for, as each running ExternalDNS reads them.
 //!
-//! The stages are those of ExternalDNS itself: [`source`] yields endpoints, [`adjust`] is the AWS
+//! The stages are those of ExternalDNS itself: [`source`] yields endpoints, [`mod@adjust`] is the AWS
 //! provider, [`merge`] is the plan, [`placement`] chooses zones. All of that is pure, and so is
 //! finding the instances ([`discover`], [`flags`]); [`client`], [`watch`], [`read`] and [`task`] talk
 //! with the API server.
