@@ -15,9 +15,10 @@ use crate::finding::{Cause, Impact, Kind, Reason, Severity};
 pub fn severity(kind: Kind, reason: Reason, impact: Impact, cause: Option<&Cause>) -> Severity {
     match kind {
         Kind::ObserverBlind => Severity::Warning,
-        Kind::ControllerStalled | Kind::ControllerFailing | Kind::ControllerMisconfigured | Kind::MassDeletion => {
-            harm(impact, Severity::Critical, Severity::Warning, Severity::Warning)
-        }
+        Kind::ControllerStalled
+        | Kind::ControllerFailing
+        | Kind::ControllerMisconfigured
+        | Kind::MassDeletion => harm(impact, Severity::Critical, Severity::Warning, Severity::Warning),
         Kind::NoAddress if reason == Reason::NeverAssigned => Severity::Warning,
         Kind::FailedChange => harm(impact, Severity::Warning, Severity::Warning, Severity::Warning),
         Kind::NoZone
@@ -34,7 +35,9 @@ pub fn severity(kind: Kind, reason: Reason, impact: Impact, cause: Option<&Cause
         | Kind::StaleTarget
         | Kind::WrongTarget
         | Kind::WrongTtl => ladder(kind, reason, impact, cause),
-        Kind::PrivateTargetInPublicZone => harm(impact, Severity::Warning, Severity::Warning, Severity::Warning),
+        Kind::PrivateTargetInPublicZone => {
+            harm(impact, Severity::Warning, Severity::Warning, Severity::Warning)
+        }
         Kind::OwnerConflict | Kind::OwnerForeign | Kind::OwnerMissing | Kind::OwnerOrphan => Severity::Info,
         Kind::DanglingRecord => match reason {
             Reason::IpNotOurs | Reason::ClaimableService => Severity::Critical,
@@ -68,8 +71,8 @@ fn harm(impact: Impact, degraded: Severity, latent: Severity, none: Severity) ->
 }
 
 fn ladder(kind: Kind, reason: Reason, impact: Impact, cause: Option<&Cause>) -> Severity {
-    let quiet = kind == Kind::WrongTtl
-        || matches!(reason, Reason::EvaluateTargetHealth | Reason::AliasExpectedCname);
+    let quiet =
+        kind == Kind::WrongTtl || matches!(reason, Reason::EvaluateTargetHealth | Reason::AliasExpectedCname);
     match impact {
         Impact::WrongPlace if cause == Some(&Cause::OwnerForeign) => Severity::Warning,
         Impact::Down | Impact::WrongPlace | Impact::Security => Severity::Critical,
