@@ -16,6 +16,7 @@
 pub mod changes;
 pub mod clock;
 pub mod compare;
+pub mod demo;
 pub mod desired;
 pub mod emulator;
 pub mod engine;
