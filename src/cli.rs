@@ -3,6 +3,7 @@
 mod args;
 
 use std::io::{self, IsTerminal, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -47,6 +48,9 @@ const MIN_ROUND: Duration = Duration::from_secs(1);
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
+    /// The demo did not go as told.
+    #[error("the demo failed")]
+    Demo(#[source] demo::DemoError),
     /// Bad configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -63,7 +67,7 @@ pub enum CliError {
     #[error("listen on {address}")]
     Listen {
         /// The address.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// Why.
         #[source]
         source: io::Error,
@@ -100,7 +104,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Kubernetes(_) => BLIND,
-            Self::Run(_) | Self::Print(_) | Self::Json(_) | Self::Signals(_) => 1,
+            Self::Demo(_) | Self::Run(_) | Self::Print(_) | Self::Json(_) | Self::Signals(_) => 1,
             Self::Config(_)
             | Self::LogLevel { .. }
             | Self::Listen { .. }
@@ -111,13 +115,16 @@ impl CliError {
     }
 }
 
+/// Where the demo serves when nobody says otherwise: only this machine can see it.
+const DEMO_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9853);
+
 /// Does what the arguments say.
 ///
 /// # Errors
 ///
 /// What kept the command from a result; a result with findings is no error.
 pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
-    start_log(&cli.common)?;
+    start_log(&cli.common, matches!(cli.command, Command::Demo { .. }))?;
     let config = Config::load(cli.common.config.as_deref(), cli.overrides())?;
     if cli.common.check_config {
         print("the configuration is valid\n")?;
@@ -143,13 +150,23 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
             Ok(if is_blind(&report) { ExitCode::from(BLIND) } else { ExitCode::SUCCESS })
         }
         Command::Record { out, rounds, every } => record(&config, &out, rounds, every).await,
-        Command::Demo { once, listen } => Ok(demo::run(demo::Options { once, listen }).await),
+        Command::Demo { once, listen } => {
+            let listen = listen.unwrap_or(DEMO_LISTEN);
+            let outcome =
+                Box::pin(demo::run(demo::Options { once, listen })).await.map_err(CliError::Demo)?;
+            // Ctrl-C in the middle of a pass is no pass.
+            Ok(if once && outcome.seen.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        }
     }
 }
 
-fn start_log(common: &Common) -> Result<(), CliError> {
-    // kube's client would log each request's body size and more at start.
-    let text = format!("{},kube_client::client::builder=off", common.log_level);
+fn start_log(common: &Common, is_demo: bool) -> Result<(), CliError> {
+    // The story is the demo's output; a log between its lines would drown it.
+    let level = if is_demo && common.log_level == "info" { "warn" } else { &common.log_level };
+    // kube's client logs every failed request as an error of its own, and the emulated name servers
+    // log every question.
+    let quiet = "kube_client::client::builder=off,hickory_server=warn";
+    let text = format!("{level},{quiet}");
     let filter = EnvFilter::try_new(&text)
         .map_err(|source| CliError::LogLevel { text: common.log_level.clone(), source })?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);

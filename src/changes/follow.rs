@@ -106,6 +106,7 @@ pub async fn run(
 ) {
     let mut running: BTreeMap<Key, Running> = BTreeMap::new();
     let mut tasks: JoinSet<Key> = JoinSet::new();
+    let mut told = true;
     loop {
         let wanted = Arc::clone(&targets.borrow_and_update());
         let wanted = chosen(&wanted, &health);
@@ -139,10 +140,10 @@ pub async fn run(
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = lines.closed() => break,
-                changed = targets.changed() => match changed {
+                changed = targets.changed(), if told => match changed {
                     Ok(()) => break,
                     // The last word stands.
-                    Err(_) => std::future::pending().await,
+                    Err(_nobody_tells) => told = false,
                 },
                 Some(ended) = tasks.join_next() => match ended {
                     Ok(key) => tracing::debug!(pod = %key.1, "a log follower ended"),

@@ -35,7 +35,12 @@ pub fn auth_mismatch(
         zone.at(&want.name).iter().filter(|set| set.record_type == want.record_type).collect();
     let expected = union(world, &members);
     let id = zone.zone.id.clone();
-    let here = |observation: &Observation| observation.zone_id.as_deref() == Some(id.as_str());
+    let since = world.past.record_since(&id, &want.key()).filter(|since| world.past.first_at < Some(*since));
+    // An answer from before the record had its present content says nothing about it.
+    let here = |observation: &Observation| {
+        observation.zone_id.as_deref() == Some(id.as_str())
+            && since.is_none_or(|since| since < observation.at)
+    };
     let rows = answers(world, &want.name, &want.record_type, Vantage::Authoritative, &here, &expected).rows;
     let routed = members.iter().any(|set| set.routing.is_some());
     let mut bad = Vec::new();
@@ -60,7 +65,6 @@ pub fn auth_mismatch(
         return None;
     }
     let subject = Subject::Record(want.key());
-    let since = world.past.record_since(&id, &want.key()).filter(|since| world.past.first_at < Some(*since));
     let window = since.and_then(|since| {
         open(SilentReason::PropagationWindow, since, signed(world.policy.propagation), world.at())
     });

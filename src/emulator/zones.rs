@@ -258,7 +258,7 @@ impl RecordSet {
     }
 
     /// The values; none for an alias.
-    pub(super) fn values(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
         self.resource_records.iter().flat_map(|values| values.records.iter().map(|value| value.text.as_str()))
     }
 }
