@@ -64,3 +64,25 @@ fn the_index_lists_every_kind_with_its_rank() {
         assert!(index.contains(&row), "docs/findings/README.md lacks: {row}");
     }
 }
+
+/// The keys of the configuration in the page are keys that the program knows, and its example is valid.
+#[test]
+fn the_configuration_page_speaks_of_real_keys() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md"))
+        .expect("the page");
+    let example = page.split("```yaml").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let value: serde_json::Value = serde_saphyr::from_str(example).expect("YAML");
+    dns_drift::config::Config::from_value(&value).expect("a valid example");
+    let keys = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    for key in keys.filter(|key| !key.starts_with("dns-drift/")) {
+        let mut wrong = serde_json::json!(["not of this type"]);
+        for part in key.rsplit('.') {
+            wrong = serde_json::json!({ part: wrong });
+        }
+        let text = match dns_drift::config::Config::from_value(&wrong) {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        };
+        assert!(!text.contains("unknown key"), "{key}: {text}");
+    }
+}

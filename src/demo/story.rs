@@ -174,7 +174,7 @@ fn is_expected(finding: &Value) -> bool {
 
 /// How an error names a finding.
 fn name(finding: &Value) -> String {
-    let part = |pointer| printable(text(finding, pointer)).to_string();
+    let part = |pointer| printable(text(finding, pointer));
     format!("{} ({}) on {}", part("/kind"), part("/reason"), part("/subject"))
 }
 

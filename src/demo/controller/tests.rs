@@ -85,7 +85,11 @@ async fn a_changed_address_is_written_and_a_dropped_host_is_removed() {
     reconcile(&endpoints, &running, &[wish("www.example.com", "74.17.111.10", false)]);
     reconcile(&endpoints, &running, &[wish("www.example.com", "74.17.111.11", false)]);
     let sets = endpoints.route53.record_sets(ZONE);
-    let values: Vec<&str> = sets.iter().filter(|set| set.kind == "A").flat_map(|set| set.values()).collect();
+    let values: Vec<&str> = sets
+        .iter()
+        .filter(|set| set.kind == "A")
+        .flat_map(crate::emulator::zones::RecordSet::values)
+        .collect();
     assert_eq!(values, ["74.17.111.11"]);
     reconcile(&endpoints, &running, &[]);
     assert!(held(&endpoints).is_empty());
