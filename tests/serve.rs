@@ -10,6 +10,7 @@
     reason = "a test may panic"
 )]
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +24,15 @@ use dns_drift::emulator::dns::{CONTROL_NAME, Dns};
 use dns_drift::emulator::kubernetes::Kubernetes;
 use dns_drift::emulator::route53::{Change, Route53, ZoneOptions};
 use dns_drift::emulator::zones::RecordSet;
+use dns_drift::finding::State;
 use dns_drift::live::settings::{LiveSettings, ResolverSettings};
 use dns_drift::model::DomainName;
+use dns_drift::once::Observer;
 use dns_drift::policy::Policy;
 use dns_drift::recorded::route53::Route53Settings;
+use dns_drift::recording::write::write_recording;
+use dns_drift::replay::replay;
+use dns_drift::report::Report;
 use dns_drift::run::{RunSettings, serve};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -194,6 +200,64 @@ async fn until(base: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value
 fn open<'a>(report: &'a Value, subject: &str) -> Option<&'a Value> {
     let findings = report["findings"].as_array()?;
     findings.iter().find(|finding| finding["subject"] == subject && finding["state"] == "open")
+}
+
+/// Open findings of a report, as far as two reports of one world must agree.
+fn verdicts(report: &Report) -> BTreeSet<String> {
+    let open = report.findings.iter().filter(|finding| finding.state == State::Open);
+    open.map(|one| format!("{} {} {} {:?}", one.subject, one.kind, one.reason, one.cause)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recording_of_a_hostile_world_gives_the_verdicts_of_the_live_check() {
+    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+    let world = World::start(&mut tasks, &stop);
+    world.external_dns();
+    world.records("healthy.example.com");
+    world.ingress("healthy", "healthy.example.com", &json!({}));
+    world.ingress(
+        "realtime",
+        "realtime.example.com",
+        &json!({"external-dns.alpha.kubernetes.io/alias": "true"}),
+    );
+    world.refused("realtime.example.com");
+    let long = format!("{}.example.com", "a".repeat(10_000));
+    world.ingress("long", &long, &json!({}));
+    world.ingress("control", "a\u{1b}[31m\n.example.com", &json!({}));
+    let broken = json!({"external-dns.alpha.kubernetes.io/ttl": "soon",
+        "external-dns.alpha.kubernetes.io/target": "203.0.113.10.",
+        "external-dns.alpha.kubernetes.io/aws-weight": "heavy"});
+    world.ingress("broken", "healthy.example.com", &broken);
+    world.kubernetes.append_log("dns", POD, "external-dns", &"x".repeat(1 << 20));
+    let mut kubeconfig = tempfile::NamedTempFile::new().expect("file");
+    kubeconfig.write_all(world.kubernetes.kubeconfig().as_bytes()).expect("written");
+
+    let pause = Duration::from_secs(3);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let settings = || world.settings(kubeconfig.path());
+    let mut live = Observer::new(settings(), Arc::clone(&clock)).await.expect("a client");
+    let live = live.check(pause).await;
+    let mut recorder = Observer::new(settings(), clock).await.expect("a client");
+    let mut rounds = vec![recorder.record().await];
+    tokio::time::sleep(pause).await;
+    rounds.push(recorder.record().await);
+    let folder = tempfile::tempdir().expect("folder");
+    let dir = folder.path().join("recording");
+    let windows = json!({"sync_floor": "1s", "new_object": "1s", "first_address": "1s",
+        "deleted_floor": "1s", "propagation": "1s"});
+    let config = json!({"interval": "10s", "windows": windows});
+    write_recording(&dir, &rounds, Some(&config)).expect("written");
+    let replayed = replay(&dir).expect("judged");
+
+    let found = verdicts(&live);
+    assert_eq!(found, verdicts(&replayed));
+    let said = |words: &str| found.iter().any(|row| row.contains(words));
+    assert!(said("realtime.example.com/A failed_change alias_target_not_in_zone"), "{found:#?}");
+    assert!(said("invalid_desired label_too_long") && said("invalid_desired bad_chars"), "{found:#?}");
+    assert!(!said("healthy.example.com/A missing_record"), "{found:#?}");
+    let text = serde_json::to_string(&replayed).expect("JSON");
+    assert!(text.len() < 100_000, "{} bytes", text.len());
+    stop.cancel();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
