@@ -85,6 +85,8 @@ pub fn ownership_fault(
     zone: &ZoneReading,
 ) -> Option<(Kind, Reason)> {
     match ownership(&wants.instance, want, zone) {
+        // Another instance of the cluster may keep the ownership under its own prefix or suffix.
+        Ownership::Missing if owned_by_neighbour(world, wants, want, zone) => None,
         Ownership::Missing => Some((Kind::OwnerMissing, Reason::None)),
         Ownership::Conflict(owners) => {
             let known = |owner: &std::sync::Arc<str>| world.wants.iter().any(|one| one.instance.id == *owner);
@@ -93,6 +95,11 @@ pub fn ownership_fault(
         }
         Ownership::Own | Ownership::Foreign(_) | Ownership::Unknown => None,
     }
+}
+
+fn owned_by_neighbour(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> bool {
+    let others = world.wants.iter().filter(|other| other.instance != wants.instance);
+    others.into_iter().any(|other| ownership(&other.instance, want, zone) == Ownership::Own)
 }
 
 /// Ownership records of an instance under which nothing stands and that nobody wants.

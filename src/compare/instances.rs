@@ -281,21 +281,33 @@ fn unread_objects(world: &World<'_>, wants: &InstanceWants, flipped: bool, out: 
     }
 }
 
+/// The longest zone of the instance that the name lies in.
+fn zone_of(world: &World<'_>, wants: &InstanceWants, name: &DomainName) -> Option<DomainName> {
+    let zones = wants.zones.iter().filter_map(|id| world.zone(id)).map(|reading| &reading.zone.name);
+    zones.filter(|zone| name.is_within(zone)).max_by_key(|zone| zone.as_str().len()).cloned()
+}
+
 /// A large share of the wishes vanished in one round and has not come back.
 fn mass_deletion(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
     let wanted: BTreeSet<RecordKey> = wants.wants.iter().map(crate::model::want::Want::key).collect();
-    let mut lost: BTreeMap<Timestamp, Vec<&RecordKey>> = BTreeMap::new();
+    // By zone: a burst in one zone must not drown in the names of another.
+    let mut lost: BTreeMap<(Timestamp, Option<DomainName>), Vec<&RecordKey>> = BTreeMap::new();
     let mine = world.past.wishes.iter().filter(|((instance, _), _)| *instance == wants.instance.id);
     let spans: Vec<(&RecordKey, Timestamp, Timestamp)> = mine
         .filter_map(|((_, key), sightings)| Some((key, sightings.first()?.since, sightings.last()?.until)))
         .collect();
     for (key, _, until) in spans.iter().filter(|(key, _, _)| !wanted.contains(*key)) {
         if world.at().duration_since(*until) < BURST_LIFE + BURST_LIFE {
-            lost.entry(*until).or_default().push(key);
+            lost.entry((*until, zone_of(world, wants, &key.name))).or_default().push(key);
         }
     }
-    let (until, keys) = lost.into_iter().max_by_key(|(_, keys)| keys.len())?;
-    let alive = spans.iter().filter(|(_, since, last)| *since <= until && until <= *last).count();
+    let ((until, zone), keys) = lost.into_iter().max_by_key(|(_, keys)| keys.len())?;
+    let alive = spans
+        .iter()
+        .filter(|(key, since, last)| {
+            *since <= until && until <= *last && zone_of(world, wants, &key.name) == zone
+        })
+        .count();
     if keys.len() < 5 || keys.len() * 10 < alive * 3 {
         return None;
     }

@@ -62,6 +62,13 @@ pub fn read_object(object: &KubeObject, instance: &Instance, now: Timestamp) -> 
     }
 }
 
+/// True if no filter of the instance takes the object out.
+#[must_use]
+pub fn considers(object: &KubeObject, instance: &Instance, now: Timestamp) -> bool {
+    let annotations = Annotations::new(&object.annotations, &instance.flags.annotation_prefix);
+    left_alone(object, instance, annotations, now).is_none()
+}
+
 /// The name that `--source` has for a kind.
 #[must_use]
 pub fn source_of(kind: &str) -> Option<&'static str> {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::desired::adjust::adjust;
 use crate::desired::objects_of;
-use crate::desired::source::{Yield, read_object};
+use crate::desired::source::{Yield, considers, read_object};
 use crate::finding::Reason;
 use crate::model::instance::{ALPHA_PREFIX, GA_PREFIX, Instance};
 use crate::model::object::KubeObject;
@@ -49,8 +49,11 @@ fn other_prefix(
     instance: &Instance,
     now: Timestamp,
 ) -> Option<UnreadAnnotations> {
-    let read_by_somebody =
-        |prefix: &str| cluster.instances.iter().any(|other| other.flags.annotation_prefix == prefix);
+    let read_by_somebody = |prefix: &str| {
+        let reads =
+            |other: &Arc<Instance>| other.flags.annotation_prefix == prefix && considers(object, other, now);
+        cluster.instances.iter().any(reads)
+    };
     let (prefix, renamed) = [ALPHA_PREFIX, GA_PREFIX]
         .into_iter()
         .filter(|prefix| !read_by_somebody(prefix))
