@@ -69,6 +69,9 @@ fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -> St
             format!("{key} in zone {zone_name} points somewhere else; {targets} is wanted{object}.")
         }
         Kind::WrongTtl => format!("The TTL of {key} in zone {zone_name} differs from the annotation."),
+        Kind::HealthWithdrawn => format!(
+            "Route 53 withholds {key}{object}: its target counts as unhealthy, and users get no answer."
+        ),
         Kind::AuthMismatch => format!(
             "Zone {zone_name} holds {key} rightly, but authoritative servers answer otherwise ({}).",
             candidate.reason
@@ -139,6 +142,10 @@ fn fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Option<&
             summary: "Correct the host, create the zone, or widen the filter of the instance.".to_owned(),
             commands: want.objects.iter().map(edit).collect(),
             change_batch: None,
+        },
+        Kind::HealthWithdrawn => Fix {
+            summary: "Mend the targets behind the load balancer; the record comes back by itself.".to_owned(),
+            ..Fix::default()
         },
         Kind::AuthMismatch => Fix {
             summary: "Wait for Route 53 to spread the change; if it stays, give the evidence to AWS support."

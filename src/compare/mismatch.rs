@@ -57,12 +57,13 @@ pub fn auth_mismatch(
     }
     note_contradictions(world, want, &id, &expected, out);
     let (_, _, first) = bad.first()?;
-    if health_may_withdraw(&members) && bad.iter().all(|(_, verdict, _)| *verdict == Match::Denied)
-        || empty_family(want, &expected)
-        || occluded(zone, want)
-        || is_referral(first)
-    {
+    if empty_family(want, &expected) || occluded(zone, want) || is_referral(first) {
         return None;
+    }
+    if health_may_withdraw(&members) && bad.iter().all(|(_, verdict, _)| *verdict == Match::Denied) {
+        // One server that lags is no withdrawal, and a member of a set is withdrawn by design.
+        let withdrawn = bad.len() == rows.len() && !routed && !expected.addresses.is_empty();
+        return withdrawn.then(|| health_withdrawn(world, wants, want, zone, &bad));
     }
     let subject = Subject::Record(want.key());
     let window = since.and_then(|since| {
@@ -106,6 +107,29 @@ pub fn auth_mismatch(
     Some(candidate)
 }
 
+/// Route 53 withholds the record although its target resolves: health says no.
+fn health_withdrawn(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &ZoneReading,
+    bad: &[(&str, Match, &Observation)],
+) -> Candidate {
+    let key = FindingKey {
+        subject: Subject::Record(want.key()),
+        zone_id: Some(zone.zone.id.clone()),
+        instance: Some(wants.instance.id.clone()),
+        kind: Kind::HealthWithdrawn,
+    };
+    let reason =
+        if want.content.alias().is_some() { Reason::EvaluateTargetHealth } else { Reason::HealthCheck };
+    let seen_at = bad.iter().map(|(_, _, seen)| seen.at).max().unwrap_or(world.at());
+    let mut candidate = Candidate::new(key, reason, Impact::Down, seen_at);
+    candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+    candidate.evidence = bad.iter().map(|(server, _, seen)| describe(server, seen)).collect();
+    candidate
+}
+
 /// What any member may answer.
 fn union(world: &World<'_>, members: &[&RecordSet]) -> Expected {
     let mut all = Expected { addresses: BTreeSet::new(), rotating: false, hosts: BTreeSet::new() };
@@ -143,7 +167,7 @@ fn note_contradictions(
     }
 }
 
-/// An alias with health evaluation or a health check may be withdrawn: another kind judges that.
+/// An alias with health evaluation or a health check may be withdrawn.
 fn health_may_withdraw(members: &[&RecordSet]) -> bool {
     members.iter().any(|set| {
         set.health_check_id.is_some()
