@@ -201,7 +201,7 @@ pub struct Judged {
 /// Reads the impact of a wanted name from the view that its zone serves.
 #[must_use]
 pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> Judged {
-    let expected = accepted(world, want, zone);
+    let expected = expected(world, &want.content, &want.record_type);
     let private = zone.is_some_and(|reading| reading.zone.private);
     let zone_id = zone.map(|reading| reading.zone.id.clone());
     let mut rows = Vec::new();
@@ -240,12 +240,6 @@ fn serves(world: &World<'_>, observation: &Observation, zone: Option<&ZoneReadin
         (None, Some(_)) => true,
         (Some(vpcs), Some(id)) => vpcs.iter().any(|vpc| vpc.id == id) || vpcs.is_empty(),
     }
-}
-
-/// What answers may hold: for a member of a routing set the union of all members.
-#[must_use]
-pub fn accepted(world: &World<'_>, want: &Want, _zone: Option<&ZoneReading>) -> Expected {
-    expected(world, &want.content, &want.record_type)
 }
 
 fn overall(rows: impl Iterator<Item = Match>, want: &Want) -> Option<Impact> {

@@ -11,7 +11,7 @@ use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject};
 use crate::model::observation::{Observation, Outcome, Vantage};
-use crate::model::record::{Content, RecordSet, RecordType, Routing};
+use crate::model::record::{Content, RecordSet, RecordType};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 use crate::report::Silent;
@@ -213,10 +213,4 @@ fn reason_and_impact(all: bool, outcome: Outcome, bad: &[(&str, Match, &Observat
 fn describe(server: &str, seen: &Observation) -> String {
     let found: Vec<String> = addresses(seen).iter().map(ToString::to_string).collect();
     format!("{server} answers {} {}", seen.outcome.as_str(), found.join(" "))
-}
-
-/// True for a member that is not expected in answers.
-#[must_use]
-pub fn is_drained(routing: Option<&Routing>) -> bool {
-    matches!(routing, Some(Routing::Weighted(0) | Routing::Failover(false)))
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::name::decode_octal;
+
 /// Where the DNS side takes its zones from.
 pub trait ZoneSource: Send + Sync {
     /// The zones as served at this moment, oldest first. Cheap: the zones are shared.
@@ -297,21 +299,6 @@ pub(super) fn labels(name: &str) -> Vec<Vec<u8>> {
         return Vec::new();
     }
     bare.split('.').map(decode_octal).collect()
-}
-
-/// Decodes `\ooo`; anything else after a backslash stays as it is.
-pub(super) fn decode_octal(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let octal = (*first == b'\\')
-            .then(|| tail.get(..3).and_then(|digits| std::str::from_utf8(digits).ok()))
-            .flatten()
-            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        bytes.push(octal.unwrap_or(*first));
-        rest = if octal.is_some() { tail.get(3..).unwrap_or_default() } else { tail };
-    }
-    bytes
 }
 
 /// Labels of a canonical name reversed, with a trailing dot. A dot inside a label is an escape, so

@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use hickory_resolver::proto::rr::{Name, RecordType as WireType};
 
+use crate::model::name::decode_octal;
 use crate::model::{DomainName, RecordType};
 
 /// The wire form of a name; `None` for one that no DNS message can carry (an empty or overlong
 /// label, an overlong name).
 #[must_use]
 pub(crate) fn to_wire(name: &DomainName) -> Option<Name> {
-    let labels: Vec<Vec<u8>> = name.labels().map(unescape).collect();
+    let labels: Vec<Vec<u8>> = name.labels().map(decode_octal).collect();
     let mut wire = Name::from_labels(labels).ok()?;
     wire.set_fqdn(true);
     // The root label counts: 255 octets on the wire are 253 characters of text.
@@ -86,21 +87,6 @@ pub(crate) fn type_from_wire(wire: WireType) -> RecordType {
         WireType::Unknown(number) => RecordType::Other(format!("TYPE{number}").into()),
         other => RecordType::new(&other.to_string()),
     }
-}
-
-/// Decodes `\ooo`; anything else after a backslash stays as it is.
-fn unescape(label: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(label.len());
-    let mut rest = label.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let octal = (*first == b'\\')
-            .then(|| tail.get(..3).and_then(|digits| std::str::from_utf8(digits).ok()))
-            .flatten()
-            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        bytes.push(octal.unwrap_or(*first));
-        rest = if octal.is_some() { tail.get(3..).unwrap_or_default() } else { tail };
-    }
-    bytes
 }
 
 #[cfg(test)]

@@ -193,6 +193,23 @@ fn unescape(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// Decodes the octal escapes `\ooo` of a label or text; anything else after a backslash stays as it
+/// is.
+#[must_use]
+pub fn decode_octal(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let octal = (*first == b'\\')
+            .then(|| tail.get(..3).and_then(|digits| std::str::from_utf8(digits).ok()))
+            .flatten()
+            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        bytes.push(octal.unwrap_or(*first));
+        rest = if octal.is_some() { tail.get(3..).unwrap_or_default() } else { tail };
+    }
+    bytes
+}
+
 /// Keeps absurdly long names distinguishable without keeping them: both ends and a digest. The end
 /// matters, because it says which zone the name would lie in.
 fn bound(text: &str) -> String {

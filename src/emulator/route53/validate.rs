@@ -209,7 +209,7 @@ pub(in crate::emulator) fn quoted_strings(value: &str) -> Option<Vec<Vec<u8>>> {
                 (_, plain) => string.push(plain),
             }
         }
-        strings.push(crate::emulator::zones::decode_octal(&string));
+        strings.push(crate::model::name::decode_octal(&string));
     }
     (!strings.is_empty()).then_some(strings)
 }
