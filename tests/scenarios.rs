@@ -1,4 +1,7 @@
 //! Every scenario recording is judged by the built program exactly as its `expected.yaml` says.
+//!
+//! `tests/scenarios` is the shared corpus; `tests/cases` holds the project's own cases in the same
+//! form, for reasons that the corpus does not show.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -95,9 +98,10 @@ fn the_judge_sees_each_kind_of_fault() {
 // === the corpus ===
 
 fn cases() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(folder)
-        .expect("tests/scenarios")
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut cases: Vec<PathBuf> = ["scenarios", "cases"]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(tests.join(folder)).expect("a folder of cases"))
         .map(|item| item.expect("folder item").path())
         .filter(|path| path.join("expected.yaml").is_file())
         .collect();
