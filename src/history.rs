@@ -63,7 +63,8 @@ impl History {
                 continue;
             }
             if frozen(&track.candidate, &verdicts.coverage) {
-                if track.state != State::Resolved {
+                // What was pending or muted stays so: a frozen verdict is no louder than it was.
+                if matches!(track.state, State::Open | State::Explained) {
                     track.state = State::Stale;
                 }
                 continue;

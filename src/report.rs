@@ -154,6 +154,12 @@ pub struct Fix {
     /// in Route 53.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_batch: Option<Json>,
+    /// The batch that takes `change_batch` back; absent with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inverse_batch: Option<Json>,
+    /// Commands that only look: one for each view that takes part.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<String>,
 }
 
 /// One suppressed comparison.

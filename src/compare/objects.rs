@@ -111,12 +111,7 @@ fn describe(candidate: &mut Candidate, object: &WithoutTarget, lost: bool) {
     };
     candidate.fix = Fix {
         summary: "Repair the load balancer or its controller; DNS follows by itself.".to_owned(),
-        commands: vec![format!(
-            "kubectl -n {} describe {} {}",
-            crate::compare::fix::quote(&reference.namespace),
-            reference.kind.to_lowercase(),
-            crate::compare::fix::quote(&reference.name)
-        )],
-        change_batch: None,
+        commands: vec![crate::compare::fix::describe(reference)],
+        ..Fix::default()
     };
 }

@@ -38,7 +38,14 @@ pub fn judge_wants(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts)
         out.names += 1;
         match &want.placement {
             Placement::Unknown => out.unknown += 1,
-            Placement::NoZone(no_zone) => out.candidates.push(no_zone_of(world, wants, want, no_zone)),
+            Placement::NoZone(no_zone) => match publisher(world, wants, want) {
+                Some(other) => {
+                    let detail = format!("instance {other} has a zone for it");
+                    let subject = Subject::Record(want.key());
+                    out.silent.insert(Silent { subject, reason: SilentReason::SplitHorizon, detail });
+                }
+                None => out.candidates.push(no_zone_of(world, wants, want, no_zone)),
+            },
             Placement::Zone(id) => match world.zone(id) {
                 None => out.unknown += 1,
                 Some(zone) => judge_in_zone(world, wants, want, zone, &refused, out),
@@ -111,7 +118,7 @@ impl Context<'_> {
         if !self.judged.seen {
             candidate.evidence.push("no live answer was seen; the impact is assumed".to_owned());
         }
-        fix::fill(&mut candidate, self.wants, self.want, Some(self.zone));
+        fix::fill(self.world, &mut candidate, self.wants, self.want, Some(self.zone));
         candidate
     }
 
@@ -420,6 +427,18 @@ fn controller_principals(world: &World<'_>) -> std::collections::BTreeSet<Arc<st
         .collect()
 }
 
+/// Another instance of the cluster that has a zone for the same record.
+///
+/// Where one instance serves the public zones and one the private ones, both see every object, and
+/// each skips the hosts that only the other has a zone for.
+fn publisher<'a>(world: &World<'a>, wants: &InstanceWants, want: &Want) -> Option<&'a str> {
+    let others = world.wants.iter().filter(|other| other.instance.id != wants.instance.id);
+    others
+        .into_iter()
+        .find(|other| other.wants.iter().any(|one| one.name == want.name && one.zone_id().is_some()))
+        .map(|other| &*other.instance.id)
+}
+
 fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &NoZone) -> Candidate {
     let judged = impact_of(world, want, None);
     let impact = judged.harm.unwrap_or(if judged.seen { Impact::Latent } else { Impact::Down });
@@ -438,7 +457,7 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
     if let Some(nearest) = &no_zone.nearest {
         candidate.evidence.push(format!("the nearest hosted zone is {nearest}"));
     }
-    fix::fill(&mut candidate, wants, want, None);
+    fix::fill(world, &mut candidate, wants, want, None);
     candidate
 }
 

@@ -97,6 +97,12 @@ fn verdict(out: &mut String, report: &Report, finding: &Finding, style: Style) {
     for evidence in &finding.evidence {
         line(out, &format!("  | {}", printable(evidence)));
     }
+    if !finding.fix.checks.is_empty() {
+        line(out, "  look for yourself:");
+    }
+    for command in &finding.fix.checks {
+        line(out, &format!("  $ {}", printable(command)));
+    }
 }
 
 /// One view of the name: a line for each member.

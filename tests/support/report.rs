@@ -73,7 +73,7 @@ fn findings() -> Vec<Finding> {
         fix: Fix {
             summary: String::from("Remove the alias annotation."),
             commands: vec![String::from("kubectl -n shop annotate ingress web alias-")],
-            change_batch: None,
+            ..Fix::default()
         },
         ..finding("0000000000000001", record("realtime.example.com"))
     };
@@ -90,7 +90,7 @@ fn findings() -> Vec<Finding> {
             (String::from("a_b_team"), String::from("meets the other one")),
         ]),
         summary: HOSTILE.to_owned(),
-        fix: Fix { summary: HOSTILE.to_owned(), commands: vec![HOSTILE.to_owned()], change_batch: None },
+        fix: Fix { summary: HOSTILE.to_owned(), commands: vec![HOSTILE.to_owned()], ..Fix::default() },
         evidence: vec![HOSTILE.to_owned()],
         live: json!({HOSTILE: [HOSTILE]}),
         runbook: String::from("javascript:alert(1)"),
