@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dns_drift::clock::SystemClock;
+use dns_drift::desired::client::{KubeSettings, connect};
 use dns_drift::desired::read::read_once;
 use dns_drift::emulator::kubernetes::Kubernetes;
 use dns_drift::finding::Reason;
@@ -13,6 +14,7 @@ use dns_drift::model::instance::Instance;
 use dns_drift::model::object::Body;
 use dns_drift::snapshot::{Cluster, Reading, ViewState};
 use futures::StreamExt;
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::{Api, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use serde_json::{Value, json};
@@ -233,10 +235,8 @@ async fn a_kind_without_permission_is_a_problem_of_its_own(cluster: Arc<TestClus
 }
 
 fn refusal(error: kube::Error) -> (u16, String) {
-    match error {
-        kube::Error::Api(status) => (status.code, status.reason.clone()),
-        other => panic!("{other}"),
-    }
+    let kube::Error::Api(status) = error else { panic!("{error}") };
+    (status.code, status.reason.clone())
 }
 
 /// What the emulator promises about lists, versions and writes.
@@ -346,22 +346,18 @@ async fn a_cluster_of_a_kubeconfig_is_left_as_it_was() {
     let folder = tempfile::tempdir().expect("folder");
     let file = folder.path().join("kubeconfig");
     std::fs::write(&file, server.kubeconfig()).expect("written");
-    let variables = Variables { kubeconfig: Some(file), require_real: true, ..Variables::default() };
-    for body in [0, 1] {
-        let cluster = Arc::new(TestCluster::start("a_cluster_of_a_kubeconfig", &variables).await);
-        assert!(cluster.emulator.is_none());
-        if body == 0 {
-            cluster::finish(cluster, follows_what_happens).await;
-        } else {
-            cluster::finish(cluster, finds_the_instance).await;
-        }
-    }
-    let (left, _) = read_once(
-        &Arc::new(TestCluster::start("what is left", &variables).await).connection,
-        &settings(),
-        &SystemClock,
-    )
-    .await;
+    let variables = Variables { kubeconfig: Some(file.clone()), require_real: true, ..Variables::default() };
+    let start = || async { Arc::new(TestCluster::start("a_cluster_of_a_kubeconfig", &variables).await) };
+    let first = start().await;
+    assert!(first.emulator.is_none());
+    cluster::finish(first, follows_what_happens).await;
+    cluster::finish(start().await, finds_the_instance).await;
+    let settings_of_it = KubeSettings { kubeconfig: Some(file), ..KubeSettings::default() };
+    let connection = connect(&settings_of_it, Arc::new(SystemClock)).await.expect("connected");
+    let namespaces: Api<Namespace> = Api::all(connection.client.clone());
+    let namespaces = namespaces.list(&ListParams::default()).await.expect("namespaces");
+    assert_eq!(namespaces.items, []);
+    let (left, _) = read_once(&connection, &settings(), &SystemClock).await;
     let left = left.value().expect("read");
     assert!(left.objects.is_empty() && left.instances.is_empty(), "{left:?}");
     stop.cancel();

@@ -20,9 +20,10 @@ use std::time::Duration;
 use dns_drift::clock::SystemClock;
 use dns_drift::desired::client::{Connection, KubeSettings, connect};
 use dns_drift::emulator::kubernetes::{KubeFault, KubeFaultKind, Kubernetes};
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
-use kube::config::Kubeconfig;
+use kube::config::{AuthInfo, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -178,12 +179,11 @@ impl TestCluster {
             emulator.set_fault(KubeFault::new(KubeFaultKind::ForbidList).on(plural));
             return connected(&self.kubeconfig).await;
         }
-        let user = self.grant_all_but(group, plural).await;
+        let account = self.grant_all_but(group, plural).await;
+        let token = self.token_of(&account).await;
         let mut config = Kubeconfig::read_from(&self.kubeconfig).expect("a kubeconfig");
         for own in &mut config.auth_infos {
-            if let Some(info) = &mut own.auth_info {
-                info.impersonate = Some(user.clone());
-            }
+            own.auth_info = Some(AuthInfo { token: Some(token.clone().into()), ..AuthInfo::default() });
         }
         let file = self.folder.path().join("restricted");
         std::fs::write(&file, serde_json::to_string(&config).expect("JSON")).expect("written");
@@ -206,7 +206,6 @@ impl TestCluster {
             .collect();
         // One of its own for each, or the old rights would still hold for a moment.
         let name = format!("{}-{plural}", self.namespace);
-        let user = format!("{name}-reader");
         self.roles.lock().expect("lock").push(name.clone());
         self.apply(json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
             "metadata": {"name": name}, "rules": rules}))
@@ -214,9 +213,18 @@ impl TestCluster {
         self.apply(json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
             "metadata": {"name": name},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}]}))
+            "subjects": [{"kind": "ServiceAccount", "namespace": self.namespace, "name": name}]}))
             .await;
-        user
+        self.apply(object("v1", "ServiceAccount", &name)).await;
+        name
+    }
+
+    async fn token_of(&self, account: &str) -> String {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.connection.client.clone(), &self.namespace);
+        let (params, request) = (PostParams::default(), TokenRequest::default());
+        let asked = accounts.create_token_request(account, &params, &request);
+        let answer = within("ask for a token", asked).await.expect("a token");
+        answer.status.expect("a token").token
     }
 
     /// The namespaced API, or the cluster's for kinds without a namespace, and the object's name.
