@@ -1,4 +1,5 @@
-//! A Kubernetes API server of a few hundred lines: lists, watches, logs, discovery, and faults.
+//! A Kubernetes API server of a few hundred lines: lists, watches, logs, plain writes, discovery,
+//! and faults.
 //!
 //! It keeps the wire contract that clients rely on (one global version, paging, bookmarks, too-old
 //! versions, Status errors). It validates nothing and knows no authorization.
@@ -13,6 +14,7 @@ mod selector;
 mod status;
 mod store;
 mod watch;
+mod write;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -179,7 +181,7 @@ impl Kubernetes {
     }
 
     /// How often each (verb, path) was asked for, refused requests included. Verbs are those of
-    /// RBAC (`list`, `watch`, `get`), `log`, `discovery` and `other`.
+    /// RBAC (`list`, `watch`, `get`, `create`, `patch`, `delete`), `log`, `discovery` and `other`.
     #[must_use]
     pub fn requests(&self) -> BTreeMap<(String, String), u64> {
         lock(&self.shared.requests).clone()

@@ -75,7 +75,7 @@ impl ResourceKind {
     pub(super) fn discovery(&self) -> Value {
         json!({
             "name": self.plural, "singularName": self.kind.to_lowercase(), "namespaced": self.namespaced,
-            "kind": self.kind, "verbs": ["get", "list", "watch"],
+            "kind": self.kind, "verbs": ["create", "delete", "get", "list", "patch", "watch"],
         })
     }
 

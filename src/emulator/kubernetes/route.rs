@@ -10,7 +10,7 @@ use http::Method;
 
 use super::kinds::ResourceKind;
 use super::selector::{Filter, Selector};
-use super::{KubeFaultKind, Shared, discovery, list, logs, status, watch};
+use super::{KubeFaultKind, Shared, discovery, list, logs, status, watch, write};
 use crate::emulator::http as wire;
 
 /// Longest watch when the client names no time; real servers choose 30 to 60 minutes.
@@ -30,10 +30,6 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
     let uri = request.uri().clone();
     let path: Vec<&str> = uri.path().split('/').filter(|part| !part.is_empty()).collect();
     let query = wire::query(&uri);
-    if request.method() != Method::GET {
-        shared.count("other", uri.path());
-        return status::failure(405, "MethodNotAllowed", "the emulator only reads");
-    }
     let kinds = shared.store().kinds.clone();
     let Some(target) = target(&shared, &path) else {
         shared.count("discovery", uri.path());
@@ -45,6 +41,11 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
             _ => discovery::answer(&path, &kinds).unwrap_or_else(|| missing(&path, &kinds)),
         };
     };
+    if request.method() != Method::GET {
+        shared.count(write_verb(request.method()), uri.path());
+        let (parts, body) = request.into_parts();
+        return write::answer(&shared, &target.place(), &parts, body).await;
+    }
     let verb = target.verb(&query);
     shared.count(verb, uri.path());
     if let Some(failure) = ordered_failure(&shared, &target, verb).await {
@@ -86,6 +87,15 @@ async fn ordered_failure(shared: &Shared, target: &Target<'_>, verb: &str) -> Op
     shared
         .takes(plural, &forbids)
         .then(|| status::forbidden(denied, &target.kind, subresource, target.namespace))
+}
+
+fn write_verb(method: &Method) -> &'static str {
+    match *method {
+        Method::POST => "create",
+        Method::PATCH => "patch",
+        Method::DELETE => "delete",
+        _ => "other",
+    }
 }
 
 fn target<'a>(shared: &Shared, path: &[&'a str]) -> Option<Target<'a>> {
@@ -132,6 +142,16 @@ impl Target<'_> {
             (Some(_), _) => "get",
             (None, _) if is_true(query, "watch") => "watch",
             (None, _) => "list",
+        }
+    }
+
+    fn place(&self) -> write::Place<'_> {
+        write::Place {
+            index: self.index,
+            kind: &self.kind,
+            namespace: self.namespace,
+            name: self.name,
+            subresource: self.subresource,
         }
     }
 

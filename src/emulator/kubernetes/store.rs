@@ -138,6 +138,17 @@ impl Store {
         true
     }
 
+    /// Deletes everything in a namespace, as its deletion does in the end.
+    pub(super) fn empty(&mut self, namespace: &str) {
+        let inside: Vec<ObjectKey> =
+            self.objects.keys().filter(|(_, own, _)| own == namespace).cloned().collect();
+        for (index, namespace, name) in inside {
+            if let Some(kind) = self.kinds.get(index).map(|kind| kind.kind.clone()) {
+                self.delete(&kind, &namespace, &name);
+            }
+        }
+    }
+
     fn put(&mut self, key: ObjectKey, mut object: Value) {
         self.version = self.version.saturating_add(1);
         metadata(&mut object).insert("resourceVersion".to_owned(), json!(self.version.to_string()));
