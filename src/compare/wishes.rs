@@ -62,24 +62,35 @@ fn judge_in_zone(
         .filter(|refusal| step.is_some() && still_counts(refusal, &wants.instance, read_at));
     let judged = impact_of(world, want, Some(zone));
     let context = Context { world, wants, want, zone, judged, read_at };
-    let candidate = if let (Some(refusal), Some(step)) = (refusal, &step) {
-        Some(context.failed_change(refusal, step))
-    } else if let (Some(reason), Some(step)) = (want.invalid, &step) {
-        Some(context.invalid(reason, step))
-    } else if want.conflict.is_some() {
-        context.conflict()
-    } else if let Some(reason) = after::dead_target(world, want) {
-        Some(context.dead_target(reason))
-    } else if let Some(step) = &step {
-        Some(context.ladder(step, out))
-    } else if let Some((reason, impact)) = after::private_target(world, wants, want, zone) {
-        Some(context.start(Kind::PrivateTargetInPublicZone, reason, impact))
-    } else {
-        context.ownership().or_else(|| auth_mismatch(world, wants, want, zone, out))
-    };
-    if let Some(candidate) = candidate {
-        out.candidates.push(context.dress(candidate));
+    let mut holds = Vec::new();
+    if let (Some(refusal), Some(step)) = (refusal, &step) {
+        holds.push(context.failed_change(refusal, step));
     }
+    if let (Some(reason), Some(step)) = (want.invalid, &step) {
+        holds.push(context.invalid(reason, step));
+    }
+    holds.extend(context.conflict());
+    holds.extend(after::dead_target(world, want).map(|reason| context.dead_target(reason)));
+    if let Some(step) = &step {
+        let ladder = context.ladder(step);
+        if holds.is_empty() {
+            note_window(&ladder, out);
+        }
+        holds.push(ladder);
+    } else {
+        holds.extend(context.agreeing(out));
+    }
+    out.candidates.extend(holds.into_iter().map(|candidate| context.dress(candidate)));
+}
+
+/// A statement that waits for its window is listed as silent, with the end of the wait.
+fn note_window(candidate: &Candidate, out: &mut Verdicts) {
+    let Some(window) = candidate.window else { return };
+    out.silent.insert(Silent {
+        subject: candidate.key.subject.clone(),
+        reason: window.reason,
+        detail: format!("{} ({}) until {}", candidate.key.kind, candidate.reason, window.until),
+    });
 }
 
 struct Context<'a> {
@@ -197,11 +208,22 @@ impl Context<'_> {
         candidate
     }
 
-    /// The record is right; a live fault is louder than a fault of its ownership.
-    fn ownership(&self) -> Option<Candidate> {
-        if self.judged.harm.is_some() {
-            return None;
+    /// Kinds that need a record that is as wanted. The ownership of a record that users do not get
+    /// is no subject: the live fault is what a person must see.
+    fn agreeing(&self, out: &mut Verdicts) -> Vec<Candidate> {
+        let mut holds = Vec::new();
+        if let Some((reason, impact)) = after::private_target(self.world, self.wants, self.want, self.zone) {
+            holds.push(self.start(Kind::PrivateTargetInPublicZone, reason, impact));
         }
+        let live = auth_mismatch(self.world, self.wants, self.want, self.zone, out);
+        if live.is_none() && self.judged.harm.is_none() {
+            holds.extend(self.ownership());
+        }
+        holds.extend(live);
+        holds
+    }
+
+    fn ownership(&self) -> Option<Candidate> {
         let (kind, reason) = after::ownership_fault(self.world, self.wants, self.want, self.zone)?;
         let mut candidate = self.start(kind, reason, Impact::Latent);
         candidate.window = self.sync_window();
@@ -211,18 +233,11 @@ impl Context<'_> {
         Some(candidate)
     }
 
-    fn ladder(&self, step: &Step, out: &mut Verdicts) -> Candidate {
+    fn ladder(&self, step: &Step) -> Candidate {
         let mut candidate = self.start(step.kind, step.reason, self.impact(step.kind, step.reason));
         candidate.also =
             step.also.iter().map(|(kind, reason)| Also { kind: *kind, reason: *reason }).collect();
         candidate.window = self.window(step);
-        if let Some(window) = candidate.window {
-            out.silent.insert(Silent {
-                subject: candidate.key.subject.clone(),
-                reason: window.reason,
-                detail: format!("{} ({}) until {}", step.kind, step.reason, window.until),
-            });
-        }
         if self.want.companion && self.sibling_has_fault() {
             let mut key = self.want.key();
             key.record_type = RecordType::A;
