@@ -4,7 +4,11 @@
 //! Confirmation, windows and states over time are the business of [`crate::history`].
 
 pub mod after;
+pub mod answer_class;
+pub mod association;
 pub mod blind;
+pub mod delegation;
+pub mod dnssec;
 pub mod feed;
 pub mod fix;
 pub mod instances;
@@ -15,11 +19,15 @@ pub mod mismatch;
 pub mod notes;
 pub mod objects;
 pub mod owner;
+pub mod resolvers;
 pub mod severity;
 pub mod show;
+pub mod target;
 pub mod verdict;
+pub mod wildcard;
 pub mod wishes;
 pub mod world;
+pub mod wrong_zone;
 
 pub use verdict::{Candidate, Coverage, Verdicts};
 
@@ -47,6 +55,7 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
         for one in wants {
             wishes::judge_wants(&world, one, &mut out);
             objects::judge_objects(&world, one, &mut out);
+            wildcard::empty_non_terminals(&world, one, &mut out);
             after::orphans(&world, one, &mut out.candidates);
             if out.coverage.kubernetes {
                 leftovers::stale_records(&world, one, &mut out.candidates);
@@ -58,11 +67,15 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
                 leftovers::dangling_records(&world, zone, &mut out.candidates);
             }
         }
+        delegation::judge_delegations(&world, &mut out);
+        dnssec::judge_dnssec(&world, &mut out);
+        association::judge_associations(&world, &mut out);
         notes::list_silent(&world, &mut out);
     }
     let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
     out.candidates.extend(zones.filter_map(|zone| after::zone_quota(&world, zone)));
     out.candidates = one_for_each_subject(std::mem::take(&mut out.candidates));
+    zone_explains_answers(&mut out.candidates);
     for candidate in &mut out.candidates {
         finish(&world, candidate, &mut out.silent);
     }
@@ -90,6 +103,27 @@ fn coverage(snapshot: &Snapshot) -> Coverage {
 /// A problem with a whole kind of objects; one odd object spoils only itself.
 fn spoils_objects(snapshot: &Snapshot) -> bool {
     snapshot.kubernetes.problems.iter().any(|problem| !problem.scope.contains('/'))
+}
+
+/// A fault of the zone explains what resolvers answer for its names.
+fn zone_explains_answers(candidates: &mut [Candidate]) {
+    let faults: BTreeMap<crate::model::ZoneId, (Subject, Kind)> = candidates
+        .iter()
+        .filter(|one| {
+            matches!(one.key.kind, Kind::DelegationBroken | Kind::DnssecBroken | Kind::ZoneUnassociated)
+        })
+        .filter_map(|one| Some((one.key.zone_id.clone()?, (one.key.subject.clone(), one.key.kind))))
+        .collect();
+    for candidate in candidates {
+        let fault = candidate.key.zone_id.as_ref().and_then(|id| faults.get(id));
+        let live = matches!(
+            candidate.key.kind,
+            Kind::AuthMismatch | Kind::ResolverStale | Kind::ResolverMismatch | Kind::ResolverUnreachable
+        );
+        if live && let Some(fault) = fault {
+            candidate.explained_by = Some(fault.clone());
+        }
+    }
 }
 
 /// Of several kinds on one subject the one with the lowest rank stays; the others become `also`.

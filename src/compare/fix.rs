@@ -76,6 +76,23 @@ fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -> St
             "Zone {zone_name} holds {key} rightly, but authoritative servers answer otherwise ({}).",
             candidate.reason
         ),
+        Kind::TargetUnresolvable => {
+            format!("{key}{object} points at {targets}, which has no address ({}).", candidate.reason)
+        }
+        Kind::WrongZone => {
+            format!("{key} is right in its zone, but users are led to another one ({}).", candidate.reason)
+        }
+        Kind::WildcardShadow => format!("{key} has no record of its own; a wildcard answers elsewhere."),
+        Kind::ResolverStale => format!(
+            "Resolvers keep an old answer for {key} longer than its time to live allows ({}).",
+            candidate.reason
+        ),
+        Kind::ResolverMismatch => {
+            format!("Resolvers answer for {key} what was never published ({}).", candidate.reason)
+        }
+        Kind::ResolverUnreachable => {
+            format!("Resolvers fail for {key}, although they work for other names ({}).", candidate.reason)
+        }
         other => format!("{key}: {other} ({}).", candidate.reason),
     }
 }
@@ -141,6 +158,34 @@ fn fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Option<&
         Kind::NoZone => Fix {
             summary: "Correct the host, create the zone, or widen the filter of the instance.".to_owned(),
             commands: want.objects.iter().map(edit).collect(),
+            change_batch: None,
+        },
+        Kind::TargetUnresolvable => Fix {
+            summary: "Repair the load balancer or its status; DNS follows by itself.".to_owned(),
+            commands: want.targets().iter().map(|host| format!("dig {}", quote(host))).collect(),
+            change_batch: None,
+        },
+        Kind::WrongZone => Fix {
+            summary: "Pin the zone that serves the name (--zone-id-filter, --aws-zone-type, or from v0.22.0 the \
+                      annotation aws-hosted-zone-id), or delete the zone that serves nobody."
+                .to_owned(),
+            commands: vec![format!("dig +trace {} {}", quote(want.name.as_str()), want.record_type)],
+            change_batch: None,
+        },
+        Kind::ResolverStale => Fix {
+            summary: "Flush the name at the resolver, or wait until its cache has run out.".to_owned(),
+            commands: vec![format!("dig {} {} @<resolver>", quote(want.name.as_str()), want.record_type)],
+            change_batch: None,
+        },
+        Kind::ResolverMismatch => Fix {
+            summary: "Ask the owner of the resolver which policy or zone makes that answer.".to_owned(),
+            commands: vec![format!("dig {} {} @<resolver>", quote(want.name.as_str()), want.record_type)],
+            change_batch: None,
+        },
+        Kind::ResolverUnreachable => Fix {
+            summary: "Look at the delegation and at DNSSEC first, then at the way from the resolvers to the name servers."
+                .to_owned(),
+            commands: vec![format!("dig +cd {} {} @<resolver>", quote(want.name.as_str()), want.record_type)],
             change_batch: None,
         },
         Kind::HealthWithdrawn => Fix {

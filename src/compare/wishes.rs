@@ -18,9 +18,13 @@ use crate::compare::ladder::{Step, differences};
 use crate::compare::live::{Judged, impact_of};
 use crate::compare::mismatch::auth_mismatch;
 use crate::compare::owner::{Ownership, has_heritage, ownership};
+use crate::compare::resolvers::judge_resolvers;
 use crate::compare::show;
+use crate::compare::target::dead_target;
 use crate::compare::verdict::{Candidate, Verdicts};
+use crate::compare::wildcard::answers_elsewhere;
 use crate::compare::world::World;
+use crate::compare::wrong_zone::wrong_zone;
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
 use crate::model::change::{ChangeEventKind, FeedSource};
 use crate::model::instance::Policy as Allowed;
@@ -70,14 +74,17 @@ fn judge_in_zone(
         holds.push(context.invalid(reason, step));
     }
     holds.extend(context.conflict());
-    holds.extend(after::dead_target(world, want).map(|reason| context.dead_target(reason)));
+    holds.extend(dead_target(world, want).map(|reason| context.dead_target(reason)));
+    holds.extend(context.wrong_zone(step.as_ref()));
     if let Some(step) = &step {
         let ladder = context.ladder(step);
+        holds.extend(context.wildcard(step));
         if holds.is_empty() {
             note_window(&ladder, out);
         }
         holds.push(ladder);
-    } else {
+    }
+    if step.as_ref().is_none_or(|step| step.kind == Kind::WrongTtl) {
         holds.extend(context.agreeing(out));
     }
     out.candidates.extend(holds.into_iter().map(|candidate| context.dress(candidate)));
@@ -197,7 +204,8 @@ impl Context<'_> {
     }
 
     fn dead_target(&self, reason: Reason) -> Candidate {
-        let impact = self.judged.harm.unwrap_or(if self.judged.seen { Impact::Latent } else { Impact::Down });
+        let served = self.judged.seen && reason != Reason::Loop;
+        let impact = self.judged.harm.unwrap_or(if served { Impact::Latent } else { Impact::Down });
         let mut candidate = self.start(Kind::TargetUnresolvable, reason, impact);
         candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
         if self.want.companion {
@@ -208,6 +216,30 @@ impl Context<'_> {
         candidate
     }
 
+    fn wrong_zone(&self, step: Option<&Step>) -> Option<Candidate> {
+        let misplaced = wrong_zone(self.world, self.want, self.zone, step)?;
+        let mut candidate = self.start(Kind::WrongZone, misplaced.reason, misplaced.impact);
+        candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        candidate.evidence.push(misplaced.evidence);
+        candidate.window = self.sync_window();
+        if self.want.companion {
+            let mut key = self.want.key();
+            key.record_type = RecordType::A;
+            candidate.explained_by = Some((Subject::Record(key), Kind::WrongZone));
+        }
+        Some(candidate)
+    }
+
+    /// A wildcard answers in the place of the missing record.
+    fn wildcard(&self, step: &Step) -> Option<Candidate> {
+        let set = answers_elsewhere(self.want, self.zone).filter(|_| step.kind == Kind::MissingRecord)?;
+        let impact = self.impact(step.kind, step.reason);
+        let mut candidate = self.start(Kind::WildcardShadow, Reason::OtherTarget, impact);
+        candidate.evidence.push(format!("{} answers for it", set.name));
+        candidate.window = self.window(step);
+        Some(candidate)
+    }
+
     /// Kinds that need a record that is as wanted. The ownership of a record that users do not get
     /// is no subject: the live fault is what a person must see.
     fn agreeing(&self, out: &mut Verdicts) -> Vec<Candidate> {
@@ -215,8 +247,12 @@ impl Context<'_> {
         if let Some((reason, impact)) = after::private_target(self.world, self.wants, self.want, self.zone) {
             holds.push(self.start(Kind::PrivateTargetInPublicZone, reason, impact));
         }
-        let live = auth_mismatch(self.world, self.wants, self.want, self.zone, out);
-        if live.is_none() && self.judged.harm.is_none() {
+        let mut live: Vec<Candidate> =
+            auth_mismatch(self.world, self.wants, self.want, self.zone, out).into_iter().collect();
+        if live.is_empty() {
+            live = judge_resolvers(self.world, self.wants, self.want, self.zone, out);
+        }
+        if live.iter().all(|candidate| candidate.window.is_some()) && self.judged.harm.is_none() {
             holds.extend(self.ownership());
         }
         holds.extend(live);
