@@ -75,6 +75,7 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
     let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
     out.candidates.extend(zones.filter_map(|zone| after::zone_quota(&world, zone)));
     out.candidates = one_for_each_subject(std::mem::take(&mut out.candidates));
+    leftover_in_wrong_zone(&mut out.candidates);
     zone_explains_answers(&mut out.candidates);
     for candidate in &mut out.candidates {
         finish(&world, candidate, &mut out.silent);
@@ -103,6 +104,17 @@ fn coverage(snapshot: &Snapshot) -> Coverage {
 /// A problem with a whole kind of objects; one odd object spoils only itself.
 fn spoils_objects(snapshot: &Snapshot) -> bool {
     snapshot.kubernetes.problems.iter().any(|problem| !problem.scope.contains('/'))
+}
+
+/// A record in the zone that does not serve its name is the other half of that fault, no left-over
+/// of its own.
+fn leftover_in_wrong_zone(candidates: &mut Vec<Candidate>) {
+    let misplaced: std::collections::BTreeSet<Subject> = candidates
+        .iter()
+        .filter(|one| one.key.kind == Kind::WrongZone)
+        .map(|one| one.key.subject.clone())
+        .collect();
+    candidates.retain(|one| one.key.kind != Kind::StaleRecord || !misplaced.contains(&one.key.subject));
 }
 
 /// A fault of the zone explains what resolvers answer for its names.

@@ -4,6 +4,11 @@
 //! to answers perfectly when asked directly. Source: findings.md, kind `delegation_broken`, sections
 //! 7 and 8.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "tables of exceptions over large vocabularies: a new word must fall into the general row"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compare::live::{answers, expected, worst};
@@ -210,11 +215,11 @@ fn impact(world: &World<'_>, zone: &ZoneReading, assumed: Impact) -> Impact {
         return assumed;
     }
     let seen = worst(&rows);
-    match assumed {
+    if assumed == Impact::Degraded && matches!(seen, None | Some(Impact::Degraded)) {
         // Part of the servers is wrong: users meet it now and then, whatever a resolver shows.
-        Impact::Degraded if matches!(seen, None | Some(Impact::Degraded)) => Impact::Degraded,
-        _ => seen.unwrap_or(Impact::Latent),
+        return Impact::Degraded;
     }
+    seen.unwrap_or(Impact::Latent)
 }
 
 fn candidate(

@@ -88,7 +88,7 @@ fn hole_above<'a>(
             let target = expected(world, &wildcard.content, &wildcard.record_type);
             let seen = world.answers.get(&hole).map(Vec::as_slice).unwrap_or_default();
             let served = seen.iter().any(|answer| judge(answer, &target) == Match::Right);
-            return (!served).then(|| (*wildcard, hole));
+            return (!served).then_some((*wildcard, hole));
         }
         hole = base;
     }

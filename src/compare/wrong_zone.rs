@@ -146,7 +146,8 @@ fn private_only(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Mi
     let denied = |rows: &[Match]| !rows.is_empty() && rows.iter().all(|row| *row == Match::Denied);
     let blind = world.snapshot.dns.state != ViewState::Read;
     let looks = world.answers.get(&want.name).into_iter().flatten().filter(|seen| public(seen)).count();
-    if !blind && (looks < LOOKS || !denied(&resolvers) && !(resolvers.is_empty() && denied(&servers))) {
+    let seen = LOOKS <= looks && (denied(&resolvers) || resolvers.is_empty() && denied(&servers));
+    if !blind && !seen {
         return None;
     }
     Some(Misplaced {
