@@ -74,7 +74,11 @@ fn judge_in_zone(
         holds.push(context.invalid(reason, step));
     }
     holds.extend(context.conflict());
-    holds.extend(dead_target(world, want).map(|reason| context.dead_target(reason)));
+    if let Some(reason) = dead_target(world, want) {
+        let dead = context.dead_target(reason);
+        note_window(&dead, out);
+        holds.push(dead);
+    }
     holds.extend(context.wrong_zone(step.as_ref()));
     if let Some(step) = &step {
         let ladder = context.ladder(step);
@@ -208,6 +212,8 @@ impl Context<'_> {
         let impact = self.judged.harm.unwrap_or(if served { Impact::Latent } else { Impact::Down });
         let mut candidate = self.start(Kind::TargetUnresolvable, reason, impact);
         candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        // The name of a load balancer that is being built may not exist yet.
+        candidate.window = self.grace_new();
         if self.want.companion {
             let mut key = self.want.key();
             key.record_type = RecordType::A;
