@@ -140,10 +140,14 @@ fn zone_explains_answers(candidates: &mut [Candidate]) {
 
 /// Of several kinds on one subject the one with the lowest rank stays; the others become `also`.
 fn one_for_each_subject(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    // What waits for a window does not hold yet: of ownership and live kinds it must not hide one
+    // that does. A wish or a record that is still settling does explain what lies below it.
+    let waits = |one: &Candidate| one.window.is_some() && Kind::OwnerConflict <= one.key.kind;
     candidates.sort_by(|left, right| {
-        (&left.key.subject, &left.key.zone_id, left.key.kind).cmp(&(
+        (&left.key.subject, &left.key.zone_id, waits(left), left.key.kind).cmp(&(
             &right.key.subject,
             &right.key.zone_id,
+            waits(right),
             right.key.kind,
         ))
     });

@@ -154,3 +154,17 @@ fn describe_zone(world: &World<'_>, zone: &ZoneReading, candidate: &mut Candidat
         change_batch: None,
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::normal_ds;
+
+    #[test]
+    fn a_ds_record_is_the_same_in_every_spelling() {
+        let plain = "28571 13 2 4860C1710DE466BC";
+        for spelling in ["28571 13 2 4860c1710de466bc", " 28571  13 2 4860C171 0DE466BC "] {
+            assert_eq!(normal_ds(spelling), plain);
+        }
+        assert_ne!(normal_ds("28571 13 1 4860C1710DE466BC"), plain);
+    }
+}

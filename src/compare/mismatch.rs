@@ -9,6 +9,7 @@ use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject};
+use crate::model::DomainName;
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::record::{Content, RecordSet, RecordType, Routing};
 use crate::model::want::{InstanceWants, Want};
@@ -36,8 +37,11 @@ pub fn auth_mismatch(
     let id = zone.zone.id.clone();
     let since = world.past.record_since(&id, &want.key()).filter(|since| world.past.first_at < Some(*since));
     // An answer from before the record had its present content says nothing about it.
+    let own = crate::compare::delegation::name_servers(zone);
     let here = |observation: &Observation| {
         observation.zone_id.as_deref() == Some(id.as_str())
+            // What a stranger answers is a matter of the delegation.
+            && (own.is_empty() || own.contains(&DomainName::new(&observation.server)))
             && since.is_none_or(|since| since < observation.at)
     };
     let rows = answers(world, &want.name, &want.record_type, Vantage::Authoritative, &here, &expected).rows;

@@ -15,13 +15,14 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::answer_class::{Class, Name, classify};
-use crate::compare::delegation::{LOOKS, delegation_window};
+use crate::compare::delegation::{LOOKS, delegation_window, name_servers};
 use crate::compare::live::{Match, answers, questions, serves, union};
 use crate::compare::mismatch::empty_family;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
+use crate::model::DomainName;
 use crate::model::observation::{Observation, Vantage};
 use crate::model::record::{RecordSet, RecordType};
 use crate::model::want::{InstanceWants, Want};
@@ -98,7 +99,11 @@ fn authority(world: &World<'_>, name: &Name<'_>) -> Authority {
         return Authority::Right;
     }
     let id = name.zone.zone.id.as_str();
-    let here = |seen: &Observation| seen.zone_id.as_deref() == Some(id);
+    let own = name_servers(name.zone);
+    let here = |seen: &Observation| {
+        seen.zone_id.as_deref() == Some(id)
+            && (own.is_empty() || own.contains(&DomainName::new(&seen.server)))
+    };
     let want = name.want;
     let rows =
         answers(world, &want.name, &want.record_type, Vantage::Authoritative, &here, name.expected).rows;

@@ -74,7 +74,10 @@ fn below_a_delegation(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Opt
     if !occluded(zone, want) || public_zones(world).any(|other| deeper(other) && holds(other, want)) {
         return None;
     }
-    // Whoever serves the delegated zone may answer rightly.
+    if world.snapshot.dns.state == ViewState::Read && !seen_in_public(world, want) {
+        // Whoever serves the delegated zone may answer rightly; nobody asked in this round.
+        return None;
+    }
     let impact = public_impact(world, want)?;
     Some(Misplaced {
         reason: Reason::OccludedByDelegation,
