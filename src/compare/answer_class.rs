@@ -9,7 +9,7 @@ use crate::compare::live::{Expected, Match, addresses, chain, judge};
 use crate::compare::world::World;
 use crate::model::DomainName;
 use crate::model::observation::{Observation, Outcome};
-use crate::model::record::{Content, Value};
+use crate::model::record::{Content, RecordKey, RecordType, Value};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 
@@ -118,13 +118,19 @@ fn elsewhere(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class {
     Class::Rewritten
 }
 
-/// Something that the zone held earlier under this key.
+/// Something that the zone held earlier at this name, under this key or as another type.
 fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Class> {
-    let key = name.want.key();
-    let mut contents = world.past.earlier_records(&name.zone.zone.id, &key);
-    contents.find_map(|(content, ended)| {
-        let content = content.filter(|content| leads_to(content, seen))?;
-        Some(Class::Stale { ended, ttl: content.ttl() })
+    let own = name.want.key();
+    let others = [RecordType::A, RecordType::Aaaa, RecordType::Cname]
+        .into_iter()
+        .filter(|other| *other != own.record_type)
+        .map(|record_type| RecordKey { record_type, set_identifier: None, ..own.clone() });
+    std::iter::once(own.clone()).chain(others).find_map(|key| {
+        let mut contents = world.past.earlier_records(&name.zone.zone.id, &key);
+        contents.find_map(|(content, ended)| {
+            let content = content.filter(|content| leads_to(content, seen))?;
+            Some(Class::Stale { ended, ttl: content.ttl() })
+        })
     })
 }
 
