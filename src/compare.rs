@@ -4,7 +4,11 @@
 //! Confirmation, windows and states over time are the business of [`crate::history`].
 
 pub mod after;
+pub mod answer_class;
+pub mod association;
 pub mod blind;
+pub mod delegation;
+pub mod dnssec;
 pub mod feed;
 pub mod fix;
 pub mod instances;
@@ -15,11 +19,15 @@ pub mod mismatch;
 pub mod notes;
 pub mod objects;
 pub mod owner;
+pub mod resolvers;
 pub mod severity;
 pub mod show;
+pub mod target;
 pub mod verdict;
+pub mod wildcard;
 pub mod wishes;
 pub mod world;
+pub mod wrong_zone;
 
 pub use verdict::{Candidate, Coverage, Verdicts};
 
@@ -47,6 +55,7 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
         for one in wants {
             wishes::judge_wants(&world, one, &mut out);
             objects::judge_objects(&world, one, &mut out);
+            wildcard::empty_non_terminals(&world, one, &mut out);
             after::orphans(&world, one, &mut out.candidates);
             if out.coverage.kubernetes {
                 leftovers::stale_records(&world, one, &mut out.candidates);
@@ -58,11 +67,16 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
                 leftovers::dangling_records(&world, zone, &mut out.candidates);
             }
         }
+        delegation::judge_delegations(&world, &mut out);
+        dnssec::judge_dnssec(&world, &mut out);
+        association::judge_associations(&world, &mut out);
         notes::list_silent(&world, &mut out);
     }
     let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
     out.candidates.extend(zones.filter_map(|zone| after::zone_quota(&world, zone)));
     out.candidates = one_for_each_subject(std::mem::take(&mut out.candidates));
+    leftover_in_wrong_zone(&mut out.candidates);
+    zone_explains_answers(&mut out.candidates);
     for candidate in &mut out.candidates {
         finish(&world, candidate, &mut out.silent);
     }
@@ -92,12 +106,48 @@ fn spoils_objects(snapshot: &Snapshot) -> bool {
     snapshot.kubernetes.problems.iter().any(|problem| !problem.scope.contains('/'))
 }
 
+/// A record in the zone that does not serve its name is the other half of that fault, no left-over
+/// of its own.
+fn leftover_in_wrong_zone(candidates: &mut Vec<Candidate>) {
+    let misplaced: std::collections::BTreeSet<Subject> = candidates
+        .iter()
+        .filter(|one| one.key.kind == Kind::WrongZone)
+        .map(|one| one.key.subject.clone())
+        .collect();
+    candidates.retain(|one| one.key.kind != Kind::StaleRecord || !misplaced.contains(&one.key.subject));
+}
+
+/// A fault of the zone explains what resolvers answer for its names.
+fn zone_explains_answers(candidates: &mut [Candidate]) {
+    let faults: BTreeMap<crate::model::ZoneId, (Subject, Kind)> = candidates
+        .iter()
+        .filter(|one| {
+            matches!(one.key.kind, Kind::DelegationBroken | Kind::DnssecBroken | Kind::ZoneUnassociated)
+        })
+        .filter_map(|one| Some((one.key.zone_id.clone()?, (one.key.subject.clone(), one.key.kind))))
+        .collect();
+    for candidate in candidates {
+        let fault = candidate.key.zone_id.as_ref().and_then(|id| faults.get(id));
+        let live = matches!(
+            candidate.key.kind,
+            Kind::AuthMismatch | Kind::ResolverStale | Kind::ResolverMismatch | Kind::ResolverUnreachable
+        );
+        if live && let Some(fault) = fault {
+            candidate.explained_by = Some(fault.clone());
+        }
+    }
+}
+
 /// Of several kinds on one subject the one with the lowest rank stays; the others become `also`.
 fn one_for_each_subject(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    // What waits for a window does not hold yet: of ownership and live kinds it must not hide one
+    // that does. A wish or a record that is still settling does explain what lies below it.
+    let waits = |one: &Candidate| one.window.is_some() && Kind::OwnerConflict <= one.key.kind;
     candidates.sort_by(|left, right| {
-        (&left.key.subject, &left.key.zone_id, left.key.kind).cmp(&(
+        (&left.key.subject, &left.key.zone_id, waits(left), left.key.kind).cmp(&(
             &right.key.subject,
             &right.key.zone_id,
+            waits(right),
             right.key.kind,
         ))
     });

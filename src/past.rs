@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::object::KubeObject;
+use crate::model::observation::{Outcome, Vantage};
 use crate::model::want::InstanceWants;
 use crate::model::zone::Zones;
 use crate::model::{Content, DomainName, ObjectRef, RecordKey, ZoneId};
@@ -37,6 +38,8 @@ pub struct Past {
     pub records: BTreeMap<(ZoneId, RecordKey), Vec<Sighting<Option<Content>>>>,
     /// Objects.
     pub objects: BTreeMap<ObjectRef, ObjectPast>,
+    /// What the parents said about the delegation of each hosted zone, by zone name.
+    pub delegations: BTreeMap<DomainName, Vec<Sighting<Delegation>>>,
     /// Views that cannot be read, by view and scope.
     pub blind: BTreeMap<(ViewName, String), Blind>,
     /// Names that were wanted when they were last seen wanted.
@@ -52,6 +55,15 @@ pub struct Sighting<T> {
     pub since: Timestamp,
     /// Last round with it.
     pub until: Timestamp,
+}
+
+/// The delegation of a zone as its parent gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delegation {
+    /// Name servers; empty when the parent denies the zone.
+    pub servers: BTreeSet<DomainName>,
+    /// Time to live of the NS records in seconds; 0 for a denial.
+    pub ttl: u32,
 }
 
 /// An object over time.
@@ -93,6 +105,9 @@ impl Past {
         }
         if let Some(zones) = snapshot.route53.value() {
             self.observe_records(zones, at);
+        }
+        if snapshot.dns.state == ViewState::Read {
+            self.observe_delegations(snapshot, at);
         }
         for view in ViewName::ALL {
             self.observe_problems(view, snapshot, cycle);
@@ -165,6 +180,52 @@ impl Past {
         self.records.retain(|(_, key), _| names.contains_key(&key.name));
     }
 
+    /// Servers of one parent may disagree while a change spreads: the larger set is kept, so that the
+    /// order of the answers does not matter.
+    fn observe_delegations(&mut self, snapshot: &Snapshot, at: Timestamp) {
+        let Some(zones) = snapshot.route53.value() else { return };
+        let public = zones.zones.values().filter(|reading| !reading.zone.private);
+        let names: BTreeSet<&DomainName> = public.map(|reading| &reading.zone.name).collect();
+        let mut seen: BTreeMap<&DomainName, (BTreeSet<DomainName>, u32)> = BTreeMap::new();
+        for answer in snapshot.dns.value().into_iter().flatten() {
+            let asked = answer.vantage == Vantage::Parent && &*answer.record_type == "NS";
+            if !asked || !names.contains(&answer.name) {
+                continue;
+            }
+            let said = match answer.outcome {
+                Outcome::Nxdomain => Some((BTreeSet::new(), 0)),
+                Outcome::Answer
+                | Outcome::Nodata
+                | Outcome::Servfail
+                | Outcome::Refused
+                | Outcome::Timeout
+                | Outcome::Unreachable
+                | Outcome::Malformed => answer.delegation(),
+            };
+            let Some(said) = said else { continue };
+            let row = seen.entry(&answer.name).or_insert_with(|| said.clone());
+            if (row.0.len(), &row.0) < (said.0.len(), &said.0) {
+                *row = said;
+            }
+        }
+        for (name, (servers, ttl)) in seen {
+            let sightings = self.delegations.entry(name.clone()).or_default();
+            // The time to live belongs to the set: a parent may change it without moving the zone.
+            let ttl = match sightings.last() {
+                Some(last) if last.value.servers == servers => last.value.ttl.max(ttl),
+                Some(_) | None => ttl,
+            };
+            match sightings.last_mut() {
+                Some(last) if last.value.servers == servers => {
+                    last.value.ttl = ttl;
+                    last.until = at;
+                }
+                Some(_) | None => sight(sightings, &Delegation { servers, ttl }, at),
+            }
+        }
+        self.delegations.retain(|name, _| names.contains(name));
+    }
+
     fn observe_problems(&mut self, view: ViewName, snapshot: &Snapshot, cycle: SignedDuration) {
         let at = snapshot.at;
         let problems = problems_of(view, snapshot);
@@ -180,6 +241,27 @@ impl Past {
             }
             blind.problem = problem;
         }
+    }
+
+    /// The delegation that a zone had before its present one, and the time when it was seen to have
+    /// changed; `None` when no change was seen.
+    #[must_use]
+    pub fn moved_delegation(&self, zone: &DomainName) -> Option<(&Delegation, Timestamp)> {
+        let mut newest = self.delegations.get(zone)?.iter().rev();
+        let (present, before) = (newest.next()?, newest.next()?);
+        Some((&before.value, present.since))
+    }
+
+    /// Contents that a record set had before its present one with the time when each ended, the
+    /// newest first; `None` is absence.
+    pub fn earlier_records(
+        &self,
+        zone: &ZoneId,
+        key: &RecordKey,
+    ) -> impl Iterator<Item = (Option<&Content>, Timestamp)> {
+        let sightings = self.records.get(&(zone.clone(), key.clone())).map(Vec::as_slice).unwrap_or_default();
+        let ended = sightings.iter().rev().map(|sighting| sighting.since);
+        sightings.iter().rev().skip(1).map(|sighting| sighting.value.as_ref()).zip(ended)
     }
 
     /// Since when the record set has had its present content; `None` when it is not remembered.

@@ -8,32 +8,12 @@ use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::heritage::TxtRole;
-use crate::model::observation::{Outcome, Vantage};
-use crate::model::record::{Content, Value};
+use crate::model::record::Value;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, RecordKey, RecordType};
 use crate::report::Fix;
 use crate::snapshot::ViewName;
-
-/// The wanted target is a host name that its own servers deny.
-#[must_use]
-pub fn dead_target(world: &World<'_>, want: &Want) -> Option<Reason> {
-    let host = match &want.content {
-        Content::Alias(target) => target.bare_name(),
-        Content::Values { values, .. } => values.iter().find_map(Value::host)?.clone(),
-        Content::TrafficPolicy(_) => return None,
-    };
-    let seen = world.answers.get(&host)?;
-    let own: Vec<_> = seen
-        .iter()
-        .filter(|answer| {
-            answer.vantage == Vantage::Authoritative && !crate::compare::live::says_nothing(answer.outcome)
-        })
-        .collect();
-    let denied = 2 <= own.len() && own.iter().all(|answer| answer.outcome == Outcome::Nxdomain);
-    denied.then_some(Reason::Nxdomain)
-}
 
 /// A private address in a public zone: why, and what public users get.
 #[must_use]

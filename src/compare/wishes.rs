@@ -18,9 +18,13 @@ use crate::compare::ladder::{Step, differences};
 use crate::compare::live::{Judged, impact_of};
 use crate::compare::mismatch::auth_mismatch;
 use crate::compare::owner::{Ownership, has_heritage, ownership};
+use crate::compare::resolvers::judge_resolvers;
 use crate::compare::show;
+use crate::compare::target::dead_target;
 use crate::compare::verdict::{Candidate, Verdicts};
+use crate::compare::wildcard::answers_elsewhere;
 use crate::compare::world::World;
+use crate::compare::wrong_zone::wrong_zone;
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
 use crate::model::change::{ChangeEventKind, FeedSource};
 use crate::model::instance::Policy as Allowed;
@@ -69,24 +73,42 @@ fn judge_in_zone(
         .filter(|refusal| step.is_some() && still_counts(refusal, &wants.instance, read_at));
     let judged = impact_of(world, want, Some(zone));
     let context = Context { world, wants, want, zone, judged, read_at };
-    let candidate = if let (Some(refusal), Some(step)) = (refusal, &step) {
-        Some(context.failed_change(refusal, step))
-    } else if let (Some(reason), Some(step)) = (want.invalid, &step) {
-        Some(context.invalid(reason, step))
-    } else if want.conflict.is_some() {
-        context.conflict()
-    } else if let Some(reason) = after::dead_target(world, want) {
-        Some(context.dead_target(reason))
-    } else if let Some(step) = &step {
-        Some(context.ladder(step, out))
-    } else if let Some((reason, impact)) = after::private_target(world, wants, want, zone) {
-        Some(context.start(Kind::PrivateTargetInPublicZone, reason, impact))
-    } else {
-        context.ownership().or_else(|| auth_mismatch(world, wants, want, zone, out))
-    };
-    if let Some(candidate) = candidate {
-        out.candidates.push(context.dress(candidate));
+    let mut holds = Vec::new();
+    if let (Some(refusal), Some(step)) = (refusal, &step) {
+        holds.push(context.failed_change(refusal, step));
     }
+    if let (Some(reason), Some(step)) = (want.invalid, &step) {
+        holds.push(context.invalid(reason, step));
+    }
+    holds.extend(context.conflict());
+    if let Some(reason) = dead_target(world, want) {
+        let dead = context.dead_target(reason);
+        note_window(&dead, out);
+        holds.push(dead);
+    }
+    holds.extend(context.wrong_zone(step.as_ref()));
+    if let Some(step) = &step {
+        let ladder = context.ladder(step);
+        holds.extend(context.wildcard(step));
+        if holds.is_empty() {
+            note_window(&ladder, out);
+        }
+        holds.push(ladder);
+    }
+    if step.as_ref().is_none_or(|step| step.kind == Kind::WrongTtl) {
+        holds.extend(context.agreeing(out));
+    }
+    out.candidates.extend(holds.into_iter().map(|candidate| context.dress(candidate)));
+}
+
+/// A statement that waits for its window is listed as silent, with the end of the wait.
+fn note_window(candidate: &Candidate, out: &mut Verdicts) {
+    let Some(window) = candidate.window else { return };
+    out.silent.insert(Silent {
+        subject: candidate.key.subject.clone(),
+        reason: window.reason,
+        detail: format!("{} ({}) until {}", candidate.key.kind, candidate.reason, window.until),
+    });
 }
 
 struct Context<'a> {
@@ -193,9 +215,12 @@ impl Context<'_> {
     }
 
     fn dead_target(&self, reason: Reason) -> Candidate {
-        let impact = self.judged.harm.unwrap_or(if self.judged.seen { Impact::Latent } else { Impact::Down });
+        let served = self.judged.seen && reason != Reason::Loop;
+        let impact = self.judged.harm.unwrap_or(if served { Impact::Latent } else { Impact::Down });
         let mut candidate = self.start(Kind::TargetUnresolvable, reason, impact);
         candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        // The name of a load balancer that is being built may not exist yet.
+        candidate.window = self.grace_new();
         if self.want.companion {
             let mut key = self.want.key();
             key.record_type = RecordType::A;
@@ -204,11 +229,50 @@ impl Context<'_> {
         candidate
     }
 
-    /// The record is right; a live fault is louder than a fault of its ownership.
-    fn ownership(&self) -> Option<Candidate> {
-        if self.judged.harm.is_some() {
-            return None;
+    fn wrong_zone(&self, step: Option<&Step>) -> Option<Candidate> {
+        let misplaced = wrong_zone(self.world, self.want, self.zone, step)?;
+        let mut candidate = self.start(Kind::WrongZone, misplaced.reason, misplaced.impact);
+        candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        candidate.evidence.push(misplaced.evidence);
+        candidate.window = self.sync_window();
+        if self.want.companion {
+            let mut key = self.want.key();
+            key.record_type = RecordType::A;
+            candidate.explained_by = Some((Subject::Record(key), Kind::WrongZone));
         }
+        Some(candidate)
+    }
+
+    /// A wildcard answers in the place of the missing record.
+    fn wildcard(&self, step: &Step) -> Option<Candidate> {
+        let set = answers_elsewhere(self.want, self.zone).filter(|_| step.kind == Kind::MissingRecord)?;
+        let impact = self.impact(step.kind, step.reason);
+        let mut candidate = self.start(Kind::WildcardShadow, Reason::OtherTarget, impact);
+        candidate.evidence.push(format!("{} answers for it", set.name));
+        candidate.window = self.window(step);
+        Some(candidate)
+    }
+
+    /// Kinds that need a record that is as wanted. The ownership of a record that users do not get
+    /// is no subject: the live fault is what a person must see.
+    fn agreeing(&self, out: &mut Verdicts) -> Vec<Candidate> {
+        let mut holds = Vec::new();
+        if let Some((reason, impact)) = after::private_target(self.world, self.wants, self.want, self.zone) {
+            holds.push(self.start(Kind::PrivateTargetInPublicZone, reason, impact));
+        }
+        let mut live: Vec<Candidate> =
+            auth_mismatch(self.world, self.wants, self.want, self.zone, out).into_iter().collect();
+        if live.is_empty() {
+            live = judge_resolvers(self.world, self.wants, self.want, self.zone, out);
+        }
+        if live.iter().all(|candidate| candidate.window.is_some()) && self.judged.harm.is_none() {
+            holds.extend(self.ownership());
+        }
+        holds.extend(live);
+        holds
+    }
+
+    fn ownership(&self) -> Option<Candidate> {
         let (kind, reason) = after::ownership_fault(self.world, self.wants, self.want, self.zone)?;
         let mut candidate = self.start(kind, reason, Impact::Latent);
         candidate.window = self.sync_window();
@@ -218,18 +282,11 @@ impl Context<'_> {
         Some(candidate)
     }
 
-    fn ladder(&self, step: &Step, out: &mut Verdicts) -> Candidate {
+    fn ladder(&self, step: &Step) -> Candidate {
         let mut candidate = self.start(step.kind, step.reason, self.impact(step.kind, step.reason));
         candidate.also =
             step.also.iter().map(|(kind, reason)| Also { kind: *kind, reason: *reason }).collect();
         candidate.window = self.window(step);
-        if let Some(window) = candidate.window {
-            out.silent.insert(Silent {
-                subject: candidate.key.subject.clone(),
-                reason: window.reason,
-                detail: format!("{} ({}) until {}", step.kind, step.reason, window.until),
-            });
-        }
         if self.want.companion && self.sibling_has_fault() {
             let mut key = self.want.key();
             key.record_type = RecordType::A;

@@ -59,9 +59,7 @@ pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -
             format!("{key} in zone {zone_name} points somewhere else; {targets} is wanted{object}.")
         }
         Kind::WrongTtl => format!("The TTL of {key} in zone {zone_name} differs from the annotation."),
-        Kind::HealthWithdrawn => format!(
-            "Route 53 withholds {key}{object}: its target counts as unhealthy, and users get no answer."
-        ),
+        Kind::HealthWithdrawn => format!("Route 53 withholds {key}{object}: its target counts as unhealthy."),
         Kind::AuthMismatch => format!(
             "Zone {zone_name} holds {key} rightly, but authoritative servers answer otherwise ({}).",
             candidate.reason
