@@ -5,6 +5,9 @@
 
 pub mod after;
 pub mod blind;
+pub mod bursts;
+pub mod dynamics;
+pub mod explain;
 pub mod feed;
 pub mod fix;
 pub mod instances;
@@ -30,7 +33,7 @@ use jiff::Timestamp;
 use crate::compare::world::World;
 use crate::finding::{Kind, SilentReason, Subject};
 use crate::model::want::InstanceWants;
-use crate::past::Past;
+use crate::past::{Past, lists_are_whole};
 use crate::policy::Policy;
 use crate::report::Silent;
 use crate::snapshot::{Snapshot, ViewState};
@@ -58,6 +61,7 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
                 leftovers::dangling_records(&world, zone, &mut out.candidates);
             }
         }
+        dynamics::judge_dynamics(&world, &mut out);
         notes::list_silent(&world, &mut out);
     }
     let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
@@ -78,18 +82,13 @@ fn coverage(snapshot: &Snapshot) -> Coverage {
         whole_list && !spoiled && reading.record_sets.is_some()
     });
     Coverage {
-        kubernetes: snapshot.kubernetes.state == ViewState::Read && !spoils_objects(snapshot),
+        kubernetes: lists_are_whole(snapshot),
         zones: readable
             .map(|reading| (reading.zone.id.clone(), reading.read_at.unwrap_or(snapshot.at)))
             .collect(),
         route53: whole_list,
         dns: snapshot.dns.state == ViewState::Read,
     }
-}
-
-/// A problem with a whole kind of objects; one odd object spoils only itself.
-fn spoils_objects(snapshot: &Snapshot) -> bool {
-    snapshot.kubernetes.problems.iter().any(|problem| !problem.scope.contains('/'))
 }
 
 /// Of several kinds on one subject the one with the lowest rank stays; the others become `also`.

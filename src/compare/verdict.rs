@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, Subject, Window};
-use crate::model::{ObjectRef, ZoneId};
+use crate::model::{DomainName, ObjectRef, ZoneId};
 use crate::report::{Also, Fix, Silent};
 use crate::snapshot::ViewName;
 
@@ -66,7 +66,10 @@ pub struct Candidate {
     pub labels: BTreeMap<String, String>,
     /// Kinds that hold beside it.
     pub also: Vec<Also>,
-    /// The statement that explains this one; it counts only while that one is open.
+    /// Names that a statement about an instance or an object speaks for.
+    pub covers: BTreeSet<DomainName>,
+    /// The half of the same thing that explains this one (the A record of an AAAA alias); all
+    /// else is in the table of [`crate::compare::explain`].
     pub explained_by: Option<(Subject, Kind)>,
     /// Somebody opted out, until then (`None` for ever); outer `None` when nobody did.
     pub muted: Option<Option<Timestamp>>,
@@ -103,6 +106,7 @@ impl Candidate {
             object: None,
             labels: BTreeMap::new(),
             also: Vec::new(),
+            covers: BTreeSet::new(),
             explained_by: None,
             muted: None,
             desired: Json::Object(serde_json::Map::new()),
@@ -122,6 +126,15 @@ impl Candidate {
             crate::compare::severity::severity(self.key.kind, self.reason, self.impact, cause.as_ref());
         self.cause = cause;
         self
+    }
+
+    /// Raises the impact to one that is worse, and the severity with it.
+    pub fn worsen(&mut self, impact: Impact) {
+        if self.impact.weight() < impact.weight() {
+            self.impact = impact;
+            self.severity =
+                crate::compare::severity::severity(self.key.kind, self.reason, impact, self.cause.as_ref());
+        }
     }
 
     /// The instance, for reports.
