@@ -15,6 +15,7 @@ pub mod ladder;
 pub mod leftovers;
 pub mod live;
 pub mod mismatch;
+pub mod mute;
 pub mod notes;
 pub mod objects;
 pub mod owner;
@@ -28,10 +29,8 @@ pub use verdict::{Candidate, Coverage, Verdicts};
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use crate::compare::world::World;
-use crate::finding::{Kind, SilentReason, Subject};
+use crate::finding::Subject;
 use crate::model::want::InstanceWants;
 use crate::past::{Past, lists_are_whole};
 use crate::policy::Policy;
@@ -66,6 +65,7 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
     }
     let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
     out.candidates.extend(zones.filter_map(|zone| after::zone_quota(&world, zone)));
+    out.mutes = mute::list(&world);
     out.candidates = one_for_each_subject(std::mem::take(&mut out.candidates));
     for candidate in &mut out.candidates {
         finish(&world, candidate, &mut out.silent);
@@ -118,34 +118,15 @@ fn one_for_each_subject(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
     kept.into_values().collect()
 }
 
-/// Labels, opt-outs and maintenance, which every statement about an object shares.
+/// Labels and mutes, which every statement about an object shares.
 fn finish(world: &World<'_>, candidate: &mut Candidate, silent: &mut std::collections::BTreeSet<Silent>) {
     let cluster = world.snapshot.kubernetes.value();
     let object = candidate.object.as_ref().and_then(|reference| cluster?.objects.get(reference));
     if let Some(object) = object {
         candidate.labels = wishes::labels_of(world, object);
-        candidate.muted = opt_out(&object.annotations, candidate.key.kind, world.at());
     }
-    let mut quiet = |reason, detail: &str| {
-        silent.insert(Silent { subject: candidate.key.subject.clone(), reason, detail: detail.to_owned() });
-    };
-    if candidate.muted.is_some() {
-        quiet(SilentReason::OptedOut, "the dns-drift/mute annotation of the object");
+    if let Some((mute, reason, detail)) = mute::of(world, candidate) {
+        silent.insert(Silent { subject: candidate.key.subject.clone(), reason, detail });
+        candidate.muted = Some(mute);
     }
-    if candidate.key.kind != Kind::ObserverBlind
-        && world.policy.in_maintenance(candidate.key.instance.as_ref(), world.at())
-    {
-        quiet(SilentReason::Maintenance, "a declared maintenance period");
-        candidate.muted = Some(None);
-    }
-}
-
-/// Reads `dns-drift/mute` and `dns-drift/mute-until`.
-#[expect(clippy::option_option, reason = "the outer one says whether, the inner one until when")]
-fn opt_out(annotations: &BTreeMap<String, String>, kind: Kind, now: Timestamp) -> Option<Option<Timestamp>> {
-    let kinds = annotations.get("dns-drift/mute")?;
-    let named = kinds.split(',').map(str::trim).any(|word| word == "all" || word == kind.as_str());
-    let until =
-        annotations.get("dns-drift/mute-until").and_then(|text| text.trim().parse::<Timestamp>().ok());
-    (named && until.is_none_or(|until| now < until)).then_some(until)
 }

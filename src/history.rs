@@ -8,21 +8,24 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::compare::{Candidate, Coverage, Verdicts, explain};
 use crate::finding::{FindingKey, Kind, State, Subject};
 use crate::model::DomainName;
 use crate::policy::Policy;
 use crate::snapshot::ViewName;
+use crate::stored::pairs;
 
 /// The memory of findings.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
+    #[serde(with = "pairs")]
     tracks: BTreeMap<FindingKey, Track>,
 }
 
 /// One finding over time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Track {
     /// The latest statement.
     pub candidate: Candidate,

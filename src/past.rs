@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::model::heritage::TxtRole;
 use crate::model::object::KubeObject;
@@ -14,6 +15,7 @@ use crate::model::want::InstanceWants;
 use crate::model::zone::Zones;
 use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordType, ZoneId};
 use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
+use crate::stored::pairs;
 
 /// Changes that are remembered of one record or wish.
 const MAX_SIGHTINGS: usize = 32;
@@ -35,29 +37,34 @@ pub type WishKey = (Arc<str>, RecordKey);
 pub type Stranger = (ZoneId, Arc<str>, ObjectRef);
 
 /// Everything that is remembered.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Past {
     /// The first round.
     pub first_at: Option<Timestamp>,
     /// The latest round.
     pub last_at: Option<Timestamp>,
     /// Wishes, with each content that they had.
+    #[serde(with = "pairs")]
     pub wishes: BTreeMap<WishKey, Vec<Sighting<Content>>>,
     /// Record sets at wanted names, with each content that they had; `None` is absence.
+    #[serde(with = "pairs")]
     pub records: BTreeMap<(ZoneId, RecordKey), Vec<Sighting<Option<Content>>>>,
     /// Objects.
+    #[serde(with = "pairs")]
     pub objects: BTreeMap<ObjectRef, ObjectPast>,
     /// Views that cannot be read, by view and scope.
+    #[serde(with = "pairs")]
     pub blind: BTreeMap<(ViewName, String), Blind>,
     /// Ownership under the owner id of an instance here, for objects that were never here: zone,
     /// owner and object, with the latest round that saw it.
+    #[serde(with = "pairs")]
     pub strangers: BTreeMap<Stranger, Timestamp>,
     /// Names that were wanted when they were last seen wanted.
     names: BTreeMap<DomainName, Timestamp>,
 }
 
 /// A value and the rounds in which it was seen.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sighting<T> {
     /// What was seen.
     pub value: T,
@@ -68,7 +75,7 @@ pub struct Sighting<T> {
 }
 
 /// An object over time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ObjectPast {
     /// The newest version.
     pub last: Arc<KubeObject>,
@@ -83,7 +90,7 @@ pub struct ObjectPast {
 }
 
 /// A part of a view that cannot be read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Blind {
     /// Cycles in a row with the problem.
     pub cycles: u32,

@@ -71,6 +71,7 @@ impl World {
         live.intervals.first_publish = Duration::from_secs(3);
         let second = Duration::from_secs(1);
         RunSettings {
+            state_dir: None,
             policy: Policy {
                 interval: second,
                 sync_floor: second,

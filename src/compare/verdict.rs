@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, Subject, Window};
 use crate::model::{DomainName, ObjectRef, ZoneId};
-use crate::report::{Also, Fix, Silent};
+use crate::report::{Also, Fix, Mute, MuteReport, Silent};
 use crate::snapshot::ViewName;
+use crate::stored;
 
 /// The outcome of one comparison.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +20,8 @@ pub struct Verdicts {
     pub candidates: Vec<Candidate>,
     /// What was kept quiet.
     pub silent: BTreeSet<Silent>,
+    /// The mutes that are declared.
+    pub mutes: Vec<MuteReport>,
     /// What could be judged.
     pub coverage: Coverage,
     /// Wanted records, and those among them that could not be judged.
@@ -40,7 +44,7 @@ pub struct Coverage {
 }
 
 /// One statement, before time has had its say.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
     /// Subject, zone, instance and kind.
     pub key: FindingKey,
@@ -70,9 +74,10 @@ pub struct Candidate {
     pub covers: BTreeSet<DomainName>,
     /// The half of the same thing that explains this one (the A record of an AAAA alias); all
     /// else is in the table of [`crate::compare::explain`].
+    #[serde(with = "stored::statement")]
     pub explained_by: Option<(Subject, Kind)>,
-    /// Somebody opted out, until then (`None` for ever); outer `None` when nobody did.
-    pub muted: Option<Option<Timestamp>>,
+    /// Somebody asked for quiet; `None` when nobody did.
+    pub muted: Option<Mute>,
     /// What is wanted.
     pub desired: Json,
     /// What stands in the zone.
@@ -86,6 +91,7 @@ pub struct Candidate {
     /// What to do.
     pub fix: Fix,
     /// The views that it rests on.
+    #[serde(with = "stored::views")]
     pub rests_on: &'static [ViewName],
 }
 
