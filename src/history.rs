@@ -269,3 +269,6 @@ fn frozen(candidate: &Candidate, coverage: &Coverage) -> bool {
         ViewName::Changes => false,
     })
 }
+
+#[cfg(test)]
+mod tests;

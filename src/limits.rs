@@ -110,7 +110,7 @@ pub const MAX_EVIDENCE: usize = 12;
 pub const MAX_STATE_BYTES: usize = 128 * 1_024 * 1_024;
 
 /// The state is saved at most this often: a crash loses so much of the past at most.
-pub const SAVE_EVERY: Duration = Duration::from_secs(60);
+pub const SAVE_EVERY: Duration = Duration::from_mins(1);
 
 /// How long writing the state may take; at the end of the program it must fit into its stop.
 pub const SAVE_WITHIN: Duration = Duration::from_secs(5);

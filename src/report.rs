@@ -4,6 +4,7 @@
 //! once published. Pure.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -256,6 +257,17 @@ pub struct ZoneReport {
     pub wants: usize,
     /// Those with an open finding.
     pub out_of_sync: usize,
+}
+
+impl fmt::Display for Mute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.by)?;
+        match self.until {
+            Some(until) => write!(f, " until {until}")?,
+            None => f.write_str(" without an end")?,
+        }
+        self.reason.iter().try_for_each(|reason| write!(f, ": {reason}"))
+    }
 }
 
 impl Report {

@@ -263,11 +263,9 @@ impl Record<'_> {
         }
         let Some(cluster) = self.world.snapshot.kubernetes.value() else { return false };
         let batches = self.world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
-        let applied = batches.filter_map(|event| match &event.kind {
-            ChangeEventKind::Applied(batch) if batch.zone_id.as_ref() == Some(&self.zone.zone.id) => {
-                Some(batch)
-            }
-            _ => None,
+        let applied = batches.filter_map(|event| {
+            let ChangeEventKind::Applied(batch) = &event.kind else { return None };
+            (batch.zone_id.as_ref() == Some(&self.zone.zone.id)).then_some(batch)
         });
         applied.flat_map(|batch| &batch.changes).flat_map(|change| &change.targets).any(|value| {
             let heritage = Heritage::parse(value).filter(|one| one.owner.as_deref() == Some(owner));

@@ -152,3 +152,138 @@ fn same_zone(cause: &Candidate, effect: &Candidate) -> bool {
     let Subject::Zone(zone) = &cause.key.subject else { return shares_name(cause, effect) };
     names(effect).any(|name| name.is_within(zone))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::{FindingKey, Impact};
+    use crate::model::{RecordKey, RecordType, ZoneId};
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(minute * 60).expect("a time")
+    }
+
+    /// `app.example.com/A missing_record absent`, or `instance mass_deletion lb_status_lost`.
+    fn candidate(words: &str) -> Candidate {
+        let mut words = words.split(' ');
+        let mut next = || words.next().expect("a word");
+        let (subject, kind, reason) = (next(), next(), next());
+        let (subject, zone) = match subject.split_once('/') {
+            Some(("zone", name)) => (Subject::Zone(name.into()), Some("Z1")),
+            Some(("source", view)) => {
+                let view = ViewName::ALL.into_iter().find(|one| one.as_str() == view);
+                (Subject::Source(view.expect("a view")), None)
+            }
+            Some((name, record_type)) => {
+                let (record_type, set) = record_type.split_once('#').unwrap_or((record_type, ""));
+                let key = RecordKey {
+                    name: name.into(),
+                    record_type: RecordType::new(record_type),
+                    set_identifier: Some(set.into()).filter(|_| !set.is_empty()),
+                };
+                (Subject::Record(key), Some("Z1"))
+            }
+            None => (Subject::Instance(subject.into()), None),
+        };
+        let kind = Kind::from_word(kind).expect("a kind");
+        let key = FindingKey {
+            subject,
+            zone_id: zone.map(ZoneId::new),
+            instance: (kind != Kind::ObserverBlind).then(|| "prod".into()),
+            kind,
+        };
+        Candidate::new(key, Reason::from_word(reason).expect("a reason"), Impact::Latent, at(0))
+    }
+
+    fn check(outer: &str, inner: &str, expected: bool) {
+        let told = explains((&candidate(outer), at(0)), (&candidate(inner), at(0)));
+        assert_eq!(told, expected, "{outer} -> {inner}");
+    }
+
+    #[test]
+    fn the_rows_of_the_table() {
+        let (app, other) = ("app.example.com", "b.example.com");
+        let missing = format!("{app}/A missing_record absent");
+        check("prod controller_stalled crash_loop", &missing, true);
+        check("prod controller_stalled crash_loop", &format!("{app}/A failed_change cname_conflict"), false);
+        check("prod controller_failing throttled", &format!("{app}/A no_zone filtered_out"), true);
+        check("prod controller_failing throttled", &format!("{app}/A no_zone not_found"), false);
+        check("prod controller_failing throttled", &format!("{app}/A flapping two_values"), false);
+        check("prod mass_deletion records_vanished", &missing, false);
+        check(
+            &format!("{app}/A failed_change cname_conflict"),
+            &format!("{app}/AAAA missing_record absent"),
+            true,
+        );
+        check(
+            &format!("{app}/A failed_change cname_conflict"),
+            &format!("{other}/A missing_record absent"),
+            false,
+        );
+        check(
+            &format!("{app}/A#a failed_change unknown"),
+            &format!("{app}/A#b missing_record absent"),
+            false,
+        );
+        check(
+            &format!("{app}/A conflicting_desired merged_targets"),
+            &format!("{app}/AAAA wrong_target subset"),
+            true,
+        );
+        check(&format!("{app}/A conflicting_desired merged_targets"), &missing, false);
+        check(
+            &format!("{app}/A target_unresolvable nxdomain"),
+            &format!("{app}/AAAA auth_mismatch nodata"),
+            true,
+        );
+        check(
+            &format!("{app}/A target_unresolvable nxdomain"),
+            &format!("{app}/AAAA auth_mismatch different"),
+            false,
+        );
+        check(
+            "zone/example.com delegation_broken lame_all",
+            &format!("{app}/A resolver_unreachable servfail_quorum"),
+            true,
+        );
+        check("zone/example.com delegation_broken lame_all", &missing, false);
+        check(&missing, &format!("{app}/AAAA wildcard_shadow other_target"), true);
+        check(
+            &format!("{app}/A wrong_type cname_instead_of_a"),
+            &format!("{app}/AAAA resolver_stale positive"),
+            true,
+        );
+        check(&format!("{app}/A owner_missing none"), &missing, false);
+        check(
+            "source/kubernetes observer_blind forbidden",
+            &format!("{app}/A stale_record not_deleted"),
+            true,
+        );
+        check("source/kubernetes observer_blind forbidden", &missing, false);
+        check("source/route53 observer_blind throttled", &missing, true);
+        check("source/dns observer_blind unreachable", &format!("{app}/A auth_mismatch nxdomain"), true);
+        check(&missing, &missing, false);
+    }
+
+    #[test]
+    fn what_was_wrong_before_has_a_cause_of_its_own() {
+        let stalled = candidate("prod controller_stalled no_reconcile");
+        let mut missing = candidate("app.example.com/A missing_record absent");
+        assert!(explains((&stalled, at(5)), (&missing, at(6))));
+        assert!(!explains((&stalled, at(5)), (&missing, at(4))));
+        missing.cause = Some(Cause::ControllerStalled);
+        assert!(explains((&stalled, at(5)), (&missing, at(4))), "the cause matches");
+        missing.key.instance = Some("other".into());
+        assert!(!explains((&stalled, at(5)), (&missing, at(6))), "another instance");
+    }
+
+    #[test]
+    fn a_burst_explains_its_own_names() {
+        let mut burst = candidate("prod mass_deletion records_vanished");
+        burst.covers.insert("app.example.com".into());
+        let told = |inner: &str| explains((&burst, at(0)), (&candidate(inner), at(0)));
+        assert!(told("app.example.com/A missing_record deleted"));
+        assert!(!told("b.example.com/A missing_record deleted"));
+        assert!(!told("app.example.com/A wrong_target disjoint"));
+    }
+}

@@ -187,7 +187,7 @@ fn policy(root: &Section<'_>) -> Policy {
         inventory: inventory(root.section("inventory")),
         leftovers_in_zone: scope.as_deref() == Some("zone"),
         maintenance: root.sections("maintenance").into_iter().filter_map(maintenance).collect(),
-        mutes: root.sections("mutes").into_iter().filter_map(mute).collect(),
+        mutes: root.sections("mutes").into_iter().map(mute).collect(),
         zones: root.sections("zones").into_iter().filter_map(zone).collect(),
         ..default
     };
@@ -265,7 +265,7 @@ fn maintenance(row: Section<'_>) -> Option<Maintenance> {
     period.map(|(from, until)| Maintenance { instance, from, until })
 }
 
-fn mute(row: Section<'_>) -> Option<MuteRule> {
+fn mute(row: Section<'_>) -> MuteRule {
     let kind = row.text("kind").filter(|word| word != "all");
     let rule = MuteRule {
         name: row.text("name").map(|name| WildMatch::new(name.trim_end_matches('.').to_lowercase().as_str())),
@@ -280,7 +280,7 @@ fn mute(row: Section<'_>) -> Option<MuteRule> {
         row.wrong("name", "a rule needs a name, a namespace or a kind; else it would mute everything");
     }
     row.finish();
-    Some(rule)
+    rule
 }
 
 fn zone(row: Section<'_>) -> Option<(ZoneId, ZoneFacts)> {

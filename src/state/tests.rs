@@ -43,7 +43,8 @@ fn what_cannot_be_understood_is_set_aside() {
     assert!(decode(good.as_bytes(), now()).is_ok());
     check("", "EOF");
     check("\u{0}\u{1}", "expected value");
-    check(&good[..good.len() / 2], "EOF");
+    let half: String = good.chars().take(good.len() / 2).collect();
+    check(&half, "EOF");
     check(&good.replace("state/1", "state/2"), "dns-drift-state/2");
     check(&good.replace("\"saved_at\":\"2026", "\"saved_at\":\"2027"), "future");
     check(&good.replace("\"history\"", "\"histories\""), "missing field");
