@@ -59,7 +59,7 @@ type Writes<'a> = BTreeMap<(&'a DomainName, &'a RecordType), Vec<(Option<&'a Zon
 
 /// Judges the record sets that stand at wanted names.
 pub fn judge_dynamics(world: &World<'_>, out: &mut Verdicts) {
-    let writes = writes(world);
+    let (writes, claims) = (writes(world), claims(world));
     for ((zone_id, key), sightings) in &world.past.records {
         // Members of a routing set come and go as their traffic is shifted.
         if key.set_identifier.is_some() {
@@ -68,7 +68,7 @@ pub fn judge_dynamics(world: &World<'_>, out: &mut Verdicts) {
         let Some(zone) = world.zone(zone_id).filter(|_| out.coverage.zones.contains_key(zone_id)) else {
             continue;
         };
-        let Some((wants, want)) = claimant(world, zone_id, key) else { continue };
+        let Some((wants, want)) = claims.get(&(zone_id, key.clone())).copied() else { continue };
         let none = Vec::new();
         let all = writes.get(&(&key.name, &key.record_type)).unwrap_or(&none);
         let mine: Vec<&Write<'_>> = all
@@ -81,15 +81,17 @@ pub fn judge_dynamics(world: &World<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Who wants the record; another type of the same name is the other half of somebody's finding.
-fn claimant<'a>(world: &World<'a>, zone: &ZoneId, key: &RecordKey) -> Option<(&'a InstanceWants, &'a Want)> {
-    let pairs = world.wants.iter().flat_map(|one| one.wants.iter().map(move |want| (one, want)));
-    pairs.into_iter().find(|(_, want)| {
-        want.name == key.name
-            && want.record_type == key.record_type
-            && want.set_identifier == key.set_identifier
-            && want.zone_id() == Some(zone)
-    })
+/// Who wants which record; another type of the same name is the other half of somebody's finding.
+fn claims<'a>(world: &World<'a>) -> BTreeMap<(&'a ZoneId, RecordKey), (&'a InstanceWants, &'a Want)> {
+    let mut claims = BTreeMap::new();
+    for one in world.wants {
+        for want in &one.wants {
+            if let Some(zone) = want.zone_id() {
+                claims.entry((zone, want.key())).or_insert((one, want));
+            }
+        }
+    }
+    claims
 }
 
 fn writes<'a>(world: &World<'a>) -> Writes<'a> {
