@@ -223,6 +223,7 @@ pub fn settings(config: &Config) -> RunSettings {
         follow: FollowSettings::default(),
         min_round: MIN_ROUND,
         max_finding_series: config.max_finding_series,
+        state_dir: config.state_dir.clone(),
         config_text: config.effective_yaml().into(),
         assumed: Some(config.assumed()),
     }

@@ -7,8 +7,11 @@ pub mod after;
 pub mod answer_class;
 pub mod association;
 pub mod blind;
+pub mod bursts;
 pub mod delegation;
 pub mod dnssec;
+pub mod dynamics;
+pub mod explain;
 pub mod feed;
 pub mod fix;
 pub mod instances;
@@ -16,6 +19,7 @@ pub mod ladder;
 pub mod leftovers;
 pub mod live;
 pub mod mismatch;
+pub mod mute;
 pub mod notes;
 pub mod objects;
 pub mod owner;
@@ -33,12 +37,10 @@ pub use verdict::{Candidate, Coverage, Verdicts};
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use crate::compare::world::World;
-use crate::finding::{Kind, SilentReason, Subject};
+use crate::finding::{Kind, Subject};
 use crate::model::want::InstanceWants;
-use crate::past::Past;
+use crate::past::{Past, lists_are_whole};
 use crate::policy::Policy;
 use crate::report::Silent;
 use crate::snapshot::{Snapshot, ViewState};
@@ -70,13 +72,14 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
         delegation::judge_delegations(&world, &mut out);
         dnssec::judge_dnssec(&world, &mut out);
         association::judge_associations(&world, &mut out);
+        dynamics::judge_dynamics(&world, &mut out);
         notes::list_silent(&world, &mut out);
     }
     let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
     out.candidates.extend(zones.filter_map(|zone| after::zone_quota(&world, zone)));
+    out.mutes = mute::list(&world);
     out.candidates = one_for_each_subject(std::mem::take(&mut out.candidates));
     leftover_in_wrong_zone(&mut out.candidates);
-    zone_explains_answers(&mut out.candidates);
     for candidate in &mut out.candidates {
         finish(&world, candidate, &mut out.silent);
     }
@@ -92,18 +95,13 @@ fn coverage(snapshot: &Snapshot) -> Coverage {
         whole_list && !spoiled && reading.record_sets.is_some()
     });
     Coverage {
-        kubernetes: snapshot.kubernetes.state == ViewState::Read && !spoils_objects(snapshot),
+        kubernetes: lists_are_whole(snapshot),
         zones: readable
             .map(|reading| (reading.zone.id.clone(), reading.read_at.unwrap_or(snapshot.at)))
             .collect(),
         route53: whole_list,
         dns: snapshot.dns.state == ViewState::Read,
     }
-}
-
-/// A problem with a whole kind of objects; one odd object spoils only itself.
-fn spoils_objects(snapshot: &Snapshot) -> bool {
-    snapshot.kubernetes.problems.iter().any(|problem| !problem.scope.contains('/'))
 }
 
 /// A record in the zone that does not serve its name is the other half of that fault, no left-over
@@ -115,27 +113,6 @@ fn leftover_in_wrong_zone(candidates: &mut Vec<Candidate>) {
         .map(|one| one.key.subject.clone())
         .collect();
     candidates.retain(|one| one.key.kind != Kind::StaleRecord || !misplaced.contains(&one.key.subject));
-}
-
-/// A fault of the zone explains what resolvers answer for its names.
-fn zone_explains_answers(candidates: &mut [Candidate]) {
-    let faults: BTreeMap<crate::model::ZoneId, (Subject, Kind)> = candidates
-        .iter()
-        .filter(|one| {
-            matches!(one.key.kind, Kind::DelegationBroken | Kind::DnssecBroken | Kind::ZoneUnassociated)
-        })
-        .filter_map(|one| Some((one.key.zone_id.clone()?, (one.key.subject.clone(), one.key.kind))))
-        .collect();
-    for candidate in candidates {
-        let fault = candidate.key.zone_id.as_ref().and_then(|id| faults.get(id));
-        let live = matches!(
-            candidate.key.kind,
-            Kind::AuthMismatch | Kind::ResolverStale | Kind::ResolverMismatch | Kind::ResolverUnreachable
-        );
-        if live && let Some(fault) = fault {
-            candidate.explained_by = Some(fault.clone());
-        }
-    }
 }
 
 /// Of several kinds on one subject the one with the lowest rank stays; the others become `also`.
@@ -169,34 +146,15 @@ fn one_for_each_subject(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
     kept.into_values().collect()
 }
 
-/// Labels, opt-outs and maintenance, which every statement about an object shares.
+/// Labels and mutes, which every statement about an object shares.
 fn finish(world: &World<'_>, candidate: &mut Candidate, silent: &mut std::collections::BTreeSet<Silent>) {
     let cluster = world.snapshot.kubernetes.value();
     let object = candidate.object.as_ref().and_then(|reference| cluster?.objects.get(reference));
     if let Some(object) = object {
         candidate.labels = wishes::labels_of(world, object);
-        candidate.muted = opt_out(&object.annotations, candidate.key.kind, world.at());
     }
-    let mut quiet = |reason, detail: &str| {
-        silent.insert(Silent { subject: candidate.key.subject.clone(), reason, detail: detail.to_owned() });
-    };
-    if candidate.muted.is_some() {
-        quiet(SilentReason::OptedOut, "the dns-drift/mute annotation of the object");
+    if let Some((mute, reason, detail)) = mute::of(world, candidate) {
+        silent.insert(Silent { subject: candidate.key.subject.clone(), reason, detail });
+        candidate.muted = Some(mute);
     }
-    if candidate.key.kind != Kind::ObserverBlind
-        && world.policy.in_maintenance(candidate.key.instance.as_ref(), world.at())
-    {
-        quiet(SilentReason::Maintenance, "a declared maintenance period");
-        candidate.muted = Some(None);
-    }
-}
-
-/// Reads `dns-drift/mute` and `dns-drift/mute-until`.
-#[expect(clippy::option_option, reason = "the outer one says whether, the inner one until when")]
-fn opt_out(annotations: &BTreeMap<String, String>, kind: Kind, now: Timestamp) -> Option<Option<Timestamp>> {
-    let kinds = annotations.get("dns-drift/mute")?;
-    let named = kinds.split(',').map(str::trim).any(|word| word == "all" || word == kind.as_str());
-    let until =
-        annotations.get("dns-drift/mute-until").and_then(|text| text.trim().parse::<Timestamp>().ok());
-    (named && until.is_none_or(|until| now < until)).then_some(until)
 }

@@ -41,6 +41,8 @@ pub struct Config {
     pub dns: DnsConfig,
     /// The instance to take for granted when the cluster shows none.
     pub external_dns: Option<AssumedConfig>,
+    /// Where `serve` keeps its state; `None` to forget at the end.
+    pub state_dir: Option<PathBuf>,
     /// Findings with series of their own on `/metrics`.
     pub max_finding_series: usize,
     policy: Policy,

@@ -38,3 +38,5 @@ pub mod replay;
 pub mod report;
 pub mod run;
 pub mod snapshot;
+pub mod state;
+mod stored;

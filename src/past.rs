@@ -7,16 +7,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
+use crate::model::heritage::TxtRole;
 use crate::model::object::KubeObject;
 use crate::model::observation::{Outcome, Vantage};
 use crate::model::want::InstanceWants;
 use crate::model::zone::Zones;
-use crate::model::{Content, DomainName, ObjectRef, RecordKey, ZoneId};
-use crate::snapshot::{Problem, Reading, Snapshot, ViewName, ViewState};
+use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordType, ZoneId};
+use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
+use crate::stored::pairs;
 
 /// Changes that are remembered of one record or wish.
 const MAX_SIGHTINGS: usize = 32;
+
+/// Strangers' ownership records that are remembered: one is enough to tell.
+const MAX_STRANGERS: usize = 100;
+
+/// How long a stranger's ownership record is remembered.
+const KEEP_STRANGERS: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long a name that nobody wants any more is remembered.
 const KEEP_UNWANTED: SignedDuration = SignedDuration::from_hours(48);
@@ -25,29 +34,41 @@ const KEEP_UNWANTED: SignedDuration = SignedDuration::from_hours(48);
 /// name that moves to another zone is the same wish.
 pub type WishKey = (Arc<str>, RecordKey);
 
+/// Zone, owner id and object of a stranger's ownership record.
+pub type Stranger = (ZoneId, Arc<str>, ObjectRef);
+
 /// Everything that is remembered.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Past {
     /// The first round.
     pub first_at: Option<Timestamp>,
     /// The latest round.
     pub last_at: Option<Timestamp>,
     /// Wishes, with each content that they had.
+    #[serde(with = "pairs")]
     pub wishes: BTreeMap<WishKey, Vec<Sighting<Content>>>,
     /// Record sets at wanted names, with each content that they had; `None` is absence.
+    #[serde(with = "pairs")]
     pub records: BTreeMap<(ZoneId, RecordKey), Vec<Sighting<Option<Content>>>>,
     /// Objects.
+    #[serde(with = "pairs")]
     pub objects: BTreeMap<ObjectRef, ObjectPast>,
     /// What the parents said about the delegation of each hosted zone, by zone name.
+    #[serde(with = "pairs")]
     pub delegations: BTreeMap<DomainName, Vec<Sighting<Delegation>>>,
     /// Views that cannot be read, by view and scope.
+    #[serde(with = "pairs")]
     pub blind: BTreeMap<(ViewName, String), Blind>,
+    /// Ownership under the owner id of an instance here, for objects that were never here: zone,
+    /// owner and object, with the latest round that saw it.
+    #[serde(with = "pairs")]
+    pub strangers: BTreeMap<Stranger, Timestamp>,
     /// Names that were wanted when they were last seen wanted.
     names: BTreeMap<DomainName, Timestamp>,
 }
 
 /// A value and the rounds in which it was seen.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sighting<T> {
     /// What was seen.
     pub value: T,
@@ -58,7 +79,7 @@ pub struct Sighting<T> {
 }
 
 /// The delegation of a zone as its parent gives it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delegation {
     /// Name servers; empty when the parent denies the zone.
     pub servers: BTreeSet<DomainName>,
@@ -67,7 +88,7 @@ pub struct Delegation {
 }
 
 /// An object over time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ObjectPast {
     /// The newest version.
     pub last: Arc<KubeObject>,
@@ -82,7 +103,7 @@ pub struct ObjectPast {
 }
 
 /// A part of a view that cannot be read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Blind {
     /// Cycles in a row with the problem.
     pub cycles: u32,
@@ -99,12 +120,17 @@ impl Past {
     pub fn observe(&mut self, snapshot: &Snapshot, wants: &[InstanceWants], cycle: SignedDuration) {
         let at = snapshot.at;
         self.first_at.get_or_insert(at);
-        if snapshot.kubernetes.is_whole() {
+        if lists_are_whole(snapshot) {
             self.observe_objects(snapshot, at);
             self.observe_wishes(wants, at);
         }
         if let Some(zones) = snapshot.route53.value() {
             self.observe_records(zones, at);
+            if lists_are_whole(snapshot)
+                && let Some(cluster) = snapshot.kubernetes.value()
+            {
+                self.observe_strangers(cluster, zones, wants, at);
+            }
         }
         if snapshot.dns.state == ViewState::Read {
             self.observe_delegations(snapshot, at);
@@ -226,6 +252,42 @@ impl Past {
         self.delegations.retain(|name, _| names.contains(name));
     }
 
+    fn observe_strangers(
+        &mut self,
+        cluster: &Cluster,
+        zones: &Zones,
+        wants: &[InstanceWants],
+        at: Timestamp,
+    ) {
+        let ours: BTreeSet<&str> = wants.iter().map(|one| one.instance.flags.owner_id.as_str()).collect();
+        let known: BTreeSet<ObjectRef> = self.objects.keys().map(as_registry_spells).collect();
+        for (id, reading) in &zones.zones {
+            for set in reading.records().iter().filter(|set| set.record_type == RecordType::Txt) {
+                let TxtRole::Heritage(heritage) = TxtRole::of(set) else { continue };
+                let Some(owner) = heritage.owner.clone().filter(|owner| ours.contains(&**owner)) else {
+                    continue;
+                };
+                let object = heritage.object().map(|object| as_registry_spells(&object));
+                let strange = object
+                    .filter(|object| is_watched(cluster, object) && !known.contains(object))
+                    .map(|object| (id.clone(), owner, object));
+                if let Some(key) = strange
+                    && (self.strangers.len() < MAX_STRANGERS || self.strangers.contains_key(&key))
+                {
+                    self.strangers.insert(key, at);
+                }
+            }
+        }
+        self.strangers.retain(|_, seen| at.duration_since(*seen) < KEEP_STRANGERS);
+    }
+
+    /// True if the object is here or was here; `object` as an ownership record names it.
+    #[must_use]
+    pub fn knows(&self, object: &ObjectRef) -> bool {
+        let object = as_registry_spells(object);
+        self.objects.keys().any(|reference| as_registry_spells(reference) == object)
+    }
+
     fn observe_problems(&mut self, view: ViewName, snapshot: &Snapshot, cycle: SignedDuration) {
         let at = snapshot.at;
         let problems = problems_of(view, snapshot);
@@ -294,6 +356,25 @@ impl Past {
             self.wishes.get(&(instance.clone(), key.clone())).map(Vec::as_slice).unwrap_or_default();
         sightings.iter().rev().skip(1).rev().map(|sighting| &sighting.value)
     }
+}
+
+/// True if no kind of objects is missing from the view; one odd object spoils only itself.
+#[must_use]
+pub fn lists_are_whole(snapshot: &Snapshot) -> bool {
+    let kubernetes = &snapshot.kubernetes;
+    kubernetes.state == ViewState::Read
+        && kubernetes.problems.iter().all(|problem| problem.scope.contains('/'))
+}
+
+/// True if the absence of such an object would be seen.
+#[must_use]
+pub fn is_watched(cluster: &Cluster, object: &ObjectRef) -> bool {
+    cluster.watched_kinds.iter().any(|kind| kind.eq_ignore_ascii_case(&object.kind))
+}
+
+/// Ownership records spell kinds in lower case.
+fn as_registry_spells(object: &ObjectRef) -> ObjectRef {
+    ObjectRef { kind: object.kind.to_ascii_lowercase().into(), ..object.clone() }
 }
 
 /// The problems of one view; a view that is not readable at all has at least one.

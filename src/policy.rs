@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use wildmatch::WildMatch;
 
+use crate::finding::Kind;
 use crate::model::ZoneId;
 
 /// The rules of judgement that are in force.
@@ -36,6 +38,8 @@ pub struct Policy {
     pub leftovers_in_zone: bool,
     /// Declared maintenance periods.
     pub maintenance: Vec<Maintenance>,
+    /// Findings that are muted by rule.
+    pub mutes: Vec<MuteRule>,
     /// Facts about zones that no API tells.
     pub zones: BTreeMap<ZoneId, ZoneFacts>,
     /// Labels that are copied from objects to findings.
@@ -77,6 +81,22 @@ pub struct Maintenance {
     pub until: Timestamp,
 }
 
+/// Findings that are muted: every member that is given must fit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MuteRule {
+    /// Pattern of DNS names, `*` for any text and `?` for one character; lower case. A finding
+    /// about several names is muted when all of them fit.
+    pub name: Option<WildMatch>,
+    /// Namespace of the object.
+    pub namespace: Option<Arc<str>>,
+    /// Kind of finding; `None` for all.
+    pub kind: Option<Kind>,
+    /// End; `None` for never.
+    pub until: Option<Timestamp>,
+    /// Why, for whoever reads the report.
+    pub reason: Option<String>,
+}
+
 /// What no API tells about a zone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ZoneFacts {
@@ -100,6 +120,7 @@ impl Default for Policy {
             inventory: None,
             leftovers_in_zone: false,
             maintenance: Vec::new(),
+            mutes: Vec::new(),
             zones: BTreeMap::new(),
             label_allow_list: vec!["team".to_owned()],
             runbook_base: "docs/findings/".to_owned(),
@@ -119,14 +140,5 @@ impl Policy {
     #[must_use]
     pub fn view(&self, name: &str) -> Option<&NetworkView> {
         self.views.iter().find(|view| *view.name == *name)
-    }
-
-    /// True if the instance is in a declared maintenance period.
-    #[must_use]
-    pub fn in_maintenance(&self, instance: Option<&Arc<str>>, at: Timestamp) -> bool {
-        self.maintenance.iter().any(|period| {
-            let concerns = period.instance.as_ref().is_none_or(|id| Some(id) == instance);
-            concerns && period.from <= at && at < period.until
-        })
     }
 }

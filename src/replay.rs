@@ -20,6 +20,7 @@ use crate::finding::Reason;
 use crate::model::change::{ChangeFeed, FeedSource};
 use crate::model::instance::Instance;
 use crate::model::text::printable;
+use crate::policy::Policy;
 use crate::recording::index::{IndexError, read_index};
 use crate::recording::round::{RawRound, read_round};
 use crate::report::Report;
@@ -45,16 +46,29 @@ pub enum ReplayError {
 ///
 /// See [`ReplayError`]. What a round lacks is a problem of a view, never an error.
 pub fn replay(dir: &Path) -> Result<Report, ReplayError> {
+    let mut engine = None;
+    let mut report = None;
+    each_round(dir, |policy, snapshot| {
+        let engine = engine.get_or_insert_with(|| Engine::new(policy.clone()));
+        report = Some(engine.round(snapshot));
+    })?;
+    report.ok_or(ReplayError::Empty)
+}
+
+/// Gives each round of a recording as the engine would see it, with the rules in force.
+///
+/// # Errors
+///
+/// See [`ReplayError`].
+pub fn each_round(dir: &Path, mut judge: impl FnMut(&Policy, &Snapshot)) -> Result<(), ReplayError> {
     let index = read_index(dir)?;
     let config = Config::from_value(&index.config).map_err(ReplayError::Config)?;
-    let mut engine = Engine::new(config.policy());
+    let policy = config.policy();
     let mut player = Player { assumed: Some(config.assumed()), ..Player::default() };
-    let mut report = None;
     for round in &index.rounds {
-        let snapshot = player.snapshot(read_round(&round.dir, round.at));
-        report = Some(engine.round(&snapshot));
+        judge(&policy, &player.snapshot(read_round(&round.dir, round.at)));
     }
-    report.ok_or(ReplayError::Empty)
+    Ok(())
 }
 
 /// What is kept between the rounds of a recording.

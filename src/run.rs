@@ -4,7 +4,9 @@ mod costs;
 pub(crate) mod logs;
 pub mod plan;
 pub(crate) mod rounds;
+mod saver;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +36,9 @@ use crate::recorded::route53::{self, Route53Settings};
 use crate::run::costs::Costs;
 use crate::run::logs::LogTask;
 use crate::run::rounds::{Assumption, Rounds, Views, Wake};
+use crate::run::saver::Saver;
 use crate::snapshot::Reading;
+use crate::state::{StateError, StateFile};
 
 /// Everything that a run needs to know.
 #[derive(Clone, Debug)]
@@ -57,6 +61,8 @@ pub struct RunSettings {
     pub max_finding_series: usize,
     /// What `/config` shows.
     pub config_text: Arc<str>,
+    /// Where the state is kept; `None` to start without a past each time.
+    pub state_dir: Option<PathBuf>,
     /// The instance to take for granted when the cluster shows none; `None` for no such thing.
     pub assumed: Option<Arc<Instance>>,
 }
@@ -67,6 +73,9 @@ pub enum RunError {
     /// There is no way to the Kubernetes API.
     #[error("connect to Kubernetes")]
     Kubernetes(#[source] ClientError),
+    /// The state cannot be kept where it was asked for.
+    #[error("keep the state")]
+    State(#[source] StateError),
     /// A task gave up.
     #[error("{task} task")]
     Failed {
@@ -103,16 +112,30 @@ pub async fn serve(
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) -> Result<(), RunError> {
+    let (engine, saver) = remember(&settings, &*clock).map_err(RunError::State)?;
     let connecting = connect(&settings.kube, Arc::clone(&clock));
     let Some(connection) = stop.run_until_cancelled(connecting).await else { return Ok(()) };
     let connection = connection.map_err(RunError::Kubernetes)?;
     tracing::info!(server = connection.server, origin = connection.origin, "kubernetes: connected");
-    let tasks = start(settings, connection, listener, &clock, &stop);
+    let tasks = start(settings, engine, saver, connection, listener, &clock, &stop);
     supervise(tasks, stop).await
+}
+
+/// The engine with the past that was kept, and who keeps it.
+fn remember(settings: &RunSettings, clock: &dyn Clock) -> Result<(Engine, Option<Saver>), StateError> {
+    let Some(folder) = &settings.state_dir else { return Ok((Engine::new(settings.policy.clone()), None)) };
+    let file = StateFile::open(folder)?;
+    let memory = file.load(clock.now())?;
+    if let Some(at) = memory.as_ref().and_then(|memory| memory.past.last_at) {
+        tracing::info!(last_round = %at, "state: going on from the last run");
+    }
+    Ok((Engine::resume(settings.policy.clone(), memory.unwrap_or_default()), Some(Saver::new(file))))
 }
 
 fn start(
     settings: RunSettings,
+    engine: Engine,
+    saver: Option<Saver>,
     connection: Connection,
     listener: TcpListener,
     clock: &Arc<dyn Clock>,
@@ -163,7 +186,8 @@ fn start(
     tasks.spawn(named("log parser", parser.run(stopped())));
     let rounds = Rounds {
         views: Views { kubernetes, route53, dns, changes },
-        engine: Engine::new(settings.policy.clone()),
+        engine,
+        saver,
         policy: settings.policy,
         min_round: settings.min_round,
         assumed: Assumption::new(settings.assumed),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::finding::Reason;
 use crate::model::ObjectRef;
@@ -15,7 +15,7 @@ use crate::model::observation::Observation;
 use crate::model::zone::Zones;
 
 /// The four views.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ViewName {
     /// What the cluster's objects ask for.
@@ -56,7 +56,7 @@ pub struct Reading<T> {
 }
 
 /// Something that could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Problem {
     /// `all`, a hosted zone id, a resource kind, a server, or one object.
     pub scope: String,

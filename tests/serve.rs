@@ -34,6 +34,7 @@ use dns_drift::recording::write::write_recording;
 use dns_drift::replay::replay;
 use dns_drift::report::Report;
 use dns_drift::run::{RunSettings, serve};
+use dns_drift::state::StateFile;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -54,6 +55,7 @@ fn settings(world: &World, kubeconfig: &std::path::Path) -> RunSettings {
     live.intervals.first_publish = Duration::from_secs(3);
     let second = Duration::from_secs(1);
     RunSettings {
+        state_dir: None,
         policy: Policy {
             interval: second,
             sync_floor: second,
@@ -180,7 +182,9 @@ async fn a_refused_alias_is_found_and_the_healthy_name_stays_quiet() {
 
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let base = format!("http://{}", listener.local_addr().expect("an address"));
-    let (running, serving) = (stop.child_token(), settings(&world, kubeconfig.path()));
+    let (running, mut serving) = (stop.child_token(), settings(&world, kubeconfig.path()));
+    let state = tempfile::tempdir().expect("folder");
+    serving.state_dir = Some(state.path().to_owned());
     let mut program = JoinSet::new();
     program.spawn(serve(serving, listener, Arc::new(SystemClock), running.clone()));
 
@@ -208,5 +212,9 @@ async fn a_refused_alias_is_found_and_the_healthy_name_stays_quiet() {
     running.cancel();
     let ended = tokio::time::timeout(PATIENT, program.join_next()).await.expect("stops in time");
     ended.expect("one task").expect("no panic").expect("no error");
+    let kept = StateFile::open(state.path()).expect("a folder").load(SystemClock.now()).expect("readable");
+    let kept = kept.expect("a state");
+    let kept: Vec<_> = kept.history.tracks().map(|track| track.candidate.key.subject.to_string()).collect();
+    assert!(kept.iter().any(|one| one == subject), "{kept:?}");
     stop.cancel();
 }

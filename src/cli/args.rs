@@ -110,6 +110,9 @@ pub enum Command {
         /// Where to serve HTTP.
         #[arg(long, env = "DNS_DRIFT_LISTEN", value_name = "ADDRESS:PORT")]
         listen: Option<String>,
+        /// Folder that keeps what is known over a restart.
+        #[arg(long, env = "DNS_DRIFT_STATE_DIR", value_name = "DIR")]
+        state_dir: Option<String>,
     },
     /// One verdict and an exit code: 0 all well, 1 findings, 2 bad usage, 3 a view is missing.
     Check {
@@ -192,15 +195,16 @@ impl Cli {
     #[must_use]
     pub fn overrides(&self) -> Vec<(&'static str, Value)> {
         let keys = &self.common.keys;
-        let listen = match &self.command {
-            Command::Serve { listen } => listen,
+        let (listen, state_dir) = match &self.command {
+            Command::Serve { listen, state_dir } => (listen, state_dir),
             Command::Check { .. }
             | Command::Explain { .. }
             | Command::Record { .. }
-            | Command::Demo { .. } => &None,
+            | Command::Demo { .. } => (&None, &None),
         };
         let texts = [
             ("listen", listen),
+            ("state_dir", state_dir),
             ("interval", &keys.interval),
             ("kubernetes.kubeconfig", &keys.kubeconfig),
             ("kubernetes.context", &keys.context),

@@ -7,17 +7,18 @@
     reason = "tables of exceptions over large vocabularies: a new word must fall into the general row"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::compare::bursts::mass_deletion;
 use crate::compare::live::{Expected, Match, judge, says_nothing};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::change::{ChangeEventKind, FeedSource};
 use crate::model::observation::Vantage;
-use crate::model::record::{RecordKey, Value};
+use crate::model::record::Value;
 use crate::model::want::{InstanceWants, UnreadAnnotations};
 use crate::model::{DomainName, RecordType};
 use crate::report::Fix;
@@ -26,26 +27,27 @@ use crate::snapshot::ViewName;
 /// How long an error of the controller counts after its last line.
 const ERROR_LIFE: SignedDuration = SignedDuration::from_mins(10);
 
-/// How long a burst of lost wishes counts.
-const BURST_LIFE: SignedDuration = SignedDuration::from_hours(1);
-
 /// Judges one instance.
 pub fn judge_instance(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts) {
     let found = stalled(world, wants).or_else(|| failing(world, wants)).or_else(|| prefix_flip(world, wants));
-    let flipped = found.as_ref().is_some_and(|one| one.key.kind == Kind::ControllerMisconfigured);
-    unread_objects(world, wants, flipped, out);
-    let burst = mass_deletion(world, wants);
+    unread_objects(world, wants, out);
+    let burst = mass_deletion(world, wants, out);
     for mut candidate in found.into_iter().chain(burst) {
         if candidate.impact == Impact::Latent {
             candidate.impact = worst_impact(wants, out);
         }
-        explain(&candidate, wants, out);
         let cause = candidate.cause.clone();
         out.candidates.push(candidate.caused_by(cause));
     }
 }
 
-fn start(world: &World<'_>, wants: &InstanceWants, kind: Kind, reason: Reason, impact: Impact) -> Candidate {
+pub(super) fn start(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    kind: Kind,
+    reason: Reason,
+    impact: Impact,
+) -> Candidate {
     let key = FindingKey {
         subject: Subject::instance(&wants.instance),
         zone_id: None,
@@ -65,23 +67,6 @@ fn worst_impact(wants: &InstanceWants, out: &Verdicts) -> Impact {
             && (one.key.kind.is_record_ladder() || matches!(one.key.kind, Kind::FailedChange | Kind::NoZone))
     });
     ours.map(|one| one.impact).max_by_key(|impact| impact.weight()).unwrap_or(Impact::Latent)
-}
-
-/// What an instance-level finding explains; a refused change is never explained away.
-fn explain(cause: &Candidate, wants: &InstanceWants, out: &mut Verdicts) {
-    for one in &mut out.candidates {
-        let ours = one.key.instance.as_ref() == Some(&wants.instance.id);
-        let explained = match cause.key.kind {
-            Kind::MassDeletion => {
-                one.key.kind == Kind::NoAddress && one.reason == Reason::Lost
-                    || one.key.kind == Kind::MissingRecord
-            }
-            _ => one.key.kind.is_record_ladder() || one.key.kind == Kind::AnnotationUnread,
-        };
-        if ours && explained {
-            one.explained_by = Some((cause.key.subject.clone(), cause.key.kind));
-        }
-    }
 }
 
 /// No Pod runs, or the Pods crash, or the instance only pretends.
@@ -231,7 +216,7 @@ fn unread_impact(world: &World<'_>, unread: &UnreadAnnotations) -> Impact {
     each.max_by_key(|impact| impact.weight()).unwrap_or(Impact::Latent)
 }
 
-fn rows<'a>(
+pub(super) fn rows<'a>(
     world: &World<'a>,
     name: &DomainName,
     record_type: &RecordType,
@@ -255,7 +240,7 @@ fn wanted_targets(world: &World<'_>, record_type: &RecordType, targets: &[std::s
     crate::compare::live::expected(world, &crate::model::Content::values(0, values), record_type)
 }
 
-fn unread_objects(world: &World<'_>, wants: &InstanceWants, flipped: bool, out: &mut Verdicts) {
+fn unread_objects(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts) {
     for unread in &wants.unread {
         let key = FindingKey {
             subject: Subject::Object(unread.object.clone()),
@@ -273,64 +258,6 @@ fn unread_objects(world: &World<'_>, wants: &InstanceWants, flipped: bool, out: 
             summary: format!("Rename the keys to the prefix {}.", wants.instance.flags.annotation_prefix),
             ..Fix::default()
         };
-        if flipped {
-            candidate.explained_by =
-                Some((Subject::instance(&wants.instance), Kind::ControllerMisconfigured));
-        }
         out.candidates.push(candidate);
     }
-}
-
-/// The longest zone of the instance that the name lies in.
-fn zone_of(world: &World<'_>, wants: &InstanceWants, name: &DomainName) -> Option<DomainName> {
-    let zones = wants.zones.iter().filter_map(|id| world.zone(id)).map(|reading| &reading.zone.name);
-    zones.filter(|zone| name.is_within(zone)).max_by_key(|zone| zone.as_str().len()).cloned()
-}
-
-/// A large share of the wishes vanished in one round and has not come back.
-fn mass_deletion(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
-    let wanted: BTreeSet<RecordKey> = wants.wants.iter().map(crate::model::want::Want::key).collect();
-    // By zone: a burst in one zone must not drown in the names of another.
-    let mut lost: BTreeMap<(Timestamp, Option<DomainName>), Vec<&RecordKey>> = BTreeMap::new();
-    let mine = world.past.wishes.iter().filter(|((instance, _), _)| *instance == wants.instance.id);
-    let spans: Vec<(&RecordKey, Timestamp, Timestamp)> = mine
-        .filter_map(|((_, key), sightings)| Some((key, sightings.first()?.since, sightings.last()?.until)))
-        .collect();
-    for (key, _, until) in spans.iter().filter(|(key, _, _)| !wanted.contains(*key)) {
-        if world.at().duration_since(*until) < BURST_LIFE + BURST_LIFE {
-            lost.entry((*until, zone_of(world, wants, &key.name))).or_default().push(key);
-        }
-    }
-    let ((until, zone), keys) = lost.into_iter().max_by_key(|(_, keys)| keys.len())?;
-    let alive = spans
-        .iter()
-        .filter(|(key, since, last)| {
-            *since <= until && until <= *last && zone_of(world, wants, &key.name) == zone
-        })
-        .count();
-    if keys.len() < 5 || keys.len() * 10 < alive * 3 {
-        return None;
-    }
-    let names: BTreeSet<&DomainName> = keys.iter().map(|key| &key.name).collect();
-    let without: BTreeSet<&DomainName> = wants.without_target.iter().flat_map(|one| &one.names).collect();
-    let by_address = names.iter().filter(|name| without.contains(*name)).count() * 2 >= names.len();
-    let reason = if by_address { Reason::LbStatusLost } else { Reason::WantsVanished };
-    let denied = names.iter().any(|name| {
-        let seen = rows(world, name, &RecordType::A);
-        !seen.is_empty()
-            && seen.iter().all(|answer| answer.outcome != crate::model::observation::Outcome::Answer)
-    });
-    let impact = if denied { Impact::Down } else { Impact::Latent };
-    let mut candidate = start(world, wants, Kind::MassDeletion, reason, impact);
-    candidate.evidence = names.iter().take(10).map(|name| format!("no longer wanted: {name}")).collect();
-    candidate.summary = format!(
-        "{} of {alive} names of ExternalDNS {} vanished at once ({reason}).",
-        keys.len(),
-        wants.instance.id
-    );
-    candidate.fix = Fix {
-        summary: "Stop ExternalDNS (scale it to 0) before it deletes more, then find out why.".to_owned(),
-        ..Fix::default()
-    };
-    Some(candidate)
 }

@@ -460,7 +460,7 @@ impl Context<'_> {
 }
 
 /// Principals that write ownership records: those are the controllers.
-fn controller_principals(world: &World<'_>) -> std::collections::BTreeSet<Arc<str>> {
+pub(crate) fn controller_principals(world: &World<'_>) -> std::collections::BTreeSet<Arc<str>> {
     let events = world.snapshot.changes.value().map(|feed| feed.events.as_slice()).unwrap_or_default();
     let writes_heritage = |changes: &[crate::model::change::AttemptedChange]| {
         changes.iter().any(|change| {

@@ -41,6 +41,7 @@ pub(super) fn config(config: &Config) -> Value {
                "args": assumed.args.iter().map(|arg| argument(arg)).collect::<Vec<_>>()})
     });
     all.insert("external_dns".to_owned(), json!(assumed));
+    all.insert("state_dir".to_owned(), json!(config.state_dir));
     all.insert("max_finding_series".to_owned(), json!(config.max_finding_series));
     if let Value::Object(keys) = policy(&config.policy) {
         all.extend(keys);
@@ -69,6 +70,15 @@ pub(super) fn policy(policy: &Policy) -> Value {
                    "until": period.until.to_string()})
         })
         .collect();
+    let mutes: Vec<Value> = policy
+        .mutes
+        .iter()
+        .map(|rule| {
+            json!({"name": rule.name.as_ref().map(ToString::to_string), "namespace": rule.namespace,
+                   "kind": rule.kind, "until": rule.until.map(|until| until.to_string()),
+                   "reason": rule.reason})
+        })
+        .collect();
     let zones: Vec<Value> = policy
         .zones
         .iter()
@@ -80,6 +90,7 @@ pub(super) fn policy(policy: &Policy) -> Value {
         "inventory": inventory,
         "leftovers": {"scope": if policy.leftovers_in_zone { "zone" } else { "owned" }},
         "maintenance": maintenance,
+        "mutes": mutes,
         "zones": zones,
         "windows": {
             "sync_floor": policy.sync_floor.as_secs(),

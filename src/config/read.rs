@@ -2,21 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use wildmatch::WildMatch;
 
 use crate::config::section::{Mistake, Mistakes, Section};
 use crate::config::{AssumedConfig, Config, DnsConfig, Route53Config};
 use crate::desired::client::KubeSettings;
+use crate::finding::Kind;
 use crate::limits::MAX_FINDING_SERIES;
 use crate::live::servers::ServerMapLine;
 use crate::live::settings::{INTERNAL_VIEW, PUBLIC_VIEW, ResolverSettings};
 use crate::model::instance::{Flags, Instance, Origin};
 use crate::model::{DomainName, ZoneId};
-use crate::policy::{Inventory, Maintenance, NetworkView, Policy, ZoneFacts};
+use crate::policy::{Inventory, Maintenance, MuteRule, NetworkView, Policy, ZoneFacts};
 use crate::recorded::budget::{DEFAULT_RATE, MAX_RATE};
 
 /// A day in seconds: longer than any useful window.
@@ -32,6 +35,7 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Mistake>> {
     let kubernetes = kubernetes(root.section("kubernetes"));
     let route53 = route53(root.section("route53"));
     let external_dns = external_dns(root.section("external_dns"));
+    let state_dir = root.text("state_dir").map(PathBuf::from);
     let max_finding_series = root.parsed("max_finding_series").unwrap_or(MAX_FINDING_SERIES);
     let mut policy = policy(&root);
     let dns = dns(root.section("dns"), &policy);
@@ -39,7 +43,7 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Mistake>> {
     root.finish();
     let found = mistakes.into_sorted();
     if found.is_empty() {
-        Ok(Config { listen, kubernetes, route53, dns, external_dns, max_finding_series, policy })
+        Ok(Config { listen, kubernetes, route53, dns, external_dns, state_dir, max_finding_series, policy })
     } else {
         Err(found)
     }
@@ -183,6 +187,7 @@ fn policy(root: &Section<'_>) -> Policy {
         inventory: inventory(root.section("inventory")),
         leftovers_in_zone: scope.as_deref() == Some("zone"),
         maintenance: root.sections("maintenance").into_iter().filter_map(maintenance).collect(),
+        mutes: root.sections("mutes").into_iter().map(mute).collect(),
         zones: root.sections("zones").into_iter().filter_map(zone).collect(),
         ..default
     };
@@ -258,6 +263,24 @@ fn maintenance(row: Section<'_>) -> Option<Maintenance> {
     }
     row.finish();
     period.map(|(from, until)| Maintenance { instance, from, until })
+}
+
+fn mute(row: Section<'_>) -> MuteRule {
+    let kind = row.text("kind").filter(|word| word != "all");
+    let rule = MuteRule {
+        name: row.text("name").map(|name| WildMatch::new(name.trim_end_matches('.').to_lowercase().as_str())),
+        namespace: row.text("namespace").map(Into::into),
+        kind: kind.as_deref().and_then(Kind::from_word),
+        until: row.parsed("until"),
+        reason: row.text("reason"),
+    };
+    if let Some(word) = kind.filter(|_| rule.kind.is_none()) {
+        row.wrong("kind", &format!("{word:?} is no kind of finding"));
+    } else if rule.name.is_none() && rule.namespace.is_none() && rule.kind.is_none() {
+        row.wrong("name", "a rule needs a name, a namespace or a kind; else it would mute everything");
+    }
+    row.finish();
+    rule
 }
 
 fn zone(row: Section<'_>) -> Option<(ZoneId, ZoneFacts)> {

@@ -52,7 +52,9 @@ fn the_keys_of_recordings() {
     assert!(policy.leftovers_in_zone);
     assert!(policy.zones[&ZoneId::new("Z1")].public_dns_fallback);
     assert_eq!(policy.inventory.as_ref().map(|all| (all.complete, all.addresses.len())), Some((true, 1)));
-    assert!(policy.in_maintenance(Some(&"gke-prod".into()), "2026-11-23T10:00:00Z".parse().unwrap()));
+    let period = policy.maintenance.first().expect("a period");
+    assert_eq!(period.instance.as_deref(), Some("gke-prod"));
+    assert_eq!(period.until, "2026-11-23T11:00:00Z".parse().unwrap());
 }
 
 #[test]
@@ -76,5 +78,33 @@ fn what_is_effective_reads_back_the_same() {
     assert_eq!(
         config.policy(),
         Policy { interval: Duration::from_mins(2), views: config.policy().views, ..Policy::default() }
+    );
+}
+
+#[test]
+fn rules_that_mute() {
+    let rules = |rows: Value| Config::from_value(&json!({"mutes": rows}));
+    let config = rules(json!([
+        {"name": "*.Dev.example.com.", "kind": "missing_record", "until": "2026-12-01T00:00:00Z", "reason": "moving"},
+        {"namespace": "lab", "kind": "all"},
+    ]))
+    .expect("valid");
+    let policy = config.policy();
+    let first = policy.mutes.first().expect("a rule");
+    assert!(first.name.as_ref().is_some_and(|name| name.matches("a.b.dev.example.com")));
+    assert!(first.name.as_ref().is_some_and(|name| !name.matches("dev.example.com")));
+    assert_eq!(policy.mutes.get(1).and_then(|rule| rule.kind), None);
+    let shown = config.verdict_keys();
+    assert_eq!(Config::from_value(&shown).expect("valid").policy(), policy);
+    assert_eq!(
+        mistakes(
+            &json!({"mutes": [{"kind": "mising"}, {"until": "soon", "name": "x"}, {"reason": "all of it"}]})
+        ),
+        [
+            "mutes[0].kind: \"mising\" is no kind of finding",
+            "mutes[1].until: \"soon\": failed to parse four digit integer as year: invalid digit, expected 0-9 but \
+             got s",
+            "mutes[2].name: a rule needs a name, a namespace or a kind; else it would mute everything",
+        ]
     );
 }

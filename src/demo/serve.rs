@@ -56,6 +56,7 @@ pub async fn start(
 /// What a user would configure, with the demo's addresses and its fast clock.
 fn settings(endpoints: &Endpoints) -> Result<RunSettings, ServeError> {
     Ok(RunSettings {
+        state_dir: None,
         policy: Policy {
             interval: INTERVAL,
             sync_floor: WINDOW,

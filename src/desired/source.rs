@@ -127,7 +127,8 @@ fn selects(selector: &str, labels: &BTreeMap<String, String>) -> bool {
     Selector::parse(selector).map_or(true, |selector| selector.matches(labels))
 }
 
-fn is_solver(object: &KubeObject) -> bool {
+/// A cert-manager HTTP-01 solver, by its label and its name.
+pub(crate) fn is_solver(object: &KubeObject) -> bool {
     object.labels.get(SOLVER_LABEL).is_some_and(|value| value == "true")
         && object.reference.name.starts_with("cm-acme-http-solver-")
 }

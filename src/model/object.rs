@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Names one object of the cluster.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectRef {
     /// Kind as the API spells it, for example `Ingress`.
     pub kind: Arc<str>,
@@ -19,7 +19,7 @@ pub struct ObjectRef {
 }
 
 /// One object that may ask for DNS names, reduced to what decides its records.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KubeObject {
     /// Kind, namespace, name.
     pub reference: ObjectRef,
@@ -43,7 +43,7 @@ pub struct KubeObject {
 }
 
 /// The part of an object that differs by kind.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Body {
     /// `networking.k8s.io/v1` Ingress.
     Ingress(Ingress),
@@ -52,7 +52,7 @@ pub enum Body {
 }
 
 /// Spec and status of an Ingress.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ingress {
     /// `spec.ingressClassName`; `None` when absent or empty.
     pub class_name: Option<String>,
@@ -65,7 +65,7 @@ pub struct Ingress {
 }
 
 /// Spec and status of a Service.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Service {
     /// `spec.type`; `ClusterIP` when absent.
     pub service_type: String,
@@ -80,7 +80,7 @@ pub struct Service {
 }
 
 /// One row of `status.loadBalancer.ingress[]`. Either, both or none may be set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadBalancerAddress {
     /// `ip`, as written.
     pub ip: Option<String>,

@@ -80,6 +80,7 @@ fn verdict(out: &mut String, report: &Report, finding: &Finding, style: Style) {
         ("object", optional(finding.object.as_ref().map(ToString::to_string))),
         ("instance", optional(finding.instance.as_ref().map(ToString::to_string))),
         ("pending until", optional(finding.pending_until.map(|until| until.to_string()))),
+        ("muted by", optional(finding.mute.as_ref().map(ToString::to_string))),
         ("explained by", optional(finding.explained_by.clone())),
         ("fix", finding.fix.summary.clone()),
         ("runbook", finding.runbook.clone()),

@@ -22,6 +22,7 @@ use crate::policy::Policy;
 use crate::report::Report;
 use crate::run::costs::Costs;
 use crate::run::plan::{PlanInput, probe_plan};
+use crate::run::saver::Saver;
 use crate::snapshot::{Cluster, Reading, Snapshot, ViewState};
 
 /// The first report waits so long for Kubernetes and Route 53; then it says what is missing.
@@ -43,6 +44,7 @@ pub(super) struct Views {
 pub(super) struct Rounds {
     pub(super) views: Views,
     pub(super) engine: Engine,
+    pub(super) saver: Option<Saver>,
     pub(super) policy: Policy,
     pub(super) min_round: Duration,
     pub(super) assumed: Assumption,
@@ -115,6 +117,9 @@ impl Rounds {
         loop {
             let start = Instant::now();
             self.round();
+            if let Some(saver) = &mut self.saver {
+                saver.save_sometimes(self.engine.memory(), self.clock.now()).await;
+            }
             let next = start + self.policy.interval;
             let rest = start + self.min_round;
             let wait = async {
@@ -125,8 +130,11 @@ impl Rounds {
                 }
             };
             if stop.run_until_cancelled(wait).await.is_none() {
-                return;
+                break;
             }
+        }
+        if let Some(saver) = &mut self.saver {
+            saver.save(self.engine.memory(), self.clock.now()).await;
         }
     }
 

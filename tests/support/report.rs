@@ -51,6 +51,7 @@ pub(crate) fn finding(id: &str, subject: Subject) -> Finding {
         first_seen: at("2026-11-23T09:00:00Z"),
         last_seen: at("2026-11-23T10:01:00Z"),
         pending_until: None,
+        mute: None,
         desired: json!({"type": "A", "ttl": 300, "values": ["203.0.113.10"]}),
         recorded: json!({}),
         live: json!({"public": "NXDOMAIN"}),
@@ -152,6 +153,7 @@ pub(crate) fn report() -> Report {
             pending: 1,
             open,
             unknown: 1,
+            mutes_without_end: 0,
             silent: BTreeMap::from([(SilentReason::ClassFilter, 3)]),
         },
         findings,
@@ -172,6 +174,7 @@ pub(crate) fn report() -> Report {
             ready_pods: 1,
             pods: 2,
         }],
+        mutes: Vec::new(),
         zones: vec![
             ZoneReport { zone: zone("Z1", false), record_sets: Some(40), read_at, wants: 11, out_of_sync: 3 },
             ZoneReport { zone: zone("Z2", true), record_sets: None, read_at: None, wants: 1, out_of_sync: 1 },
