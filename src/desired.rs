@@ -20,6 +20,7 @@ pub mod kinds;
 pub mod merge;
 pub mod objects;
 pub mod placement;
+pub mod rbac;
 pub mod read;
 pub mod selector;
 pub mod source;

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::model::heritage::TxtRole;
 use crate::model::object::KubeObject;
 use crate::model::want::InstanceWants;
 use crate::model::zone::Zones;
-use crate::model::{Content, DomainName, ObjectRef, RecordKey, ZoneId};
+use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordType, ZoneId};
 use crate::snapshot::{Problem, Reading, Snapshot, ViewName, ViewState};
 
 /// Changes that are remembered of one record or wish.
@@ -19,6 +20,9 @@ const MAX_SIGHTINGS: usize = 32;
 
 /// How long a name that nobody wants any more is remembered.
 const KEEP_UNWANTED: SignedDuration = SignedDuration::from_hours(48);
+
+/// Objects of others that are remembered: enough to say that there are some.
+const MAX_STRANGERS: usize = 1000;
 
 /// A wish over time: instance, name, type and set identifier. The zone is left out on purpose: a
 /// name that moves to another zone is the same wish.
@@ -37,6 +41,9 @@ pub struct Past {
     pub records: BTreeMap<(ZoneId, RecordKey), Vec<Sighting<Option<Content>>>>,
     /// Objects.
     pub objects: BTreeMap<ObjectRef, ObjectPast>,
+    /// Objects that ownership records of an instance name and that were never here, with the
+    /// rounds in which a record stood for them.
+    pub strangers: BTreeMap<(Arc<str>, ObjectRef), Span>,
     /// Views that cannot be read, by view and scope.
     pub blind: BTreeMap<(ViewName, String), Blind>,
     /// Names that were wanted when they were last seen wanted.
@@ -48,6 +55,15 @@ pub struct Past {
 pub struct Sighting<T> {
     /// What was seen.
     pub value: T,
+    /// First round with it.
+    pub since: Timestamp,
+    /// Last round with it.
+    pub until: Timestamp,
+}
+
+/// The rounds in which something was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
     /// First round with it.
     pub since: Timestamp,
     /// Last round with it.
@@ -93,6 +109,9 @@ impl Past {
         }
         if let Some(zones) = snapshot.route53.value() {
             self.observe_records(zones, at);
+        }
+        if let Some(zones) = snapshot.route53.value().filter(|_| snapshot.kubernetes.is_whole()) {
+            self.observe_strangers(zones, wants, at);
         }
         for view in ViewName::ALL {
             self.observe_problems(view, snapshot, cycle);
@@ -163,6 +182,43 @@ impl Past {
         }
         let names = &self.names;
         self.records.retain(|(_, key), _| names.contains_key(&key.name));
+    }
+
+    fn observe_strangers(&mut self, zones: &Zones, wants: &[InstanceWants], at: Timestamp) {
+        // The registry spells kinds in lower case.
+        let seen: BTreeSet<(String, &str, &str)> = self
+            .objects
+            .keys()
+            .map(|object| (object.kind.to_ascii_lowercase(), &*object.namespace, &*object.name))
+            .collect();
+        for one in wants {
+            let flags = &one.instance.flags;
+            let ours = |owner: &str| {
+                owner == flags.owner_id || !owner.is_empty() && owner == flags.migrate_from_owner
+            };
+            let readings = one.zones.iter().filter_map(|id| zones.zones.get(id));
+            for reading in readings.filter(|reading| reading.record_sets.is_some()) {
+                let texts = reading.records().iter().filter(|set| set.record_type == RecordType::Txt);
+                for set in texts {
+                    let TxtRole::Heritage(heritage) = TxtRole::of(set) else { continue };
+                    let Some(object) =
+                        heritage.object().filter(|_| heritage.owner.as_deref().is_some_and(ours))
+                    else {
+                        continue;
+                    };
+                    let stands = flags.affixes.owner_name(&set.name).is_some_and(|(name, _)| {
+                        reading.at(&name).iter().any(|set| set.record_type.is_address())
+                    });
+                    let known =
+                        seen.contains(&(object.kind.to_ascii_lowercase(), &*object.namespace, &*object.name));
+                    if stands && !known && self.strangers.len() < MAX_STRANGERS {
+                        let key = (one.instance.id.clone(), object);
+                        self.strangers.entry(key).or_insert(Span { since: at, until: at }).until = at;
+                    }
+                }
+            }
+        }
+        self.strangers.retain(|_, span| at.duration_since(span.until) < KEEP_UNWANTED);
     }
 
     fn observe_problems(&mut self, view: ViewName, snapshot: &Snapshot, cycle: SignedDuration) {

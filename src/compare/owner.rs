@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::model::heritage::TxtRole;
+use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::instance::{Instance, Registry};
 use crate::model::record::RecordType;
 use crate::model::want::Want;
@@ -58,6 +58,19 @@ pub fn ownership(instance: &Instance, want: &Want, zone: &ZoneReading) -> Owners
         Some(owner) if ours(&owner) => Ownership::Own,
         Some(owner) => Ownership::Foreign(owner),
     }
+}
+
+/// The ownership records of a wanted name and type, in clear text.
+#[must_use]
+pub fn heritages(instance: &Instance, want: &Want, zone: &ZoneReading) -> Vec<Heritage> {
+    let names = heritage_names(instance, &want.name, &want.record_type);
+    let sets = names.iter().flat_map(|name| zone.at(name));
+    sets.filter(|set| set.record_type == RecordType::Txt && set.set_identifier == want.set_identifier)
+        .filter_map(|set| match TxtRole::of(set) {
+            TxtRole::Heritage(heritage) => Some(heritage),
+            TxtRole::Encrypted | TxtRole::Other => None,
+        })
+        .collect()
 }
 
 /// Every name under which some release keeps the ownership of this name and type.

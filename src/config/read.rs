@@ -164,6 +164,8 @@ pub(super) fn assumed(given: Option<&AssumedConfig>) -> Arc<Instance> {
         version,
         flags,
         replicas: None,
+        ready_replicas: None,
+        service_account: "".into(),
         changed_at: None,
         pods: Vec::new(),
     })
