@@ -5,6 +5,9 @@
 
 pub mod after;
 pub mod blind;
+pub mod causes;
+pub mod claimable;
+pub mod deletions;
 pub mod feed;
 pub mod fix;
 pub mod instances;
@@ -51,11 +54,13 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
             if out.coverage.kubernetes {
                 leftovers::stale_records(&world, one, &mut out.candidates);
             }
+            deletions::refused_deletions(&world, one, &mut out.candidates);
             instances::judge_instance(&world, one, &mut out);
         }
         if out.coverage.kubernetes {
             for zone in world.zones().into_iter().flat_map(|zones| zones.zones.values()) {
                 leftovers::dangling_records(&world, zone, &mut out.candidates);
+                leftovers::ownerless_records(&world, zone, &mut out.candidates);
             }
         }
         notes::list_silent(&world, &mut out);

@@ -253,6 +253,15 @@ impl Past {
             .is_some_and(|sightings| sightings.iter().any(|sighting| sighting.value.is_some()))
     }
 
+    /// True if the record set had this content in a round after that time: what was refused then
+    /// has been repaired since.
+    #[must_use]
+    pub fn held_after(&self, zone: &ZoneId, key: &RecordKey, content: &Content, after: Timestamp) -> bool {
+        let sightings = self.records.get(&(zone.clone(), key.clone()));
+        sightings
+            .is_some_and(|all| all.iter().any(|one| after < one.until && one.value.as_ref() == Some(content)))
+    }
+
     /// Since when the wish has had its present content; `None` before the first round with it.
     #[must_use]
     pub fn wish_since(&self, instance: &Arc<str>, key: &RecordKey) -> Option<Timestamp> {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::after;
+use crate::compare::causes::{Circumstances, by_version};
 use crate::compare::feed::{Refusal, Refusals, refusals, still_counts};
 use crate::compare::fix;
 use crate::compare::ladder::{Step, differences};
@@ -59,14 +60,15 @@ fn judge_in_zone(
     let read_at = zone.read_at.unwrap_or(world.at());
     let refusal = refused
         .get(&want.key())
-        .filter(|refusal| step.is_some() && still_counts(refusal, &wants.instance, read_at));
+        .filter(|refusal| step.is_some() && still_counts(refusal, &wants.instance, read_at))
+        .filter(|refusal| !world.past.held_after(&zone.zone.id, &want.key(), &want.content, refusal.at));
     let judged = impact_of(world, want, Some(zone));
     let context = Context { world, wants, want, zone, judged, read_at };
     let candidate = if let (Some(refusal), Some(step)) = (refusal, &step) {
         Some(context.failed_change(refusal, step))
     } else if let (Some(reason), Some(step)) = (want.invalid, &step) {
         Some(context.invalid(reason, step))
-    } else if want.conflict.is_some() {
+    } else if want.conflict.as_ref().is_some_and(|one| counts(one.reason, step.as_ref())) {
         context.conflict()
     } else if let Some(reason) = after::dead_target(world, want) {
         Some(context.dead_target(reason))
@@ -75,11 +77,19 @@ fn judge_in_zone(
     } else if let Some((reason, impact)) = after::private_target(world, wants, want, zone) {
         Some(context.start(Kind::PrivateTargetInPublicZone, reason, impact))
     } else {
-        context.ownership().or_else(|| auth_mismatch(world, wants, want, zone, out))
+        context
+            .unowned_for_good()
+            .or_else(|| context.ownership())
+            .or_else(|| auth_mismatch(world, wants, want, zone, out))
     };
     if let Some(candidate) = candidate {
         out.candidates.push(context.dress(candidate));
     }
+}
+
+/// Of simple and routed claims the one that stands is not the one in trouble.
+fn counts(conflict: Reason, step: Option<&Step>) -> bool {
+    conflict != Reason::MixedRouting || step.is_some()
 }
 
 struct Context<'a> {
@@ -132,32 +142,14 @@ impl Context<'_> {
     }
 
     fn cause_of_refusal(&self, refusal: &Refusal) -> Option<Cause> {
-        if let Some(culprit) = &refusal.culprit {
-            return Some(Cause::FailedChangeOf(culprit.clone()));
-        }
-        match refusal.reason {
-            Reason::AliasTargetNotInZone => {
-                let is_ip = refusal
-                    .target
-                    .as_deref()
-                    .is_some_and(|target| target.trim_end_matches('.').parse::<std::net::IpAddr>().is_ok());
-                Some(Cause::InvalidDesired(if is_ip { Reason::AliasOnIp } else { Reason::AliasNotInZone }))
-            }
-            Reason::IllegalName => Some(Cause::InvalidDesired(self.want.invalid.unwrap_or(Reason::BadChars))),
-            Reason::LimitsExceeded => Some(Cause::ZoneQuota),
-            Reason::CnameConflict | Reason::AlreadyExists | Reason::RoutingPolicyMix => self
-                .want
-                .invalid
-                .map(Cause::InvalidDesired)
-                .or_else(|| self.owner_cause())
-                .or(Some(Cause::OwnerMissing)),
-            Reason::InvalidRdata
-                if self.wants.instance.effective_version() == crate::model::Version::new(0, 14, 0) =>
-            {
-                Some(Cause::ControllerVersion)
-            }
-            _ => self.want.invalid.map(Cause::InvalidDesired),
-        }
+        let circumstances = Circumstances {
+            wants: self.wants,
+            want: self.want,
+            zone: self.zone,
+            owner: self.owner_cause(),
+            policy_forbids: self.wants.instance.flags.policy != Allowed::Sync,
+        };
+        circumstances.of_refusal(refusal)
     }
 
     fn invalid(&self, reason: Reason, step: &Step) -> Candidate {
@@ -165,7 +157,15 @@ impl Context<'_> {
         let mut candidate = self.start(Kind::InvalidDesired, reason, impact);
         candidate.onset = self.want.changed_at;
         candidate.also = vec![Also { kind: step.kind, reason: step.reason }];
-        candidate
+        candidate.caused_by(by_version(&self.wants.instance, self.want, None))
+    }
+
+    /// The record stands and its ownership cannot: it will never be updated.
+    fn unowned_for_good(&self) -> Option<Candidate> {
+        let too_long = self.want.invalid == Some(Reason::TxtLabelTooLong);
+        let unowned = ownership(&self.wants.instance, self.want, self.zone) == Ownership::Missing;
+        (too_long && unowned && self.judged.harm.is_none())
+            .then(|| self.start(Kind::InvalidDesired, Reason::TxtLabelTooLong, Impact::Latent))
     }
 
     fn conflict(&self) -> Option<Candidate> {
@@ -337,6 +337,9 @@ impl Context<'_> {
         if let Some(cause) = self.owner_cause() {
             return Some(cause);
         }
+        if let Some(cause) = by_version(&self.wants.instance, self.want, None) {
+            return Some(cause);
+        }
         if self.zone.zone.limit.is_some_and(|limit| limit.limit <= limit.count)
             && step.kind == Kind::MissingRecord
         {
@@ -368,7 +371,12 @@ impl Context<'_> {
     fn policy_forbids(&self, step: &Step) -> bool {
         match self.wants.instance.flags.policy {
             Allowed::Sync | Allowed::Missing => false,
-            Allowed::UpsertOnly => matches!(step.kind, Kind::WrongType),
+            // A change of type, of alias-ness to a CNAME or of the set begins with a deletion.
+            Allowed::UpsertOnly => {
+                step.kind == Kind::WrongType
+                    || step.reason == Reason::AliasExpectedCname
+                    || matches!(step.reason, Reason::PolicyMissing | Reason::PolicyUnwanted)
+            }
             Allowed::CreateOnly => step.kind != Kind::MissingRecord,
         }
     }
