@@ -105,9 +105,11 @@ impl History {
         for (key, track) in &mut self.tracks {
             track.explained_by = None;
             let Some((subject, _)) = &track.candidate.explained_by else { continue };
-            let parent = open
-                .iter()
-                .find(|other| other.subject == *subject && other.zone_id == key.zone_id && *other != key);
+            let parent = open.iter().find(|other| {
+                other.subject == *subject
+                    && (other.zone_id.is_none() || other.zone_id == key.zone_id)
+                    && *other != key
+            });
             if let Some(parent) = parent.filter(|_| matches!(track.state, State::Open | State::Explained)) {
                 track.state = State::Explained;
                 track.explained_by = Some(parent.clone());

@@ -93,8 +93,8 @@ fn attribute(at: Timestamp, batch: &RefusedBatch, wants: &InstanceWants, out: &m
     let mut culprits: Vec<RecordKey> = Vec::new();
     for error in &batch.errors {
         let hit = records_of(error, batch, &attempted, wants);
-        for key in &hit {
-            note(out, key.clone(), at, error.reason, None, error, batch);
+        for key in hit.iter().flat_map(|key| members(key, error, wants)) {
+            note(out, key, at, error.reason, None, error, batch);
         }
         culprits.extend(hit);
     }
@@ -112,8 +112,21 @@ fn attribute(at: Timestamp, batch: &RefusedBatch, wants: &InstanceWants, out: &m
             target: None,
             message: batch.message.clone(),
         };
-        note(out, victim.clone(), at, Reason::BatchVictim, Some(culprit.name.clone()), &error, batch);
+        for key in members(victim, &error, wants) {
+            note(out, key, at, Reason::BatchVictim, Some(culprit.name.clone()), &error, batch);
+        }
     }
+}
+
+/// Logs tell no set identifiers: the sentence does, or all wanted members are meant.
+fn members(key: &RecordKey, error: &RefusalError, wants: &InstanceWants) -> Vec<RecordKey> {
+    let mine = |want: &&Want| want.name == key.name && want.record_type == key.record_type;
+    let exact = key.set_identifier.is_some() || wants.wants.iter().any(|want| want.key() == *key);
+    if let Some(id) = error.set_identifier.as_ref().filter(|_| key.set_identifier.is_none()) {
+        return vec![RecordKey { set_identifier: Some(id.clone()), ..key.clone() }];
+    }
+    let meant: Vec<RecordKey> = wants.wants.iter().filter(mine).map(Want::key).collect();
+    if exact || meant.is_empty() { vec![key.clone()] } else { meant }
 }
 
 fn note(

@@ -18,7 +18,9 @@ pub(super) fn worst_impact(cause: &Candidate, wants: &InstanceWants, out: &Verdi
         one.key.instance.as_ref() == Some(&wants.instance.id)
             && (explains(cause, one) || is_left_unserved(cause, one))
     });
-    ours.map(|one| one.impact).max_by_key(|impact| impact.weight()).unwrap_or(Impact::Latent)
+    // A left-over that is explained makes the fault itself no smaller.
+    let suffered = ours.map(|one| one.impact).chain([Impact::Latent]);
+    suffered.max_by_key(|impact| impact.weight()).unwrap_or(Impact::Latent)
 }
 
 /// Names whose repair has to wait for the instance.
