@@ -22,11 +22,12 @@ use crate::compare::owner::{Ownership, has_heritage, ownership};
 use crate::compare::show;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
-use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
+use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject, Window};
 use crate::model::change::{ChangeEventKind, FeedSource};
 use crate::model::instance::Policy as Allowed;
 use crate::model::object::KubeObject;
-use crate::model::record::RecordType;
+use crate::model::observation::Vantage;
+use crate::model::record::{RecordType, Value};
 use crate::model::want::{InstanceWants, NoZone, Placement, Want};
 use crate::model::zone::ZoneReading;
 use crate::report::{Also, Silent};
@@ -208,6 +209,12 @@ impl Context<'_> {
         candidate
             .evidence
             .push(format!("ownership is kept at {}", after::expected_txt(self.wants, self.want)));
+        // The load balancer is about to change, and the record will not follow.
+        let mut values = self.want.content.plain_values().iter().filter_map(Value::ip);
+        if kind != Kind::OwnerOrphan && values.any(|ip| self.world.policy.is_released(&ip)) {
+            candidate.severity = Severity::Warning;
+            candidate.evidence.push("its address is in no inventory any more".to_owned());
+        }
         Some(candidate)
     }
 
@@ -438,7 +445,9 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
         kind: Kind::NoZone,
     };
     let read_at = world.snapshot.route53.read_at.unwrap_or(world.at());
-    let mut candidate = Candidate::new(key, no_zone.reason, impact, read_at);
+    let elsewhere = no_zone.reason == Reason::NotFound && served_elsewhere(world, want);
+    let reason = if elsewhere { Reason::NoAccess } else { no_zone.reason };
+    let mut candidate = Candidate::new(key, reason, impact, read_at);
     candidate.object = want.objects.first().cloned();
     candidate.onset = want.changed_at;
     candidate.desired = show::want(want);
@@ -448,6 +457,24 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
     }
     fix::fill(&mut candidate, wants, want, None);
     candidate
+}
+
+/// The parent refers to Route 53 for a zone of the name: it is there, in an account that we cannot
+/// read.
+fn served_elsewhere(world: &World<'_>, want: &Want) -> bool {
+    let mut zone = Some(want.name.clone());
+    while let Some(name) = zone.filter(|name| 1 < name.labels().count()) {
+        let seen = world.answers.get(&name).map(Vec::as_slice).unwrap_or_default();
+        let at_parent = seen.iter().filter(|answer| answer.vantage == Vantage::Parent);
+        let refers = at_parent
+            .flat_map(|answer| answer.answers.iter().chain(&answer.authority))
+            .any(|record| &*record.record_type == "NS" && record.data.contains(".awsdns-"));
+        if refers {
+            return true;
+        }
+        zone = name.parent();
+    }
+    false
 }
 
 /// A window that is still open; `None` when it has passed.

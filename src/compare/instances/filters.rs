@@ -7,7 +7,7 @@ use crate::compare::instances::start;
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason, SilentReason};
-use crate::model::instance::Policy;
+use crate::model::instance::{Policy, ZoneType};
 use crate::model::observation::Outcome;
 use crate::model::want::{InstanceWants, Placement};
 use crate::model::{DomainName, RecordType};
@@ -72,6 +72,15 @@ pub(super) fn zone_filter_matches_nothing(world: &World<'_>, wants: &InstanceWan
     // Tags are not read everywhere; a filter on what is unknown matches nothing for us alone.
     let tags_unknown =
         !flags.zone_tags.is_empty() && zones.zones.values().all(|one| one.zone.tags.is_empty());
+    // That the account has no zone of the type is the business of each name, `no_zone(wrong_type)`.
+    let typed = |private: bool| match flags.zone_type {
+        ZoneType::Any => true,
+        ZoneType::Public => !private,
+        ZoneType::Private => private,
+    };
+    if !zones.zones.values().any(|one| typed(one.zone.private)) {
+        return None;
+    }
     let whole = world.snapshot.route53.state == ViewState::Read && world.snapshot.route53.is_whole();
     if !wants.zones.is_empty() || tags_unknown || !whole {
         return None;
@@ -84,10 +93,8 @@ pub(super) fn zone_filter_matches_nothing(world: &World<'_>, wants: &InstanceWan
         zones.zones.values().take(5).map(|one| format!("not handled: {}", one.zone.name)).collect();
     candidate.summary =
         format!("The filters of ExternalDNS {} match none of the account's hosted zones.", wants.instance.id);
-    candidate.fix = Fix {
-        summary: "Correct --domain-filter, --zone-id-filter or --aws-zone-type.".to_owned(),
-        ..Fix::default()
-    };
+    candidate.fix =
+        Fix { summary: "Correct --domain-filter or --zone-id-filter.".to_owned(), ..Fix::default() };
     Some(candidate)
 }
 
@@ -96,7 +103,7 @@ pub(super) fn zone_filter_matches_nothing(world: &World<'_>, wants: &InstanceWan
 fn unserved(world: &World<'_>, wants: &InstanceWants) -> Option<Impact> {
     let filtered = wants.unwanted.iter().filter(|row| row.reason == SilentReason::DomainFilter);
     let homeless = wants.wants.iter().filter(|want| match &want.placement {
-        Placement::NoZone(no_zone) => no_zone.reason != Reason::NotFound,
+        Placement::NoZone(no_zone) => no_zone.reason == Reason::FilteredOut,
         Placement::Zone(_) | Placement::Unknown => false,
     });
     let names: BTreeSet<&DomainName> =
