@@ -242,12 +242,11 @@ fn push(
 
 /// Claims to one member of a routing set: what they do not agree on is the set identifier.
 fn of_set(conflict: Conflict, routed: bool) -> Conflict {
-    match conflict.reason {
-        Reason::DifferentTargets | Reason::MergedTargets if routed => {
-            Conflict { reason: Reason::DuplicateSetIdentifier, ..conflict }
-        }
-        _ => conflict,
+    let by_target = matches!(conflict.reason, Reason::DifferentTargets | Reason::MergedTargets);
+    if routed && by_target {
+        return Conflict { reason: Reason::DuplicateSetIdentifier, ..conflict };
     }
+    conflict
 }
 
 /// The TTL counts only on plain records; on an alias it has no effect.

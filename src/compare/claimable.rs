@@ -6,7 +6,7 @@
 use crate::model::DomainName;
 
 /// Suffix and service. Only services that deny a free name are here: where every name answers,
-/// DNS cannot tell a free one. Names that a service makes up itself (load balancers, CloudFront) are
+/// DNS cannot tell a free one. Names that a service makes up itself (load balancers, `CloudFront`) are
 /// not here: nobody can choose them.
 const SERVICES: [(&str, &str); 15] = [
     ("azureedge.net", "Azure CDN"),
