@@ -98,7 +98,7 @@ pub(super) fn overlapping_instances(world: &World<'_>, wants: &InstanceWants) ->
         .wants
         .iter()
         .filter(|other| other.instance.workload != wants.instance.workload)
-        .map(|other| (other, keys(other).intersection(&mine).cloned().collect::<Vec<_>>()))
+        .map(|other| (other, keys(other).intersection(&mine).cloned().collect::<BTreeSet<_>>()))
         .find(|(other, shared)| !shared.is_empty() && yields(world, wants, other, shared))?;
     let mut candidate = change(world, wants, Reason::OverlappingInstances);
     candidate.evidence = shared.iter().take(5).map(|(key, _)| format!("both write {key}")).collect();
@@ -115,27 +115,34 @@ pub(super) fn overlapping_instances(world: &World<'_>, wants: &InstanceWants) ->
     Some(candidate)
 }
 
-/// True if `wants` owns less of the common records than `other`; equals are told apart by name.
+/// True if both really write, and `wants` is the one to tell. Where one owns all of the common
+/// records the other is only kept from writing, which hurts nobody while they agree.
 fn yields(
     world: &World<'_>,
     wants: &InstanceWants,
     other: &InstanceWants,
-    shared: &[(RecordKey, &ZoneId)],
+    shared: &BTreeSet<(RecordKey, &ZoneId)>,
 ) -> bool {
-    let owned = |one: &InstanceWants| {
-        let common = one.wants.iter().filter(|want| {
-            want.zone_id()
-                .is_some_and(|id| shared.iter().any(|(key, zone)| *zone == id && *key == want.key()))
-        });
-        common
-            .filter(|want| {
-                let zone = want.zone_id().and_then(|id| world.zone(id));
-                zone.is_some_and(|zone| ownership(&one.instance, want, zone) == Ownership::Own)
-            })
-            .count()
+    let common = |one: &InstanceWants| -> Vec<Want> {
+        let is_shared = |want: &&Want| want.zone_id().is_some_and(|id| shared.contains(&(want.key(), id)));
+        one.wants.iter().filter(is_shared).cloned().collect()
     };
-    let rank = |one: &InstanceWants| (std::cmp::Reverse(owned(one)), one.instance.id.clone());
-    rank(other) <= rank(wants)
+    let owned = |one: &InstanceWants| {
+        let of_zone = |want: &&Want| {
+            let zone = want.zone_id().and_then(|id| world.zone(id));
+            zone.is_some_and(|zone| ownership(&one.instance, want, zone) == Ownership::Own)
+        };
+        common(one).iter().filter(of_zone).count()
+    };
+    let (mine, theirs) = (owned(wants), owned(other));
+    if wants.instance.id == other.instance.id {
+        // One id: what the one does not want, or wants otherwise, it takes away from the other.
+        let contents =
+            |one: &InstanceWants| common(one).into_iter().map(|want| want.content).collect::<Vec<_>>();
+        return keys(wants) != keys(other) || contents(wants) != contents(other);
+    }
+    let tells_me = (mine, &other.instance.id) < (theirs, &wants.instance.id);
+    0 < mine && 0 < theirs && tells_me
 }
 
 fn keys(wants: &InstanceWants) -> BTreeSet<(RecordKey, &ZoneId)> {
