@@ -17,6 +17,7 @@ pub mod follow;
 pub mod framing;
 pub mod log;
 pub mod refusal;
+pub mod scrape;
 pub mod tail;
 
 use regex::Regex;

@@ -8,7 +8,10 @@ pub mod answer_class;
 pub mod association;
 pub mod blind;
 pub mod bursts;
+pub mod causes;
+pub mod claimable;
 pub mod delegation;
+pub mod deletions;
 pub mod dnssec;
 pub mod dynamics;
 pub mod explain;
@@ -62,11 +65,13 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
             if out.coverage.kubernetes {
                 leftovers::stale_records(&world, one, &mut out.candidates);
             }
+            deletions::refused_deletions(&world, one, &mut out.candidates);
             instances::judge_instance(&world, one, &mut out);
         }
         if out.coverage.kubernetes {
             for zone in world.zones().into_iter().flat_map(|zones| zones.zones.values()) {
                 leftovers::dangling_records(&world, zone, &mut out.candidates);
+                leftovers::ownerless_records(&world, zone, &mut out.candidates);
             }
         }
         delegation::judge_delegations(&world, &mut out);

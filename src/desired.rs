@@ -20,6 +20,7 @@ pub mod kinds;
 pub mod merge;
 pub mod objects;
 pub mod placement;
+pub mod rbac;
 pub mod read;
 pub mod selector;
 pub mod source;
@@ -214,7 +215,9 @@ fn push(
     for (one, objects, conflict) in resolved.kept {
         let found: Vec<&Arc<KubeObject>> =
             objects.iter().filter_map(|object| cluster.objects.get(object)).collect();
-        let invalid = invalid::invalid_reason(name, &one, zone_name);
+        let invalid = invalid::invalid_reason(name, &one, zone_name)
+            .or_else(|| invalid::txt_label_too_long(name, &one, &out.instance));
+        let conflict = conflict.map(|conflict| of_set(conflict, one.endpoint.set_identifier.is_some()));
         out.wants.push(Want {
             name: name.clone(),
             set_identifier: one.endpoint.set_identifier.clone(),
@@ -235,6 +238,15 @@ fn push(
             invalid,
         });
     }
+}
+
+/// Claims to one member of a routing set: what they do not agree on is the set identifier.
+fn of_set(conflict: Conflict, routed: bool) -> Conflict {
+    let by_target = matches!(conflict.reason, Reason::DifferentTargets | Reason::MergedTargets);
+    if routed && by_target {
+        return Conflict { reason: Reason::DuplicateSetIdentifier, ..conflict };
+    }
+    conflict
 }
 
 /// The TTL counts only on plain records; on an alias it has no effect.

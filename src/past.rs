@@ -21,21 +21,15 @@ use crate::stored::pairs;
 /// Changes that are remembered of one record or wish.
 const MAX_SIGHTINGS: usize = 32;
 
-/// Strangers' ownership records that are remembered: one is enough to tell.
-const MAX_STRANGERS: usize = 100;
-
-/// How long a stranger's ownership record is remembered.
-const KEEP_STRANGERS: SignedDuration = SignedDuration::from_hours(1);
-
 /// How long a name that nobody wants any more is remembered.
 const KEEP_UNWANTED: SignedDuration = SignedDuration::from_hours(48);
+
+/// Objects of others that are remembered: enough to say that there are some.
+const MAX_STRANGERS: usize = 1000;
 
 /// A wish over time: instance, name, type and set identifier. The zone is left out on purpose: a
 /// name that moves to another zone is the same wish.
 pub type WishKey = (Arc<str>, RecordKey);
-
-/// Zone, owner id and object of a stranger's ownership record.
-pub type Stranger = (ZoneId, Arc<str>, ObjectRef);
 
 /// Everything that is remembered.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -56,13 +50,13 @@ pub struct Past {
     /// What the parents said about the delegation of each hosted zone, by zone name.
     #[serde(with = "pairs")]
     pub delegations: BTreeMap<DomainName, Vec<Sighting<Delegation>>>,
+    /// Objects that ownership records of an instance name and that were never here, with the
+    /// rounds in which a record stood for them.
+    #[serde(with = "pairs")]
+    pub strangers: BTreeMap<(Arc<str>, ObjectRef), Span>,
     /// Views that cannot be read, by view and scope.
     #[serde(with = "pairs")]
     pub blind: BTreeMap<(ViewName, String), Blind>,
-    /// Ownership under the owner id of an instance here, for objects that were never here: zone,
-    /// owner and object, with the latest round that saw it.
-    #[serde(with = "pairs")]
-    pub strangers: BTreeMap<Stranger, Timestamp>,
     /// Names that were wanted when they were last seen wanted.
     names: BTreeMap<DomainName, Timestamp>,
 }
@@ -85,6 +79,15 @@ pub struct Delegation {
     pub servers: BTreeSet<DomainName>,
     /// Time to live of the NS records in seconds; 0 for a denial.
     pub ttl: u32,
+}
+
+/// The rounds in which something was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// First round with it.
+    pub since: Timestamp,
+    /// Last round with it.
+    pub until: Timestamp,
 }
 
 /// An object over time.
@@ -126,10 +129,8 @@ impl Past {
         }
         if let Some(zones) = snapshot.route53.value() {
             self.observe_records(zones, at);
-            if lists_are_whole(snapshot)
-                && let Some(cluster) = snapshot.kubernetes.value()
-            {
-                self.observe_strangers(cluster, zones, wants, at);
+            if lists_are_whole(snapshot) {
+                self.observe_strangers(zones, wants, at);
             }
         }
         if snapshot.dns.state == ViewState::Read {
@@ -252,33 +253,41 @@ impl Past {
         self.delegations.retain(|name, _| names.contains(name));
     }
 
-    fn observe_strangers(
-        &mut self,
-        cluster: &Cluster,
-        zones: &Zones,
-        wants: &[InstanceWants],
-        at: Timestamp,
-    ) {
-        let ours: BTreeSet<&str> = wants.iter().map(|one| one.instance.flags.owner_id.as_str()).collect();
-        let known: BTreeSet<ObjectRef> = self.objects.keys().map(as_registry_spells).collect();
-        for (id, reading) in &zones.zones {
-            for set in reading.records().iter().filter(|set| set.record_type == RecordType::Txt) {
-                let TxtRole::Heritage(heritage) = TxtRole::of(set) else { continue };
-                let Some(owner) = heritage.owner.clone().filter(|owner| ours.contains(&**owner)) else {
-                    continue;
-                };
-                let object = heritage.object().map(|object| as_registry_spells(&object));
-                let strange = object
-                    .filter(|object| is_watched(cluster, object) && !known.contains(object))
-                    .map(|object| (id.clone(), owner, object));
-                if let Some(key) = strange
-                    && (self.strangers.len() < MAX_STRANGERS || self.strangers.contains_key(&key))
-                {
-                    self.strangers.insert(key, at);
+    fn observe_strangers(&mut self, zones: &Zones, wants: &[InstanceWants], at: Timestamp) {
+        // The registry spells kinds in lower case.
+        let seen: BTreeSet<(String, &str, &str)> = self
+            .objects
+            .keys()
+            .map(|object| (object.kind.to_ascii_lowercase(), &*object.namespace, &*object.name))
+            .collect();
+        for one in wants {
+            let flags = &one.instance.flags;
+            let ours = |owner: &str| {
+                owner == flags.owner_id || !owner.is_empty() && owner == flags.migrate_from_owner
+            };
+            let readings = one.zones.iter().filter_map(|id| zones.zones.get(id));
+            for reading in readings.filter(|reading| reading.record_sets.is_some()) {
+                let texts = reading.records().iter().filter(|set| set.record_type == RecordType::Txt);
+                for set in texts {
+                    let TxtRole::Heritage(heritage) = TxtRole::of(set) else { continue };
+                    let Some(object) =
+                        heritage.object().filter(|_| heritage.owner.as_deref().is_some_and(ours))
+                    else {
+                        continue;
+                    };
+                    let stands = flags.affixes.owner_name(&set.name).is_some_and(|(name, _)| {
+                        reading.at(&name).iter().any(|set| set.record_type.is_address())
+                    });
+                    let known =
+                        seen.contains(&(object.kind.to_ascii_lowercase(), &*object.namespace, &*object.name));
+                    if stands && !known && self.strangers.len() < MAX_STRANGERS {
+                        let key = (one.instance.id.clone(), object);
+                        self.strangers.entry(key).or_insert(Span { since: at, until: at }).until = at;
+                    }
                 }
             }
         }
-        self.strangers.retain(|_, seen| at.duration_since(*seen) < KEEP_STRANGERS);
+        self.strangers.retain(|_, span| at.duration_since(span.until) < KEEP_UNWANTED);
     }
 
     /// True if the object is here or was here; `object` as an ownership record names it.
@@ -339,6 +348,15 @@ impl Past {
         self.records
             .get(&(zone.clone(), key.clone()))
             .is_some_and(|sightings| sightings.iter().any(|sighting| sighting.value.is_some()))
+    }
+
+    /// True if the record set had this content in a round after that time: what was refused then
+    /// has been repaired since.
+    #[must_use]
+    pub fn held_after(&self, zone: &ZoneId, key: &RecordKey, content: &Content, after: Timestamp) -> bool {
+        let sightings = self.records.get(&(zone.clone(), key.clone()));
+        sightings
+            .is_some_and(|all| all.iter().any(|one| after < one.until && one.value.as_ref() == Some(content)))
     }
 
     /// Since when the wish has had its present content; `None` before the first round with it.

@@ -36,6 +36,8 @@ pub struct Policy {
     pub inventory: Option<Inventory>,
     /// True if records without ownership are judged as left-overs too.
     pub leftovers_in_zone: bool,
+    /// True if a record of another owner that is as wanted is a finding too.
+    pub report_foreign_owners: bool,
     /// Declared maintenance periods.
     pub maintenance: Vec<Maintenance>,
     /// Findings that are muted by rule.
@@ -119,6 +121,7 @@ impl Default for Policy {
             views: Vec::new(),
             inventory: None,
             leftovers_in_zone: false,
+            report_foreign_owners: false,
             maintenance: Vec::new(),
             mutes: Vec::new(),
             zones: BTreeMap::new(),
@@ -129,6 +132,14 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// True if a complete inventory says that the address is not ours any more.
+    #[must_use]
+    pub fn is_released(&self, address: &IpAddr) -> bool {
+        self.inventory
+            .as_ref()
+            .is_some_and(|inventory| inventory.complete && !inventory.addresses.contains(address))
+    }
+
     /// The least distance of two readings that count as two cycles.
     #[must_use]
     pub fn cycle(&self) -> jiff::SignedDuration {

@@ -11,17 +11,20 @@ use serde_json::Value as Json;
 use crate::changes::cloudtrail;
 use crate::changes::feed::FeedBuilder;
 use crate::changes::log::LogParser;
+use crate::changes::scrape;
 use crate::changes::tail::TailMerger;
 use crate::config::{Config, ConfigError};
 use crate::desired::discover::discover;
 use crate::desired::kinds::{Kind, Row};
+use crate::desired::rbac::Roles;
 use crate::engine::Engine;
 use crate::finding::Reason;
 use crate::model::change::{ChangeFeed, FeedSource};
-use crate::model::instance::Instance;
+use crate::model::instance::{Instance, PodHealth};
 use crate::model::text::printable;
 use crate::policy::Policy;
 use crate::recording::index::{IndexError, read_index};
+use crate::recording::logs::Scrape;
 use crate::recording::round::{RawRound, read_round};
 use crate::report::Report;
 use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
@@ -92,7 +95,8 @@ impl Player {
         }
         let mut take = |view: ViewName| problems.remove(&view).unwrap_or_default();
         let changes = self.changes(&round, at, take(ViewName::Changes));
-        let kubernetes = self.kubernetes(round.kubernetes, at, take(ViewName::Kubernetes));
+        let kubernetes =
+            self.kubernetes(round.kubernetes, &round.logs.scrapes, at, take(ViewName::Kubernetes));
         let route53 = keep(&mut self.route53, round.route53, at, take(ViewName::Route53));
         let dns = match round.dns {
             Some(observations) => with(Reading::read(at, observations), take(ViewName::Dns)),
@@ -104,10 +108,15 @@ impl Player {
     fn kubernetes(
         &mut self,
         objects: Option<Vec<Json>>,
+        scrapes: &[Scrape],
         at: Timestamp,
         mut problems: Vec<Problem>,
     ) -> Reading<Cluster> {
-        let cluster = objects.map(|objects| decode(objects, self.assumed.as_ref(), &mut problems));
+        let cluster = objects.map(|objects| {
+            let mut cluster = decode(objects, self.assumed.as_ref(), &mut problems);
+            add_scrapes(&mut cluster, scrapes);
+            cluster
+        });
         // A kind that may not be listed is missing from the folder: its objects are not gone.
         let blind =
             problems.iter().any(|problem| !problem.scope.contains('/') && concerns_objects(&problem.scope));
@@ -179,10 +188,17 @@ fn concerns_objects(scope: &str) -> bool {
 
 fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Vec<Problem>) -> Cluster {
     let (mut cluster, mut workloads, mut pods) = (Cluster::default(), Vec::new(), Vec::new());
+    let mut roles = Roles::default();
     for object in objects {
         let word = object.get("kind").and_then(Json::as_str).unwrap_or_default().to_owned();
-        let Some(kind) = Kind::from_word(&word) else { continue };
         let name = name_of(&object);
+        let Some(kind) = Kind::from_word(&word) else {
+            if let Err(error) = roles.take(&word, &object) {
+                let message = printable(&error.to_string());
+                problems.push(Problem { scope: format!("{word}/{name}"), code: Reason::Parse, message });
+            }
+            continue;
+        };
         match kind.decode(object) {
             Ok(Some(Row::Object(row))) => {
                 cluster.objects.insert(row.reference.clone(), row);
@@ -201,6 +217,7 @@ fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Ve
     if cluster.instances.is_empty() {
         cluster.instances.extend(assumed.cloned());
     }
+    cluster.grants = roles.grants();
     cluster.watched_kinds = vec!["Ingress".into()];
     let watches_services =
         cluster.instances.iter().any(|one| one.flags.sources.iter().any(|source| source == "service"));
@@ -209,6 +226,22 @@ fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Ve
         cluster.watched_kinds.push("Service".into());
     }
     cluster
+}
+
+/// A scrape belongs to the round in which it was made.
+fn add_scrapes(cluster: &mut Cluster, scrapes: &[Scrape]) {
+    for scrape in scrapes {
+        let at = scrape::last_reconcile(&scrape.text);
+        for instance in &mut cluster.instances {
+            let of_pod = |pod: &PodHealth| *pod.name == scrape.pod && *pod.namespace == scrape.namespace;
+            if at.is_none() || !instance.pods.iter().any(of_pod) {
+                continue;
+            }
+            for pod in Arc::make_mut(instance).pods.iter_mut().filter(|pod| of_pod(pod)) {
+                pod.last_reconcile_at = at;
+            }
+        }
+    }
 }
 
 fn name_of(object: &Json) -> String {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::finding::Reason;
 use crate::model::ObjectRef;
 use crate::model::change::ChangeFeed;
+use crate::model::grant::Grant;
 use crate::model::instance::Instance;
 use crate::model::object::KubeObject;
 use crate::model::observation::Observation;
@@ -76,6 +77,8 @@ pub struct Cluster {
     /// Kinds of objects that are watched, as the API spells them; absence of an object counts
     /// only for these.
     pub watched_kinds: Vec<Arc<str>>,
+    /// What service accounts may do; `None` when no role was readable.
+    pub grants: Option<Vec<Grant>>,
 }
 
 /// The input of a comparison: what the four views say now.

@@ -73,12 +73,19 @@ pub fn ownership_fault(
             let two = owners.iter().all(known);
             Some((Kind::OwnerConflict, if two { Reason::TwoInstances } else { Reason::LegacyTxt }))
         }
+        Ownership::Own if owned_by_neighbour(world, wants, want, zone) => {
+            Some((Kind::OwnerConflict, Reason::TwoInstances))
+        }
+        Ownership::Foreign(owner) if world.policy.report_foreign_owners => {
+            let ours = world.wants.iter().any(|one| one.instance.id == owner);
+            Some((Kind::OwnerForeign, if ours { Reason::OtherInstance } else { Reason::OtherCluster }))
+        }
         Ownership::Own | Ownership::Foreign(_) | Ownership::Unknown => None,
     }
 }
 
 fn owned_by_neighbour(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> bool {
-    let others = world.wants.iter().filter(|other| other.instance != wants.instance);
+    let others = world.wants.iter().filter(|other| other.instance.id != wants.instance.id);
     others.into_iter().any(|other| ownership(&other.instance, want, zone) == Ownership::Own)
 }
 

@@ -259,11 +259,12 @@ impl Record<'_> {
     /// Somebody writes ownership under our owner id for objects that this cluster does not have.
     fn shares_owner_id(&self) -> bool {
         let owner = self.wants.instance.flags.owner_id.as_str();
+        let Some(cluster) = self.world.snapshot.kubernetes.value() else { return false };
         let seen = self.world.past.strangers.keys();
-        if seen.into_iter().any(|(zone, held, _)| *zone == self.zone.zone.id && **held == *owner) {
+        let ours = seen.filter(|(instance, _)| *instance == self.wants.instance.id);
+        if ours.map(|(_, object)| object).any(|object| crate::past::is_watched(cluster, object)) {
             return true;
         }
-        let Some(cluster) = self.world.snapshot.kubernetes.value() else { return false };
         let batches = self.world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
         let applied = batches.filter_map(|event| {
             let ChangeEventKind::Applied(batch) = &event.kind else { return None };

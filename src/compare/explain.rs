@@ -26,11 +26,10 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
         return false;
     }
     // A half of the same thing says so itself.
-    if effect
-        .explained_by
-        .as_ref()
-        .is_some_and(|(subject, _)| *subject == cause.key.subject && effect.key.zone_id == cause.key.zone_id)
-    {
+    if effect.explained_by.as_ref().is_some_and(|(subject, _)| {
+        *subject == cause.key.subject
+            && (cause.key.zone_id.is_none() || effect.key.zone_id == cause.key.zone_id)
+    }) {
         return true;
     }
     match cause.key.kind {
@@ -96,20 +95,42 @@ fn blinds(cause: &Candidate, effect: &Candidate) -> bool {
 /// cause of its own, and a refused change is what a human must mend in any case.
 fn controls(outer: Told<'_>, inner: Told<'_>) -> bool {
     let ((cause, onset), (effect, first_seen)) = (outer, inner);
-    let undone = match effect.key.kind {
-        Kind::NoZone => effect.reason == Reason::FilteredOut,
-        Kind::StaleRecord => true,
+    // Wrong flags say themselves what they do; a controller that stands still leaves everything.
+    let matches = cause.key.kind == Kind::ControllerMisconfigured;
+    leaves_undone(cause, effect) && same_instance(cause, effect) && (matches || onset <= first_seen)
+}
+
+/// True if a fault of a controller leaves this undone.
+#[must_use]
+pub fn leaves_undone(cause: &Candidate, effect: &Candidate) -> bool {
+    let kind = effect.key.kind;
+    let ladder = kind.is_record_ladder();
+    match cause.reason {
         // The flip is one finding for all the objects that carry the former prefix.
-        Kind::AnnotationUnread => cause.reason == Reason::AnnotationPrefixFlip,
-        kind => kind.is_record_ladder(),
-    };
-    let matches = match &effect.cause {
-        Some(Cause::ControllerStalled) => cause.key.kind == Kind::ControllerStalled,
-        Some(Cause::ControllerFailing) => cause.key.kind == Kind::ControllerFailing,
-        Some(Cause::ControllerMisconfigured(reason)) => cause.reason == *reason,
-        _ => effect.key.kind == Kind::AnnotationUnread,
-    };
-    undone && same_instance(cause, effect) && (matches || onset <= first_seen)
+        Reason::AnnotationPrefixFlip => ladder || kind == Kind::AnnotationUnread,
+        Reason::OwnerIdChanged => {
+            ladder && effect.cause == Some(Cause::OwnerForeign)
+                || matches!(kind, Kind::OwnerForeign | Kind::OwnerConflict)
+        }
+        Reason::TxtAffixChanged => {
+            ladder && effect.cause == Some(Cause::OwnerMissing) || kind == Kind::OwnerMissing
+        }
+        Reason::OwnerIdShared => {
+            matches!(kind, Kind::StaleRecord | Kind::OwnerOrphan)
+                || kind == Kind::MissingRecord && effect.reason == Reason::Deleted
+        }
+        Reason::OverlappingInstances => {
+            ladder && effect.cause == Some(Cause::OwnerForeign) || kind == Kind::OwnerConflict
+        }
+        Reason::ZoneFilterMatchesNothing | Reason::DomainFilterQuoted => {
+            ladder || matches!(kind, Kind::NoZone | Kind::StaleRecord)
+        }
+        _ => {
+            ladder
+                || kind == Kind::StaleRecord
+                || kind == Kind::NoZone && effect.reason == Reason::FilteredOut
+        }
+    }
 }
 
 fn is_of_burst(effect: &Candidate) -> bool {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::after;
+use crate::compare::causes::{Circumstances, by_version};
 use crate::compare::feed::{Refusal, Refusals, refusals, still_counts};
 use crate::compare::fix;
 use crate::compare::ladder::{Step, differences};
@@ -25,11 +26,12 @@ use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::answers_elsewhere;
 use crate::compare::world::World;
 use crate::compare::wrong_zone::wrong_zone;
-use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
+use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject, Window};
 use crate::model::change::{ChangeEventKind, FeedSource};
 use crate::model::instance::Policy as Allowed;
 use crate::model::object::KubeObject;
-use crate::model::record::RecordType;
+use crate::model::observation::Vantage;
+use crate::model::record::{RecordType, Value};
 use crate::model::want::{InstanceWants, NoZone, Placement, Want};
 use crate::model::zone::ZoneReading;
 use crate::report::{Also, Silent};
@@ -70,7 +72,8 @@ fn judge_in_zone(
     let read_at = zone.read_at.unwrap_or(world.at());
     let refusal = refused
         .get(&want.key())
-        .filter(|refusal| step.is_some() && still_counts(refusal, &wants.instance, read_at));
+        .filter(|refusal| step.is_some() && still_counts(refusal, &wants.instance, read_at))
+        .filter(|refusal| !world.past.held_after(&zone.zone.id, &want.key(), &want.content, refusal.at));
     let judged = impact_of(world, want, Some(zone));
     let context = Context { world, wants, want, zone, judged, read_at };
     let mut holds = Vec::new();
@@ -80,7 +83,9 @@ fn judge_in_zone(
     if let (Some(reason), Some(step)) = (want.invalid, &step) {
         holds.push(context.invalid(reason, step));
     }
-    holds.extend(context.conflict());
+    if want.conflict.as_ref().is_some_and(|one| counts(one.reason, step.as_ref())) {
+        holds.extend(context.conflict());
+    }
     if let Some(reason) = dead_target(world, want) {
         let dead = context.dead_target(reason);
         note_window(&dead, out);
@@ -96,6 +101,7 @@ fn judge_in_zone(
         holds.push(ladder);
     }
     if step.as_ref().is_none_or(|step| step.kind == Kind::WrongTtl) {
+        holds.extend(context.unowned_for_good());
         holds.extend(context.agreeing(out));
     }
     out.candidates.extend(holds.into_iter().map(|candidate| context.dress(candidate)));
@@ -109,6 +115,11 @@ fn note_window(candidate: &Candidate, out: &mut Verdicts) {
         reason: window.reason,
         detail: format!("{} ({}) until {}", candidate.key.kind, candidate.reason, window.until),
     });
+}
+
+/// Of simple and routed claims the one that stands is not the one in trouble.
+fn counts(conflict: Reason, step: Option<&Step>) -> bool {
+    conflict != Reason::MixedRouting || step.is_some()
 }
 
 struct Context<'a> {
@@ -161,32 +172,14 @@ impl Context<'_> {
     }
 
     fn cause_of_refusal(&self, refusal: &Refusal) -> Option<Cause> {
-        if let Some(culprit) = &refusal.culprit {
-            return Some(Cause::FailedChangeOf(culprit.clone()));
-        }
-        match refusal.reason {
-            Reason::AliasTargetNotInZone => {
-                let is_ip = refusal
-                    .target
-                    .as_deref()
-                    .is_some_and(|target| target.trim_end_matches('.').parse::<std::net::IpAddr>().is_ok());
-                Some(Cause::InvalidDesired(if is_ip { Reason::AliasOnIp } else { Reason::AliasNotInZone }))
-            }
-            Reason::IllegalName => Some(Cause::InvalidDesired(self.want.invalid.unwrap_or(Reason::BadChars))),
-            Reason::LimitsExceeded => Some(Cause::ZoneQuota),
-            Reason::CnameConflict | Reason::AlreadyExists | Reason::RoutingPolicyMix => self
-                .want
-                .invalid
-                .map(Cause::InvalidDesired)
-                .or_else(|| self.owner_cause())
-                .or(Some(Cause::OwnerMissing)),
-            Reason::InvalidRdata
-                if self.wants.instance.effective_version() == crate::model::Version::new(0, 14, 0) =>
-            {
-                Some(Cause::ControllerVersion)
-            }
-            _ => self.want.invalid.map(Cause::InvalidDesired),
-        }
+        let circumstances = Circumstances {
+            wants: self.wants,
+            want: self.want,
+            zone: self.zone,
+            owner: self.owner_cause(),
+            policy_forbids: self.wants.instance.flags.policy != Allowed::Sync,
+        };
+        circumstances.of_refusal(refusal)
     }
 
     fn invalid(&self, reason: Reason, step: &Step) -> Candidate {
@@ -194,7 +187,15 @@ impl Context<'_> {
         let mut candidate = self.start(Kind::InvalidDesired, reason, impact);
         candidate.onset = self.want.changed_at;
         candidate.also = vec![Also { kind: step.kind, reason: step.reason }];
-        candidate
+        candidate.caused_by(by_version(&self.wants.instance, self.want, None))
+    }
+
+    /// The record stands and its ownership cannot: it will never be updated.
+    fn unowned_for_good(&self) -> Option<Candidate> {
+        let too_long = self.want.invalid == Some(Reason::TxtLabelTooLong);
+        let unowned = ownership(&self.wants.instance, self.want, self.zone) == Ownership::Missing;
+        (too_long && unowned && self.judged.harm.is_none())
+            .then(|| self.start(Kind::InvalidDesired, Reason::TxtLabelTooLong, Impact::Latent))
     }
 
     fn conflict(&self) -> Option<Candidate> {
@@ -279,6 +280,12 @@ impl Context<'_> {
         candidate
             .evidence
             .push(format!("ownership is kept at {}", after::expected_txt(self.wants, self.want)));
+        // The load balancer is about to change, and the record will not follow.
+        let mut values = self.want.content.plain_values().iter().filter_map(Value::ip);
+        if kind != Kind::OwnerOrphan && values.any(|ip| self.world.policy.is_released(&ip)) {
+            candidate.severity = Severity::Warning;
+            candidate.evidence.push("its address is in no inventory any more".to_owned());
+        }
         Some(candidate)
     }
 
@@ -401,6 +408,9 @@ impl Context<'_> {
         if let Some(cause) = self.owner_cause() {
             return Some(cause);
         }
+        if let Some(cause) = by_version(&self.wants.instance, self.want, None) {
+            return Some(cause);
+        }
         if self.zone.zone.limit.is_some_and(|limit| limit.limit <= limit.count)
             && step.kind == Kind::MissingRecord
         {
@@ -432,7 +442,12 @@ impl Context<'_> {
     fn policy_forbids(&self, step: &Step) -> bool {
         match self.wants.instance.flags.policy {
             Allowed::Sync | Allowed::Missing => false,
-            Allowed::UpsertOnly => matches!(step.kind, Kind::WrongType),
+            // A change of type, of alias-ness to a CNAME or of the set begins with a deletion.
+            Allowed::UpsertOnly => {
+                step.kind == Kind::WrongType
+                    || step.reason == Reason::AliasExpectedCname
+                    || matches!(step.reason, Reason::PolicyMissing | Reason::PolicyUnwanted)
+            }
             Allowed::CreateOnly => step.kind != Kind::MissingRecord,
         }
     }
@@ -506,7 +521,9 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
         kind: Kind::NoZone,
     };
     let read_at = world.snapshot.route53.read_at.unwrap_or(world.at());
-    let mut candidate = Candidate::new(key, no_zone.reason, impact, read_at);
+    let elsewhere = no_zone.reason == Reason::NotFound && served_elsewhere(world, want);
+    let reason = if elsewhere { Reason::NoAccess } else { no_zone.reason };
+    let mut candidate = Candidate::new(key, reason, impact, read_at);
     candidate.object = want.objects.first().cloned();
     candidate.onset = want.changed_at;
     candidate.desired = show::want(want);
@@ -516,6 +533,24 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
     }
     fix::fill(world, &mut candidate, wants, want, None);
     candidate
+}
+
+/// The parent refers to Route 53 for a zone of the name: it is there, in an account that we cannot
+/// read.
+fn served_elsewhere(world: &World<'_>, want: &Want) -> bool {
+    let mut zone = Some(want.name.clone());
+    while let Some(name) = zone.filter(|name| 1 < name.labels().count()) {
+        let seen = world.answers.get(&name).map(Vec::as_slice).unwrap_or_default();
+        let at_parent = seen.iter().filter(|answer| answer.vantage == Vantage::Parent);
+        let refers = at_parent
+            .flat_map(|answer| answer.answers.iter().chain(&answer.authority))
+            .any(|record| &*record.record_type == "NS" && record.data.contains(".awsdns-"));
+        if refers {
+            return true;
+        }
+        zone = name.parent();
+    }
+    false
 }
 
 /// A window that is still open; `None` when it has passed.

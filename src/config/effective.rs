@@ -88,6 +88,7 @@ pub(super) fn policy(policy: &Policy) -> Value {
         "interval": policy.interval.as_secs(),
         "views": views,
         "inventory": inventory,
+        "ownership": {"foreign": if policy.report_foreign_owners { "report" } else { "quiet" }},
         "leftovers": {"scope": if policy.leftovers_in_zone { "zone" } else { "owned" }},
         "maintenance": maintenance,
         "mutes": mutes,

@@ -168,6 +168,8 @@ pub(super) fn assumed(given: Option<&AssumedConfig>) -> Arc<Instance> {
         version,
         flags,
         replicas: None,
+        ready_replicas: None,
+        service_account: "".into(),
         changed_at: None,
         pods: Vec::new(),
     })
@@ -181,7 +183,14 @@ fn policy(root: &Section<'_>) -> Policy {
         leftovers.wrong("scope", &format!("{other:?} must be owned or zone"));
     }
     leftovers.finish();
+    let ownership = root.section("ownership");
+    let foreign = ownership.text("foreign");
+    if let Some(other) = foreign.as_deref().filter(|word| !matches!(*word, "quiet" | "report")) {
+        ownership.wrong("foreign", &format!("{other:?} must be quiet or report"));
+    }
+    ownership.finish();
     let mut policy = Policy {
+        report_foreign_owners: foreign.as_deref() == Some("report"),
         interval: root.duration("interval", 10, 3_600).unwrap_or(default.interval),
         views: root.sections("views").into_iter().filter_map(view).collect(),
         inventory: inventory(root.section("inventory")),

@@ -7,9 +7,10 @@ use std::net::IpAddr;
 
 use crate::desired::adjust::Adjusted;
 use crate::finding::Reason;
+use crate::model::instance::{Instance, Registry};
 use crate::model::name::NameDefect;
 use crate::model::record::{AliasTarget, Content, RecordType};
-use crate::model::{DomainName, ZoneId};
+use crate::model::{DomainName, Version, ZoneId};
 
 /// Values that one record set may hold. Source: Route 53 quotas.
 const MAX_VALUES: usize = 400;
@@ -31,19 +32,50 @@ pub fn invalid_reason(
         None => {}
     }
     match &wanted.content {
-        Content::Alias(target) => invalid_alias(target, zone_name),
+        Content::Alias(target) => invalid_alias(name, target, zone_name),
         Content::Values { values, .. } => invalid_values(name, wanted, values.len(), zone_name),
         Content::TrafficPolicy(_) => None,
     }
 }
 
-fn invalid_alias(target: &AliasTarget, zone_name: Option<&DomainName>) -> Option<Reason> {
+/// From this release the ownership TXT carries the record type in its name.
+const TYPED_TXT: Version = Version::new(0, 12, 0);
+
+/// From this release the ownership TXT of an alias A is that of an A.
+const ALIAS_AS_A: Version = Version::new(0, 22, 0);
+
+/// The longest label of DNS.
+const MAX_LABEL: usize = 63;
+
+/// The ownership TXT of the record cannot exist: the registry's addition makes a label too long.
+#[must_use]
+pub fn txt_label_too_long(name: &DomainName, wanted: &Adjusted, instance: &Instance) -> Option<Reason> {
+    let flags = &instance.flags;
+    if flags.registry != Registry::Txt || name.defect().is_some() {
+        return None;
+    }
+    let version = instance.effective_version();
+    let alias_a = wanted.record_type == RecordType::A && wanted.content.alias().is_some();
+    let written = if version < TYPED_TXT {
+        flags.affixes.plain_name(name)
+    } else if alias_a && version < ALIAS_AS_A {
+        flags.affixes.typed_name(name, &RecordType::Cname)
+    } else {
+        flags.affixes.typed_name(name, &wanted.record_type)
+    };
+    written.labels().any(|label| MAX_LABEL < label.len()).then_some(Reason::TxtLabelTooLong)
+}
+
+fn invalid_alias(name: &DomainName, target: &AliasTarget, zone_name: Option<&DomainName>) -> Option<Reason> {
     let same_zone = target.hosted_zone_id.as_ref().is_none_or(|id: &ZoneId| id.as_str().is_empty());
     if !same_zone {
         return None;
     }
     if target.dns_name.as_str().parse::<IpAddr>().is_ok() {
         return Some(Reason::AliasOnIp);
+    }
+    if target.dns_name == *name {
+        return Some(Reason::SelfReference);
     }
     zone_name.is_some_and(|zone| !target.dns_name.is_within(zone)).then_some(Reason::AliasNotInZone)
 }

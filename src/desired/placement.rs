@@ -178,6 +178,10 @@ fn id_matches(zone: &HostedZone, flags: &Flags) -> bool {
 }
 
 fn tags_match(zone: &HostedZone, flags: &Flags) -> bool {
+    // Not every source reads tags: what is not known takes no zone away.
+    if zone.tags.is_empty() {
+        return true;
+    }
     flags.zone_tags.iter().filter(|tag| !tag.is_empty()).all(|tag| match tag.split_once('=') {
         Some((key, value)) => zone.tags.get(key).is_some_and(|found| found == value),
         None => zone.tags.contains_key(tag),

@@ -114,6 +114,8 @@ impl View {
                     objects: self.objects(),
                     instances: self.instances.clone(),
                     watched_kinds: self.watched_kinds(),
+                    // Reading roles would need rights that nothing else here needs.
+                    grants: None,
                 });
                 self.objects_changed = false;
                 self.cluster = Some(Arc::clone(&cluster));

@@ -31,6 +31,10 @@ pub struct Instance {
     pub flags: Flags,
     /// Wanted replicas; `None` for a kind without the field.
     pub replicas: Option<i32>,
+    /// `status.readyReplicas` of the workload; `None` when its status tells nothing.
+    pub ready_replicas: Option<i32>,
+    /// The service account of its Pods; empty when unknown.
+    pub service_account: Arc<str>,
     /// When the workload's spec last changed; `None` when unknown.
     pub changed_at: Option<Timestamp>,
     /// Its Pods, sorted by name; empty when there is none.
@@ -68,6 +72,10 @@ pub struct PodHealth {
     pub last_exit: Option<i32>,
     /// Start of the running container, or of the last one.
     pub started_at: Option<Timestamp>,
+    /// `metadata.creationTimestamp`.
+    pub created_at: Option<Timestamp>,
+    /// `last_reconcile_timestamp_seconds` of its metrics; `None` when they were not scraped.
+    pub last_reconcile_at: Option<Timestamp>,
 }
 
 /// What the registry keeps where. Source: kubernetes-sigs/external-dns:docs/registry/registry.md.
