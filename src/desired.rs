@@ -10,6 +10,7 @@ pub mod annotations;
 pub mod canonical;
 pub mod client;
 pub mod contact;
+pub mod custom;
 pub mod discover;
 pub mod duration;
 pub mod endpoint;
@@ -23,6 +24,7 @@ pub mod placement;
 pub mod read;
 pub mod selector;
 pub mod source;
+pub mod sources;
 pub mod task;
 pub mod unread;
 pub mod view;
@@ -38,6 +40,7 @@ use crate::desired::adjust::{Adjusted, adjust};
 use crate::desired::merge::{Resolved, resolve};
 use crate::desired::placement::{Destination, ZoneView};
 use crate::desired::source::{Yield, read_object, source_of};
+use crate::desired::sources::SourceInput;
 use crate::finding::{Reason, SilentReason};
 use crate::model::heritage::TxtRole;
 use crate::model::instance::{Flags, Instance};
@@ -71,9 +74,10 @@ fn of_instance(
         unread: unread::unread_annotations(cluster, instance, now),
         notes: Vec::new(),
     };
+    let input = SourceInput { objects: &cluster.objects, instance };
     let mut adjusted = Vec::new();
     for object in objects_of(cluster, instance) {
-        let Yield { endpoints, unwanted, without_target, notes } = read_object(object, instance, now);
+        let Yield { endpoints, unwanted, without_target, notes } = read_object(object, &input, now);
         out.unwanted.extend(unwanted);
         out.without_target.extend(without_target);
         out.notes.extend(notes);

@@ -10,7 +10,7 @@ use crate::finding::Reason;
 use crate::model::ObjectRef;
 use crate::model::change::ChangeFeed;
 use crate::model::instance::Instance;
-use crate::model::object::KubeObject;
+use crate::model::object::{KubeObject, registry_word};
 use crate::model::observation::Observation;
 use crate::model::zone::Zones;
 
@@ -76,6 +76,15 @@ pub struct Cluster {
     /// Kinds of objects that are watched, as the API spells them; absence of an object counts
     /// only for these.
     pub watched_kinds: Vec<Arc<str>>,
+}
+
+impl Cluster {
+    /// True if objects of a kind are watched; the kind as the ownership registry spells it.
+    #[must_use]
+    pub fn watches(&self, word: &str) -> bool {
+        let same = |kind: &Arc<str>| registry_word(kind).eq_ignore_ascii_case(word);
+        self.watched_kinds.iter().any(same)
+    }
 }
 
 /// The input of a comparison: what the four views say now.

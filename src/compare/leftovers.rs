@@ -10,6 +10,7 @@ use crate::compare::verdict::Candidate;
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::desired::merge::is_same;
+use crate::desired::sources::roster::source_of_registry_word;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject};
 use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::instance::{Policy as Allowed, Registry};
@@ -71,8 +72,9 @@ fn stale_record(
 ) -> Option<Candidate> {
     let object = heritage.object()?;
     let cluster = world.snapshot.kubernetes.value()?;
-    let watched = cluster.watched_kinds.iter().any(|kind| kind.eq_ignore_ascii_case(&object.kind))
-        && wants.instance.flags.sources.iter().any(|source| source.eq_ignore_ascii_case(&object.kind));
+    let source = source_of_registry_word(&object.kind);
+    let watched = cluster.watches(&object.kind)
+        && wants.instance.flags.sources.iter().any(|given| Some(given.as_str()) == source);
     if !watched {
         return None;
     }

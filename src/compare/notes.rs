@@ -303,9 +303,7 @@ fn about_leftover(
         return;
     }
     let Some(object) = heritage.object() else { return };
-    let watched = world.snapshot.kubernetes.value().is_some_and(|cluster| {
-        cluster.watched_kinds.iter().any(|kind| kind.eq_ignore_ascii_case(&object.kind))
-    });
+    let watched = world.snapshot.kubernetes.value().is_some_and(|cluster| cluster.watches(&object.kind));
     let record_type =
         zone.at(name).iter().find(|set| set.record_type.is_address()).map(|set| set.record_type.clone());
     let subject = named(name, record_type.unwrap_or(RecordType::A));

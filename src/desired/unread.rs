@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::desired::adjust::adjust;
 use crate::desired::objects_of;
 use crate::desired::source::{Yield, considers, read_object};
+use crate::desired::sources::SourceInput;
 use crate::finding::Reason;
 use crate::model::instance::{ALPHA_PREFIX, GA_PREFIX, Instance};
 use crate::model::object::KubeObject;
@@ -38,7 +39,7 @@ const KNOWN: [&str; 12] = [
 pub fn unread_annotations(cluster: &Cluster, instance: &Instance, now: Timestamp) -> Vec<UnreadAnnotations> {
     objects_of(cluster, instance)
         .filter_map(|object| {
-            other_prefix(cluster, object, instance, now).or_else(|| typo(object, instance, now))
+            other_prefix(cluster, object, instance, now).or_else(|| typo(cluster, object, instance, now))
         })
         .collect()
 }
@@ -59,7 +60,7 @@ fn other_prefix(
         .filter(|prefix| !read_by_somebody(prefix))
         .find_map(|prefix| Some((prefix, renamed(object, prefix, &instance.flags.annotation_prefix)?)))?;
     let keys = object.annotations.keys().filter(|key| key.starts_with(prefix)).cloned().collect();
-    changes(object, &renamed, instance, now).map(|if_read| UnreadAnnotations {
+    changes(cluster, (object, &renamed), instance, now).map(|if_read| UnreadAnnotations {
         object: object.reference.clone(),
         reason: Reason::OtherPrefix,
         keys,
@@ -82,7 +83,12 @@ fn renamed(object: &KubeObject, from: &str, to: &str) -> Option<KubeObject> {
 }
 
 /// A key under the right prefix whose name is nearly one that is read.
-fn typo(object: &Arc<KubeObject>, instance: &Instance, now: Timestamp) -> Option<UnreadAnnotations> {
+fn typo(
+    cluster: &Cluster,
+    object: &Arc<KubeObject>,
+    instance: &Instance,
+    now: Timestamp,
+) -> Option<UnreadAnnotations> {
     let prefix = instance.flags.annotation_prefix.as_str();
     let (key, meant) = object.annotations.keys().find_map(|key| {
         let name = key.strip_prefix(prefix)?;
@@ -96,7 +102,7 @@ fn typo(object: &Arc<KubeObject>, instance: &Instance, now: Timestamp) -> Option
     let value = annotations.remove(&key)?;
     annotations.entry(format!("{prefix}{meant}")).or_insert(value);
     let corrected = KubeObject { annotations, ..(**object).clone() };
-    changes(object, &corrected, instance, now).map(|if_read| UnreadAnnotations {
+    changes(cluster, (object, &corrected), instance, now).map(|if_read| UnreadAnnotations {
         object: object.reference.clone(),
         reason: Reason::Typo,
         keys: vec![key],
@@ -108,9 +114,15 @@ fn typo(object: &Arc<KubeObject>, instance: &Instance, now: Timestamp) -> Option
 type Wanted = Vec<(DomainName, RecordType, Vec<Arc<str>>)>;
 
 /// What the object would want with other annotations; `None` when nothing changes.
-fn changes(object: &KubeObject, other: &KubeObject, instance: &Instance, now: Timestamp) -> Option<Wanted> {
-    let before = read_object(object, instance, now);
-    let after = read_object(other, instance, now);
+fn changes(
+    cluster: &Cluster,
+    (object, other): (&KubeObject, &KubeObject),
+    instance: &Instance,
+    now: Timestamp,
+) -> Option<Wanted> {
+    let input = SourceInput { objects: &cluster.objects, instance };
+    let before = read_object(object, &input, now);
+    let after = read_object(other, &input, now);
     if before.endpoints == after.endpoints && before.unwanted.len() == after.unwanted.len() {
         return None;
     }
