@@ -96,8 +96,11 @@ impl Player {
         at: Timestamp,
         mut problems: Vec<Problem>,
     ) -> Reading<Cluster> {
-        let refused: Vec<String> =
-            problems.iter().map(|problem| problem.scope.clone()).filter(|scope| !scope.contains('/')).collect();
+        let refused: Vec<String> = problems
+            .iter()
+            .map(|problem| problem.scope.clone())
+            .filter(|scope| !scope.contains('/'))
+            .collect();
         let mut cluster = objects.map(|objects| decode(objects, self.assumed.as_ref(), &mut problems));
         if let Some(cluster) = &mut cluster {
             cluster.watched_kinds = self.watched_kinds(cluster, &refused);
@@ -121,9 +124,7 @@ impl Player {
         let refused = |kind: &Kind| refused.iter().any(|scope| scope == kind.as_str());
         let read = |kind: &Kind| self.seen.contains(kind) && !refused(kind);
         // Namespaces decide only where a listener selects by their labels; few recordings have them.
-        let held = |kind: &Kind| {
-            roster::needs(*kind).iter().filter(|need| **need == Kind::Gateway).all(read)
-        };
+        let held = |kind: &Kind| roster::needs(*kind).iter().filter(|need| **need == Kind::Gateway).all(read);
         let kinds = needed.iter().filter(|kind| kind.is_vital() || (read(kind) && held(kind)));
         let vital = Kind::ALL.into_iter().filter(|kind| kind.is_vital());
         let kinds: BTreeSet<Kind> = kinds.copied().chain(vital).collect();
@@ -134,7 +135,9 @@ impl Player {
     fn concerns_objects(&self, scope: &str) -> bool {
         scope == "all"
             || Kind::from_word(scope).is_some_and(|kind| {
-                kind.is_vital() || kind == Kind::Service || (kind.holds_objects() && self.seen.contains(&kind))
+                kind.is_vital()
+                    || kind == Kind::Service
+                    || (kind.holds_objects() && self.seen.contains(&kind))
             })
     }
 

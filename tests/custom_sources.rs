@@ -42,7 +42,9 @@ fn instance(args: &[String], version: &str) -> Arc<Instance> {
         "metadata": {"name": "external-dns", "namespace": "external-dns"},
         "spec": {"template": {"spec": {"containers": [
             {"name": "external-dns", "image": format!("r/external-dns:v{version}"), "args": args}]}}}});
-    let Ok(Some(Row::Workload(workload))) = Kind::Deployment.decode(deployment) else { panic!("no workload") };
+    let Ok(Some(Row::Workload(workload))) = Kind::Deployment.decode(deployment) else {
+        panic!("no workload")
+    };
     let mut found = discover(&[workload.as_ref().clone()], &[]).instances;
     Arc::new(found.remove(0))
 }
@@ -100,8 +102,12 @@ fn bare(text: &str) -> String {
 
 fn expected(row: &Value) -> Line {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let targets: BTreeSet<String> =
-        row["targets"].as_array().into_iter().flatten().map(|target| bare(target.as_str().unwrap())).collect();
+    let targets: BTreeSet<String> = row["targets"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|target| bare(target.as_str().unwrap()))
+        .collect();
     let mut properties: Vec<(String, String)> = row["providerSpecific"]
         .as_array()
         .into_iter()
@@ -156,7 +162,8 @@ fn executed_cases() {
         let objects = decode(case["objects"].as_array().unwrap());
         let found = read(&objects, &instance(&args, "0.22.0"));
         let found = merged(found.endpoints.iter().map(line).collect());
-        let wanted = merged(case["source_endpoints"].as_array().into_iter().flatten().map(expected).collect());
+        let wanted =
+            merged(case["source_endpoints"].as_array().into_iter().flatten().map(expected).collect());
         if found != wanted {
             faults.push(format!("{}\n  found  {found:?}\n  wanted {wanted:?}", case["id"]));
         }

@@ -276,7 +276,10 @@ mod tests {
         check("/apis/apps/v1/namespaces/dns/deployments", "deployments");
         check("/api/v1/pods", "pods");
         check("/api/v1/namespaces/dns/pods/p/log", "log");
-        check("/api/v1/namespaces/ingresses", "other");
+        check("/api/v1/namespaces/ingresses", "namespaces");
+        check("/apis/gateway.networking.k8s.io/v1/gateways", "gateways");
+        check("/apis/networking.istio.io/v1/namespaces/istio/gateways", "gateways.networking.istio.io");
+        check("/apis/example.net/v1/ingresses", "other");
         check("/version", "other");
         check("/apis", "other");
     }

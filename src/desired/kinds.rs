@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::desired::custom::{
-    RawDnsEndpoint, RawGateway, RawHttpProxy, RawIstioGateway, RawListenerSet, RawNamespace, RawOpenshiftRoute,
-    RawRoute, RawTraefikRoute, RawVirtualService,
+    RawDnsEndpoint, RawGateway, RawHttpProxy, RawIstioGateway, RawListenerSet, RawNamespace,
+    RawOpenshiftRoute, RawRoute, RawTraefikRoute, RawVirtualService,
 };
 use crate::desired::discover::runs_external_dns;
 use crate::desired::objects::{RawIngress, RawService};

@@ -60,7 +60,9 @@ pub fn named_hosts(custom: &Custom) -> Vec<String> {
         Custom::IstioGateway(gateway) => istio::hosts(&gateway.hosts),
         Custom::VirtualService(service) => istio::hosts(&service.hosts),
         Custom::TraefikRoute(route) => traefik::hosts(route),
-        Custom::HttpProxy(proxy) => Some(proxy.fqdn.clone()).filter(|fqdn| !fqdn.is_empty()).into_iter().collect(),
+        Custom::HttpProxy(proxy) => {
+            Some(proxy.fqdn.clone()).filter(|fqdn| !fqdn.is_empty()).into_iter().collect()
+        }
         Custom::OpenshiftRoute(route) => route.routers.iter().map(|router| router.host.clone()).collect(),
         Custom::Gateway(_) | Custom::ListenerSet(_) | Custom::Namespace => Vec::new(),
     }
@@ -123,5 +125,9 @@ fn both_of_each(object: &KubeObject) -> Vec<String> {
 
 /// Addresses of a load balancer where the IP address of a row hides its host name.
 fn one_of_each(object: &KubeObject) -> Vec<String> {
-    object.addresses().iter().filter_map(|address| address.ip.clone().or_else(|| address.hostname.clone())).collect()
+    object
+        .addresses()
+        .iter()
+        .filter_map(|address| address.ip.clone().or_else(|| address.hostname.clone()))
+        .collect()
 }

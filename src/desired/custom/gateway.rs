@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::{RawCondition, RawObject, condition, is_true};
 use crate::desired::objects::nullable;
 use crate::model::custom::{
-    Custom, Expression, Gateway, GatewayRoute, LabelSelector, Listener, ListenerSet, NamespaceRule, ParentRef,
-    RouteParent,
+    Custom, Expression, Gateway, GatewayRoute, LabelSelector, Listener, ListenerSet, NamespaceRule,
+    ParentRef, RouteParent,
 };
 use crate::model::object::{Body, KubeObject};
 
@@ -293,11 +293,8 @@ impl RawNamespaces {
 
 impl RawSelector {
     fn decode(self) -> LabelSelector {
-        let expression = |row: RawExpression| Expression {
-            key: row.key,
-            operator: row.operator,
-            values: row.values,
-        };
+        let expression =
+            |row: RawExpression| Expression { key: row.key, operator: row.operator, values: row.values };
         LabelSelector {
             labels: self.match_labels,
             expressions: self.match_expressions.into_iter().map(expression).collect(),

@@ -53,7 +53,8 @@ fn literal(object: &KubeObject, one: &LiteralEndpoint) -> Endpoint {
         record_type: literal_type(&one.record_type),
         targets: one.targets.clone(),
         ttl: u32::try_from(one.ttl).ok().filter(|ttl| *ttl != 0),
-        set_identifier: Some(Arc::from(one.set_identifier.as_str())).filter(|text: &Arc<str>| !text.is_empty()),
+        set_identifier: Some(Arc::from(one.set_identifier.as_str()))
+            .filter(|text: &Arc<str>| !text.is_empty()),
         properties: one.properties.clone(),
         object: object.reference.clone(),
     }

@@ -105,11 +105,12 @@ fn spec_trouble(object: &KubeObject, route: &GatewayRoute, input: &SourceInput<'
     let silent = |parent: &&crate::model::custom::ParentRef| {
         !route.parents.iter().any(|said| is_same_parent(&said.parent, parent, namespace))
     };
-    let troubles = route.parent_refs.iter().filter(silent).map(|parent| match find(input, parent, namespace) {
-        Parent::Missing => Trouble::Nothing,
-        Parent::Filtered(detail) => Trouble::Filtered(detail),
-        Parent::Detached | Parent::Attached(_) => Trouble::NotAccepted,
-    });
+    let troubles =
+        route.parent_refs.iter().filter(silent).map(|parent| match find(input, parent, namespace) {
+            Parent::Missing => Trouble::Nothing,
+            Parent::Filtered(detail) => Trouble::Filtered(detail),
+            Parent::Detached | Parent::Attached(_) => Trouble::NotAccepted,
+        });
     troubles.max().unwrap_or(Trouble::Nothing)
 }
 

@@ -118,11 +118,20 @@ fn attached_set<'a>(
     Attached {
         owner: &object.reference.namespace,
         targets: if own.is_empty() { targets(input, holder, gateway) } else { own },
-        listeners: set.listeners.iter().filter(|(_, accepted)| *accepted).map(|(listener, _)| listener).collect(),
+        listeners: set
+            .listeners
+            .iter()
+            .filter(|(_, accepted)| *accepted)
+            .map(|(listener, _)| listener)
+            .collect(),
     }
 }
 
-fn gateway<'a>(input: &SourceInput<'a>, namespace: &str, name: &str) -> Option<(&'a KubeObject, &'a Gateway)> {
+fn gateway<'a>(
+    input: &SourceInput<'a>,
+    namespace: &str,
+    name: &str,
+) -> Option<(&'a KubeObject, &'a Gateway)> {
     let object = input.object(GATEWAY_API_GATEWAY, namespace, name)?;
     if let Body::Custom(Custom::Gateway(gateway)) = &object.body { Some((object, gateway)) } else { None }
 }
@@ -154,7 +163,11 @@ fn is_of_other_controller(input: &SourceInput<'_>, object: &KubeObject) -> bool 
 fn targets(input: &SourceInput<'_>, object: &KubeObject, gateway: &Gateway) -> Vec<String> {
     let prefix = &input.instance.flags.annotation_prefix;
     let annotated = crate::desired::annotations::Annotations::new(&object.annotations, prefix).targets();
-    if annotated.is_empty() || input.version() < TARGET_ON_GATEWAY { gateway.addresses.clone() } else { annotated }
+    if annotated.is_empty() || input.version() < TARGET_ON_GATEWAY {
+        gateway.addresses.clone()
+    } else {
+        annotated
+    }
 }
 
 /// True if a Gateway takes in ListenerSets of a namespace. Without a word it takes none.
@@ -165,7 +178,10 @@ fn admits(input: &SourceInput<'_>, holder: &KubeObject, gateway: &Gateway, names
         NamespaceRule::Selector(Some(selector)) => {
             input.object("Namespace", "", namespace).is_some_and(|one| selector.matches(&one.labels))
         }
-        NamespaceRule::Absent | NamespaceRule::None | NamespaceRule::Selector(None) | NamespaceRule::Unknown => false,
+        NamespaceRule::Absent
+        | NamespaceRule::None
+        | NamespaceRule::Selector(None)
+        | NamespaceRule::Unknown => false,
     }
 }
 
@@ -197,9 +213,9 @@ impl<'a> Attached<'a> {
         let by_namespace = match &listener.namespaces {
             NamespaceRule::All => true,
             NamespaceRule::Absent | NamespaceRule::Same => self.owner == guest.namespace,
-            NamespaceRule::Selector(Some(selector)) => {
-                input.object("Namespace", "", guest.namespace).is_some_and(|one| selector.matches(&one.labels))
-            }
+            NamespaceRule::Selector(Some(selector)) => input
+                .object("Namespace", "", guest.namespace)
+                .is_some_and(|one| selector.matches(&one.labels)),
             NamespaceRule::None | NamespaceRule::Selector(None) | NamespaceRule::Unknown => false,
         };
         let by_kind = listener.kinds.is_empty()
@@ -285,7 +301,11 @@ mod tests {
     #[test]
     fn protocols() {
         let check = |kind: &str, listener: &str, expected: bool| {
-            assert_eq!(protocols_match(kind, listener, Version::new(0, 22, 0)), expected, "{kind} {listener}");
+            assert_eq!(
+                protocols_match(kind, listener, Version::new(0, 22, 0)),
+                expected,
+                "{kind} {listener}"
+            );
         };
         check("HTTPRoute", "HTTPS", true);
         check("HTTPRoute", "TLS", false);

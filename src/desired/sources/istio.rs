@@ -188,7 +188,8 @@ mod tests {
 
     #[test]
     fn hosts_are_bare() {
-        let written = ["*", "", "a.example.com", "ns/b.example.com", "*/c.example.com", "ns/*", "*.d.example.com"];
+        let written =
+            ["*", "", "a.example.com", "ns/b.example.com", "*/c.example.com", "ns/*", "*.d.example.com"];
         let written: Vec<String> = written.iter().map(|host| (*host).to_owned()).collect();
         assert_eq!(hosts(&written), ["a.example.com", "b.example.com", "c.example.com", "*.d.example.com"]);
     }

@@ -70,7 +70,8 @@ pub fn kinds_of(instance: &Instance) -> impl Iterator<Item = Kind> {
     let sets = (sets && instance.flags.details.gateway_listener_sets).then_some(Kind::ListenerSet);
     let crd_is_other = has_other_crd(instance);
     let modelled = MODELLED.iter().filter(move |source| {
-        instance.flags.sources.iter().any(|given| given == source.name) && !(source.name == "crd" && crd_is_other)
+        instance.flags.sources.iter().any(|given| given == source.name)
+            && !(source.name == "crd" && crd_is_other)
     });
     let traefik = given(TRAEFIK).then_some([TRAEFIK_NEW, TRAEFIK_LEGACY]);
     modelled
@@ -89,7 +90,8 @@ pub fn needs(kind: Kind) -> &'static [Kind] {
 /// The sources of an instance that we do not compute, sorted: their records are never called stale.
 #[must_use]
 pub fn unmodelled(instance: &Instance) -> Vec<String> {
-    let known = |name: &str| MODELLED.iter().any(|source| source.name == name) || name == TRAEFIK || name == EMPTY;
+    let known =
+        |name: &str| MODELLED.iter().any(|source| source.name == name) || name == TRAEFIK || name == EMPTY;
     let mut names: Vec<String> = instance
         .flags
         .sources

@@ -83,11 +83,10 @@ mod tests {
         };
         check("Host(`a.example.com`)", &["a.example.com"]);
         check("Host(`a.example.com`) && PathPrefix(`/x`)", &["a.example.com"]);
-        check("Host( `a.example.com`, `b.example.com` ) || Host(`c.example.com`)", &[
-            "a.example.com",
-            "b.example.com",
-            "c.example.com",
-        ]);
+        check(
+            "Host( `a.example.com`, `b.example.com` ) || Host(`c.example.com`)",
+            &["a.example.com", "b.example.com", "c.example.com"],
+        );
         check("HostSNI(`*`)", &[]);
         check("HostSNI(`db.example.com`)", &["db.example.com"]);
         check("HostHeader(`h.example.com`)", &["h.example.com"]);
