@@ -40,7 +40,7 @@ use crate::desired::adjust::{Adjusted, adjust};
 use crate::desired::merge::{Resolved, resolve};
 use crate::desired::placement::{Destination, ZoneView};
 use crate::desired::source::{Yield, read_object, source_of};
-use crate::desired::sources::SourceInput;
+use crate::desired::sources::{SourceInput, behind};
 use crate::finding::{Reason, SilentReason};
 use crate::model::heritage::TxtRole;
 use crate::model::instance::{Flags, Instance};
@@ -218,15 +218,19 @@ fn push(
     for (one, objects, conflict) in resolved.kept {
         let found: Vec<&Arc<KubeObject>> =
             objects.iter().filter_map(|object| cluster.objects.get(object)).collect();
+        // A new address of a Gateway is news for each of its routes.
+        let input = SourceInput { objects: &cluster.objects, instance: &out.instance };
+        let holders: Vec<&KubeObject> = found.iter().flat_map(|object| behind(object, &input)).collect();
+        let all = || found.iter().map(|object| object.as_ref()).chain(holders.iter().copied());
         let invalid = invalid::invalid_reason(name, &one, zone_name);
         out.wants.push(Want {
             name: name.clone(),
             set_identifier: one.endpoint.set_identifier.clone(),
             placement: placement.clone(),
             demanded_ttl: demanded_ttl(&one, &out.instance.flags),
-            changed_at: found.iter().filter_map(|object| object.changed_at).max(),
+            changed_at: all().filter_map(|object| object.changed_at).max(),
             created_at: found.iter().filter_map(|object| object.created_at).min(),
-            status_changed_at: found.iter().filter_map(|object| object.status_changed_at).max(),
+            status_changed_at: all().filter_map(|object| object.status_changed_at).max(),
             record_type: one.record_type,
             content: one.content,
             routing: one.routing,

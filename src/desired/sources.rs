@@ -51,6 +51,28 @@ pub fn read_custom(object: &KubeObject, custom: &Custom, input: &SourceInput<'_>
     }
 }
 
+/// The objects whose change changes what a custom resource yields: Gateways, Services, Ingresses.
+/// Without repetitions, and without the object itself.
+#[must_use]
+pub fn behind<'a>(object: &'a KubeObject, input: &SourceInput<'a>) -> Vec<&'a KubeObject> {
+    let Body::Custom(custom) = &object.body else { return Vec::new() };
+    let mut found = match custom {
+        Custom::GatewayRoute(route) => gateway_listeners::behind(input, route, &object.reference.namespace),
+        Custom::IstioGateway(gateway) => istio::behind_gateway(object, gateway, input),
+        Custom::VirtualService(service) => istio::behind_virtual_service(object, service, input),
+        Custom::Gateway(_)
+        | Custom::ListenerSet(_)
+        | Custom::Namespace
+        | Custom::DnsEndpoint(_)
+        | Custom::TraefikRoute(_)
+        | Custom::HttpProxy(_)
+        | Custom::OpenshiftRoute(_) => Vec::new(),
+    };
+    found.sort_by_key(|object| &object.reference);
+    found.dedup_by_key(|object| &object.reference);
+    found
+}
+
 /// Every host that a custom resource names itself, annotations left out.
 #[must_use]
 pub fn named_hosts(custom: &Custom) -> Vec<String> {

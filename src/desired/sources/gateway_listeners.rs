@@ -4,11 +4,12 @@
 
 use std::net::IpAddr;
 
+use crate::desired::annotations::Annotations;
 use crate::desired::kinds::GATEWAY_API_GATEWAY;
 use crate::desired::selector::Selector;
 use crate::desired::sources::SourceInput;
 use crate::model::Version;
-use crate::model::custom::{Custom, Gateway, Listener, ListenerSet, NamespaceRule, ParentRef};
+use crate::model::custom::{Custom, Gateway, GatewayRoute, Listener, ListenerSet, NamespaceRule, ParentRef};
 use crate::model::object::{Body, KubeObject};
 
 /// The group of the Gateway API.
@@ -61,6 +62,30 @@ pub fn find<'a>(input: &SourceInput<'a>, parent: &ParentRef, route_namespace: &s
         (GROUP, "ListenerSet") => find_set(input, namespace, &parent.name),
         _ => Parent::Missing,
     }
+}
+
+/// The Gateways and ListenerSets that a route's status names.
+#[must_use]
+pub fn behind<'a>(
+    input: &SourceInput<'a>,
+    route: &GatewayRoute,
+    route_namespace: &str,
+) -> Vec<&'a KubeObject> {
+    let mut found = Vec::new();
+    for said in &route.parents {
+        let namespace = or(&said.parent.namespace, route_namespace);
+        if or(&said.parent.kind, "Gateway") == "Gateway" {
+            found.extend(gateway(input, namespace, &said.parent.name).map(|(object, _)| object));
+            continue;
+        }
+        let Some(object) = input.object("ListenerSet", namespace, &said.parent.name) else { continue };
+        found.push(object);
+        if let Body::Custom(Custom::ListenerSet(set)) = &object.body {
+            let over = or(&set.parent.namespace, namespace);
+            found.extend(gateway(input, over, &set.parent.name).map(|(object, _)| object));
+        }
+    }
+    found
 }
 
 /// True if both name the same parent of a route; section and port do not count.
@@ -156,13 +181,13 @@ fn filtered(input: &SourceInput<'_>, gateway: &KubeObject, name: &str) -> Option
 
 fn is_of_other_controller(input: &SourceInput<'_>, object: &KubeObject) -> bool {
     let prefix = &input.instance.flags.annotation_prefix;
-    let annotations = crate::desired::annotations::Annotations::new(&object.annotations, prefix);
+    let annotations = Annotations::new(&object.annotations, prefix);
     GATEWAYS_OF_ANY_CONTROLLER < input.version() && annotations.is_for_other_controller()
 }
 
 fn targets(input: &SourceInput<'_>, object: &KubeObject, gateway: &Gateway) -> Vec<String> {
     let prefix = &input.instance.flags.annotation_prefix;
-    let annotated = crate::desired::annotations::Annotations::new(&object.annotations, prefix).targets();
+    let annotated = Annotations::new(&object.annotations, prefix).targets();
     if annotated.is_empty() || input.version() < TARGET_ON_GATEWAY {
         gateway.addresses.clone()
     } else {

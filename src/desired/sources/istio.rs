@@ -3,8 +3,9 @@
 //! Source: kubernetes-sigs/external-dns:source/istio_gateway.go, `istio_virtualservice.go` and
 //! endpoints.go.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use crate::desired::annotations::Annotations;
 use crate::desired::source::{Yield, finish};
 use crate::desired::sources::{SourceInput, left_alone, one_of_each};
 use crate::finding::SilentReason;
@@ -95,16 +96,31 @@ struct Bindable<'a> {
 }
 
 fn gateways<'a>(object: &KubeObject, service: &VirtualService, input: &SourceInput<'a>) -> Vec<Bindable<'a>> {
-    // `mesh` means the sidecars, which no record leads to.
-    let named = service.gateways.iter().filter(|name| !name.is_empty() && *name != "mesh");
-    named
-        .filter_map(|name| {
-            let (namespace, name) = place(name, &object.reference.namespace)?;
-            let found = input.object("Gateway", namespace, name).filter(|one| in_scope(one, input))?;
-            let Body::Custom(Custom::IstioGateway(gateway)) = &found.body else { return None };
-            Some(Bindable { object: found, gateway, targets: gateway_targets(found, gateway, input) })
+    named_gateways(object, service, input)
+        .map(|(object, gateway)| Bindable {
+            object,
+            gateway,
+            targets: gateway_targets(object, gateway, input),
         })
         .collect()
+}
+
+fn named_gateways<'a>(
+    object: &KubeObject,
+    service: &VirtualService,
+    input: &SourceInput<'a>,
+) -> impl Iterator<Item = (&'a KubeObject, &'a IstioGateway)> {
+    // `mesh` means the sidecars, which no record leads to.
+    let named = service.gateways.iter().filter(|name| !name.is_empty() && *name != "mesh");
+    named.filter_map(|name| {
+        let (namespace, name) = place(name, &object.reference.namespace)?;
+        let found = input.object("Gateway", namespace, name).filter(|one| in_scope(one, input))?;
+        if let Body::Custom(Custom::IstioGateway(gateway)) = &found.body {
+            Some((found, gateway))
+        } else {
+            None
+        }
+    })
 }
 
 /// `name` or `namespace/name`; anything else ends ExternalDNS' reconcile.
@@ -124,39 +140,66 @@ fn in_scope(object: &KubeObject, input: &SourceInput<'_>) -> bool {
 
 fn gateway_targets(object: &KubeObject, gateway: &IstioGateway, input: &SourceInput<'_>) -> Vec<String> {
     let prefix = &input.instance.flags.annotation_prefix;
-    let annotations = crate::desired::annotations::Annotations::new(&object.annotations, prefix);
-    let overriding = annotations.targets();
+    let overriding = Annotations::new(&object.annotations, prefix).targets();
     if !overriding.is_empty() {
         return overriding;
     }
-    let ingress = annotations.get("ingress").filter(|text| !text.is_empty());
+    let mut targets = BTreeSet::new();
+    for object in behind_gateway(object, gateway, input) {
+        match &object.body {
+            Body::Service(service) if EXTERNAL_IPS <= input.version() && !service.external_ips.is_empty() => {
+                targets.extend(service.external_ips.iter().cloned());
+            }
+            Body::Service(_) | Body::Ingress(_) => targets.extend(one_of_each(object)),
+            Body::Custom(_) => {}
+        }
+    }
+    targets.into_iter().collect()
+}
+
+/// Where a Gateway's addresses come from: the Ingress that it names, or the Services whose own
+/// selector holds that of the Gateway. The empty selector is held by all.
+#[must_use]
+pub fn behind_gateway<'a>(
+    object: &KubeObject,
+    gateway: &IstioGateway,
+    input: &SourceInput<'a>,
+) -> Vec<&'a KubeObject> {
+    let prefix = &input.instance.flags.annotation_prefix;
+    let ingress =
+        Annotations::new(&object.annotations, prefix).get("ingress").filter(|text| !text.is_empty());
     if let Some(text) = ingress.filter(|_| FROM_INGRESS <= input.version()) {
         let found = place(text, &object.reference.namespace)
             .and_then(|(namespace, name)| input.object("Ingress", namespace, name))
             .filter(|ingress| in_scope(ingress, input));
-        return found.map(one_of_each).unwrap_or_default();
+        return found.into_iter().collect();
     }
-    service_targets(&gateway.selector, input)
+    let services = input.objects.range(ObjectRef::new("Service", "", "")..);
+    let holds = |object: &&KubeObject| match &object.body {
+        Body::Service(service) => {
+            gateway.selector.iter().all(|(key, value)| service.selector.get(key) == Some(value))
+        }
+        Body::Ingress(_) | Body::Custom(_) => false,
+    };
+    services
+        .take_while(|(reference, _)| &*reference.kind == "Service")
+        .map(|(_, object)| object.as_ref())
+        .filter(holds)
+        .filter(|object| in_scope(object, input))
+        .collect()
 }
 
-/// Addresses of the Services whose own selector holds that of the Gateway. The empty one is held
-/// by all.
-fn service_targets(selector: &BTreeMap<String, String>, input: &SourceInput<'_>) -> Vec<String> {
-    let mut targets = BTreeSet::new();
-    let services = input.objects.range(ObjectRef::new("Service", "", "")..);
-    for (_, object) in services.take_while(|(reference, _)| &*reference.kind == "Service") {
-        let Body::Service(service) = &object.body else { continue };
-        let holds = selector.iter().all(|(key, value)| service.selector.get(key) == Some(value));
-        if !holds || !in_scope(object, input) {
-            continue;
-        }
-        if service.external_ips.is_empty() || input.version() < EXTERNAL_IPS {
-            targets.extend(one_of_each(object));
-        } else {
-            targets.extend(service.external_ips.iter().cloned());
-        }
-    }
-    targets.into_iter().collect()
+/// The Gateways that a VirtualService names, and what is behind them.
+#[must_use]
+pub fn behind_virtual_service<'a>(
+    object: &KubeObject,
+    service: &VirtualService,
+    input: &SourceInput<'a>,
+) -> Vec<&'a KubeObject> {
+    let named = named_gateways(object, service, input);
+    named
+        .flat_map(|(found, gateway)| std::iter::once(found).chain(behind_gateway(found, gateway, input)))
+        .collect()
 }
 
 // === impl Bindable ===
