@@ -221,7 +221,7 @@ fn push(
         // A new address of a Gateway is news for each of its routes.
         let input = SourceInput { objects: &cluster.objects, instance: &out.instance };
         let holders: Vec<&KubeObject> = found.iter().flat_map(|object| behind(object, &input)).collect();
-        let all = || found.iter().map(|object| object.as_ref()).chain(holders.iter().copied());
+        let all = || found.iter().map(AsRef::as_ref).chain(holders.iter().copied());
         let invalid = invalid::invalid_reason(name, &one, zone_name);
         out.wants.push(Want {
             name: name.clone(),

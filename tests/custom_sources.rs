@@ -50,20 +50,17 @@ fn instance(args: &[String], version: &str) -> Arc<Instance> {
 }
 
 fn arguments(flags: &Value) -> Vec<String> {
-    let one = |name: &str, value: &Value| match value {
-        Value::Bool(true) => format!("--{name}"),
-        Value::Bool(false) => format!("--no-{name}"),
-        Value::String(text) => format!("--{name}={text}"),
-        other => format!("--{name}={other}"),
+    let one = |name: &str, value: &Value| match (value.as_bool(), value.as_str()) {
+        (Some(true), _) => format!("--{name}"),
+        (Some(false), _) => format!("--no-{name}"),
+        (None, Some(text)) => format!("--{name}={text}"),
+        (None, None) => format!("--{name}={value}"),
     };
-    let flags = flags.as_object().unwrap();
-    flags
-        .iter()
-        .flat_map(|(name, value)| match value {
-            Value::Array(values) => values.iter().map(|value| one(name, value)).collect(),
-            value => vec![one(name, value)],
-        })
-        .collect()
+    let each = |(name, value): (&String, &Value)| match value.as_array() {
+        Some(values) => values.iter().map(|value| one(name, value)).collect::<Vec<_>>(),
+        None => vec![one(name, value)],
+    };
+    flags.as_object().unwrap().iter().flat_map(each).collect()
 }
 
 fn read(objects: &Objects, instance: &Instance) -> Yield {
@@ -347,7 +344,7 @@ fn contour_proxies_and_openshift_routes_read_their_status() {
         "status": {"currentStatus": "invalid", "loadBalancer": {"ingress": [{"ip": "192.0.2.1", "hostname": "lb.example.net"}]}}}),
     );
     let both = ["a.example.com=192.0.2.1", "a.example.com=lb.example.net"];
-    assert_eq!(yields("contour-httpproxy", "0.22.0", &[], &[proxy.clone()]), both);
+    assert_eq!(yields("contour-httpproxy", "0.22.0", &[], std::slice::from_ref(&proxy)), both);
     assert_eq!(yields("contour-httpproxy", "0.14.0", &[], &[proxy]), [""; 0]);
     let child = object("projectcontour.io/v1", "HTTPProxy", "child", &json!({"spec": {"routes": []}}));
     assert_eq!(yields("contour-httpproxy", "0.22.0", &[], &[child]), [""; 0]);
