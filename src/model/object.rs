@@ -127,10 +127,12 @@ pub fn registry_word(kind: &str) -> String {
 impl fmt::Display for ObjectRef {
     /// `Ingress/shop/web`; `Node//n1` has no namespace and is shown as `Node/n1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The group that tells two kinds of one spelling apart is for us, not for a reader.
+        let kind = self.kind.split('.').next().unwrap_or_default();
         if self.namespace.is_empty() {
-            write!(f, "{}/{}", self.kind, self.name)
+            write!(f, "{kind}/{}", self.name)
         } else {
-            write!(f, "{}/{}/{}", self.kind, self.namespace, self.name)
+            write!(f, "{kind}/{}/{}", self.namespace, self.name)
         }
     }
 }
