@@ -15,11 +15,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dns_drift::clock::{Clock, SystemClock};
+use dns_drift::desired;
 use dns_drift::desired::client::{Connection, KubeSettings, connect};
 use dns_drift::desired::read::{list_raw, read_once};
 use dns_drift::desired::task::{self, TaskError};
 use dns_drift::desired::watch::WatchSettings;
-use dns_drift::desired::{self};
+
 use dns_drift::emulator::kubernetes::{KubeFault, KubeFaultKind, Kubernetes, ResourceKind};
 use dns_drift::finding::Reason;
 use dns_drift::snapshot::{Cluster, Reading, ViewState};
