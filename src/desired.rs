@@ -10,6 +10,7 @@ pub mod annotations;
 pub mod canonical;
 pub mod client;
 pub mod contact;
+pub mod custom;
 pub mod discover;
 pub mod duration;
 pub mod endpoint;
@@ -24,6 +25,7 @@ pub mod rbac;
 pub mod read;
 pub mod selector;
 pub mod source;
+pub mod sources;
 pub mod task;
 pub mod unread;
 pub mod view;
@@ -39,6 +41,7 @@ use crate::desired::adjust::{Adjusted, adjust};
 use crate::desired::merge::{Resolved, resolve};
 use crate::desired::placement::{Destination, ZoneView};
 use crate::desired::source::{Yield, read_object, source_of};
+use crate::desired::sources::{SourceInput, behind};
 use crate::finding::{Reason, SilentReason};
 use crate::model::heritage::TxtRole;
 use crate::model::instance::{Flags, Instance};
@@ -72,9 +75,10 @@ fn of_instance(
         unread: unread::unread_annotations(cluster, instance, now),
         notes: Vec::new(),
     };
+    let input = SourceInput { objects: &cluster.objects, instance };
     let mut adjusted = Vec::new();
     for object in objects_of(cluster, instance) {
-        let Yield { endpoints, unwanted, without_target, notes } = read_object(object, instance, now);
+        let Yield { endpoints, unwanted, without_target, notes } = read_object(object, &input, now);
         out.unwanted.extend(unwanted);
         out.without_target.extend(without_target);
         out.notes.extend(notes);
@@ -215,6 +219,10 @@ fn push(
     for (one, objects, conflict) in resolved.kept {
         let found: Vec<&Arc<KubeObject>> =
             objects.iter().filter_map(|object| cluster.objects.get(object)).collect();
+        // A new address of a Gateway is news for each of its routes.
+        let input = SourceInput { objects: &cluster.objects, instance: &out.instance };
+        let holders: Vec<&KubeObject> = found.iter().flat_map(|object| behind(object, &input)).collect();
+        let all = || found.iter().map(AsRef::as_ref).chain(holders.iter().copied());
         let invalid = invalid::invalid_reason(name, &one, zone_name)
             .or_else(|| invalid::txt_label_too_long(name, &one, &out.instance));
         let conflict = conflict.map(|conflict| of_set(conflict, one.endpoint.set_identifier.is_some()));
@@ -223,9 +231,9 @@ fn push(
             set_identifier: one.endpoint.set_identifier.clone(),
             placement: placement.clone(),
             demanded_ttl: demanded_ttl(&one, &out.instance.flags),
-            changed_at: found.iter().filter_map(|object| object.changed_at).max(),
+            changed_at: all().filter_map(|object| object.changed_at).max(),
             created_at: found.iter().filter_map(|object| object.created_at).min(),
-            status_changed_at: found.iter().filter_map(|object| object.status_changed_at).max(),
+            status_changed_at: all().filter_map(|object| object.status_changed_at).max(),
             record_type: one.record_type,
             content: one.content,
             routing: one.routing,

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::compare::{Verdicts, compare};
 use crate::desired;
+use crate::desired::sources::roster::unmodelled;
 use crate::finding::{FindingKey, State};
 use crate::history::{History, Track};
 use crate::limits::MAX_EVIDENCE;
@@ -236,6 +237,7 @@ fn instance(wants: &InstanceWants) -> InstanceReport {
         version: instance.version,
         annotation_prefix: instance.flags.annotation_prefix.clone(),
         sources: instance.flags.sources.clone(),
+        sources_not_modelled: unmodelled(instance),
         policy: instance.flags.policy,
         wants: wants.wants.len(),
         ready_pods: instance.pods.iter().filter(|pod| pod.ready).count(),

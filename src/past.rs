@@ -254,12 +254,7 @@ impl Past {
     }
 
     fn observe_strangers(&mut self, zones: &Zones, wants: &[InstanceWants], at: Timestamp) {
-        // The registry spells kinds in lower case.
-        let seen: BTreeSet<(String, &str, &str)> = self
-            .objects
-            .keys()
-            .map(|object| (object.kind.to_ascii_lowercase(), &*object.namespace, &*object.name))
-            .collect();
+        let seen: BTreeSet<ObjectRef> = self.objects.keys().map(as_registry_spells).collect();
         for one in wants {
             let flags = &one.instance.flags;
             let ours = |owner: &str| {
@@ -278,8 +273,7 @@ impl Past {
                     let stands = flags.affixes.owner_name(&set.name).is_some_and(|(name, _)| {
                         reading.at(&name).iter().any(|set| set.record_type.is_address())
                     });
-                    let known =
-                        seen.contains(&(object.kind.to_ascii_lowercase(), &*object.namespace, &*object.name));
+                    let known = seen.contains(&as_registry_spells(&object));
                     if stands && !known && self.strangers.len() < MAX_STRANGERS {
                         let key = (one.instance.id.clone(), object);
                         self.strangers.entry(key).or_insert(Span { since: at, until: at }).until = at;
@@ -387,12 +381,12 @@ pub fn lists_are_whole(snapshot: &Snapshot) -> bool {
 /// True if the absence of such an object would be seen.
 #[must_use]
 pub fn is_watched(cluster: &Cluster, object: &ObjectRef) -> bool {
-    cluster.watched_kinds.iter().any(|kind| kind.eq_ignore_ascii_case(&object.kind))
+    cluster.watches(&object.kind)
 }
 
 /// Ownership records spell kinds in lower case.
 fn as_registry_spells(object: &ObjectRef) -> ObjectRef {
-    ObjectRef { kind: object.kind.to_ascii_lowercase().into(), ..object.clone() }
+    ObjectRef { kind: object.registry_word().to_ascii_lowercase().into(), ..object.clone() }
 }
 
 /// The problems of one view; a view that is not readable at all has at least one.

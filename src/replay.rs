@@ -1,7 +1,7 @@
 //! Judging a recording: its rounds through the same engine as the live program, with the recorded
 //! time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use crate::config::{Config, ConfigError};
 use crate::desired::discover::discover;
 use crate::desired::kinds::{Kind, Row};
 use crate::desired::rbac::Roles;
+use crate::desired::sources::roster;
 use crate::engine::Engine;
 use crate::finding::Reason;
 use crate::model::change::{ChangeFeed, FeedSource};
@@ -80,6 +81,8 @@ struct Player {
     /// Stands in where no ExternalDNS was recorded.
     assumed: Option<Arc<Instance>>,
     kubernetes: Option<(Timestamp, Arc<Cluster>)>,
+    /// Kinds of which an object was in this round or an earlier one.
+    seen: BTreeSet<Kind>,
     route53: Option<(Timestamp, Arc<crate::model::zone::Zones>)>,
     logs: BTreeMap<FeedSource, (TailMerger, LogParser)>,
     feed: FeedBuilder,
@@ -112,18 +115,50 @@ impl Player {
         at: Timestamp,
         mut problems: Vec<Problem>,
     ) -> Reading<Cluster> {
-        let cluster = objects.map(|objects| {
-            let mut cluster = decode(objects, self.assumed.as_ref(), &mut problems);
-            add_scrapes(&mut cluster, scrapes);
-            cluster
-        });
+        let refused: Vec<String> = problems
+            .iter()
+            .map(|problem| problem.scope.clone())
+            .filter(|scope| !scope.contains('/'))
+            .collect();
+        let mut cluster = objects.map(|objects| decode(objects, self.assumed.as_ref(), &mut problems));
+        if let Some(cluster) = &mut cluster {
+            add_scrapes(cluster, scrapes);
+            cluster.watched_kinds = self.watched_kinds(cluster, &refused);
+        }
         // A kind that may not be listed is missing from the folder: its objects are not gone.
-        let blind =
-            problems.iter().any(|problem| !problem.scope.contains('/') && concerns_objects(&problem.scope));
+        let blind = refused.iter().any(|scope| self.concerns_objects(scope));
         match cluster {
             Some(cluster) if !blind => keep(&mut self.kubernetes, Some(cluster), at, problems),
             Some(_) | None => keep(&mut self.kubernetes, None, at, problems),
         }
+    }
+
+    /// The kinds whose objects count as gone when they are not in the round. A recording does not say
+    /// what was listed: Ingresses always are; other kinds when an instance reads them and one was
+    /// seen, now or before.
+    fn watched_kinds(&mut self, cluster: &Cluster, refused: &[String]) -> Vec<Arc<str>> {
+        let present = cluster.objects.keys().filter_map(|reference| Kind::from_word(&reference.kind));
+        self.seen.extend(present);
+        let needed: BTreeSet<Kind> =
+            cluster.instances.iter().flat_map(|instance| roster::kinds_of(instance)).collect();
+        let refused = |kind: &Kind| refused.iter().any(|scope| scope == kind.as_str());
+        let read = |kind: &Kind| self.seen.contains(kind) && !refused(kind);
+        // Namespaces decide only where a listener selects by their labels; few recordings have them.
+        let held = |kind: &Kind| roster::needs(*kind).iter().filter(|need| **need == Kind::Gateway).all(read);
+        let kinds = needed.iter().filter(|kind| kind.is_vital() || (read(kind) && held(kind)));
+        let vital = Kind::ALL.into_iter().filter(|kind| kind.is_vital());
+        let kinds: BTreeSet<Kind> = kinds.copied().chain(vital).collect();
+        kinds.into_iter().map(|kind| Arc::from(kind.as_str())).collect()
+    }
+
+    /// True if without the kind the last value must stand: a vital one, or one that was read before.
+    fn concerns_objects(&self, scope: &str) -> bool {
+        scope == "all"
+            || Kind::from_word(scope).is_some_and(|kind| {
+                kind.is_vital()
+                    || kind == Kind::Service
+                    || (kind.holds_objects() && self.seen.contains(&kind))
+            })
     }
 
     fn changes(&mut self, round: &RawRound, at: Timestamp, problems: Vec<Problem>) -> Reading<ChangeFeed> {
@@ -182,17 +217,14 @@ fn with<T>(mut reading: Reading<T>, problems: Vec<Problem>) -> Reading<T> {
     reading
 }
 
-fn concerns_objects(scope: &str) -> bool {
-    scope == "all" || Kind::from_word(scope).is_some_and(Kind::asks_for_names)
-}
-
 fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Vec<Problem>) -> Cluster {
     let (mut cluster, mut workloads, mut pods) = (Cluster::default(), Vec::new(), Vec::new());
     let mut roles = Roles::default();
     for object in objects {
-        let word = object.get("kind").and_then(Json::as_str).unwrap_or_default().to_owned();
+        let text = |key: &str| object.get(key).and_then(Json::as_str).unwrap_or_default();
+        let (version, word) = (text("apiVersion").to_owned(), text("kind").to_owned());
         let name = name_of(&object);
-        let Some(kind) = Kind::from_word(&word) else {
+        let Some(kind) = Kind::of(&version, &word) else {
             if let Err(error) = roles.take(&word, &object) {
                 let message = printable(&error.to_string());
                 problems.push(Problem { scope: format!("{word}/{name}"), code: Reason::Parse, message });
@@ -207,7 +239,7 @@ fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Ve
             Ok(Some(Row::Pod(row))) => pods.push((*row).clone()),
             Ok(None) => {}
             Err(error) => problems.push(Problem {
-                scope: format!("{word}/{name}"),
+                scope: format!("{}/{name}", kind.as_str()),
                 code: Reason::Parse,
                 message: printable(&error.to_string()),
             }),
@@ -218,13 +250,6 @@ fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Ve
         cluster.instances.extend(assumed.cloned());
     }
     cluster.grants = roles.grants();
-    cluster.watched_kinds = vec!["Ingress".into()];
-    let watches_services =
-        cluster.instances.iter().any(|one| one.flags.sources.iter().any(|source| source == "service"));
-    let has_services = cluster.objects.keys().any(|reference| &*reference.kind == "Service");
-    if watches_services && has_services {
-        cluster.watched_kinds.push("Service".into());
-    }
     cluster
 }
 

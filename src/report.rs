@@ -239,6 +239,9 @@ pub struct InstanceReport {
     pub annotation_prefix: String,
     /// Its sources.
     pub sources: Vec<String>,
+    /// Those of its sources that are not computed: what they want is not known, and records that
+    /// they made are never called stale.
+    pub sources_not_modelled: Vec<String>,
     /// Its policy.
     pub policy: crate::model::instance::Policy,
     /// Records that it wants.

@@ -11,7 +11,7 @@ use crate::model::ObjectRef;
 use crate::model::change::ChangeFeed;
 use crate::model::grant::Grant;
 use crate::model::instance::Instance;
-use crate::model::object::KubeObject;
+use crate::model::object::{KubeObject, registry_word};
 use crate::model::observation::Observation;
 use crate::model::zone::Zones;
 
@@ -79,6 +79,15 @@ pub struct Cluster {
     pub watched_kinds: Vec<Arc<str>>,
     /// What service accounts may do; `None` when no role was readable.
     pub grants: Option<Vec<Grant>>,
+}
+
+impl Cluster {
+    /// True if objects of a kind are watched; the kind as the ownership registry spells it.
+    #[must_use]
+    pub fn watches(&self, word: &str) -> bool {
+        let same = |kind: &Arc<str>| registry_word(kind).eq_ignore_ascii_case(word);
+        self.watched_kinds.iter().any(same)
+    }
 }
 
 /// The input of a comparison: what the four views say now.

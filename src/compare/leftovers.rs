@@ -13,6 +13,7 @@ use crate::compare::verdict::Candidate;
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::desired::merge::is_same;
+use crate::desired::sources::roster::source_of_registry_word;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject};
 use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::instance::{Policy as Allowed, Registry};
@@ -86,8 +87,7 @@ pub fn ownerless_records(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Ca
 /// The object is of a kind that we read and is not there.
 fn is_absent(world: &World<'_>, object: &ObjectRef) -> bool {
     world.snapshot.kubernetes.value().is_some_and(|cluster| {
-        cluster.watched_kinds.iter().any(|kind| kind.eq_ignore_ascii_case(&object.kind))
-            && !cluster.objects.keys().any(|reference| is_same(object, reference))
+        cluster.watches(&object.kind) && !cluster.objects.keys().any(|reference| is_same(object, reference))
     })
 }
 
@@ -132,8 +132,9 @@ fn stale_record(
 ) -> Option<Candidate> {
     let object = heritage.object()?;
     let cluster = world.snapshot.kubernetes.value()?;
-    let watched = cluster.watched_kinds.iter().any(|kind| kind.eq_ignore_ascii_case(&object.kind))
-        && wants.instance.flags.sources.iter().any(|source| source.eq_ignore_ascii_case(&object.kind));
+    let source = source_of_registry_word(&object.kind);
+    let watched = cluster.watches(&object.kind)
+        && wants.instance.flags.sources.iter().any(|given| Some(given.as_str()) == source);
     if !watched {
         return None;
     }

@@ -28,6 +28,8 @@ pub enum Change {
     SuspiciouslyEmpty,
     /// A request failed.
     Failed(Failure),
+    /// The cluster does not have the kind: a custom resource that is not installed.
+    Absent,
 }
 
 /// A complete list.
@@ -84,6 +86,7 @@ pub struct Heard {
 pub struct KindState {
     kind: Kind,
     listed: bool,
+    absent: bool,
     rows: BTreeMap<ObjectRef, Row>,
     broken: BTreeMap<ObjectRef, String>,
     suspicious: bool,
@@ -117,11 +120,18 @@ impl KindState {
         Self {
             kind,
             listed: false,
+            absent: false,
             rows: BTreeMap::new(),
             broken: BTreeMap::new(),
             suspicious: false,
             failing: None,
         }
+    }
+
+    /// True if the cluster does not have the kind.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.absent
     }
 
     /// True when a complete list has been seen.
@@ -171,6 +181,7 @@ impl KindState {
                 self.fail(failure, now);
                 false
             }
+            Change::Absent => self.clear(),
         }
     }
 
@@ -184,9 +195,17 @@ impl KindState {
         self.rows = listing.rows;
         self.broken = listing.broken;
         self.listed = true;
+        self.absent = false;
         self.suspicious = false;
         // A list says nothing about the right to watch.
         self.failing.take_if(|failing| failing.failure.stage == Stage::List);
+        changed
+    }
+
+    /// A kind that is not installed has no objects, and that is known for sure.
+    fn clear(&mut self) -> bool {
+        let changed = !self.absent;
+        *self = Self { listed: true, absent: true, ..Self::new(self.kind) };
         changed
     }
 
@@ -202,6 +221,9 @@ impl KindState {
 
     /// Judges the rows at a time.
     pub fn trust(&mut self, heard: Heard, now: Instant, patience: Patience) -> Trust {
+        if self.absent && self.failing.is_none() {
+            return Trust { fresh: true, settled: true, problems: Vec::new() };
+        }
         self.failing.take_if(|failing| failing.is_over(heard, now, patience));
         let silent_since = match heard.last {
             Some(contact) if now.duration_since(contact.instant) <= patience.stale_after => None,

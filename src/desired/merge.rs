@@ -154,7 +154,7 @@ fn united(left: &Content, right: &Content) -> Content {
 /// The registry spells kinds in lower case.
 #[must_use]
 pub fn is_same(heritage: &ObjectRef, object: &ObjectRef) -> bool {
-    heritage.kind.eq_ignore_ascii_case(&object.kind)
+    heritage.kind.eq_ignore_ascii_case(&object.registry_word())
         && heritage.namespace == object.namespace
         && heritage.name == object.name
 }

@@ -26,6 +26,8 @@ pub struct RawMeta {
     pub uid: String,
     #[serde(deserialize_with = "nullable")]
     pub resource_version: String,
+    #[serde(deserialize_with = "nullable")]
+    pub generation: i64,
     pub creation_timestamp: Option<Timestamp>,
     pub deletion_timestamp: Option<Timestamp>,
     #[serde(deserialize_with = "nullable")]
@@ -114,6 +116,8 @@ pub struct RawServiceSpec {
     pub external_ips: Vec<String>,
     #[serde(deserialize_with = "nullable")]
     pub external_name: String,
+    #[serde(deserialize_with = "nullable")]
+    pub selector: BTreeMap<String, String>,
 }
 
 /// `status` of an Ingress or Service.
@@ -191,6 +195,7 @@ impl RawService {
             cluster_ip: given(spec.cluster_ip),
             external_ips: spec.external_ips,
             external_name: given(spec.external_name),
+            selector: spec.selector,
             addresses: self.status.decode(),
         });
         self.metadata.decode("Service", body)
@@ -198,7 +203,7 @@ impl RawService {
 }
 
 impl RawLoadBalancerStatus {
-    fn decode(self) -> Vec<LoadBalancerAddress> {
+    pub(crate) fn decode(self) -> Vec<LoadBalancerAddress> {
         let given = |text: String| Some(text).filter(|text| !text.is_empty());
         self.load_balancer
             .ingress
@@ -227,7 +232,8 @@ impl RawMeta {
         fields.filter_map(|field| field.time).max()
     }
 
-    fn decode(self, kind: &str, body: Body) -> KubeObject {
+    /// The compact row of an object of any kind.
+    pub(crate) fn decode(self, kind: &str, body: Body) -> KubeObject {
         KubeObject {
             reference: self.reference(kind),
             uid: Arc::from(self.uid.as_str()),

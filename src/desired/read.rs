@@ -1,6 +1,6 @@
 //! Reading the cluster once, by plain lists: for a single verdict and for recordings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kube::Api;
@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::desired::client::Connection;
 use crate::desired::contact::Contact;
 use crate::desired::health::{Change, Failure, Heard, Listing, Patience, Stage};
-use crate::desired::kinds::{Kind, Watched};
+use crate::desired::kinds::{Kind, ServedKind, Watched};
 use crate::desired::view::View;
 use crate::desired::watch::{WatchSettings, request_failure};
 use crate::finding::Reason;
@@ -31,12 +31,19 @@ pub async fn read_once(
     clock: &dyn Clock,
 ) -> (Reading<Cluster>, Vec<LogTarget>) {
     let mut view = View::new(&settings.kinds());
-    for kind in settings.kinds() {
-        let change = match list(connection, settings, kind).await {
-            Ok(objects) => Change::Replaced(listing(kind, objects)),
-            Err(failure) => Change::Failed(failure),
-        };
-        view.apply(kind, change, Instant::now());
+    let mut asked = BTreeSet::new();
+    // Which custom resources count is known only when the instances are.
+    for _ in 0..2 {
+        let kinds = wanted(&mut view, settings);
+        view.require(&kinds);
+        for kind in kinds.into_iter().filter(|kind| asked.insert(*kind)) {
+            let change = match list(connection, settings, kind).await {
+                Ok(Some((_, objects))) => Change::Replaced(listing(kind, objects)),
+                Ok(None) => Change::Absent,
+                Err(failure) => Change::Failed(failure),
+            };
+            view.apply(kind, change, Instant::now());
+        }
     }
     // Each list has just been heard; how long that took does not count.
     let now = Instant::now();
@@ -51,52 +58,87 @@ pub async fn read_once(
 /// an object are left out. With the problems of what could not be read.
 pub async fn list_raw(connection: &Connection, settings: &WatchSettings) -> (Vec<Value>, Vec<Problem>) {
     let (mut values, mut problems) = (Vec::new(), Vec::new());
-    for kind in settings.kinds() {
-        match list(connection, settings, kind).await {
-            Ok(objects) => values.extend(objects.into_iter().map(|object| with_type(kind, object.value))),
-            Err(failure) => problems.push(Problem {
-                scope: kind.as_str().to_owned(),
-                code: failure.code,
-                message: failure.message,
-            }),
+    let mut view = View::new(&settings.kinds());
+    let mut asked = BTreeSet::new();
+    for _ in 0..2 {
+        for kind in wanted(&mut view, settings).into_iter().filter(|kind| asked.insert(*kind)) {
+            match list(connection, settings, kind).await {
+                Ok(Some((served, objects))) => {
+                    if !kind.holds_objects() {
+                        view.apply(kind, Change::Replaced(listing(kind, objects.clone())), Instant::now());
+                    }
+                    values.extend(objects.into_iter().map(|object| with_type(served, object.value)));
+                }
+                Ok(None) => {}
+                Err(failure) => problems.push(Problem {
+                    scope: kind.as_str().to_owned(),
+                    code: failure.code,
+                    message: failure.message,
+                }),
+            }
         }
     }
     (values, problems)
 }
 
-/// All objects of a kind that count. A list that expires between two pages is begun again once.
+/// The kinds that always count, and those of the instances' sources as far as these are known.
+fn wanted(view: &mut View, settings: &WatchSettings) -> BTreeSet<Kind> {
+    settings.kinds().into_iter().chain(view.needed().into_iter().flatten()).collect()
+}
+
+/// All objects of a kind that count, in the first version that is served; `None` if the cluster
+/// does not have the kind.
 async fn list(
     connection: &Connection,
     settings: &WatchSettings,
     kind: Kind,
-) -> Result<Vec<Watched>, Failure> {
-    match list_from_start(connection, settings, kind).await {
-        Err(Refusal::Expired) => {
-            list_from_start(connection, settings, kind).await.map_err(|refusal| match refusal {
-                Refusal::Other(failure) => failure,
-                Refusal::Expired => Failure {
-                    stage: Stage::List,
-                    code: Reason::Unreachable,
-                    message: "the list expired between two pages, twice".to_owned(),
-                },
-            })
+) -> Result<Option<(ServedKind, Vec<Watched>)>, Failure> {
+    for served in ServedKind::ways(kind) {
+        match list_version(connection, settings, served).await {
+            Ok(objects) => return Ok(Some((served, objects))),
+            Err(Refusal::NotServed) => {}
+            Err(refusal) => return Err(refusal.failure()),
         }
-        Err(Refusal::Other(failure)) => Err(failure),
-        Ok(objects) => Ok(objects),
+    }
+    if kind.may_be_absent() { Ok(None) } else { Err(Refusal::NotServed.failure()) }
+}
+
+/// A list that expires between two pages is begun again once.
+async fn list_version(
+    connection: &Connection,
+    settings: &WatchSettings,
+    served: ServedKind,
+) -> Result<Vec<Watched>, Refusal> {
+    match list_from_start(connection, settings, served).await {
+        Err(Refusal::Expired) => list_from_start(connection, settings, served).await,
+        other => other,
     }
 }
 
 enum Refusal {
     Expired,
+    NotServed,
     Other(Failure),
+}
+
+impl Refusal {
+    fn failure(self) -> Failure {
+        let message = match self {
+            Self::Other(failure) => return failure,
+            Self::Expired => "the list expired between two pages, twice",
+            Self::NotServed => "HTTP 404: the server does not have the resource",
+        };
+        Failure { stage: Stage::List, code: Reason::Unreachable, message: message.to_owned() }
+    }
 }
 
 async fn list_from_start(
     connection: &Connection,
     settings: &WatchSettings,
-    kind: Kind,
+    served: ServedKind,
 ) -> Result<Vec<Watched>, Refusal> {
-    let api = Api::<Watched>::all_with(connection.client.clone(), &kind);
+    let kind = served.kind;
+    let api = Api::<Watched>::all_with(connection.client.clone(), &served);
     let mut kept = Vec::new();
     let mut params = ListParams::default().limit(settings.page_size);
     for _ in 0..MAX_PAGES {
@@ -104,6 +146,9 @@ async fn list_from_start(
             Ok(Ok(page)) => page,
             Ok(Err(kube::Error::Api(status))) if status.code == 410 && params.continue_token.is_some() => {
                 return Err(Refusal::Expired);
+            }
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 && params.continue_token.is_none() => {
+                return Err(Refusal::NotServed);
             }
             Ok(Err(error)) => return Err(Refusal::Other(request_failure(Stage::List, &error))),
             Err(_) => {
@@ -127,7 +172,7 @@ async fn list_from_start(
 
 /// Objects that do not parse count, so that they are reported.
 fn counts(kind: Kind, object: &Watched) -> bool {
-    kind.asks_for_names() || !matches!(kind.decode(object.value.clone()), Ok(None))
+    kind.holds_objects() || !matches!(kind.decode(object.value.clone()), Ok(None))
 }
 
 fn listing(kind: Kind, objects: Vec<Watched>) -> Listing {
@@ -144,10 +189,10 @@ fn listing(kind: Kind, objects: Vec<Watched>) -> Listing {
 }
 
 /// Items of a list carry neither.
-fn with_type(kind: Kind, mut value: Value) -> Value {
+fn with_type(served: ServedKind, mut value: Value) -> Value {
     if let Some(object) = value.as_object_mut() {
-        object.insert("apiVersion".to_owned(), Value::String(kind.api_version()));
-        object.insert("kind".to_owned(), Value::String(kind.as_str().to_owned()));
+        object.insert("apiVersion".to_owned(), Value::String(served.api_version()));
+        object.insert("kind".to_owned(), Value::String(served.kind.api_kind().to_owned()));
     }
     value
 }

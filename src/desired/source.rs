@@ -9,8 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use crate::desired::annotations::{Annotations, HostSource};
 use crate::desired::endpoint::{Endpoint, Shared, endpoints_for};
 use crate::desired::selector::Selector;
+use crate::desired::sources::{SourceInput, named_hosts, read_custom, roster};
 use crate::finding::SilentReason;
 use crate::limits::MAX_NAMES_PER_OBJECT;
+use crate::model::custom::Custom;
 use crate::model::instance::{Flags, Instance};
 use crate::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress, Service};
 use crate::model::want::{Unwanted, WithoutTarget};
@@ -50,7 +52,8 @@ enum From {
 
 /// What one object yields for one instance.
 #[must_use]
-pub fn read_object(object: &KubeObject, instance: &Instance, now: Timestamp) -> Yield {
+pub fn read_object(object: &KubeObject, input: &SourceInput<'_>, now: Timestamp) -> Yield {
+    let instance = input.instance;
     let annotations = Annotations::new(&object.annotations, &instance.flags.annotation_prefix);
     let asked = asked_hosts(object, annotations);
     if let Some((reason, detail)) = left_alone(object, instance, annotations, now) {
@@ -59,6 +62,7 @@ pub fn read_object(object: &KubeObject, instance: &Instance, now: Timestamp) -> 
     match &object.body {
         Body::Ingress(ingress) => read_ingress(object, ingress, instance, annotations),
         Body::Service(service) => read_service(object, service, instance, annotations),
+        Body::Custom(custom) => read_custom(object, custom, input),
     }
 }
 
@@ -72,11 +76,7 @@ pub fn considers(object: &KubeObject, instance: &Instance, now: Timestamp) -> bo
 /// The name that `--source` has for a kind.
 #[must_use]
 pub fn source_of(kind: &str) -> Option<&'static str> {
-    match kind {
-        "Ingress" => Some("ingress"),
-        "Service" => Some("service"),
-        _ => None,
-    }
+    roster::source_of(kind)
 }
 
 /// The rule that takes a whole object out, with its words.
@@ -99,7 +99,7 @@ fn left_alone(
     if !selects(&flags.label_filter, &object.labels) {
         return Some((SilentReason::LabelFilter, format!("--label-filter={}", flags.label_filter)));
     }
-    if annotations.is_for_other_controller() {
+    if annotations.is_for_other_controller() && heeds_controller(object) {
         let value = annotations.get("controller").unwrap_or_default();
         return Some((
             SilentReason::ControllerAnnotation,
@@ -119,6 +119,11 @@ fn left_alone(
         ));
     }
     None
+}
+
+/// The source of `DNSEndpoint` objects is the only one that takes them whoever is meant.
+fn heeds_controller(object: &KubeObject) -> bool {
+    !matches!(&object.body, Body::Custom(Custom::DnsEndpoint(_)))
 }
 
 /// A selector that does not parse keeps ExternalDNS from starting; we let it match, so that the
@@ -153,6 +158,7 @@ fn asked_hosts(object: &KubeObject, annotations: Annotations<'_>) -> BTreeSet<Do
             hosts.extend(ingress.tls_hosts.iter().cloned());
         }
         Body::Service(_) => hosts.extend(annotations.list("internal-hostname")),
+        Body::Custom(custom) => hosts.extend(named_hosts(custom)),
     }
     hosts
         .iter()
@@ -337,7 +343,7 @@ fn service_targets(service: &Service, flags: &Flags, cluster_ip: &[String]) -> V
 }
 
 /// Endpoints of all hosts, or the statement that there is nothing to point them at.
-fn finish(
+pub(crate) fn finish(
     object: &KubeObject,
     instance: &Instance,
     annotations: Annotations<'_>,

@@ -1,5 +1,6 @@
 //! Keeps the Kubernetes view: runs the watches, takes in their steps, publishes the view.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -37,6 +38,7 @@ struct Keeper {
     settings: WatchSettings,
     publish: watch::Sender<Reading<Cluster>>,
     pods: watch::Sender<Arc<Vec<LogTarget>>>,
+    needed: watch::Sender<BTreeSet<Kind>>,
     published_at: Option<Instant>,
     due: Option<Instant>,
 }
@@ -58,23 +60,78 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), TaskError> {
     let (sender, mut updates) = mpsc::channel(WATCH_QUEUE);
-    let mut watches = JoinSet::new();
-    for kind in settings.kinds() {
-        let place = (connection.client.clone(), connection.stats.clone());
-        let (one, stop) = (Watch::new(kind, place, settings.clone(), sender.clone()), stop.clone());
-        watches.spawn(async move {
+    let (needed, mut wanted) = watch::channel(settings.kinds().into_iter().collect::<BTreeSet<Kind>>());
+    let mut watches = Watches {
+        connection: connection.clone(),
+        settings: settings.clone(),
+        sender,
+        stop: stop.clone(),
+        tasks: JoinSet::new(),
+        running: BTreeMap::new(),
+    };
+    let mut keeper = Keeper::new(connection.stats, settings, publish, pods, needed);
+    let ended = tokio::select! {
+        ended = watches.keep(&mut wanted) => ended,
+        never = keeper.keep(&mut updates) => never,
+    };
+    watches.tasks.shutdown().await;
+    ended
+}
+
+/// The running watches, one for each kind that is needed.
+struct Watches {
+    connection: Connection,
+    settings: WatchSettings,
+    sender: mpsc::Sender<Update>,
+    stop: CancellationToken,
+    tasks: JoinSet<Kind>,
+    running: BTreeMap<Kind, CancellationToken>,
+}
+
+impl Watches {
+    /// Starts and stops watches as the sources of the instances come and go.
+    async fn keep(&mut self, wanted: &mut watch::Receiver<BTreeSet<Kind>>) -> Result<(), TaskError> {
+        loop {
+            let kinds = wanted.borrow_and_update().clone();
+            self.adjust(&kinds);
+            tokio::select! {
+                ended = first_end(&mut self.tasks, &self.stop) => match ended {
+                    // A watch that was told to stop because nobody needs its kind any more.
+                    Err(TaskError::EndedEarly { kind }) if !self.running.contains_key(&kind) => {}
+                    other => return other,
+                },
+                changed = wanted.changed() => if changed.is_err() {
+                    return Ok(());
+                },
+            }
+        }
+    }
+
+    fn adjust(&mut self, kinds: &BTreeSet<Kind>) {
+        self.running.retain(|kind, stop| {
+            let needed = kinds.contains(kind);
+            if !needed {
+                stop.cancel();
+            }
+            needed
+        });
+        for kind in kinds {
+            if !self.running.contains_key(kind) {
+                self.start(*kind);
+            }
+        }
+    }
+
+    fn start(&mut self, kind: Kind) {
+        let place = (self.connection.client.clone(), self.connection.stats.clone());
+        let one = Watch::new(kind, place, self.settings.clone(), self.sender.clone());
+        let stop = self.stop.child_token();
+        self.running.insert(kind, stop.clone());
+        self.tasks.spawn(async move {
             one.run(stop).await;
             kind
         });
     }
-    drop(sender);
-    let mut keeper = Keeper::new(connection.stats, settings, publish, pods);
-    let ended = tokio::select! {
-        ended = first_end(&mut watches, &stop) => ended,
-        never = keeper.keep(&mut updates) => never,
-    };
-    watches.shutdown().await;
-    ended
 }
 
 /// Watches end when stopped, and never else: without one the view would grow old unseen.
@@ -96,9 +153,10 @@ impl Keeper {
         settings: WatchSettings,
         publish: watch::Sender<Reading<Cluster>>,
         pods: watch::Sender<Arc<Vec<LogTarget>>>,
+        needed: watch::Sender<BTreeSet<Kind>>,
     ) -> Self {
         let view = View::new(&settings.kinds());
-        Self { view, stats, settings, publish, pods, published_at: None, due: None }
+        Self { view, stats, settings, publish, pods, needed, published_at: None, due: None }
     }
 
     async fn keep(&mut self, updates: &mut mpsc::Receiver<Update>) -> ! {
@@ -129,6 +187,21 @@ impl Keeper {
         self.publish_soon();
     }
 
+    /// The kinds that the sources of the instances read are watched from now on. Before they are
+    /// listed the view is not complete, so this comes before it is made.
+    fn ask_for_needed(&mut self) {
+        let Some(needed) = self.view.needed() else { return };
+        let kinds: BTreeSet<Kind> = self.settings.kinds().into_iter().chain(needed).collect();
+        self.view.require(&kinds);
+        self.needed.send_if_modified(|last| {
+            let changed = *last != kinds;
+            if changed {
+                *last = kinds;
+            }
+            changed
+        });
+    }
+
     /// Changes come in bursts; one view of all of them is enough.
     fn publish_soon(&mut self) {
         let now = Instant::now();
@@ -140,10 +213,11 @@ impl Keeper {
         let now = Instant::now();
         self.due = None;
         self.published_at = Some(now);
+        self.ask_for_needed();
         let stats = &self.stats;
         let heard = |kind: Kind| Heard {
-            last: stats.last_contact(kind.plural()),
-            watch: stats.last_contact_by(kind.plural(), Channel::Watch),
+            last: stats.last_contact(kind.resource()),
+            watch: stats.last_contact_by(kind.resource(), Channel::Watch),
         };
         let Some(reading) = self.view.reading(heard, now, self.settings.patience()) else { return };
         let targets = self.view.log_targets();

@@ -10,9 +10,11 @@ use jiff::Timestamp;
 use crate::desired::adjust::adjust;
 use crate::desired::objects_of;
 use crate::desired::source::{Yield, considers, read_object};
+use crate::desired::sources::{SourceInput, behind};
 use crate::finding::Reason;
+use crate::model::custom::Custom;
 use crate::model::instance::{ALPHA_PREFIX, GA_PREFIX, Instance};
-use crate::model::object::KubeObject;
+use crate::model::object::{Body, KubeObject};
 use crate::model::want::UnreadAnnotations;
 use crate::model::{DomainName, RecordType};
 use crate::snapshot::Cluster;
@@ -36,11 +38,54 @@ const KNOWN: [&str; 12] = [
 /// The objects of an instance with annotations that neither it nor any other instance reads.
 #[must_use]
 pub fn unread_annotations(cluster: &Cluster, instance: &Instance, now: Timestamp) -> Vec<UnreadAnnotations> {
-    objects_of(cluster, instance)
-        .filter_map(|object| {
-            other_prefix(cluster, object, instance, now).or_else(|| typo(object, instance, now))
-        })
-        .collect()
+    let own = objects_of(cluster, instance).filter_map(|object| {
+        other_prefix(cluster, object, instance, now).or_else(|| typo(cluster, object, instance, now))
+    });
+    own.chain(holders(cluster, instance, now)).collect()
+}
+
+/// Gateways and ListenerSets, which ask for nothing themselves: their target annotation decides for
+/// all routes that hang on them.
+fn holders(cluster: &Cluster, instance: &Instance, now: Timestamp) -> Vec<UnreadAnnotations> {
+    let is_holder = |object: &&Arc<KubeObject>| {
+        matches!(&object.body, Body::Custom(Custom::Gateway(_) | Custom::ListenerSet(_)))
+    };
+    let holders = cluster.objects.values().filter(is_holder);
+    holders.filter_map(|holder| holder_with_other_prefix(cluster, holder, instance, now)).collect()
+}
+
+fn holder_with_other_prefix(
+    cluster: &Cluster,
+    holder: &Arc<KubeObject>,
+    instance: &Instance,
+    now: Timestamp,
+) -> Option<UnreadAnnotations> {
+    let in_force = &instance.flags.annotation_prefix;
+    let (prefix, renamed) = [ALPHA_PREFIX, GA_PREFIX]
+        .into_iter()
+        .filter(|prefix| !cluster.instances.iter().any(|other| other.flags.annotation_prefix == *prefix))
+        .find_map(|prefix| Some((prefix, renamed(holder, prefix, in_force)?)))?;
+    let mut objects = cluster.objects.clone();
+    objects.insert(holder.reference.clone(), Arc::new(renamed));
+    let before = SourceInput { objects: &cluster.objects, instance };
+    let after = SourceInput { objects: &objects, instance };
+    let hangs = |object: &&Arc<KubeObject>| {
+        behind(object, &before).iter().any(|one| one.reference == holder.reference)
+    };
+    let mut if_read = Wanted::new();
+    for object in objects_of(cluster, instance).filter(hangs) {
+        let read = read_object(object, &after, now);
+        if read.endpoints != read_object(object, &before, now).endpoints {
+            if_read.extend(wanted(read, instance));
+        }
+    }
+    (!if_read.is_empty()).then(|| UnreadAnnotations {
+        object: holder.reference.clone(),
+        reason: Reason::OtherPrefix,
+        keys: holder.annotations.keys().filter(|key| key.starts_with(prefix)).cloned().collect(),
+        if_read,
+        changed_at: holder.changed_at,
+    })
 }
 
 fn other_prefix(
@@ -59,7 +104,7 @@ fn other_prefix(
         .filter(|prefix| !read_by_somebody(prefix))
         .find_map(|prefix| Some((prefix, renamed(object, prefix, &instance.flags.annotation_prefix)?)))?;
     let keys = object.annotations.keys().filter(|key| key.starts_with(prefix)).cloned().collect();
-    changes(object, &renamed, instance, now).map(|if_read| UnreadAnnotations {
+    changes(cluster, (object, &renamed), instance, now).map(|if_read| UnreadAnnotations {
         object: object.reference.clone(),
         reason: Reason::OtherPrefix,
         keys,
@@ -82,7 +127,12 @@ fn renamed(object: &KubeObject, from: &str, to: &str) -> Option<KubeObject> {
 }
 
 /// A key under the right prefix whose name is nearly one that is read.
-fn typo(object: &Arc<KubeObject>, instance: &Instance, now: Timestamp) -> Option<UnreadAnnotations> {
+fn typo(
+    cluster: &Cluster,
+    object: &Arc<KubeObject>,
+    instance: &Instance,
+    now: Timestamp,
+) -> Option<UnreadAnnotations> {
     let prefix = instance.flags.annotation_prefix.as_str();
     let (key, meant) = object.annotations.keys().find_map(|key| {
         let name = key.strip_prefix(prefix)?;
@@ -96,7 +146,7 @@ fn typo(object: &Arc<KubeObject>, instance: &Instance, now: Timestamp) -> Option
     let value = annotations.remove(&key)?;
     annotations.entry(format!("{prefix}{meant}")).or_insert(value);
     let corrected = KubeObject { annotations, ..(**object).clone() };
-    changes(object, &corrected, instance, now).map(|if_read| UnreadAnnotations {
+    changes(cluster, (object, &corrected), instance, now).map(|if_read| UnreadAnnotations {
         object: object.reference.clone(),
         reason: Reason::Typo,
         keys: vec![key],
@@ -108,9 +158,15 @@ fn typo(object: &Arc<KubeObject>, instance: &Instance, now: Timestamp) -> Option
 type Wanted = Vec<(DomainName, RecordType, Vec<Arc<str>>)>;
 
 /// What the object would want with other annotations; `None` when nothing changes.
-fn changes(object: &KubeObject, other: &KubeObject, instance: &Instance, now: Timestamp) -> Option<Wanted> {
-    let before = read_object(object, instance, now);
-    let after = read_object(other, instance, now);
+fn changes(
+    cluster: &Cluster,
+    (object, other): (&KubeObject, &KubeObject),
+    instance: &Instance,
+    now: Timestamp,
+) -> Option<Wanted> {
+    let input = SourceInput { objects: &cluster.objects, instance };
+    let before = read_object(object, &input, now);
+    let after = read_object(other, &input, now);
     if before.endpoints == after.endpoints && before.unwanted.len() == after.unwanted.len() {
         return None;
     }

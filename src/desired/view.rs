@@ -1,6 +1,6 @@
 //! From the rows of all kinds to the Kubernetes view. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::desired::discover::{discover, log_targets};
 use crate::desired::health::{Change, Heard, KindState, Patience};
 use crate::desired::kinds::{Kind, Row};
+use crate::desired::sources::roster::{kinds_of, needs};
 use crate::model::ObjectRef;
 use crate::model::instance::Instance;
 use crate::model::workload::LogTarget;
@@ -42,12 +43,34 @@ impl View {
         }
     }
 
+    /// Reads these kinds from now on, besides those that always count. Rows of kinds that nobody
+    /// asks for any more are forgotten.
+    pub fn require(&mut self, kinds: &BTreeSet<Kind>) {
+        let before = self.states.len();
+        self.states.retain(|kind, _| kinds.contains(kind));
+        self.objects_changed |= before != self.states.len();
+        for kind in kinds {
+            self.states.entry(*kind).or_insert_with(|| KindState::new(*kind));
+        }
+    }
+
+    /// The kinds that the sources of the running instances read; `None` while the workloads have
+    /// not been listed.
+    pub fn needed(&mut self) -> Option<BTreeSet<Kind>> {
+        let mut workloads = self.states.iter().filter(|(kind, _)| !kind.holds_objects());
+        if !workloads.all(|(_, state)| state.is_listed()) {
+            return None;
+        }
+        self.refresh_instances();
+        Some(self.instances.iter().flat_map(|instance| kinds_of(instance)).collect())
+    }
+
     /// Takes one step of the watch of a kind.
     pub fn apply(&mut self, kind: Kind, change: Change, now: Instant) {
         let Some(state) = self.states.get_mut(&kind) else { return };
         let was_listed = state.is_listed();
         let changed = state.apply(change, now) || was_listed != state.is_listed();
-        if changed && kind.asks_for_names() {
+        if changed && kind.holds_objects() {
             self.objects_changed = true;
         } else if changed {
             self.instances_changed = true;
@@ -57,8 +80,9 @@ impl View {
     /// The view at a time. `None` while a kind is still being listed for the first time: what is
     /// known would be partial.
     ///
-    /// Without the kinds that ask for names the view is stale, or unread; without the others it
-    /// is read, and the problems say that the instances are not known.
+    /// Without Ingresses the view is unread. A kind that was read and is not any more makes it
+    /// stale. For the rest the problems tell: that the instances are not known, that the objects of
+    /// a source cannot be listed.
     pub fn reading(
         &mut self,
         heard: impl Fn(Kind) -> Heard,
@@ -73,9 +97,15 @@ impl View {
             let trust = state.trust(heard, now, patience);
             settled &= trust.settled;
             problems.extend(trust.problems);
-            if kind.asks_for_names() {
-                fresh &= trust.fresh;
+            if kind.is_vital() {
                 listed &= state.is_listed();
+            }
+            // A kind that was never read is told by a problem and by what is watched; one that was
+            // read and is not any more freezes the view.
+            if kind.holds_objects() && state.is_listed() {
+                fresh &= trust.fresh;
+            }
+            if kind.holds_objects() && state.is_listed() && !state.is_absent() {
                 let at = heard.last.map(|contact| contact.at);
                 oldest = oldest.into_iter().chain(at).min();
             }
@@ -101,12 +131,7 @@ impl View {
     }
 
     fn cluster(&mut self) -> Arc<Cluster> {
-        if std::mem::take(&mut self.instances_changed) {
-            let instances = self.discover();
-            // An instance that did not change is the same value in every view.
-            self.objects_changed |= instances != self.instances;
-            self.instances = instances;
-        }
+        self.refresh_instances();
         match &self.cluster {
             Some(cluster) if !self.objects_changed => Arc::clone(cluster),
             _ => {
@@ -121,6 +146,15 @@ impl View {
                 self.cluster = Some(Arc::clone(&cluster));
                 cluster
             }
+        }
+    }
+
+    fn refresh_instances(&mut self) {
+        if std::mem::take(&mut self.instances_changed) {
+            let instances = self.discover();
+            // An instance that did not change is the same value in every view.
+            self.objects_changed |= instances != self.instances;
+            self.instances = instances;
         }
     }
 
@@ -150,8 +184,10 @@ impl View {
     }
 
     fn watched_kinds(&self) -> Vec<Arc<str>> {
-        let kinds = self.states.iter().filter(|(kind, state)| kind.asks_for_names() && state.is_listed());
-        kinds.map(|(kind, _)| Arc::from(kind.as_str())).collect()
+        let read =
+            |kind: &Kind| self.states.get(kind).is_some_and(|state| state.is_listed() && !state.is_absent());
+        let kinds = self.states.keys().filter(|kind| kind.holds_objects() && read(kind));
+        kinds.filter(|kind| needs(**kind).iter().all(read)).map(|kind| Arc::from(kind.as_str())).collect()
     }
 }
 

@@ -267,6 +267,8 @@ pub struct FlagDetails {
     pub traefik_enable_legacy: bool,
     /// `--traefik-disable-new`.
     pub traefik_disable_new: bool,
+    /// `--traefik-disable-legacy` (v0.14.1 to v0.18.0).
+    pub traefik_disable_legacy: bool,
     /// `--crd-source-apiversion`.
     pub crd_api_version: String,
     /// `--crd-source-kind`.
@@ -320,6 +322,7 @@ impl Default for FlagDetails {
             openshift_router_name: String::new(),
             traefik_enable_legacy: false,
             traefik_disable_new: false,
+            traefik_disable_legacy: false,
             crd_api_version: "externaldns.k8s.io/v1alpha1".to_owned(),
             crd_kind: "DNSEndpoint".to_owned(),
             dynamodb_table: "external-dns".to_owned(),

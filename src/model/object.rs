@@ -7,10 +7,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::model::custom::Custom;
+
 /// Names one object of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectRef {
-    /// Kind as the API spells it, for example `Ingress`.
+    /// Kind as the API spells it, for example `Ingress`; with its group where two kinds of one
+    /// spelling are read.
     pub kind: Arc<str>,
     /// Namespace; empty for a cluster-scoped object.
     pub namespace: Arc<str>,
@@ -49,6 +52,8 @@ pub enum Body {
     Ingress(Ingress),
     /// `v1` Service.
     Service(Service),
+    /// A custom resource, or what one hangs on.
+    Custom(Custom),
 }
 
 /// Spec and status of an Ingress.
@@ -73,6 +78,8 @@ pub struct Service {
     pub cluster_ip: Option<String>,
     /// `spec.externalIPs[]`.
     pub external_ips: Vec<String>,
+    /// `spec.selector`.
+    pub selector: BTreeMap<String, String>,
     /// `spec.externalName`.
     pub external_name: Option<String>,
     /// `status.loadBalancer.ingress[]`, in order.
@@ -96,15 +103,36 @@ impl ObjectRef {
     pub fn new(kind: &str, namespace: &str, name: &str) -> Self {
         Self { kind: kind.into(), namespace: namespace.into(), name: name.into() }
     }
+
+    /// The kind as the ownership registry spells it.
+    #[must_use]
+    pub fn registry_word(&self) -> String {
+        registry_word(&self.kind)
+    }
+}
+
+/// A kind as the `resource` label of the ownership registry spells it. Total.
+///
+/// Source: kubernetes-sigs/external-dns:source/crd.go, `contour_httpproxy.go` and the other
+/// sources, each with a spelling of its own.
+#[must_use]
+pub fn registry_word(kind: &str) -> String {
+    match kind.strip_suffix(".traefik.containo.us").unwrap_or(kind) {
+        "DNSEndpoint" => "crd".to_owned(),
+        "HTTPProxy" => "HTTPProxy".to_owned(),
+        other => other.to_ascii_lowercase(),
+    }
 }
 
 impl fmt::Display for ObjectRef {
     /// `Ingress/shop/web`; `Node//n1` has no namespace and is shown as `Node/n1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The group that tells two kinds of one spelling apart is for us, not for a reader.
+        let kind = self.kind.split('.').next().unwrap_or_default();
         if self.namespace.is_empty() {
-            write!(f, "{}/{}", self.kind, self.name)
+            write!(f, "{kind}/{}", self.name)
         } else {
-            write!(f, "{}/{}/{}", self.kind, self.namespace, self.name)
+            write!(f, "{kind}/{}/{}", self.namespace, self.name)
         }
     }
 }
@@ -118,6 +146,7 @@ impl KubeObject {
         match &self.body {
             Body::Ingress(ingress) => &ingress.addresses,
             Body::Service(service) => &service.addresses,
+            Body::Custom(custom) => custom.addresses(),
         }
     }
 }

@@ -169,6 +169,7 @@ pub(crate) fn report() -> Report {
             version: Some(Version::new(0, 14, 2)),
             annotation_prefix: String::from("external-dns.alpha.kubernetes.io/"),
             sources: vec![String::from("ingress")],
+            sources_not_modelled: Vec::new(),
             policy: Policy::UpsertOnly,
             wants: 12,
             ready_pods: 1,

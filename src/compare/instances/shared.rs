@@ -121,9 +121,7 @@ fn are_too_many(world: &World<'_>, wants: &InstanceWants, standing: &BTreeSet<Ob
 /// live shorter than a round.
 fn is_strange(world: &World<'_>, wants: &InstanceWants, object: &ObjectRef) -> bool {
     let cluster = world.snapshot.kubernetes.value();
-    let watched = cluster.is_some_and(|cluster| {
-        cluster.watched_kinds.iter().any(|kind| kind.eq_ignore_ascii_case(&object.kind))
-    });
+    let watched = cluster.is_some_and(|cluster| cluster.watches(&object.kind));
     let source = wants.instance.flags.sources.iter().any(|source| source.eq_ignore_ascii_case(&object.kind));
     let known = world.past.objects.keys().any(|seen| is_same(object, seen));
     let in_reach =
