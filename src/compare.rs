@@ -23,13 +23,17 @@ pub mod world;
 
 pub use verdict::{Candidate, Coverage, Verdicts};
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::compare::wishes::signed;
 use crate::compare::world::World;
 use crate::finding::{Kind, SilentReason, Subject};
 use crate::model::want::InstanceWants;
+use crate::model::zone::ZoneReading;
 use crate::past::Past;
 use crate::policy::Policy;
 use crate::report::Silent;
@@ -40,6 +44,7 @@ use crate::snapshot::{Snapshot, ViewState};
 /// At most one statement for each subject and zone; sorted by key.
 #[must_use]
 pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy: &Policy) -> Verdicts {
+    let snapshot = &without_old_zones(snapshot, policy);
     let world = World::new(snapshot, wants, past, policy);
     let mut out = Verdicts { coverage: coverage(snapshot), ..Verdicts::default() };
     blind::judge_views(&world, &mut out);
@@ -69,6 +74,23 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
     out
 }
 
+/// What was read too long ago proves nothing any more: such a zone counts as not read.
+fn without_old_zones<'a>(snapshot: &'a Snapshot, policy: &Policy) -> Cow<'a, Snapshot> {
+    let bound = signed(policy.zone_age.max(policy.interval.saturating_mul(3)));
+    let is_old =
+        |reading: &ZoneReading| reading.read_at.is_some_and(|at| bound < snapshot.at.duration_since(at));
+    let Some(zones) = snapshot.route53.value().filter(|zones| zones.zones.values().any(is_old)) else {
+        return Cow::Borrowed(snapshot);
+    };
+    let mut zones = zones.clone();
+    for reading in zones.zones.values_mut().filter(|reading| is_old(reading)) {
+        reading.record_sets = None;
+    }
+    let mut fresh = snapshot.clone();
+    fresh.route53.value = Some(Arc::new(zones));
+    Cow::Owned(fresh)
+}
+
 fn coverage(snapshot: &Snapshot) -> Coverage {
     let whole_list = snapshot.route53.state == ViewState::Read;
     let zones = snapshot.route53.value().into_iter().flat_map(|zones| zones.zones.values());
@@ -82,7 +104,7 @@ fn coverage(snapshot: &Snapshot) -> Coverage {
         zones: readable
             .map(|reading| (reading.zone.id.clone(), reading.read_at.unwrap_or(snapshot.at)))
             .collect(),
-        route53: whole_list,
+        route53: whole_list && snapshot.accounts_read(),
         dns: snapshot.dns.state == ViewState::Read,
     }
 }

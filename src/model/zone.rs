@@ -33,8 +33,8 @@ pub struct HostedZone {
     pub limit: Option<ZoneLimit>,
     /// `GetDNSSEC`; `None` when not read.
     pub dnssec: Option<Dnssec>,
-    /// Tags; empty when not read.
-    pub tags: BTreeMap<String, String>,
+    /// Tags; `None` when not read.
+    pub tags: Option<BTreeMap<String, String>>,
 }
 
 /// A VPC that a private zone is associated with.
@@ -72,8 +72,10 @@ pub struct ZoneReading {
     /// Its record sets, sorted by name, type and set identifier; `None` while no complete listing
     /// has succeeded. Never partial.
     pub record_sets: Option<Arc<Vec<RecordSet>>>,
-    /// When the listing was complete.
+    /// When the complete listing began: what changed later may be missing from it.
     pub read_at: Option<Timestamp>,
+    /// Names that were read alone after the listing began, and when.
+    pub names_read: BTreeMap<DomainName, Timestamp>,
 }
 
 /// A change that Route 53 accepted. Source: Route 53 API, data type `ChangeInfo`.
@@ -127,6 +129,12 @@ impl ZoneReading {
     #[must_use]
     pub fn records(&self) -> &[RecordSet] {
         self.record_sets.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// When the record sets at one name were read.
+    #[must_use]
+    pub fn name_read_at(&self, name: &DomainName) -> Option<Timestamp> {
+        self.read_at.max(self.names_read.get(name).copied())
     }
 
     /// The record sets at one name.
