@@ -19,7 +19,7 @@ use crate::live::servers::ServerMap;
 use crate::live::settings::ResolverSettings;
 use crate::model::instance::Instance;
 use crate::model::text::printable;
-use crate::model::{DomainName, Version, ZoneId};
+use crate::model::{DomainName, Version};
 use crate::policy::Policy;
 use crate::recorded::accounts::AccountSettings;
 use crate::recorded::filter::ZoneFilter;

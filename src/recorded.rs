@@ -19,3 +19,6 @@ pub mod task;
 pub mod urgent;
 mod view;
 pub mod walk;
+
+#[cfg(test)]
+mod tests;

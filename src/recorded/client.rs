@@ -85,7 +85,11 @@ impl Client {
         }
         let mut shared = Box::pin(loader.load()).await;
         if let Some(role) = &account.role_arn {
-            let provider = Box::pin(assumed(role, account.external_id.as_deref(), &shared)).await;
+            let mut sts = shared.to_builder();
+            if let Some(url) = &settings.sts_endpoint_url {
+                sts = sts.endpoint_url(url);
+            }
+            let provider = Box::pin(assumed(role, account.external_id.as_deref(), &sts.build())).await;
             shared = shared.into_builder().credentials_provider(provider).build();
         }
         // The SDK's own retries would go past the budget, so there are none.
@@ -101,8 +105,15 @@ impl Client {
         if let Some(url) = &settings.endpoint_url {
             config = config.endpoint_url(url.as_str());
         }
-        let sdk = aws_sdk_route53::Client::from_conf(config.build());
-        Self { sdk, budget, stats: Arc::clone(&settings.stats) }
+        Self::from_config(config, budget, Arc::clone(&settings.stats))
+    }
+
+    pub(crate) fn from_config(
+        config: aws_sdk_route53::config::Builder,
+        budget: Arc<Budget>,
+        stats: Arc<ApiStats>,
+    ) -> Self {
+        Self { sdk: aws_sdk_route53::Client::from_conf(config.build()), budget, stats }
     }
 
     /// The counters of this client.
@@ -315,3 +326,6 @@ fn tries(outcome: Outcome) -> u32 {
         | Outcome::Other => 1,
     }
 }
+
+#[cfg(test)]
+mod tests;

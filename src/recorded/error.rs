@@ -136,6 +136,8 @@ where
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Outcome::Timeout,
         SdkError::DispatchFailure(failure) if failure.is_io() => Outcome::Connect,
         SdkError::DispatchFailure(_) if is_about_credentials(&text) => Outcome::Auth,
+        // Also a connection that ends in the middle of an answer, which is no I/O error to the SDK.
+        SdkError::DispatchFailure(failure) if !failure.is_user() => Outcome::Connect,
         SdkError::ResponseError(_) => Outcome::Parse,
         SdkError::ServiceError(service) => by_code(service.err().code(), status),
         _ => Outcome::Other,

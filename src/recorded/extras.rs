@@ -24,6 +24,10 @@ const KEEP_FACTS: Duration = Duration::from_hours(1);
 /// How long a missing permission for an optional fact is believed.
 const KEEP_DENIED: Duration = Duration::from_hours(24);
 
+/// When a fact is asked for again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Due(Option<Instant>);
+
 /// Facts of all zones of an account.
 #[derive(Debug, Default)]
 pub(crate) struct Extras {
@@ -33,16 +37,16 @@ pub(crate) struct Extras {
 }
 
 /// Each fact with the time of the next question.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Facts {
     zone: Option<HostedZone>,
-    zone_due: Instant,
+    zone_due: Due,
     limit: Option<ZoneLimit>,
-    limit_due: Instant,
+    limit_due: Due,
     dnssec: Option<Dnssec>,
-    dnssec_due: Instant,
+    dnssec_due: Due,
     tags: Option<BTreeMap<String, String>>,
-    tags_due: Instant,
+    tags_due: Due,
 }
 
 // === impl Extras ===
@@ -52,7 +56,7 @@ impl Extras {
     pub(crate) fn learn(&mut self, zone: &HostedZone) {
         let facts = self.of(&zone.id);
         facts.zone = Some(zone.clone());
-        facts.zone_due = Instant::now() + KEEP_ZONE;
+        facts.zone_due = Due::after(KEEP_ZONE);
     }
 
     pub(crate) fn retain(&mut self, alive: &BTreeSet<ZoneId>) {
@@ -70,12 +74,18 @@ impl Extras {
         mut listed: HostedZone,
     ) -> (HostedZone, Option<Problem>) {
         let facts = self.of(&listed.id);
-        let problem = facts.refresh_zone(client, &listed).await;
+        let error = facts.refresh_zone(client, &listed.id).await;
+        // The old facts serve until the next listing asks again.
+        let never = facts.zone.is_none();
         if let Some(zone) = &facts.zone {
             listed.delegation_set.clone_from(&zone.delegation_set);
             listed.vpcs.clone_from(&zone.vpcs);
         }
         self.fill(&mut listed);
+        let Some(error) = error else { return (listed, None) };
+        self.tell(Operation::GetHostedZone, &error);
+        let is_optional = error.outcome() == Some(Outcome::Denied);
+        let problem = (never && !is_optional).then(|| error.problem());
         (listed, problem)
     }
 
@@ -91,22 +101,21 @@ impl Extras {
 
     /// Asks for quota and signing state where they are due, within so many requests.
     pub(crate) async fn refresh(&mut self, client: &Client, id: &ZoneId, private: bool, requests: &mut u32) {
-        let now = Instant::now();
         let mut failed = Vec::new();
         let facts = self.of(id);
-        if facts.limit_due <= now && 0 < *requests {
+        if facts.limit_due.is_now() && 0 < *requests {
             *requests -= 1;
             let answer = client.limit(id).await;
-            facts.limit_due = now + keep(&answer);
+            facts.limit_due = Due::after(keep(&answer));
             match answer {
                 Ok(limit) => facts.limit = limit.or(facts.limit),
                 Err(error) => failed.push((Operation::GetHostedZoneLimit, error)),
             }
         }
-        if !private && facts.dnssec_due <= now && 0 < *requests {
+        if !private && facts.dnssec_due.is_now() && 0 < *requests {
             *requests -= 1;
             let answer = client.dnssec(id).await;
-            facts.dnssec_due = now + keep(&answer);
+            facts.dnssec_due = Due::after(keep(&answer));
             match answer {
                 Ok(dnssec) => facts.dnssec = dnssec.or_else(|| facts.dnssec.take()),
                 Err(error) => failed.push((Operation::GetDnssec, error)),
@@ -123,12 +132,11 @@ impl Extras {
     ///
     /// The last refusal; what could be read is there all the same.
     pub(crate) async fn refresh_tags(&mut self, client: &Client, ids: &[ZoneId]) -> Result<(), ReadError> {
-        let now = Instant::now();
-        let due: Vec<ZoneId> = ids.iter().filter(|id| self.of(id).tags_due <= now).cloned().collect();
+        let due: Vec<ZoneId> = ids.iter().filter(|id| self.of(id).tags_due.is_now()).cloned().collect();
         let mut outcome = Ok(());
         for chunk in due.chunks(TAGGED_PER_CALL) {
             let answer = client.tags(chunk).await;
-            let next = now + keep(&answer);
+            let next = Due::after(keep(&answer));
             let mut found = match answer {
                 Ok(found) => found,
                 Err(error) => {
@@ -153,7 +161,7 @@ impl Extras {
     }
 
     fn of(&mut self, id: &ZoneId) -> &mut Facts {
-        self.facts.entry(id.clone()).or_insert_with(Facts::nothing)
+        self.facts.entry(id.clone()).or_default()
     }
 
     fn tell(&mut self, operation: Operation, error: &ReadError) {
@@ -170,35 +178,36 @@ impl Extras {
 // === impl Facts ===
 
 impl Facts {
-    fn nothing() -> Self {
-        let now = Instant::now();
-        Self {
-            zone: None,
-            zone_due: now,
-            limit: None,
-            limit_due: now,
-            dnssec: None,
-            dnssec_due: now,
-            tags: None,
-            tags_due: now,
-        }
-    }
-
     /// Asks again for delegation set and VPCs when that is due.
-    async fn refresh_zone(&mut self, client: &Client, listed: &HostedZone) -> Option<Problem> {
-        let now = Instant::now();
-        if now < self.zone_due {
+    async fn refresh_zone(&mut self, client: &Client, id: &ZoneId) -> Option<ReadError> {
+        if !self.zone_due.is_now() {
             return None;
         }
-        match client.hosted_zone(&listed.id).await {
+        match client.hosted_zone(id).await {
             Ok(zone) => {
                 self.zone = Some(zone);
-                self.zone_due = now + KEEP_ZONE;
+                self.zone_due = Due::after(KEEP_ZONE);
                 None
             }
-            // The old facts serve until the next listing asks again.
-            Err(error) => self.zone.is_none().then(|| error.problem()),
+            Err(error) => {
+                if error.outcome() == Some(Outcome::Denied) {
+                    self.zone_due = Due::after(KEEP_DENIED);
+                }
+                Some(error)
+            }
         }
+    }
+}
+
+// === impl Due ===
+
+impl Due {
+    fn after(pause: Duration) -> Self {
+        Self(Some(Instant::now() + pause))
+    }
+
+    fn is_now(self) -> bool {
+        self.0.is_none_or(|at| at <= Instant::now())
     }
 }
 

@@ -39,6 +39,9 @@ pub struct Route53Settings {
     /// Instead of the real service; `None` leaves it to the environment
     /// (`AWS_ENDPOINT_URL_ROUTE_53`).
     pub endpoint_url: Option<String>,
+    /// Where roles are assumed instead of the real STS; `None` leaves it to the environment
+    /// (`AWS_ENDPOINT_URL_STS`).
+    pub sts_endpoint_url: Option<String>,
     /// Instead of the default chain (environment, profile, web identity, instance); for emulators.
     pub credentials: Option<Credentials>,
     /// Where attempts are counted; share it with whoever publishes the numbers.
@@ -150,6 +153,7 @@ impl Default for Route53Settings {
             filter: ZoneFilter::default(),
             accounts: Vec::new(),
             endpoint_url: None,
+            sts_endpoint_url: None,
             credentials: None,
             stats: Arc::default(),
         }

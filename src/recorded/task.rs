@@ -33,6 +33,8 @@ pub struct Reader {
     clock: Arc<dyn Clock>,
     view: Arc<Mutex<View>>,
     extras: Extras,
+    /// Zones one after the other without a connection: from the third on it is not the zone.
+    unreachable: u32,
 }
 
 /// How a zone's turn ended.
@@ -73,6 +75,7 @@ impl Reader {
             clock,
             view: Arc::new(Mutex::new(View::new())),
             extras: Extras::default(),
+            unreachable: 0,
         }
     }
 
@@ -130,6 +133,7 @@ impl Reader {
             Err(error) => return self.give_up(&error),
         };
         lock(&self.view).common_problem = None;
+        self.unreachable = 0;
         self.retain(&listed);
         let listed = self.oldest_first(listed);
         // The first listing is wanted at once; so is the next one when a view is not whole.
@@ -261,6 +265,7 @@ impl Reader {
         let began = self.clock.now();
         let error = match walk::record_sets(&self.client, &id, listed.record_set_count).await {
             Ok(walk) => {
+                self.unreachable = 0;
                 let (zone, problem) = self.extras.complete(&self.client, listed).await;
                 if 0 < walk.duplicate_rows {
                     tracing::debug!(zone = %id, rows = walk.duplicate_rows, "rows listed twice");
@@ -272,7 +277,11 @@ impl Reader {
         };
         match error.outcome() {
             Some(Outcome::NotFound) => return Turn::Gone,
-            Some(Outcome::Throttled | Outcome::Auth | Outcome::Connect) => return Turn::GiveUp(error),
+            Some(Outcome::Throttled | Outcome::Auth) => return Turn::GiveUp(error),
+            Some(Outcome::Connect | Outcome::Timeout) if 1 < self.unreachable => {
+                return Turn::GiveUp(error);
+            }
+            Some(Outcome::Connect | Outcome::Timeout) => self.unreachable += 1,
             _ => {}
         }
         tracing::warn!(zone = %id, %error, "hosted zone not read, the last state is kept");

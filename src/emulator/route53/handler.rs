@@ -177,6 +177,7 @@ fn call(method: &Method, path: &str, body: &str) -> Call {
         ("POST", []) if body.contains("Action=AssumeRoleWithWebIdentity") => {
             ("AssumeRoleWithWebIdentity", None, "")
         }
+        ("POST", []) if body.contains("Action=AssumeRole&") => ("AssumeRole", None, ""),
         ("POST", []) if body.contains("Action=GetCallerIdentity") => ("GetCallerIdentity", None, ""),
         _ => ("Unknown", None, ""),
     };
@@ -202,7 +203,7 @@ fn answer(
     };
     let subject = call.subject.as_deref().unwrap_or_default();
     let text = match call.operation {
-        "ListHostedZones" => listing::zones(&shared.world(), query, count_off)?,
+        "ListHostedZones" => listing::zones(&shared.world(), query, count_off, principal)?,
         "ListHostedZonesByName" => listing::zones_by_name(&shared.world(), query, count_off)?,
         "ListResourceRecordSets" => listing::record_sets(&shared.world(), subject, query, fault)?,
         "GetHostedZone" => get_zone(shared, subject, count_off)?,
@@ -214,6 +215,7 @@ fn answer(
         "ChangeResourceRecordSets" => change(shared, subject, body, principal)?,
         "CreateHostedZone" => return create_zone(shared, body).map(|text| (201, text)),
         "AssumeRoleWithWebIdentity" => sts::assumed_role(&*shared.clock),
+        "AssumeRole" => sts::role(&*shared.clock, body)?,
         "GetCallerIdentity" => sts::caller_identity(),
         _ => {
             return Err(Refusal::new(

@@ -26,6 +26,8 @@ pub struct ZoneOptions {
     pub delegation_set: Option<Vec<String>>,
     /// The comment of its configuration.
     pub comment: Option<String>,
+    /// Only a role of this account finds it in `ListHostedZones`; `None` for everybody.
+    pub account: Option<String>,
 }
 
 /// An accepted batch.
@@ -67,6 +69,7 @@ pub(super) struct Zone {
     pub(super) name: String,
     pub(super) caller_reference: String,
     pub(super) comment: Option<String>,
+    pub(super) account: Option<String>,
     pub(super) private: bool,
     pub(super) vpcs: Vec<(String, String)>,
     pub(super) name_servers: Vec<String>,
@@ -135,6 +138,7 @@ impl World {
             name: canonical(name),
             caller_reference: format!("emulator-{number}"),
             comment: options.comment,
+            account: options.account,
             private: options.private,
             vpcs: options.vpcs,
             name_servers,

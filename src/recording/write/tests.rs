@@ -44,12 +44,7 @@ fn zones() -> Zones {
         let read_at = records.as_ref().map(|_| at());
         (
             zone.id.clone(),
-            ZoneReading {
-                zone,
-                record_sets: records.map(Arc::new),
-                read_at,
-                names_read: std::collections::BTreeMap::new(),
-            },
+            ZoneReading { zone, record_sets: records.map(Arc::new), read_at, names_read: BTreeMap::new() },
         )
     };
     Zones {
