@@ -12,6 +12,7 @@ mod encode;
 pub mod error;
 mod extras;
 pub mod filter;
+mod health;
 pub mod route53;
 mod sdk;
 pub mod stats;

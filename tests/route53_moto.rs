@@ -208,7 +208,7 @@ async fn every_zone_and_every_record_set_is_read() {
     tagged.filter.tags = vec!["team=web".parse().expect("a tag")];
     let reading = read_once(tagged, Arc::new(SystemClock)).await;
     let ids: Vec<_> = reading.value().expect("value").zones.keys().cloned().collect();
-    assert_eq!(ids, [public.zone.id.clone()], "{:?}", reading.problems);
+    assert_eq!(ids, std::slice::from_ref(&public.zone.id), "{:?}", reading.problems);
     let mut private_only = moto.settings();
     private_only.filter.private = Some(true);
     let reading = read_once(private_only, Arc::new(SystemClock)).await;

@@ -78,6 +78,18 @@ pub struct ZoneReading {
     pub names_read: BTreeMap<DomainName, Timestamp>,
 }
 
+/// What the checkers of a health check say. Route 53 takes a check for healthy while more than 18 %
+/// of them do. Source: Route 53 API, `GetHealthCheckStatus`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckerVotes {
+    /// Checkers that report success.
+    pub success: usize,
+    /// Checkers that were asked.
+    pub all: usize,
+    /// When this was read.
+    pub read_at: Timestamp,
+}
+
 /// A change that Route 53 accepted. Source: Route 53 API, data type `ChangeInfo`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeInfo {
@@ -98,6 +110,8 @@ pub struct Zones {
     pub zones: BTreeMap<ZoneId, ZoneReading>,
     /// Changes whose status is known, if anybody recorded them.
     pub changes: Vec<ChangeInfo>,
+    /// Health checks of names that matter now, by id; empty where they may not be read.
+    pub health: BTreeMap<Arc<str>, CheckerVotes>,
 }
 
 // === impl ZoneId ===

@@ -109,6 +109,7 @@ pub(crate) fn merge(names: &[String], parts: &[Reading<Zones>]) -> Reading<Zones
                 zones.zones.insert(id.clone(), reading.clone());
             }
         }
+        zones.health.extend(value.health.iter().map(|(id, votes)| (Arc::clone(id), *votes)));
         zones.changes.extend(value.changes.iter().cloned());
     }
     merged.problems.sort();
@@ -134,7 +135,10 @@ mod tests {
             read_at: Some(at),
             names_read: std::collections::BTreeMap::new(),
         };
-        Reading::read(at, Zones { zones: [(zone.id, reading)].into(), changes: Vec::new() })
+        Reading::read(
+            at,
+            Zones { zones: [(zone.id, reading)].into(), changes: Vec::new(), ..Zones::default() },
+        )
     }
 
     fn denied() -> Problem {

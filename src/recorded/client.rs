@@ -245,6 +245,18 @@ impl Client {
         Err(ReadError::Answer { operation: Operation::ListTagsForResources, zone: None, text })
     }
 
+    /// Reads what the checkers of a health check report: how many were asked, and how many of them
+    /// report success.
+    ///
+    /// # Errors
+    ///
+    /// When the call fails.
+    pub async fn checker_votes(&self, health_check: &str) -> Result<(usize, usize), ReadError> {
+        let request = self.sdk.get_health_check_status().health_check_id(health_check);
+        let answer = self.call(Operation::GetHealthCheckStatus, None, || request.clone().send()).await?;
+        Ok(sdk::checker_votes(&answer.health_check_observations))
+    }
+
     /// Tries a call until it is answered, refused, or has failed too often.
     async fn call<T, E, F>(
         &self,

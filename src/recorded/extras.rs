@@ -166,13 +166,18 @@ impl Extras {
 
     fn tell(&mut self, operation: Operation, error: &ReadError) {
         if error.outcome() == Some(Outcome::Denied) && self.told.insert(operation) {
-            tracing::warn!(
-                action = %operation.action(),
-                %error,
-                "an optional permission is missing; add the action, or live without what it tells"
-            );
+            tell_refusal(operation, error);
         }
     }
+}
+
+/// Says which permission is missing. Once is enough.
+pub(crate) fn tell_refusal(operation: Operation, error: &ReadError) {
+    tracing::warn!(
+        action = %operation.action(),
+        %error,
+        "an optional permission is missing; add the action, or live without what it tells"
+    );
 }
 
 // === impl Facts ===

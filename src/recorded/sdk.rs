@@ -83,6 +83,13 @@ pub(crate) fn tags(sets: Vec<sdk::ResourceTagSet>) -> BTreeMap<ZoneId, BTreeMap<
     sets.collect()
 }
 
+/// Counts the checkers, and those of them that report success.
+pub(crate) fn checker_votes(observations: &[sdk::HealthCheckObservation]) -> (usize, usize) {
+    let statuses = observations.iter().filter_map(|one| one.status_report.as_ref()?.status.as_deref());
+    let healthy: Vec<bool> = statuses.map(|status| status.starts_with("Success")).collect();
+    (healthy.len(), healthy.iter().filter(|healthy| **healthy).count())
+}
+
 /// Copies the signing state; only active key-signing keys have a DS record to publish.
 pub(crate) fn dnssec(status: Option<sdk::DnssecStatus>, keys: Vec<sdk::KeySigningKey>) -> Option<Dnssec> {
     let serve_signature = status?.serve_signature?;

@@ -22,6 +22,8 @@ pub enum Operation {
     GetDnssec,
     /// `ListTagsForResources`.
     ListTagsForResources,
+    /// `GetHealthCheckStatus`.
+    GetHealthCheckStatus,
 }
 
 /// How one attempt ended. Source: Route 53 API Reference, "Common Errors", and the SDK's own
@@ -72,13 +74,14 @@ pub struct ApiStats {
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::ListHostedZones,
         Self::GetHostedZone,
         Self::ListResourceRecordSets,
         Self::GetHostedZoneLimit,
         Self::GetDnssec,
         Self::ListTagsForResources,
+        Self::GetHealthCheckStatus,
     ];
 
     /// The API's own name.
@@ -91,6 +94,7 @@ impl Operation {
             Self::GetHostedZoneLimit => "GetHostedZoneLimit",
             Self::GetDnssec => "GetDNSSEC",
             Self::ListTagsForResources => "ListTagsForResources",
+            Self::GetHealthCheckStatus => "GetHealthCheckStatus",
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_route53::config::Credentials;
 use jiff::Timestamp;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +22,7 @@ use crate::recorded::filter::ZoneFilter;
 use crate::recorded::route53::{Route53Settings, read_once};
 use crate::recorded::stats::Operation;
 use crate::recorded::task::Reader;
+use crate::recorded::urgent::UrgentName;
 use crate::snapshot::{Reading, ViewState};
 
 const HOSTS: usize = 40;
@@ -280,4 +282,52 @@ async fn a_write_during_the_walk_is_no_drift() {
     assert_eq!(zone(&second).read_at, Some(clock.now()));
     assert_ne!(zone(&first).record_sets, zone(&second).record_sets);
     assert_eq!(zone(&second).records().len(), HOSTS + 2);
+}
+
+#[tokio::test]
+async fn health_checks_of_urgent_names_are_read_where_that_is_permitted() {
+    let server = Server::start();
+    server.route53.set_health("hc-1", false);
+    let mut set = host(99, "203.0.113.99");
+    set.health_check_id = Some("hc-1".to_owned());
+    server.route53.change(&server.zone, vec![Change::create(set)], "test").expect("created");
+    let refused = R53Fault::new(R53FaultKind::AccessDenied).on("GetHealthCheckStatus");
+    for permitted in [true, false] {
+        if !permitted {
+            server.route53.set_fault(refused.clone());
+        }
+        let clock = ManualClock::starting_at(Timestamp::UNIX_EPOCH);
+        let settings = server.settings();
+        let client = Client::with(&settings, &settings.default_account(), Arc::new(quick())).await;
+        let reader = Reader::new(client, ZoneFilter::default(), Arc::new(clock.clone()));
+        let (ask, urgent) = watch::channel(Arc::default());
+        let (out, mut latest) = watch::channel(Reading::unread(Vec::new()));
+        let reading = reader.keep_reading(Duration::from_hours(1), urgent, |reading| {
+            out.send_replace(reading);
+        });
+        let asked_before = server.route53.count("GetHealthCheckStatus");
+        let check = async {
+            latest.wait_for(|reading| reading.state == ViewState::Read).await.expect("alive");
+            clock.advance(jiff::SignedDuration::from_secs(5));
+            let names = vec![DomainName::new("h99.example.com")];
+            let zone_id = ZoneId::new(&server.zone);
+            ask.send_replace([UrgentName { zone_id, names, newer_than: clock.now() }].into());
+            let votes = |reading: &Reading<Zones>| {
+                reading.value().and_then(|zones| zones.health.get("hc-1").copied())
+            };
+            if permitted {
+                let reading = latest.wait_for(|reading| votes(reading).is_some()).await.expect("alive");
+                let found = votes(&reading).expect("read");
+                assert_eq!((found.success, found.all), (0, 3));
+            } else {
+                while server.route53.count("GetHealthCheckStatus") == asked_before {
+                    tokio::task::yield_now().await;
+                }
+                let reading = latest.borrow().clone();
+                assert!(votes(&reading).is_none() && reading.is_whole(), "{:?}", reading.problems);
+            }
+        };
+        let check = tokio::time::timeout(Duration::from_secs(30), check);
+        tokio::select! { () = reading => panic!("it never returns"), done = check => done.expect("in time") }
+    }
 }

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::model::{DomainName, RecordSet, ZoneId};
 use crate::recorded::client::Client;
 use crate::recorded::error::ReadError;
+use crate::recorded::health::HealthReader;
 use crate::recorded::view::View;
 use crate::recorded::walk::{self, pages_of};
 
@@ -47,6 +48,7 @@ pub(crate) struct UrgentReader {
     pub(crate) view: Arc<Mutex<View>>,
     pub(crate) wanted: watch::Receiver<Arc<[UrgentName]>>,
     tried: BTreeMap<(ZoneId, Vec<DomainName>), Instant>,
+    health: HealthReader,
 }
 
 // === impl UrgentReader ===
@@ -58,23 +60,29 @@ impl UrgentReader {
         view: Arc<Mutex<View>>,
         wanted: watch::Receiver<Arc<[UrgentName]>>,
     ) -> Self {
-        Self { client, clock, view, wanted, tried: BTreeMap::new() }
+        Self { client, clock, view, wanted, tried: BTreeMap::new(), health: HealthReader::default() }
     }
 
     /// Reads for ever; `publish` hears of each step that succeeded.
     pub(crate) async fn keep_reading(mut self, publish: impl Fn()) {
         loop {
             let wanted = Arc::clone(&self.wanted.borrow_and_update());
-            match self.next(&wanted) {
-                Some(step) => match self.read(&step, &wanted).await {
-                    Ok(()) => publish(),
-                    // The listing meets the same trouble and says so.
-                    Err(error) => tracing::debug!(%error, "urgent names not read"),
-                },
-                None => tokio::select! {
+            let Some(step) = self.next(&wanted) else {
+                tokio::select! {
                     () = changed(&mut self.wanted) => {}
                     () = tokio::time::sleep(REST) => {}
-                },
+                }
+                continue;
+            };
+            match self.read(&step, &wanted).await {
+                Ok(()) => {
+                    publish();
+                    if self.read_health(&step, &wanted).await {
+                        publish();
+                    }
+                }
+                // The listing meets the same trouble and says so.
+                Err(error) => tracing::debug!(%error, "urgent names not read"),
             }
         }
     }
@@ -100,6 +108,22 @@ impl UrgentReader {
         Some(Step::Group((**first).clone()))
     }
 
+    /// The health checks at the names of a step.
+    async fn read_health(&mut self, step: &Step, wanted: &[UrgentName]) -> bool {
+        let id = match step {
+            Step::Zone(id) => id,
+            Step::Group(group) => &group.zone_id,
+        };
+        let ids: BTreeSet<Arc<str>> = {
+            let view = lock(&self.view);
+            let reading = view.zones.get(id);
+            let names = wanted.iter().filter(|group| group.zone_id == *id).flat_map(|group| &group.names);
+            let sets = names.flat_map(|name| reading.map(|reading| reading.at(name)).unwrap_or_default());
+            sets.filter_map(|set| set.health_check_id.clone()).collect()
+        };
+        self.health.refresh(&self.client, &*self.clock, &self.view, ids).await
+    }
+
     async fn read(&self, step: &Step, wanted: &[UrgentName]) -> Result<(), ReadError> {
         let began = self.clock.now();
         match step {
@@ -114,7 +138,7 @@ impl UrgentReader {
                 for name in &group.names {
                     found.extend(walk::read_name(&self.client, &group.zone_id, name).await?);
                 }
-                lock(&self.view).store_names(&group.zone_id, &group.names, found, began);
+                lock(&self.view).store_names(&group.zone_id, &group.names, &found, began);
             }
         }
         tracing::debug!(urgent = wanted.len(), "urgent names read");

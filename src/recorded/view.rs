@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::zone::{ZoneReading, Zones, sort_record_sets};
+use crate::model::zone::{CheckerVotes, ZoneReading, Zones, sort_record_sets};
 use crate::model::{DomainName, HostedZone, RecordSet, ZoneId};
 use crate::snapshot::{Problem, Reading, ViewState};
 
@@ -16,6 +16,7 @@ use crate::snapshot::{Problem, Reading, ViewState};
 pub(crate) struct View {
     pub(crate) zones: BTreeMap<ZoneId, ZoneReading>,
     pub(crate) zone_problems: BTreeMap<ZoneId, Problem>,
+    pub(crate) health: BTreeMap<Arc<str>, CheckerVotes>,
     /// What kept the last listing from ending: belongs to no single zone.
     pub(crate) common_problem: Option<Problem>,
     /// Begin of the last listing that came to its end with at least one zone read.
@@ -31,6 +32,7 @@ impl View {
         Self {
             zones: BTreeMap::new(),
             zone_problems: BTreeMap::new(),
+            health: BTreeMap::new(),
             common_problem: None,
             read_at: None,
             state: ViewState::Unread,
@@ -40,7 +42,10 @@ impl View {
     /// As the rounds get it.
     pub(crate) fn reading(&self) -> Reading<Zones> {
         let problems = self.common_problem.iter().chain(self.zone_problems.values()).cloned().collect();
-        let value = self.read_at.map(|_| Arc::new(Zones { zones: self.zones.clone(), changes: Vec::new() }));
+        let value = self.read_at.map(|_| {
+            let (zones, health) = (self.zones.clone(), self.health.clone());
+            Arc::new(Zones { zones, changes: Vec::new(), health })
+        });
         Reading { state: self.state, read_at: self.read_at, value, problems }
     }
 
@@ -82,7 +87,7 @@ impl View {
         &mut self,
         id: &ZoneId,
         names: &[DomainName],
-        found: Vec<RecordSet>,
+        found: &[RecordSet],
         began: Timestamp,
     ) -> bool {
         let Some(reading) = self.zones.get_mut(id) else { return false };
@@ -182,7 +187,7 @@ mod tests {
         let reading = &view.zones[id];
         reading.at(&DomainName::new(name)).first().and_then(|set| match set.content {
             Content::Values { ttl, .. } => Some(ttl),
-            _ => None,
+            Content::Alias(_) | Content::TrafficPolicy(_) => None,
         })
     }
 
@@ -191,7 +196,7 @@ mod tests {
         let (mut view, id) = view(&["a.example.com", "c.example.com"], 10);
         let names = ["a.example.com", "b.example.com", "c.example.com"].map(DomainName::new);
         let found = vec![set("a.example.com", 60), set("b.example.com", 5)];
-        assert!(view.store_names(&id, &names, found, at(20)));
+        assert!(view.store_names(&id, &names, &found, at(20)));
         assert_eq!(ttl(&view, &id, "a.example.com"), Some(60));
         assert_eq!(ttl(&view, &id, "b.example.com"), Some(5), "it appeared");
         assert_eq!(ttl(&view, &id, "c.example.com"), None, "it is gone");
@@ -200,16 +205,16 @@ mod tests {
         assert_eq!(reading.name_read_at(&names[1]), Some(at(20)));
         assert_eq!(reading.name_read_at(&DomainName::new("x.example.com")), Some(at(10)));
         let before = Arc::clone(reading.record_sets.as_ref().expect("read"));
-        assert!(!view.store_names(&id, &names[..1], vec![set("a.example.com", 60)], at(30)));
+        assert!(!view.store_names(&id, &names[..1], &[set("a.example.com", 60)], at(30)));
         assert!(Arc::ptr_eq(&before, view.zones[&id].record_sets.as_ref().expect("read")));
-        assert!(!view.store_names(&id, &names[..1], Vec::new(), at(25)), "late answers change nothing");
+        assert!(!view.store_names(&id, &names[..1], &[], at(25)), "late answers change nothing");
     }
 
     #[test]
     fn a_listing_that_began_earlier_does_not_undo_a_newer_name() {
         let (mut view, id) = view(&["a.example.com"], 10);
         let name = [DomainName::new("b.example.com")];
-        view.store_names(&id, &name, vec![set("b.example.com", 5)], at(30));
+        view.store_names(&id, &name, &[set("b.example.com", 5)], at(30));
         assert!(!view.store_records(&id, vec![set("a.example.com", 60)], at(20)));
         assert_eq!(ttl(&view, &id, "b.example.com"), Some(5));
         assert_eq!(view.zones[&id].read_at, Some(at(20)));
@@ -225,7 +230,7 @@ mod tests {
         let (mut view, id) = view(&["a.example.com"], 10);
         view.zones.get_mut(&id).expect("zone").record_sets = None;
         let name = [DomainName::new("b.example.com")];
-        assert!(!view.store_names(&id, &name, vec![set("b.example.com", 5)], at(30)));
+        assert!(!view.store_names(&id, &name, &[set("b.example.com", 5)], at(30)));
         assert!(view.zones[&id].record_sets.is_none(), "never a part of a zone");
     }
 }

@@ -53,7 +53,7 @@ pub fn read_route53(round: &Path, at: Timestamp) -> (Option<Zones>, Vec<Problem>
         zones.insert(zone.id.clone(), read_zone(&folder, zone, at, &mut problems));
     }
     let changes = read_changes(&folder, &mut problems);
-    (Some(Zones { zones, changes }), problems)
+    (Some(Zones { zones, changes, ..Zones::default() }), problems)
 }
 
 /// The id becomes a folder name, so it must not lead anywhere else.

@@ -56,6 +56,8 @@ pub(super) struct World {
     applied: VecDeque<AppliedChange>,
     pending: VecDeque<Pending>,
     made: u64,
+    /// Health checks by id, and whether they are healthy.
+    pub(super) health_checks: BTreeMap<String, bool>,
     pub(super) propagation: Duration,
     pub(super) record_page: usize,
     pub(super) zone_page: usize,
@@ -95,6 +97,7 @@ impl Default for World {
             applied: VecDeque::new(),
             pending: VecDeque::new(),
             made: 0,
+            health_checks: BTreeMap::new(),
             propagation: Duration::ZERO,
             record_page: 300,
             zone_page: 100,

@@ -626,7 +626,7 @@ async fn an_empty_list_is_believed_when_the_zones_themselves_are_gone() {
     assert_eq!(reading.problems[0].code, Reason::EmptySuspicious);
     assert_eq!(reading.value().expect("kept").zones.len(), 1);
     stub.set(|script| {
-        script.zone = [error(404, "NoSuchHostedZone", "No hosted zone found with ID: Z1")].into()
+        script.zone = [error(404, "NoSuchHostedZone", "No hosted zone found with ID: Z1")].into();
     });
     reader.read_all(|_| ()).await;
     assert!(reader.reading().is_whole(), "{:?}", reader.reading().problems);

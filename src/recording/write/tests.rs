@@ -51,6 +51,7 @@ fn zones() -> Zones {
         zones: [reading(public, Some(records)), reading(private, None), reading(zone("Z3", false), None)]
             .into(),
         changes: vec![change],
+        ..Zones::default()
     }
 }
 

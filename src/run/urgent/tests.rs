@@ -54,7 +54,7 @@ fn zones() -> Zones {
     let raw = RawHostedZone { id: ZONE.to_owned(), name: "example.com.".to_owned(), ..Default::default() };
     let zone = raw.decode().expect("a zone");
     let reading = ZoneReading { zone, record_sets: None, read_at: None, names_read: BTreeMap::new() };
-    Zones { zones: [(ZoneId::new(ZONE), reading)].into(), changes: Vec::new() }
+    Zones { zones: [(ZoneId::new(ZONE), reading)].into(), changes: Vec::new(), ..Zones::default() }
 }
 
 /// The end of a recording in which `realtime.example.com` is refused again and again.
