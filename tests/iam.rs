@@ -25,17 +25,17 @@ fn policies() -> BTreeMap<String, BTreeSet<String>> {
     for item in std::fs::read_dir(root().join("deploy/iam")).expect("deploy/iam") {
         let path = item.expect("folder item").path();
         let text = std::fs::read_to_string(&path).expect("readable");
-        let policy: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-        assert_eq!(policy["Version"], "2012-10-17", "{path:?}");
+        let shown = path.display();
+        let policy: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{shown}: {error}"));
+        assert_eq!(policy["Version"], "2012-10-17", "{shown}");
         let mut actions = BTreeSet::new();
         for statement in policy["Statement"].as_array().expect("statements") {
-            assert_eq!(statement["Effect"], "Allow", "{path:?}");
-            match &statement["Action"] {
-                Value::String(action) => drop(actions.insert(action.clone())),
-                Value::Array(list) => actions.extend(list.iter().map(|one| one.as_str().unwrap().to_owned())),
-                other => panic!("{path:?}: {other}"),
-            }
+            assert_eq!(statement["Effect"], "Allow", "{shown}");
+            let one = statement["Action"].as_str().into_iter();
+            let list = statement["Action"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            actions.extend(one.chain(list).map(str::to_owned));
         }
+        assert!(!actions.is_empty(), "{shown}");
         all.insert(path.file_name().unwrap().to_string_lossy().into_owned(), actions);
     }
     all
