@@ -210,7 +210,8 @@ pub fn settings(config: &Config) -> RunSettings {
         region: Arc::clone(&config.route53.region),
         requests_per_second: config.route53.requests_per_second,
         interval: policy.interval,
-        zone_ids: config.route53.zone_ids.clone(),
+        filter: config.route53.filter.clone(),
+        accounts: config.route53.accounts.clone(),
         endpoint_url: config.route53.endpoint_url.clone(),
         ..Route53Settings::default()
     };

@@ -38,21 +38,26 @@ pub mod wrong_zone;
 
 pub use verdict::{Candidate, Coverage, Verdicts};
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::compare::wishes::signed;
 use crate::compare::world::World;
 use crate::finding::{Kind, Subject};
 use crate::model::want::InstanceWants;
+use crate::model::zone::ZoneReading;
 use crate::past::{Past, lists_are_whole};
 use crate::policy::Policy;
 use crate::report::Silent;
-use crate::snapshot::{Snapshot, ViewState};
+use crate::snapshot::{Snapshot, ViewName, ViewState};
 
 /// Compares one snapshot with itself and with the past.
 ///
 /// At most one statement for each subject and zone; sorted by key.
 #[must_use]
 pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy: &Policy) -> Verdicts {
+    let snapshot = &without_old_zones(snapshot, past, policy);
     let world = World::new(snapshot, wants, past, policy);
     let mut out = Verdicts { coverage: coverage(snapshot), ..Verdicts::default() };
     blind::judge_views(&world, &mut out);
@@ -91,6 +96,33 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
     out
 }
 
+/// What was read too long ago proves nothing any more, and neither does what has been unreadable for
+/// so long that the view is stated as blind: such a zone counts as not read.
+fn without_old_zones<'a>(snapshot: &'a Snapshot, past: &Past, policy: &Policy) -> Cow<'a, Snapshot> {
+    let bound = signed(policy.zone_age.max(policy.interval.saturating_mul(3)));
+    let blind = |scope: &str| {
+        let blind = past.blind.get(&(ViewName::Route53, scope.to_owned()));
+        blind.is_some_and(|blind| policy.blind_cycles < blind.cycles)
+    };
+    let all_blind = snapshot.route53.state != ViewState::Read && blind("all");
+    let is_old = |reading: &ZoneReading| {
+        let age = reading.read_at.map(|at| snapshot.at.duration_since(at)).unwrap_or_default();
+        // A problem of a zone may concern less than its records: what was just read counts.
+        let unreadable = signed(policy.interval) < age && blind(reading.zone.id.as_str());
+        all_blind || unreadable || bound < age
+    };
+    let Some(zones) = snapshot.route53.value().filter(|zones| zones.zones.values().any(is_old)) else {
+        return Cow::Borrowed(snapshot);
+    };
+    let mut zones = zones.clone();
+    for reading in zones.zones.values_mut().filter(|reading| is_old(reading)) {
+        reading.record_sets = None;
+    }
+    let mut fresh = snapshot.clone();
+    fresh.route53.value = Some(Arc::new(zones));
+    Cow::Owned(fresh)
+}
+
 fn coverage(snapshot: &Snapshot) -> Coverage {
     let whole_list = snapshot.route53.state == ViewState::Read;
     let zones = snapshot.route53.value().into_iter().flat_map(|zones| zones.zones.values());
@@ -104,7 +136,7 @@ fn coverage(snapshot: &Snapshot) -> Coverage {
         zones: readable
             .map(|reading| (reading.zone.id.clone(), reading.read_at.unwrap_or(snapshot.at)))
             .collect(),
-        route53: whole_list,
+        route53: whole_list && snapshot.accounts_read(),
         dns: snapshot.dns.state == ViewState::Read,
     }
 }

@@ -19,8 +19,10 @@ use crate::live::servers::ServerMap;
 use crate::live::settings::ResolverSettings;
 use crate::model::instance::Instance;
 use crate::model::text::printable;
-use crate::model::{DomainName, Version, ZoneId};
+use crate::model::{DomainName, Version};
 use crate::policy::Policy;
+use crate::recorded::accounts::AccountSettings;
+use crate::recorded::filter::ZoneFilter;
 
 pub(crate) use self::effective::{MASKED, is_secret};
 pub use self::section::Mistake;
@@ -55,8 +57,10 @@ pub struct Route53Config {
     pub requests_per_second: f64,
     /// Region that requests are signed for.
     pub region: Arc<str>,
-    /// Only these zones; empty means all.
-    pub zone_ids: Vec<ZoneId>,
+    /// Which zones are read.
+    pub filter: ZoneFilter,
+    /// The accounts; empty for the one of the default credentials.
+    pub accounts: Vec<AccountSettings>,
     /// Instead of the real service; `None` leaves it to the environment.
     pub endpoint_url: Option<String>,
 }

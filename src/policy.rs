@@ -26,6 +26,9 @@ pub struct Policy {
     pub deleted_floor: Duration,
     /// How long Route 53 may take to spread a change.
     pub propagation: Duration,
+    /// How old the reading of a hosted zone may be (or three intervals, if that is longer);
+    /// findings in an older one are stale.
+    pub zone_age: Duration,
     /// Cycles that a view may be blind before it is a finding.
     pub blind_cycles: u32,
     /// Clean cycles that close a finding.
@@ -116,6 +119,7 @@ impl Default for Policy {
             first_address: Duration::from_mins(3),
             deleted_floor: Duration::from_mins(5),
             propagation: Duration::from_mins(2),
+            zone_age: Duration::from_mins(15),
             blind_cycles: 3,
             resolve_cycles: 2,
             views: Vec::new(),

@@ -5,6 +5,7 @@ pub(crate) mod logs;
 pub mod plan;
 pub(crate) mod rounds;
 mod saver;
+mod urgent;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,8 +36,9 @@ use crate::publish::web::WebState;
 use crate::recorded::route53::{self, Route53Settings};
 use crate::run::costs::Costs;
 use crate::run::logs::LogTask;
-use crate::run::rounds::{Assumption, Rounds, Views, Wake};
+use crate::run::rounds::{Assumption, Rounds, Views};
 use crate::run::saver::Saver;
+use crate::run::urgent::UrgentNames;
 use crate::snapshot::Reading;
 use crate::state::{StateError, StateFile};
 
@@ -157,7 +159,7 @@ fn start(
     let (targets_out, targets) = watch::channel(Arc::default());
     let (plan_out, plan) = watch::channel(Arc::new(ProbePlan::default()));
     let (latest_out, latest) = watch::channel(None);
-    let (wake_out, wake) = watch::channel(0);
+    let (urgent_out, urgent) = watch::channel(Arc::default());
     let (lines_out, lines) = mpsc::channel(LOG_QUEUE);
     let health = LogHealth::default();
 
@@ -167,7 +169,7 @@ fn start(
         let ended = watching.await;
         ended.map(|()| "kubernetes").map_err(|error| failed("kubernetes", error))
     });
-    let reading = route53::run(settings.route53, wake, Arc::clone(clock), route53_out, stopped());
+    let reading = route53::run(settings.route53, urgent, Arc::clone(clock), route53_out, stopped());
     tasks.spawn(named("route53", reading));
     let resolver_views = settings.live.resolvers.iter().map(|one| Arc::clone(&one.view)).collect();
     let probing = live::task::run(settings.live, prober, plan, Arc::clone(clock), dns_out, stopped());
@@ -196,7 +198,8 @@ fn start(
         costs: costs.clone(),
         latest: latest_out,
         plan: plan_out,
-        wake: Wake::new(wake_out),
+        urgent: UrgentNames::default(),
+        urgent_out,
     };
     tasks.spawn(named("round", rounds.run(stopped())));
     let registry = metrics::registry(latest.clone(), Arc::new(costs), settings.max_finding_series);

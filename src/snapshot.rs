@@ -67,6 +67,9 @@ pub struct Problem {
     pub message: String,
 }
 
+/// Scope of a problem with one whole account among several: this and the account's name.
+pub const ACCOUNT_SCOPE: &str = "account ";
+
 /// The Kubernetes view.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cluster {
@@ -103,6 +106,16 @@ pub struct Snapshot {
     pub dns: Reading<Vec<Observation>>,
     /// Failed and applied changes.
     pub changes: Reading<ChangeFeed>,
+}
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    /// False if a whole account could not be read: then a zone that is not seen may still exist.
+    #[must_use]
+    pub fn accounts_read(&self) -> bool {
+        !self.route53.problems.iter().any(|problem| problem.scope.starts_with(ACCOUNT_SCOPE))
+    }
 }
 
 // === impl ViewName ===

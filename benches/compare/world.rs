@@ -156,9 +156,10 @@ fn reading(id: ZoneId, apex: &str, records: Vec<RecordSet>, at: Timestamp) -> Zo
             vpcs: None,
             limit: None,
             dnssec: None,
-            tags: BTreeMap::new(),
+            tags: None,
         },
         record_sets: Some(Arc::new(records)),
+        names_read: BTreeMap::new(),
         read_at: Some(at),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Source: findings.md, kind `auth_mismatch`; sections 7 and 8.
 
+use std::collections::BTreeSet;
+
 use std::net::IpAddr;
 
 use crate::compare::live::{Expected, Match, addresses, answers, union};
@@ -134,7 +136,20 @@ fn health_withdrawn(
     let mut candidate = Candidate::new(key, reason, Impact::Down, seen_at);
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
     candidate.evidence = bad.iter().map(|(server, _, seen)| describe(server, seen)).collect();
+    candidate.evidence.extend(votes(world, want, zone));
     candidate
+}
+
+/// What the checkers say, where that was read.
+fn votes(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Vec<String> {
+    let sets = zone.at(&want.name).iter().filter(|set| set.record_type == want.record_type);
+    let ids: BTreeSet<_> = sets.filter_map(|set| set.health_check_id.as_ref()).collect();
+    let of = |id: &std::sync::Arc<str>| {
+        let votes = world.zones()?.health.get(id)?;
+        let (success, all, at) = (votes.success, votes.all, votes.read_at);
+        Some(format!("health check {id}: {success} of {all} checkers report success at {at}"))
+    };
+    ids.into_iter().filter_map(of).collect()
 }
 
 /// One bad look that a second one contradicts is listed, and is no verdict.

@@ -44,6 +44,8 @@ pub fn judge_wants(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts)
         out.names += 1;
         match &want.placement {
             Placement::Unknown => out.unknown += 1,
+            // The zone may be in an account that could not be read.
+            Placement::NoZone(_) if !world.snapshot.accounts_read() => out.unknown += 1,
             Placement::NoZone(no_zone) => match publisher(world, wants, want) {
                 Some(other) => {
                     let detail = format!("instance {other} has a zone for it");
@@ -69,7 +71,7 @@ fn judge_in_zone(
     out: &mut Verdicts,
 ) {
     let step = differences(world, &wants.instance.id, want, zone);
-    let read_at = zone.read_at.unwrap_or(world.at());
+    let read_at = zone.name_read_at(&want.name).unwrap_or(world.at());
     let refusal = refused
         .get(&want.key())
         .filter(|refusal| step.is_some() && still_counts(refusal, &wants.instance, read_at))

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::config::Config;
 use crate::live::settings::ResolverSettings;
 use crate::policy::Policy;
+use crate::recorded::accounts::AccountSettings;
 
 /// What stands in the place of a secret.
 pub(crate) const MASKED: &str = "***";
@@ -22,7 +23,10 @@ pub(super) fn config(config: &Config) -> Value {
     all.insert(
         "route53".to_owned(),
         json!({"requests_per_second": route53.requests_per_second, "region": route53.region,
-               "zone_ids": route53.zone_ids, "endpoint_url": url}),
+               "zone_ids": route53.filter.ids, "zone_names": texts(&route53.filter.names),
+               "zone_tags": texts(&route53.filter.tags),
+               "zone_type": route53.filter.private.map(|private| if private { "private" } else { "public" }),
+               "accounts": route53.accounts.iter().map(account).collect::<Vec<_>>(), "endpoint_url": url}),
     );
     let dns = &config.dns;
     let resolvers: Option<Vec<Value>> = dns.resolvers.as_ref().map(|all| all.iter().map(resolver).collect());
@@ -99,12 +103,23 @@ pub(super) fn policy(policy: &Policy) -> Value {
             "first_address": policy.first_address.as_secs(),
             "deleted_floor": policy.deleted_floor.as_secs(),
             "propagation": policy.propagation.as_secs(),
+            "zone_age": policy.zone_age.as_secs(),
             "blind_cycles": policy.blind_cycles,
             "resolve_cycles": policy.resolve_cycles,
         },
         "label_allow_list": policy.label_allow_list,
         "runbook_base": policy.runbook_base,
     })
+}
+
+fn texts<T: ToString>(all: &[T]) -> Vec<String> {
+    all.iter().map(ToString::to_string).collect()
+}
+
+/// The external id is no secret to AWS, but there is no need to show it to everybody.
+fn account(account: &AccountSettings) -> Value {
+    json!({"role_arn": account.role_arn, "external_id": account.external_id.as_ref().map(|_| MASKED),
+           "requests_per_second": account.requests_per_second})
 }
 
 fn resolver(resolver: &ResolverSettings) -> Value {

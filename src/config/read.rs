@@ -20,7 +20,9 @@ use crate::live::settings::{INTERNAL_VIEW, PUBLIC_VIEW, ResolverSettings};
 use crate::model::instance::{Flags, Instance, Origin};
 use crate::model::{DomainName, ZoneId};
 use crate::policy::{Inventory, Maintenance, MuteRule, NetworkView, Policy, ZoneFacts};
+use crate::recorded::accounts::AccountSettings;
 use crate::recorded::budget::{DEFAULT_RATE, MAX_RATE};
+use crate::recorded::filter::ZoneFilter;
 
 /// A day in seconds: longer than any useful window.
 const DAY: u64 = 86_400;
@@ -77,19 +79,80 @@ fn kubernetes(section: Section<'_>) -> KubeSettings {
 }
 
 fn route53(section: Section<'_>) -> Route53Config {
-    let requests_per_second = section.parsed::<f64>("requests_per_second").unwrap_or(DEFAULT_RATE);
-    if !(0.0 < requests_per_second && requests_per_second <= MAX_RATE) {
-        let text = format!("{requests_per_second} must be above 0 and at most {MAX_RATE}");
-        section.wrong("requests_per_second", &text);
+    let requests_per_second = rate(&section, DEFAULT_RATE);
+    let filter = zone_filter(&section);
+    let accounts: Vec<AccountSettings> =
+        section.sections("accounts").into_iter().map(|row| account(row, requests_per_second)).collect();
+    if let Some(twice) = twice(&accounts) {
+        section.wrong("accounts", &format!("{twice:?} is there twice"));
     }
-    let zone_ids = section.texts("zone_ids").iter().map(|id| ZoneId::new(id)).collect();
     let endpoint_url = section.text("endpoint_url");
     if let Some(url) = endpoint_url.as_deref().filter(|url| !is_http(url)) {
         section.wrong("endpoint_url", &format!("{url:?} is no http:// or https:// URL"));
     }
     let region = section.text("region").unwrap_or_else(|| "us-east-1".to_owned()).into();
     section.finish();
-    Route53Config { requests_per_second, region, zone_ids, endpoint_url }
+    Route53Config { requests_per_second, region, filter, accounts, endpoint_url }
+}
+
+fn rate(section: &Section<'_>, default: f64) -> f64 {
+    let rate = section.parsed::<f64>("requests_per_second").unwrap_or(default);
+    if !(0.0 < rate && rate <= MAX_RATE) {
+        section.wrong("requests_per_second", &format!("{rate} must be above 0 and at most {MAX_RATE}"));
+    }
+    rate
+}
+
+fn zone_filter(section: &Section<'_>) -> ZoneFilter {
+    let names: Vec<DomainName> =
+        section.texts("zone_names").iter().map(|name| DomainName::new(name)).collect();
+    for name in names.iter().filter(|name| name.defect().is_some()) {
+        section.wrong("zone_names", &format!("{name} is no DNS name"));
+    }
+    let private = match section.text("zone_type").as_deref() {
+        None => None,
+        Some("public") => Some(false),
+        Some("private") => Some(true),
+        Some(other) => {
+            section.wrong("zone_type", &format!("{other:?} must be public or private"));
+            None
+        }
+    };
+    ZoneFilter {
+        ids: section.texts("zone_ids").iter().map(|id| ZoneId::new(id)).collect(),
+        names,
+        tags: section.parsed_list("zone_tags"),
+        private,
+    }
+}
+
+fn account(row: Section<'_>, default_rate: f64) -> AccountSettings {
+    let role_arn = row.text("role_arn");
+    if let Some(arn) = role_arn.as_deref().filter(|arn| !is_role(arn)) {
+        row.wrong("role_arn", &format!("{arn:?} is no arn:aws:iam::ACCOUNT:role/NAME"));
+    }
+    let external_id = row.text("external_id");
+    if external_id.is_some() && role_arn.is_none() {
+        row.wrong("external_id", "needs a role_arn");
+    }
+    let requests_per_second = rate(&row, default_rate);
+    row.finish();
+    AccountSettings { role_arn, external_id, requests_per_second }
+}
+
+/// The partition may be another one: `aws-cn`, `aws-us-gov`.
+fn is_role(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    matches!(parts.as_slice(), ["arn", partition, "iam", "", account, resource]
+        if partition.starts_with("aws")
+            && account.len() == 12
+            && account.bytes().all(|byte| byte.is_ascii_digit())
+            && resource.starts_with("role/"))
+}
+
+fn twice(accounts: &[AccountSettings]) -> Option<&str> {
+    let mut names = BTreeSet::new();
+    accounts.iter().map(AccountSettings::name).find(|name| !names.insert(*name))
 }
 
 fn is_http(url: &str) -> bool {
@@ -228,6 +291,7 @@ fn windows(section: Section<'_>, policy: &mut Policy) {
     set("first_address", &mut policy.first_address);
     set("deleted_floor", &mut policy.deleted_floor);
     set("propagation", &mut policy.propagation);
+    set("zone_age", &mut policy.zone_age);
     let count = |key: &'static str, place: &mut u32| match section.parsed::<u32>(key) {
         Some(0) => section.wrong(key, "must be at least 1"),
         Some(cycles) => *place = cycles,

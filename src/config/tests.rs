@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::ZoneId;
 use serde_json::json;
 
 fn mistakes(value: &Value) -> Vec<String> {
@@ -55,6 +56,37 @@ fn the_keys_of_recordings() {
     let period = policy.maintenance.first().expect("a period");
     assert_eq!(period.instance.as_deref(), Some("gke-prod"));
     assert_eq!(period.until, "2026-11-23T11:00:00Z".parse().unwrap());
+}
+
+#[test]
+fn accounts_and_filters_of_zones() {
+    let value = json!({"route53": {
+        "requests_per_second": 3,
+        "zone_names": ["example.com"], "zone_tags": ["team=web", "prod"], "zone_type": "public",
+        "accounts": [
+            {"role_arn": "arn:aws:iam::111122223333:role/dns-drift", "external_id": "x"},
+            {"requests_per_second": 1},
+        ],
+    }});
+    let route53 = Config::from_value(&value).expect("valid").route53;
+    assert_eq!((route53.filter.names.len(), route53.filter.tags.len()), (1, 2));
+    assert_eq!(route53.filter.private, Some(false));
+    let rates: Vec<f64> = route53.accounts.iter().map(|account| account.requests_per_second).collect();
+    assert_eq!(format!("{rates:?}"), "[3.0, 1.0]", "the common rate is the default of each account");
+    let value = json!({"route53": {
+        "zone_type": "secret",
+        "accounts": [{"external_id": "x"}, {"role_arn": "dns-drift"}, {"requests_per_second": 6}],
+    }});
+    assert_eq!(
+        mistakes(&value),
+        [
+            "route53.accounts: \"default\" is there twice",
+            "route53.accounts[0].external_id: needs a role_arn",
+            "route53.accounts[1].role_arn: \"dns-drift\" is no arn:aws:iam::ACCOUNT:role/NAME",
+            "route53.accounts[2].requests_per_second: 6 must be above 0 and at most 5",
+            "route53.zone_type: \"secret\" must be public or private",
+        ]
+    );
 }
 
 #[test]

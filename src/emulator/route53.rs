@@ -176,6 +176,11 @@ impl Route53 {
         }
     }
 
+    /// Creates a health check, or changes what its checkers say.
+    pub fn set_health(&self, health_check: &str, healthy: bool) {
+        self.shared.world().health_checks.insert(health_check.to_owned(), healthy);
+    }
+
     /// How long an accepted change stays PENDING and invisible to DNS. Zero at first.
     pub fn set_propagation(&self, delay: Duration) {
         self.shared.world().propagation = delay;

@@ -70,8 +70,7 @@ pub(super) fn zone_filter_matches_nothing(world: &World<'_>, wants: &InstanceWan
     let flags = &wants.instance.flags;
     let zones = world.zones().filter(|zones| !zones.zones.is_empty())?;
     // Tags are not read everywhere; a filter on what is unknown matches nothing for us alone.
-    let tags_unknown =
-        !flags.zone_tags.is_empty() && zones.zones.values().all(|one| one.zone.tags.is_empty());
+    let tags_unknown = !flags.zone_tags.is_empty() && zones.zones.values().all(|one| one.zone.tags.is_none());
     // That the account has no zone of the type is the business of each name, `no_zone(wrong_type)`.
     let typed = |private: bool| match flags.zone_type {
         ZoneType::Any => true,

@@ -171,12 +171,14 @@ fn call(method: &Method, path: &str, body: &str) -> Call {
         ("POST", ["2013-04-01", "hostedzone", id, "rrset"]) => ("ChangeResourceRecordSets", Some(*id), ""),
         ("GET", ["2013-04-01", "hostedzone", id, "dnssec"]) => ("GetDNSSEC", Some(*id), ""),
         ("GET", ["2013-04-01", "hostedzonelimit", id, kind]) => ("GetHostedZoneLimit", Some(*id), *kind),
+        ("GET", ["2013-04-01", "healthcheck", id, "status"]) => ("GetHealthCheckStatus", Some(*id), ""),
         ("GET", ["2013-04-01", "change", id]) => ("GetChange", Some(*id), ""),
         ("GET", ["2013-04-01", "tags", "hostedzone", id]) => ("ListTagsForResource", Some(*id), ""),
         ("POST", ["2013-04-01", "tags", "hostedzone"]) => ("ListTagsForResources", None, ""),
         ("POST", []) if body.contains("Action=AssumeRoleWithWebIdentity") => {
             ("AssumeRoleWithWebIdentity", None, "")
         }
+        ("POST", []) if body.contains("Action=AssumeRole&") => ("AssumeRole", None, ""),
         ("POST", []) if body.contains("Action=GetCallerIdentity") => ("GetCallerIdentity", None, ""),
         _ => ("Unknown", None, ""),
     };
@@ -185,7 +187,7 @@ fn call(method: &Method, path: &str, body: &str) -> Call {
 
 impl Call {
     fn zone(&self) -> Option<String> {
-        self.subject.clone().filter(|_| self.operation != "GetChange")
+        self.subject.clone().filter(|_| !matches!(self.operation, "GetChange" | "GetHealthCheckStatus"))
     }
 }
 
@@ -202,11 +204,12 @@ fn answer(
     };
     let subject = call.subject.as_deref().unwrap_or_default();
     let text = match call.operation {
-        "ListHostedZones" => listing::zones(&shared.world(), query, count_off)?,
+        "ListHostedZones" => listing::zones(&shared.world(), query, count_off, principal)?,
         "ListHostedZonesByName" => listing::zones_by_name(&shared.world(), query, count_off)?,
         "ListResourceRecordSets" => listing::record_sets(&shared.world(), subject, query, fault)?,
         "GetHostedZone" => get_zone(shared, subject, count_off)?,
         "GetHostedZoneLimit" => zone_limit(shared, subject, &call.detail)?,
+        "GetHealthCheckStatus" => health_check_status(shared, subject)?,
         "GetDNSSEC" => dnssec(shared, subject)?,
         "ListTagsForResource" => tags(shared, subject)?,
         "ListTagsForResources" => tags_of_many(shared, body)?,
@@ -214,6 +217,7 @@ fn answer(
         "ChangeResourceRecordSets" => change(shared, subject, body, principal)?,
         "CreateHostedZone" => return create_zone(shared, body).map(|text| (201, text)),
         "AssumeRoleWithWebIdentity" => sts::assumed_role(&*shared.clock),
+        "AssumeRole" => sts::role(&*shared.clock, body)?,
         "GetCallerIdentity" => sts::caller_identity(),
         _ => {
             return Err(Refusal::new(
@@ -264,6 +268,26 @@ fn zone_limit(shared: &Shared, id: &str, kind: &str) -> Result<String, Refusal> 
             xml.leaf("Value", limit);
         });
         xml.leaf("Count", count);
+    }))
+}
+
+/// Three checkers, of one opinion.
+fn health_check_status(shared: &Shared, id: &str) -> Result<String, Refusal> {
+    let healthy = shared.world().health_checks.get(id).copied().ok_or_else(|| {
+        Refusal::new(404, "NoSuchHealthCheck", format!("A health check with id {id} does not exist."))
+    })?;
+    let status =
+        if healthy { "Success: HTTP Status Code 200, OK" } else { "Failure: The endpoint did not respond" };
+    Ok(Xml::response("GetHealthCheckStatus", |xml| {
+        xml.within("HealthCheckObservations", |xml| {
+            for region in ["us-east-1", "eu-west-1", "ap-southeast-1"] {
+                xml.within("HealthCheckObservation", |xml| {
+                    xml.leaf("Region", region);
+                    xml.leaf("IPAddress", "198.51.100.1");
+                    xml.within("StatusReport", |xml| xml.leaf("Status", status));
+                });
+            }
+        });
     }))
 }
 
