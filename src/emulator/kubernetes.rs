@@ -141,6 +141,13 @@ impl Kubernetes {
         self.shared.wake();
     }
 
+    /// Rotates the running container's log: new readers see only its last `keep` lines, as the
+    /// kubelet serves the newest file only. Followers go on.
+    pub fn rotate_log(&self, namespace: &str, pod: &str, container: &str, keep: usize) {
+        self.shared.store().rotate_log(namespace, pod, container, keep);
+        self.shared.wake();
+    }
+
     /// Ends the container and starts it anew: its log becomes the previous one, followers end, and
     /// the pod's restart count rises.
     pub fn restart_container(&self, namespace: &str, pod: &str, container: &str) {

@@ -179,6 +179,11 @@ impl Store {
         self.logs.entry(key).or_default().append(line, now);
     }
 
+    pub(super) fn rotate_log(&mut self, namespace: &str, pod: &str, container: &str, keep: usize) {
+        let key = (namespace.to_owned(), pod.to_owned(), container.to_owned());
+        self.logs.entry(key).or_default().rotate(keep);
+    }
+
     pub(super) fn restart_container(&mut self, namespace: &str, pod: &str, container: &str, now: Timestamp) {
         let key = (namespace.to_owned(), pod.to_owned(), container.to_owned());
         self.logs.entry(key).or_default().restart();
