@@ -21,6 +21,7 @@ use crate::config::{Config, ConfigError};
 use crate::demo;
 use crate::desired::client::ClientError;
 use crate::desired::watch::WatchSettings;
+use crate::diagnose::{self, InputError, Inputs};
 use crate::error_chain::ErrorChain;
 use crate::finding::Severity;
 use crate::live::settings::{LiveSettings, ResolverSettings};
@@ -81,6 +82,9 @@ pub enum CliError {
     /// No recording, or one that cannot be judged.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Input(#[from] InputError),
     /// The recording cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -110,6 +114,7 @@ impl CliError {
             | Self::Listen { .. }
             | Self::Name(_)
             | Self::Replay(_)
+            | Self::Input(_)
             | Self::Write(_) => USAGE,
         }
     }
@@ -149,6 +154,7 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
             print(&explain::name(&report, &asked, style()))?;
             Ok(if is_blind(&report) { ExitCode::from(BLIND) } else { ExitCode::SUCCESS })
         }
+        Command::Changes { log, cloudtrail, output } => changes(&Inputs { logs: log, cloudtrail }, output),
         Command::Record { out, rounds, every } => record(&config, &out, rounds, every).await,
         Command::Demo { once, listen } => {
             let listen = listen.unwrap_or(DEMO_LISTEN);
@@ -158,6 +164,15 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
             Ok(if once && outcome.seen.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
     }
+}
+
+fn changes(inputs: &Inputs, output: Output) -> Result<ExitCode, CliError> {
+    let diagnosis = diagnose::read(inputs, SystemClock.now())?;
+    match output {
+        Output::Table => print(&diagnose::table(&diagnosis, style()))?,
+        Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&diagnosis)?))?,
+    }
+    Ok(if diagnosis.stands() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn start_log(common: &Common, is_demo: bool) -> Result<(), CliError> {

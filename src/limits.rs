@@ -82,6 +82,10 @@ pub const MAX_FEED_ZONES: usize = 1_000;
 /// Longest CloudTrail record that is parsed, in bytes. CloudTrail itself cuts at 256 KB.
 pub const MAX_TRAIL_RECORD: usize = 1_024 * 1_024;
 
+/// Largest file of CloudTrail records that is read for a diagnosis, in bytes: a page of
+/// `LookupEvents` has 50 records, a file of a trail a few megabytes.
+pub const MAX_TRAIL_FILE: u64 = 256 * 1_024 * 1_024;
+
 /// Longest text of a start-up line (the options of an ExternalDNS process) that is kept.
 pub const MAX_STARTUP_TEXT: usize = 16_384;
 

@@ -71,7 +71,8 @@ impl Cluster {
     /// Takes lines until this one of this Pod has come.
     async fn until(&mut self, pod: &str, last: &str) {
         loop {
-            let line = timeout(SOON, self.lines.recv()).await.unwrap_or_else(|_| panic!("{last}: {:?}", self.seen));
+            let line =
+                timeout(SOON, self.lines.recv()).await.unwrap_or_else(|_| panic!("{last}: {:?}", self.seen));
             let line = line.expect("the follower runs");
             let ours = (&*line.target.pod, line.text.as_str()) == (pod, last);
             self.seen.entry(line.target.pod.to_string()).or_default().push(line.text);

@@ -137,6 +137,19 @@ pub enum Command {
         #[arg(long, default_value = "20s", value_parser = duration, value_name = "DURATION")]
         settle: Duration,
     },
+    /// Refused changes from log and CloudTrail files alone: exit code 1 if one is still refused.
+    Changes {
+        /// Log of ExternalDNS, text or JSON; `-` is standard input. May be given several times.
+        #[arg(long, value_name = "FILE", required_unless_present = "cloudtrail")]
+        log: Vec<PathBuf>,
+        /// What `aws cloudtrail lookup-events` printed, or a file of a trail. May be given several
+        /// times.
+        #[arg(long, value_name = "FILE")]
+        cloudtrail: Vec<PathBuf>,
+        /// Form of the result.
+        #[arg(short, long, default_value = "table")]
+        output: Output,
+    },
     /// Write a recording from the live sources.
     Record {
         /// The folder to write; missing or empty.
@@ -196,6 +209,7 @@ impl Cli {
             Command::Serve { listen } => listen,
             Command::Check { .. }
             | Command::Explain { .. }
+            | Command::Changes { .. }
             | Command::Record { .. }
             | Command::Demo { .. } => &None,
         };
