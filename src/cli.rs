@@ -16,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::changes::follow::FollowSettings;
+use crate::changes::lookup::LookupSettings;
+use crate::changes::queue::QueueSettings;
+use crate::changes::scrape::live::ScrapeSettings;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError};
 use crate::demo;
@@ -33,6 +36,7 @@ use crate::recorded::route53::Route53Settings;
 use crate::recording::write::{WriteError, write_recording};
 use crate::replay::{ReplayError, replay};
 use crate::report::Report;
+use crate::run::feeds::FeedSettings;
 use crate::run::{self, RunError, RunSettings};
 
 pub use self::args::{Cli, Command, Common, Keys, LogFormat, Output};
@@ -236,10 +240,33 @@ pub fn settings(config: &Config) -> RunSettings {
         route53,
         live: live(config),
         follow: FollowSettings::default(),
+        feeds: feeds(config),
         min_round: MIN_ROUND,
         max_finding_series: config.max_finding_series,
         config_text: config.effective_yaml().into(),
         assumed: Some(config.assumed()),
+    }
+}
+
+fn feeds(config: &Config) -> FeedSettings {
+    let changes = &config.changes;
+    let mut lookup = LookupSettings {
+        interval: changes.cloudtrail_interval,
+        endpoint_url: changes.cloudtrail_endpoint_url.clone(),
+        ..LookupSettings::default()
+    };
+    if let Some(region) = &changes.cloudtrail_region {
+        lookup.region = region.as_str().into();
+    }
+    let queue = changes.queue_url.as_deref().map(|url| QueueSettings {
+        endpoint_url: changes.queue_endpoint_url.clone(),
+        ..QueueSettings::new(url)
+    });
+    let scrape = ScrapeSettings { port: changes.scrape_port, ..ScrapeSettings::default() };
+    FeedSettings {
+        lookup: changes.cloudtrail.then_some(lookup),
+        queue,
+        scrape: changes.scrape.then_some(scrape),
     }
 }
 

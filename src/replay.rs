@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use crate::changes::cloudtrail;
 use crate::changes::feed::FeedBuilder;
 use crate::changes::log::LogParser;
+use crate::changes::scrape;
 use crate::changes::tail::TailMerger;
 use crate::config::{Config, ConfigError};
 use crate::desired::discover::discover;
@@ -123,6 +124,10 @@ impl Player {
                 merger.advance(&text).into_iter().flat_map(|line| parser.push(line)).collect();
             self.feed.add(events, at);
             self.feed.follow(&parser.stream(), parser.counts());
+        }
+        for file in &round.logs.scrapes {
+            let (namespace, pod) = (file.namespace.as_str().into(), file.pod.as_str().into());
+            self.feed.scraped(scrape::read(&file.text, &namespace, &pod, at));
         }
         let mut problems = problems;
         if let Some(text) = &round.cloudtrail {

@@ -85,6 +85,15 @@ pub struct Keys {
     /// A name outside of your zones that every resolver knows.
     #[arg(long, global = true, env = "DNS_DRIFT_DNS_CONTROL_NAME", value_name = "NAME")]
     dns_control_name: Option<String>,
+    /// Ask CloudTrail for refused and applied changes.
+    #[arg(long, global = true, env = "DNS_DRIFT_CHANGES_CLOUDTRAIL")]
+    changes_cloudtrail: bool,
+    /// SQS queue that an EventBridge rule fills with CloudTrail records.
+    #[arg(long, global = true, env = "DNS_DRIFT_CHANGES_QUEUE_URL", value_name = "URL")]
+    changes_queue_url: Option<String>,
+    /// Read /metrics of the Pods of ExternalDNS through the Kubernetes API.
+    #[arg(long, global = true, env = "DNS_DRIFT_CHANGES_SCRAPE")]
+    changes_scrape: bool,
     /// Labels that are copied from objects to findings.
     #[arg(
         long,
@@ -222,6 +231,7 @@ impl Cli {
             ("route53.region", &keys.route53_region),
             ("route53.endpoint_url", &keys.route53_endpoint_url),
             ("dns.control_name", &keys.dns_control_name),
+            ("changes.queue_url", &keys.changes_queue_url),
             ("runbook_base", &keys.runbook_base),
             ("max_finding_series", &keys.max_finding_series),
         ];
@@ -233,9 +243,12 @@ impl Cli {
         let texts = texts.into_iter().filter_map(|(path, text)| Some((path, json!(text.as_ref()?))));
         let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
         let mut all: Vec<_> = texts.chain(lists.map(|(path, list)| (path, json!(list)))).collect();
-        if keys.in_cluster {
-            all.push(("kubernetes.in_cluster", json!(true)));
-        }
+        let flags = [
+            ("kubernetes.in_cluster", keys.in_cluster),
+            ("changes.cloudtrail", keys.changes_cloudtrail),
+            ("changes.scrape", keys.changes_scrape),
+        ];
+        all.extend(flags.into_iter().filter(|(_, on)| *on).map(|(path, _)| (path, json!(true))));
         if !keys.dns_resolvers.is_empty() {
             let rows: Vec<Value> = keys.dns_resolvers.iter().map(|text| resolver(text)).collect();
             all.push(("dns.resolvers", json!(rows)));
