@@ -28,6 +28,8 @@ pub(super) struct Store {
     /// Changes up to this version are forgotten.
     pub(super) forgotten: u64,
     pub(super) logs: BTreeMap<ContainerKey, ContainerLog>,
+    /// What Pods answer on `/metrics`, by namespace and `<pod>:<port>`.
+    pub(super) metrics: BTreeMap<(String, String), String>,
 }
 
 /// One change of one object. `before` is `None` for a creation, `after` for a deletion.
@@ -50,6 +52,7 @@ impl Store {
             history: VecDeque::new(),
             forgotten: 0,
             logs: BTreeMap::new(),
+            metrics: BTreeMap::new(),
         }
     }
 
