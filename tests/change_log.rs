@@ -369,15 +369,13 @@ fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<ChangeEvent> {
 }
 
 fn refused(events: &[ChangeEvent]) -> Vec<&RefusedBatch> {
-    let batch = |event: &'_ ChangeEvent| matches!(event.kind, ChangeEventKind::Refused(_));
-    events
-        .iter()
-        .filter(|event| batch(event))
-        .map(|event| match &event.kind {
-            ChangeEventKind::Refused(batch) => batch,
-            other => panic!("{other:?}"),
-        })
-        .collect()
+    let mut batches = Vec::new();
+    for event in events {
+        if let ChangeEventKind::Refused(batch) = &event.kind {
+            batches.push(batch);
+        }
+    }
+    batches
 }
 
 #[test]

@@ -134,11 +134,8 @@ async fn each_event_once() {
     assert!(trail.deliveries.try_recv().is_err());
     assert_eq!((count, trail.builder.counts().events), (121, 121));
     let feed = trail.builder.feed(trail.clock.now());
-    let batch = feed.events.iter().find_map(|event| match &event.kind {
-        ChangeEventKind::Refused(batch) => Some(batch),
-        _ => None,
-    });
-    let batch = batch.expect("the refused batch");
+    let last = feed.events.last().expect("events");
+    let ChangeEventKind::Refused(batch) = &last.kind else { panic!("{last:?}") };
     assert_eq!(batch.errors[0].reason, Reason::AliasTargetNotInZone);
     assert_eq!(batch.attempted[0].name.as_str(), "realtime.example.com");
     assert_eq!(batch.request_id.as_deref(), Some(refused.request_id.as_str()));
@@ -194,10 +191,9 @@ async fn metrics_of_the_pods() {
     let settings = ScrapeSettings { interval: Duration::from_millis(20), ..ScrapeSettings::default() };
     tasks.spawn(scrape::run(client, receiver, settings, clock, out, health.clone(), stop.clone()));
     let mut next = async || -> ControllerMetrics {
-        match timeout(SOON, deliveries.recv()).await.expect("soon").expect("runs") {
-            Delivery::Metrics(metrics) => metrics,
-            other => panic!("{other:?}"),
-        }
+        let delivery = timeout(SOON, deliveries.recv()).await.expect("soon").expect("runs");
+        let Delivery::Metrics(metrics) = delivery else { panic!("{delivery:?}") };
+        metrics
     };
     let mut builder = FeedBuilder::default();
     let first = next().await;

@@ -50,9 +50,11 @@ where
 
 /// The word for the counters.
 pub(super) fn outcome(problem: &Problem) -> &'static str {
-    match problem.code {
-        Reason::Forbidden => "denied",
-        Reason::Throttled => "throttled",
-        _other => "other",
+    if problem.code == Reason::Forbidden {
+        "denied"
+    } else if problem.code == Reason::Throttled {
+        "throttled"
+    } else {
+        "other"
     }
 }

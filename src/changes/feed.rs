@@ -1,6 +1,6 @@
 //! Everything that the streams tell, in one bounded, sorted feed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -27,13 +27,15 @@ const PART_BYTES: usize = 160;
 ///
 /// What is kept: refusals, applied batches and failed reconciles as they are, however often they
 /// repeat; of an unbroken row of successful reconciles the first and the last; of the same name
-/// skipped for the same reason the last. Past a bound the oldest events go first.
+/// skipped for the same reason the last. Past a bound the oldest events of the stream with the
+/// largest share go first, so that a storm in one log does not push out what the others told.
 #[derive(Clone, Debug, Default)]
 pub struct FeedBuilder {
     events: BTreeMap<EventKey, ChangeEvent>,
     /// Arrival number of the next event.
     next: u64,
     bytes: usize,
+    shares: BTreeMap<FeedSource, Share>,
     streams: BTreeMap<FeedSource, Stream>,
     skips: BTreeMap<SkipKey, EventKey>,
     controllers: BTreeMap<(Arc<str>, Arc<str>), ControllerMetrics>,
@@ -46,6 +48,13 @@ type EventKey = (Timestamp, FeedSource, u64);
 
 /// Stream, name, type and reason of a skipped name.
 type SkipKey = (FeedSource, DomainName, Option<RecordType>, Arc<str>);
+
+/// What one stream takes of the room.
+#[derive(Clone, Debug, Default)]
+struct Share {
+    keys: BTreeSet<EventKey>,
+    bytes: usize,
+}
 
 #[derive(Clone, Debug, Default)]
 struct Stream {
@@ -198,7 +207,11 @@ impl FeedBuilder {
         }
         self.tally.count(&event);
         self.thin_out(&event, &key);
-        self.bytes = self.bytes.saturating_add(bytes_of(&event));
+        let bytes = bytes_of(&event);
+        self.bytes = self.bytes.saturating_add(bytes);
+        let share = self.shares.entry(stream_of(&event.source)).or_default();
+        share.bytes = share.bytes.saturating_add(bytes);
+        share.keys.insert(key.clone());
         self.events.insert(key, event);
     }
 
@@ -233,20 +246,41 @@ impl FeedBuilder {
     fn prune(&mut self, now: Timestamp) {
         let oldest = oldest(now);
         self.controllers.retain(|_, metrics| oldest <= metrics.at);
-        while let Some((key, _)) = self.events.first_key_value() {
-            let is_old = key.0 < oldest;
-            if !is_old && self.events.len() <= MAX_CHANGE_EVENTS && self.bytes <= MAX_CHANGE_FEED_BYTES {
-                break;
-            }
+        while let Some((key, _)) = self.events.first_key_value().filter(|(key, _)| key.0 < oldest) {
             let key = key.clone();
             self.remove(&key);
-            self.counts.dropped_events = self.counts.dropped_events.saturating_add(u64::from(!is_old));
         }
+        while let Some(key) = self.superfluous() {
+            self.remove(&key);
+            self.counts.dropped_events = self.counts.dropped_events.saturating_add(1);
+        }
+    }
+
+    /// The oldest event of the stream that takes the most of what is scarce.
+    fn superfluous(&self) -> Option<EventKey> {
+        let shares = self.shares.values();
+        let largest = if MAX_CHANGE_EVENTS < self.events.len() {
+            shares.max_by_key(|share| share.keys.len())
+        } else if MAX_CHANGE_FEED_BYTES < self.bytes {
+            shares.max_by_key(|share| share.bytes)
+        } else {
+            return None;
+        };
+        largest?.keys.first().cloned()
     }
 
     fn remove(&mut self, key: &EventKey) {
         let Some(event) = self.events.remove(key) else { return };
-        self.bytes = self.bytes.saturating_sub(bytes_of(&event));
+        let bytes = bytes_of(&event);
+        self.bytes = self.bytes.saturating_sub(bytes);
+        let stream = stream_of(&event.source);
+        if let Some(share) = self.shares.get_mut(&stream) {
+            share.bytes = share.bytes.saturating_sub(bytes);
+            share.keys.remove(key);
+            if share.keys.is_empty() {
+                self.shares.remove(&stream);
+            }
+        }
         if let ChangeEventKind::Skipped { name, record_type, why } = event.kind {
             let skip = (event.source, name, record_type, word_of(&why));
             if self.skips.get(&skip) == Some(key) {

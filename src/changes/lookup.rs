@@ -4,7 +4,7 @@
 //! question reaches back over the last one and known events are left out.
 //! Source: CloudTrail User Guide, event history; CloudTrail API, `LookupEvents`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +12,11 @@ use aws_sdk_cloudtrail::Client;
 pub use aws_sdk_cloudtrail::config::Credentials;
 use aws_sdk_cloudtrail::config::retry::RetryConfig;
 use aws_sdk_cloudtrail::config::timeout::TimeoutConfig;
+use aws_sdk_cloudtrail::operation::lookup_events::LookupEventsOutput;
 use aws_sdk_cloudtrail::primitives::DateTime;
 use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -64,7 +66,7 @@ struct Lookup {
     /// The start of the last question that was answered completely.
     complete_at: Option<Timestamp>,
     /// Ids of events by the time that they carry.
-    known: BTreeMap<(Timestamp, String), ()>,
+    known: BTreeSet<(Timestamp, String)>,
 }
 
 impl Default for LookupSettings {
@@ -104,6 +106,42 @@ pub async fn run(
     }
 }
 
+/// Asks once: what the event history shows of the last `window`, in the form that
+/// `aws cloudtrail lookup-events` prints, and what kept it from being complete.
+pub async fn read_once(
+    settings: LookupSettings,
+    window: Duration,
+    clock: &dyn Clock,
+) -> (String, Option<Problem>) {
+    let lookup = Lookup::connect(LookupSettings { first_window: window, ..settings }).await;
+    let now = clock.now();
+    let mut entries = Vec::new();
+    let mut token = None;
+    for page in 0..MAX_LOOKUP_PAGES {
+        if 0 < page {
+            sleep(lookup.settings.pause).await;
+        }
+        let answer = match lookup.page((lookup.since(now), now), token.take()).await {
+            Ok(answer) => answer,
+            Err(problem) => return (listed(&entries), Some(problem)),
+        };
+        let events = answer.events.unwrap_or_default().into_iter();
+        entries.extend(events.map(|event| {
+            json!({"EventId": event.event_id, "EventName": event.event_name,
+                   "CloudTrailEvent": event.cloud_trail_event})
+        }));
+        token = answer.next_token.filter(|token| !token.is_empty());
+        if token.is_none() {
+            break;
+        }
+    }
+    (listed(&entries), None)
+}
+
+fn listed(entries: &[serde_json::Value]) -> String {
+    json!({"Events": entries}).to_string()
+}
+
 // === impl Lookup ===
 
 impl Lookup {
@@ -112,8 +150,8 @@ impl Lookup {
         // Answers for us-east-1 have been seen to take half a minute.
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(3))
-            .operation_attempt_timeout(Duration::from_secs(60))
-            .operation_timeout(Duration::from_secs(120))
+            .operation_attempt_timeout(Duration::from_mins(1))
+            .operation_timeout(Duration::from_mins(2))
             .build();
         let mut config = aws_sdk_cloudtrail::config::Builder::from(&shared)
             .retry_config(RetryConfig::disabled())
@@ -122,7 +160,7 @@ impl Lookup {
             config = config.endpoint_url(url.as_str());
         }
         let client = Client::from_conf(config.build());
-        Self { client, settings, complete_at: None, known: BTreeMap::new() }
+        Self { client, settings, complete_at: None, known: BTreeSet::new() }
     }
 
     /// Reads all pages of one window. What came before a failure is handed on; the next question
@@ -141,22 +179,9 @@ impl Lookup {
             if 0 < page {
                 sleep(self.settings.pause).await;
             }
-            let filter = LookupAttribute::builder()
-                .attribute_key(LookupAttributeKey::EventName)
-                .attribute_value("ChangeResourceRecordSets")
-                .build();
-            let request = self
-                .client
-                .lookup_events()
-                .set_lookup_attributes(filter.ok().map(|filter| vec![filter]))
-                .start_time(DateTime::from_secs(since.as_second()))
-                .end_time(DateTime::from_secs(started.as_second().saturating_add(1)))
-                .max_results(PAGE)
-                .set_next_token(token.take());
-            let answer = match request.send().await {
+            let answer = match self.page((since, started), token.take()).await {
                 Ok(answer) => answer,
-                Err(error) => {
-                    let problem = aws::problem(&error, SOURCE, ACTION);
+                Err(problem) => {
                     health.count("LookupEvents", aws::outcome(&problem));
                     return Some(problem);
                 }
@@ -182,6 +207,26 @@ impl Lookup {
         broken
     }
 
+    async fn page(
+        &self,
+        (from, until): (Timestamp, Timestamp),
+        token: Option<String>,
+    ) -> Result<LookupEventsOutput, Problem> {
+        let filter = LookupAttribute::builder()
+            .attribute_key(LookupAttributeKey::EventName)
+            .attribute_value("ChangeResourceRecordSets")
+            .build();
+        let request = self
+            .client
+            .lookup_events()
+            .set_lookup_attributes(filter.ok().map(|filter| vec![filter]))
+            .start_time(DateTime::from_secs(from.as_second()))
+            .end_time(DateTime::from_secs(until.as_second().saturating_add(1)))
+            .max_results(PAGE)
+            .set_next_token(token);
+        request.send().await.map_err(|error| aws::problem(&error, SOURCE, ACTION))
+    }
+
     fn since(&self, now: Timestamp) -> Timestamp {
         let (from, by) = match self.complete_at {
             Some(at) => (at, self.settings.overlap),
@@ -201,7 +246,7 @@ impl Lookup {
                 .unwrap_or(Timestamp::MIN);
             let Some(record) = event.cloud_trail_event else { continue };
             let id = event.event_id.unwrap_or_default();
-            if self.known.len() < MAX_CHANGE_EVENTS && self.known.insert((at, id), ()).is_some() {
+            if self.known.len() < MAX_CHANGE_EVENTS && !self.known.insert((at, id)) {
                 continue;
             }
             let reading = cloudtrail::read(&record);

@@ -106,7 +106,7 @@ async fn connect(settings: &QueueSettings) -> Client {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(30))
-        .operation_timeout(Duration::from_secs(60))
+        .operation_timeout(Duration::from_mins(1))
         .build();
     let mut config = aws_sdk_sqs::config::Builder::from(&shared)
         .retry_config(RetryConfig::disabled())

@@ -64,16 +64,13 @@ fn sample(line: &str) -> Option<(&str, &str, f64)> {
     if line.is_empty() || line.starts_with('#') {
         return None;
     }
-    let (name, labels, rest) = match line.split_once('{') {
+    let (name, labels, rest) = if let Some((name, rest)) = line.split_once('{') {
         // A label value may hold a closing brace: the last one ends the labels.
-        Some((name, rest)) => {
-            let (labels, rest) = rest.rsplit_once('}')?;
-            (name, labels, rest)
-        }
-        None => {
-            let (name, rest) = line.split_once(char::is_whitespace)?;
-            (name, "", rest)
-        }
+        let (labels, rest) = rest.rsplit_once('}')?;
+        (name, labels, rest)
+    } else {
+        let (name, rest) = line.split_once(char::is_whitespace)?;
+        (name, "", rest)
     };
     let value = rest.split_whitespace().next()?.parse().ok()?;
     Some((name.trim(), labels, value))

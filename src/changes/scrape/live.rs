@@ -87,17 +87,22 @@ async fn read_all(
     health.replace_parts(SOURCE, if all_failed { Vec::new() } else { problems });
 }
 
-/// Reads the metrics of one Pod.
-///
-/// # Errors
-///
-/// The Pod does not answer, or the API refuses the way to it.
-pub async fn read_one(
+async fn read_one(
     client: &kube::Client,
     target: &LogTarget,
     port: u16,
     clock: &dyn Clock,
 ) -> Result<ControllerMetrics, Problem> {
+    let text = read_text(client, target, port).await?;
+    Ok(read(&text, &target.namespace, &target.pod, clock.now()))
+}
+
+/// The exposition of one Pod.
+///
+/// # Errors
+///
+/// The Pod does not answer, or the API refuses the way to it.
+pub async fn read_text(client: &kube::Client, target: &LogTarget, port: u16) -> Result<String, Problem> {
     let (namespace, pod) = (&target.namespace, &target.pod);
     let scope = format!("{SOURCE} {namespace}/{pod}");
     let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy/metrics");
@@ -109,7 +114,7 @@ pub async fn read_one(
     let request =
         http::Request::get(path).body(Vec::new()).map_err(|error| fail(Reason::Parse, &error.to_string()))?;
     match timeout(WITHIN, client.request_text(request)).await {
-        Ok(Ok(text)) => Ok(read(&text, namespace, pod, clock.now())),
+        Ok(Ok(text)) => Ok(text),
         Ok(Err(error)) => {
             let denied = matches!(&error, kube::Error::Api(status) if matches!(status.code, 401 | 403));
             let code = if denied { Reason::Forbidden } else { Reason::Unreachable };
