@@ -45,7 +45,7 @@ fn target(pod: &str, restarts: i32) -> LogTarget {
 }
 
 impl Cluster {
-    async fn start(pods: &[&str], settings: FollowSettings) -> Self {
+    fn start(pods: &[&str], settings: FollowSettings) -> Self {
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let server = Kubernetes::start(&mut tasks, stop.clone(), Arc::new(SystemClock)).expect("starts");
         for pod in pods {
@@ -110,7 +110,7 @@ fn numbered(pod: &str, numbers: impl IntoIterator<Item = u32>) -> Vec<String> {
 /// once and in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_rotation_and_crashes() {
-    let mut cluster = Cluster::start(&["a", "b"], quick()).await;
+    let mut cluster = Cluster::start(&["a", "b"], quick());
     for number in 1..=3 {
         cluster.write("a", &format!("a {number}"));
         cluster.write("b", &format!("b {number}"));
@@ -145,7 +145,7 @@ async fn replicas_rotation_and_crashes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_reconnects_double_nothing() {
     let settings = FollowSettings { idle: Duration::from_millis(50), ..quick() };
-    let mut cluster = Cluster::start(&["a"], settings).await;
+    let mut cluster = Cluster::start(&["a"], settings);
     for number in 1..=30 {
         let line = format!("a {number}");
         cluster.write("a", &line);
