@@ -41,8 +41,12 @@ impl SourceHealth {
     pub fn ended(&self, source: &'static str, problem: Option<Problem>) {
         let mut figures = self.lock();
         figures.sources.insert(source, Some(problem.is_none()));
-        figures.problems.remove(source);
+        let before = figures.problems.remove(source);
         if let Some(problem) = problem {
+            // Once, and again only when it is another one.
+            if before.as_ref() != Some(&problem) {
+                tracing::warn!(source, problem = problem.message, "a source of changes cannot be read");
+            }
             figures.problems.insert(source.to_owned(), problem);
         }
     }

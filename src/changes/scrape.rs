@@ -107,8 +107,8 @@ mod tests {
         read(text, &"dns".into(), &"edns-1".into(), Timestamp::UNIX_EPOCH)
     }
 
-    fn at(text: &str) -> Option<Timestamp> {
-        Some(text.parse().unwrap())
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
     }
 
     #[test]
@@ -120,8 +120,8 @@ mod tests {
              external_dns_registry_errors_total 1430\nregistry_errors_total 1430\n\
              external_dns_source_errors_total 0\nprocess_start_time_seconds 1.79499600012e+09\n",
         );
-        assert_eq!(metrics.last_sync, at("2026-11-22T10:06:40Z"));
-        assert_eq!(metrics.last_reconcile, at("2026-11-23T09:49:40Z"));
+        assert_eq!(metrics.last_sync, Some(at("2026-11-22T10:06:40Z")));
+        assert_eq!(metrics.last_reconcile, Some(at("2026-11-23T09:49:40Z")));
         assert_eq!((metrics.registry_errors, metrics.source_errors), (Some(1430), Some(0)));
         assert_eq!((metrics.soft_errors, metrics.version), (None, None));
         assert_eq!(metrics.started_at.map(Timestamp::as_second), Some(1_794_996_000));
