@@ -7,7 +7,7 @@
 
 use std::net::IpAddr;
 
-use crate::diagnose::{Row, RowKey};
+use crate::diagnose::collect::{Row, RowKey};
 use crate::finding::{Cause, Reason};
 
 /// What made the request bad, as far as the refusal tells.

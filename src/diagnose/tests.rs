@@ -1,6 +1,7 @@
 use super::*;
 use crate::changes::cloudtrail;
 use crate::changes::log::{LogParser, startup};
+use crate::model::change::FeedSource;
 use crate::model::text::printable;
 
 const ALIAS: &str = "Tried to create an alias that targets 203.0.113.10., type A in zone ZPUB, but the alias target name does not lie within the target zone";
