@@ -41,6 +41,8 @@ pub struct Config {
     pub route53: Route53Config,
     /// Live DNS.
     pub dns: DnsConfig,
+    /// What else tells of changes.
+    pub changes: ChangesConfig,
     /// The instance to take for granted when the cluster shows none.
     pub external_dns: Option<AssumedConfig>,
     /// Where `serve` keeps its state; `None` to forget at the end.
@@ -84,6 +86,27 @@ pub struct DnsConfig {
     pub doubtful_interval: Option<Duration>,
     /// How often stable names are asked; `None` for the default.
     pub stable_interval: Option<Duration>,
+}
+
+/// What tells of changes beside the logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangesConfig {
+    /// Ask CloudTrail.
+    pub cloudtrail: bool,
+    /// Time between two questions.
+    pub cloudtrail_interval: Duration,
+    /// Region of CloudTrail; `None` for the one where the events of Route 53 are.
+    pub cloudtrail_region: Option<String>,
+    /// Instead of the real CloudTrail; `None` leaves it to the environment.
+    pub cloudtrail_endpoint_url: Option<String>,
+    /// URL of the queue that an `EventBridge` rule fills; `None` for no queue.
+    pub queue_url: Option<String>,
+    /// Instead of the real SQS; `None` leaves it to the environment.
+    pub queue_endpoint_url: Option<String>,
+    /// Read `/metrics` of the Pods of ExternalDNS.
+    pub scrape: bool,
+    /// Port of their `--metrics-address`.
+    pub scrape_port: u16,
 }
 
 /// An ExternalDNS that the cluster does not show.

@@ -20,6 +20,7 @@ pub mod compare;
 pub mod config;
 pub mod demo;
 pub mod desired;
+pub mod diagnose;
 pub mod emulator;
 pub mod engine;
 pub mod error_chain;

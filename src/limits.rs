@@ -85,6 +85,17 @@ pub const MAX_FEED_ZONES: usize = 1_000;
 /// Longest CloudTrail record that is parsed, in bytes. CloudTrail itself cuts at 256 KB.
 pub const MAX_TRAIL_RECORD: usize = 1_024 * 1_024;
 
+/// Pages of 50 events that one question to CloudTrail may take. The account shares two requests a
+/// second, and 3,000 changes within twenty minutes are a migration, not a watch.
+pub const MAX_LOOKUP_PAGES: usize = 60;
+
+/// Longest exposition of metrics that is read, in bytes. That of ExternalDNS has some 50 KB.
+pub const MAX_SCRAPE: usize = 4 * 1_024 * 1_024;
+
+/// Largest file of CloudTrail records that is read for a diagnosis, in bytes: a page of
+/// `LookupEvents` has 50 records, a file of a trail a few megabytes.
+pub const MAX_TRAIL_FILE: u64 = 256 * 1_024 * 1_024;
+
 /// Longest text of a start-up line (the options of an ExternalDNS process) that is kept.
 pub const MAX_STARTUP_TEXT: usize = 16_384;
 
@@ -99,6 +110,9 @@ pub const MAX_LOG_FOLLOWERS: usize = 32;
 
 /// Log lines between the followers and their reader; a follower waits when there is no room.
 pub const LOG_QUEUE: usize = 1_000;
+
+/// Deliveries of the optional feeds (CloudTrail, metrics) that wait for their reader.
+pub const DELIVERY_QUEUE: usize = 64;
 
 /// Steps of the Kubernetes watches that wait to be taken in.
 pub const WATCH_QUEUE: usize = 1_024;

@@ -21,11 +21,10 @@ use crate::desired::sources::roster;
 use crate::engine::Engine;
 use crate::finding::Reason;
 use crate::model::change::{ChangeFeed, FeedSource};
-use crate::model::instance::{Instance, PodHealth};
+use crate::model::instance::Instance;
 use crate::model::text::printable;
 use crate::policy::Policy;
 use crate::recording::index::{IndexError, read_index};
-use crate::recording::logs::Scrape;
 use crate::recording::round::{RawRound, read_round};
 use crate::report::Report;
 use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
@@ -98,8 +97,7 @@ impl Player {
         }
         let mut take = |view: ViewName| problems.remove(&view).unwrap_or_default();
         let changes = self.changes(&round, at, take(ViewName::Changes));
-        let kubernetes =
-            self.kubernetes(round.kubernetes, &round.logs.scrapes, at, take(ViewName::Kubernetes));
+        let kubernetes = self.kubernetes(round.kubernetes, at, take(ViewName::Kubernetes));
         let route53 = keep(&mut self.route53, round.route53, at, take(ViewName::Route53));
         let dns = match round.dns {
             Some(observations) => with(Reading::read(at, observations), take(ViewName::Dns)),
@@ -111,7 +109,6 @@ impl Player {
     fn kubernetes(
         &mut self,
         objects: Option<Vec<Json>>,
-        scrapes: &[Scrape],
         at: Timestamp,
         mut problems: Vec<Problem>,
     ) -> Reading<Cluster> {
@@ -122,7 +119,6 @@ impl Player {
             .collect();
         let mut cluster = objects.map(|objects| decode(objects, self.assumed.as_ref(), &mut problems));
         if let Some(cluster) = &mut cluster {
-            add_scrapes(cluster, scrapes);
             cluster.watched_kinds = self.watched_kinds(cluster, &refused);
         }
         // A kind that may not be listed is missing from the folder: its objects are not gone.
@@ -181,6 +177,10 @@ impl Player {
                 merger.advance(&text).into_iter().flat_map(|line| parser.push(line)).collect();
             self.feed.add(events, at);
             self.feed.follow(&parser.stream(), parser.counts());
+        }
+        for file in &round.logs.scrapes {
+            let (namespace, pod) = (file.namespace.as_str().into(), file.pod.as_str().into());
+            self.feed.scraped(scrape::read(&file.text, &namespace, &pod, at));
         }
         let mut problems = problems;
         if let Some(text) = &round.cloudtrail {
@@ -251,22 +251,6 @@ fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Ve
     }
     cluster.grants = roles.grants();
     cluster
-}
-
-/// A scrape belongs to the round in which it was made.
-fn add_scrapes(cluster: &mut Cluster, scrapes: &[Scrape]) {
-    for scrape in scrapes {
-        let at = scrape::last_reconcile(&scrape.text);
-        for instance in &mut cluster.instances {
-            let of_pod = |pod: &PodHealth| *pod.name == scrape.pod && *pod.namespace == scrape.namespace;
-            if at.is_none() || !instance.pods.iter().any(of_pod) {
-                continue;
-            }
-            for pod in Arc::make_mut(instance).pods.iter_mut().filter(|pod| of_pod(pod)) {
-                pod.last_reconcile_at = at;
-            }
-        }
-    }
 }
 
 fn name_of(object: &Json) -> String {

@@ -1,6 +1,7 @@
 //! Starts, supervises and stops every task; the only file that knows all others.
 
 mod costs;
+pub mod feeds;
 pub(crate) mod logs;
 pub mod plan;
 pub(crate) mod rounds;
@@ -18,12 +19,13 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::changes::follow::{self, FollowSettings, LogHealth};
+use crate::changes::inbox::SourceHealth;
 use crate::clock::Clock;
 use crate::desired;
 use crate::desired::client::{ClientError, Connection, KubeSettings, connect};
 use crate::desired::watch::WatchSettings;
 use crate::engine::Engine;
-use crate::limits::{LOG_QUEUE, STOP_WITHIN};
+use crate::limits::{DELIVERY_QUEUE, LOG_QUEUE, STOP_WITHIN};
 use crate::live;
 use crate::live::plan::ProbePlan;
 use crate::live::prober::Prober;
@@ -35,6 +37,7 @@ use crate::publish::server;
 use crate::publish::web::WebState;
 use crate::recorded::route53::{self, Route53Settings};
 use crate::run::costs::Costs;
+use crate::run::feeds::{FeedSettings, Feeds};
 use crate::run::logs::LogTask;
 use crate::run::rounds::{Assumption, Rounds, Views};
 use crate::run::saver::Saver;
@@ -57,6 +60,8 @@ pub struct RunSettings {
     pub live: LiveSettings,
     /// Logs.
     pub follow: FollowSettings,
+    /// What else tells of changes.
+    pub feeds: FeedSettings,
     /// Shortest time between two rounds.
     pub min_round: Duration,
     /// Findings with series of their own on `/metrics`.
@@ -146,11 +151,13 @@ fn start(
     let mut tasks = JoinSet::new();
     let stopped = || stop.clone();
     let prober = Prober::new(settings.live.prober.clone());
+    let sources = SourceHealth::default();
     let costs = Costs::new(
         connection.stats.clone(),
         Arc::clone(&settings.route53.stats),
         prober.clone(),
         &settings.live.resolvers,
+        sources.clone(),
     );
     let (kubernetes_out, kubernetes) = watch::channel(Reading::unread(Vec::new()));
     let (route53_out, route53) = watch::channel(Reading::unread(Vec::new()));
@@ -161,9 +168,21 @@ fn start(
     let (latest_out, latest) = watch::channel(None);
     let (urgent_out, urgent) = watch::channel(Arc::default());
     let (lines_out, lines) = mpsc::channel(LOG_QUEUE);
+    let (deliveries_out, deliveries) = mpsc::channel(DELIVERY_QUEUE);
     let health = LogHealth::default();
 
     let logs_client = connection.logs.clone();
+    let feeds = Feeds {
+        client: connection.client.clone(),
+        targets: targets.clone(),
+        clock: Arc::clone(clock),
+        out: deliveries_out,
+        health: sources.clone(),
+        stop: stopped(),
+    };
+    for (name, running) in feeds.tasks(settings.feeds) {
+        tasks.spawn(named(name, running));
+    }
     let watching = desired::task::run(connection, settings.watch, kubernetes_out, targets_out, stopped());
     tasks.spawn(async move {
         let ended = watching.await;
@@ -179,8 +198,11 @@ fn start(
     tasks.spawn(named("log follower", following));
     let parser = LogTask {
         lines,
+        deliveries,
         targets,
+        cluster: kubernetes.clone(),
         health,
+        sources,
         clock: Arc::clone(clock),
         costs: costs.clone(),
         publish: changes_out,

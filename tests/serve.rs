@@ -33,6 +33,7 @@ use dns_drift::recorded::route53::Route53Settings;
 use dns_drift::recording::write::write_recording;
 use dns_drift::replay::replay;
 use dns_drift::report::Report;
+use dns_drift::run::feeds::FeedSettings;
 use dns_drift::run::{RunSettings, serve};
 use dns_drift::state::StateFile;
 use serde_json::{Value, json};
@@ -76,6 +77,7 @@ fn settings(world: &World, kubeconfig: &std::path::Path) -> RunSettings {
         },
         live,
         follow: FollowSettings { first_pause: Duration::from_millis(100), ..FollowSettings::default() },
+        feeds: FeedSettings::default(),
         min_round: Duration::from_millis(200),
         max_finding_series: 100,
         config_text: "{}".into(),

@@ -85,6 +85,15 @@ pub struct Keys {
     /// A name outside of your zones that every resolver knows.
     #[arg(long, global = true, env = "DNS_DRIFT_DNS_CONTROL_NAME", value_name = "NAME")]
     dns_control_name: Option<String>,
+    /// Ask CloudTrail for refused and applied changes.
+    #[arg(long, global = true, env = "DNS_DRIFT_CHANGES_CLOUDTRAIL")]
+    changes_cloudtrail: bool,
+    /// SQS queue that an EventBridge rule fills with CloudTrail records.
+    #[arg(long, global = true, env = "DNS_DRIFT_CHANGES_QUEUE_URL", value_name = "URL")]
+    changes_queue_url: Option<String>,
+    /// Read /metrics of the Pods of ExternalDNS through the Kubernetes API.
+    #[arg(long, global = true, env = "DNS_DRIFT_CHANGES_SCRAPE")]
+    changes_scrape: bool,
     /// Labels that are copied from objects to findings.
     #[arg(
         long,
@@ -139,6 +148,19 @@ pub enum Command {
         /// Pause between the two looks that make a live verdict.
         #[arg(long, default_value = "20s", value_parser = duration, value_name = "DURATION")]
         settle: Duration,
+    },
+    /// Refused changes from log and CloudTrail files alone: exit code 1 if one is still refused.
+    Changes {
+        /// Log of ExternalDNS, text or JSON; `-` is standard input. May be given several times.
+        #[arg(long, value_name = "FILE", required_unless_present = "cloudtrail")]
+        log: Vec<PathBuf>,
+        /// What `aws cloudtrail lookup-events` printed, or a file of a trail. May be given several
+        /// times.
+        #[arg(long, value_name = "FILE")]
+        cloudtrail: Vec<PathBuf>,
+        /// Form of the result.
+        #[arg(short, long, default_value = "table")]
+        output: Output,
     },
     /// Write a recording from the live sources.
     Record {
@@ -199,6 +221,7 @@ impl Cli {
             Command::Serve { listen, state_dir } => (listen, state_dir),
             Command::Check { .. }
             | Command::Explain { .. }
+            | Command::Changes { .. }
             | Command::Record { .. }
             | Command::Demo { .. } => (&None, &None),
         };
@@ -212,6 +235,7 @@ impl Cli {
             ("route53.region", &keys.route53_region),
             ("route53.endpoint_url", &keys.route53_endpoint_url),
             ("dns.control_name", &keys.dns_control_name),
+            ("changes.queue_url", &keys.changes_queue_url),
             ("runbook_base", &keys.runbook_base),
             ("max_finding_series", &keys.max_finding_series),
         ];
@@ -223,9 +247,12 @@ impl Cli {
         let texts = texts.into_iter().filter_map(|(path, text)| Some((path, json!(text.as_ref()?))));
         let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
         let mut all: Vec<_> = texts.chain(lists.map(|(path, list)| (path, json!(list)))).collect();
-        if keys.in_cluster {
-            all.push(("kubernetes.in_cluster", json!(true)));
-        }
+        let flags = [
+            ("kubernetes.in_cluster", keys.in_cluster),
+            ("changes.cloudtrail", keys.changes_cloudtrail),
+            ("changes.scrape", keys.changes_scrape),
+        ];
+        all.extend(flags.into_iter().filter(|(_, on)| *on).map(|(path, _)| (path, json!(true))));
         if !keys.dns_resolvers.is_empty() {
             let rows: Vec<Value> = keys.dns_resolvers.iter().map(|text| resolver(text)).collect();
             all.push(("dns.resolvers", json!(rows)));

@@ -27,7 +27,7 @@ use crate::compare::wildcard::answers_elsewhere;
 use crate::compare::world::World;
 use crate::compare::wrong_zone::wrong_zone;
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject, Window};
-use crate::model::change::{ChangeEventKind, FeedSource};
+use crate::model::change::{AppliedBatch, ChangeEvent, ChangeEventKind, FeedSource};
 use crate::model::instance::Policy as Allowed;
 use crate::model::object::KubeObject;
 use crate::model::observation::Vantage;
@@ -301,7 +301,11 @@ impl Context<'_> {
             key.record_type = RecordType::A;
             candidate.explained_by = Some((Subject::Record(key), step.kind));
         }
-        candidate.caused_by(self.cause(step))
+        let cause = self.cause(step);
+        if cause == Some(Cause::ManualChange) {
+            candidate.evidence.extend(self.caller());
+        }
+        candidate.caused_by(cause)
     }
 
     /// The AAAA half of an alias falls with its A half.
@@ -401,7 +405,7 @@ impl Context<'_> {
         if step.kind == Kind::WrongTtl {
             return None;
         }
-        if self.changed_by_hand() {
+        if self.changed_by_hand().is_some() {
             return Some(Cause::ManualChange);
         }
         if self.policy_forbids(step) {
@@ -455,8 +459,8 @@ impl Context<'_> {
     }
 
     /// The feed shows a successful change of this record by somebody who is not the controller.
-    fn changed_by_hand(&self) -> bool {
-        let Some(feed) = self.world.snapshot.changes.value() else { return false };
+    fn changed_by_hand(&self) -> Option<&ChangeEvent> {
+        let feed = self.world.snapshot.changes.value()?;
         let controllers = controller_principals(self.world);
         let last = feed.events.iter().rev().find(|event| match &event.kind {
             ChangeEventKind::Applied(batch) => {
@@ -469,10 +473,28 @@ impl Context<'_> {
             }
             _ => false,
         });
-        last.is_some_and(|event| match &event.source {
+        last.filter(|event| match &event.source {
             FeedSource::CloudTrail { principal, .. } => !controllers.contains(principal),
             FeedSource::Log { .. } => false,
         })
+    }
+
+    /// Who changed it, with what and from where.
+    fn caller(&self) -> Option<String> {
+        let event = self.changed_by_hand()?;
+        let FeedSource::CloudTrail { principal, .. } = &event.source else { return None };
+        let ChangeEventKind::Applied(AppliedBatch { caller, .. }) = &event.kind else { return None };
+        let caller = caller.as_deref().cloned().unwrap_or_default();
+        let part =
+            |word: &str, text: &str| if text.is_empty() { String::new() } else { format!(" {word} {text}") };
+        let session = Some(&*caller.session).filter(|session| **session != **principal).unwrap_or_default();
+        Some(format!(
+            "changed at {} by {principal}{}{}{}",
+            event.at,
+            part("as", session),
+            part("with", &caller.user_agent),
+            part("from", &caller.source)
+        ))
     }
 }
 

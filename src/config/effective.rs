@@ -40,6 +40,17 @@ pub(super) fn config(config: &Config) -> Value {
                "doubtful_interval": seconds(dns.doubtful_interval),
                "stable_interval": seconds(dns.stable_interval)}),
     );
+    let changes = &config.changes;
+    let shown = |url: &Option<String>| url.as_deref().map(without_user);
+    all.insert(
+        "changes".to_owned(),
+        json!({"cloudtrail": changes.cloudtrail, "cloudtrail_interval": changes.cloudtrail_interval.as_secs(),
+               "cloudtrail_region": changes.cloudtrail_region,
+               "cloudtrail_endpoint_url": shown(&changes.cloudtrail_endpoint_url),
+               "queue_url": shown(&changes.queue_url),
+               "queue_endpoint_url": shown(&changes.queue_endpoint_url),
+               "scrape": changes.scrape, "scrape_port": changes.scrape_port}),
+    );
     let assumed = config.external_dns.as_ref().map(|assumed| {
         json!({"version": assumed.version.map(|version| version.to_string()),
                "args": assumed.args.iter().map(|arg| argument(arg)).collect::<Vec<_>>()})

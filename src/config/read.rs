@@ -11,7 +11,7 @@ use serde_json::Value;
 use wildmatch::WildMatch;
 
 use crate::config::section::{Mistake, Mistakes, Section};
-use crate::config::{AssumedConfig, Config, DnsConfig, Route53Config};
+use crate::config::{AssumedConfig, ChangesConfig, Config, DnsConfig, Route53Config};
 use crate::desired::client::KubeSettings;
 use crate::finding::Kind;
 use crate::limits::MAX_FINDING_SERIES;
@@ -36,6 +36,7 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Mistake>> {
     let listen = root.parsed("listen").unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 9853)));
     let kubernetes = kubernetes(root.section("kubernetes"));
     let route53 = route53(root.section("route53"));
+    let changes = changes(root.section("changes"));
     let external_dns = external_dns(root.section("external_dns"));
     let state_dir = root.text("state_dir").map(PathBuf::from);
     let max_finding_series = root.parsed("max_finding_series").unwrap_or(MAX_FINDING_SERIES);
@@ -45,7 +46,17 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Mistake>> {
     root.finish();
     let found = mistakes.into_sorted();
     if found.is_empty() {
-        Ok(Config { listen, kubernetes, route53, dns, external_dns, state_dir, max_finding_series, policy })
+        Ok(Config {
+            listen,
+            kubernetes,
+            route53,
+            dns,
+            changes,
+            external_dns,
+            state_dir,
+            max_finding_series,
+            policy,
+        })
     } else {
         Err(found)
     }
@@ -153,6 +164,34 @@ fn is_role(arn: &str) -> bool {
 fn twice(accounts: &[AccountSettings]) -> Option<&str> {
     let mut names = BTreeSet::new();
     accounts.iter().map(AccountSettings::name).find(|name| !names.insert(*name))
+}
+
+fn changes(section: Section<'_>) -> ChangesConfig {
+    let url = |key: &'static str| {
+        let url = section.text(key);
+        if let Some(url) = url.as_deref().filter(|url| !is_http(url)) {
+            section.wrong(key, &format!("{url:?} is no http:// or https:// URL"));
+        }
+        url
+    };
+    let scrape_port = section.parsed::<u16>("scrape_port").unwrap_or(7979);
+    if scrape_port == 0 {
+        section.wrong("scrape_port", "must be above 0");
+    }
+    let config = ChangesConfig {
+        cloudtrail: section.flag("cloudtrail"),
+        cloudtrail_interval: section
+            .duration("cloudtrail_interval", 30, DAY)
+            .unwrap_or(Duration::from_mins(2)),
+        cloudtrail_region: section.text("cloudtrail_region"),
+        cloudtrail_endpoint_url: url("cloudtrail_endpoint_url"),
+        queue_url: url("queue_url"),
+        queue_endpoint_url: url("queue_endpoint_url"),
+        scrape: section.flag("scrape"),
+        scrape_port,
+    };
+    section.finish();
+    config
 }
 
 fn is_http(url: &str) -> bool {

@@ -176,7 +176,6 @@ fn health(pods: &[&Pod], container: &str) -> Vec<PodHealth> {
                 last_exit: status.and_then(|status| status.last_exit),
                 started_at: status.and_then(|status| status.started_at),
                 created_at: pod.created_at,
-                last_reconcile_at: None,
             }
         })
         .collect();

@@ -143,6 +143,19 @@ impl Kubernetes {
         self.shared.wake();
     }
 
+    /// What a Pod answers on `/metrics` at a port, through the API's proxy.
+    pub fn set_metrics(&self, namespace: &str, pod: &str, port: u16, text: &str) {
+        let key = (namespace.to_owned(), format!("{pod}:{port}"));
+        self.shared.store().metrics.insert(key, text.to_owned());
+    }
+
+    /// Rotates the running container's log: new readers see only its last `keep` lines, as the
+    /// kubelet serves the newest file only. Followers go on.
+    pub fn rotate_log(&self, namespace: &str, pod: &str, container: &str, keep: usize) {
+        self.shared.store().rotate_log(namespace, pod, container, keep);
+        self.shared.wake();
+    }
+
     /// Ends the container and starts it anew: its log becomes the previous one, followers end, and
     /// the pod's restart count rises.
     pub fn restart_container(&self, namespace: &str, pod: &str, container: &str) {

@@ -74,8 +74,6 @@ pub struct PodHealth {
     pub started_at: Option<Timestamp>,
     /// `metadata.creationTimestamp`.
     pub created_at: Option<Timestamp>,
-    /// `last_reconcile_timestamp_seconds` of its metrics; `None` when they were not scraped.
-    pub last_reconcile_at: Option<Timestamp>,
 }
 
 /// What the registry keeps where. Source: kubernetes-sigs/external-dns:docs/registry/registry.md.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use dns_drift::finding::{Cause, Impact, Kind, Reason, Severity, SilentReason, State, Subject};
 use dns_drift::model::instance::{Origin, Policy};
 use dns_drift::model::{DomainName, ObjectRef, RecordKey, RecordType, Version, ZoneId};
-use dns_drift::publish::cost::{AwsRequests, CostSnapshot, CostSource, DnsQueries, KubernetesRequests};
+use dns_drift::publish::cost::{
+    AwsRequests, ChangeCounts, ChangePlace, CostSnapshot, CostSource, DnsQueries, KubernetesRequests,
+};
 use dns_drift::report::{
     Also, FORMAT, Finding, Fix, InstanceReport, Report, Silent, Summary, ViewReport, ZoneRef, ZoneReport,
 };
@@ -190,6 +192,11 @@ pub(crate) struct Costs;
 impl CostSource for Costs {
     fn snapshot(&self) -> CostSnapshot {
         let text = |text: &str| text.to_owned();
+        let place = |zone: &str| ChangePlace {
+            owner_id: text("gke-prod"),
+            zone: zone.to_owned(),
+            zone_id: text("Z1"),
+        };
         let aws = AwsRequests { operation: text("ListHostedZones"), outcome: text("ok"), count: 3 };
         CostSnapshot {
             aws_requests: vec![aws.clone(), aws],
@@ -207,6 +214,16 @@ impl CostSource for Costs {
             }],
             log_lines: 100,
             log_lines_dropped: 1,
+            changes: ChangeCounts {
+                refused: vec![
+                    (place(""), text("alias_target_not_in_zone"), text("log"), 5),
+                    (place(HOSTILE), text("unknown"), text("cloudtrail"), 1),
+                ],
+                last_refused: vec![(place(""), at("2026-11-23T10:00:00Z"))],
+                last_applied: vec![(place(""), at("2026-11-23T09:59:00Z"))],
+                extra_calls: vec![(place(""), 12)],
+                messages_set_aside: 2,
+            },
             rounds: 9,
             round_seconds: Some(0.25),
         }

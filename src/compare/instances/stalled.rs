@@ -120,8 +120,16 @@ fn silent_since(world: &World<'_>, wants: &InstanceWants) -> Option<Timestamp> {
     {
         return None;
     }
-    let scraped = instance.pods.iter().filter_map(|pod| pod.last_reconcile_at).max();
-    scraped.or_else(|| last_line(world, wants)).filter(|at| too_long(*at))
+    last_reconcile(world, wants).or_else(|| last_line(world, wants)).filter(|at| too_long(*at))
+}
+
+/// What the metrics of its Pods say, where they are read.
+fn last_reconcile(world: &World<'_>, wants: &InstanceWants) -> Option<Timestamp> {
+    let pods = &wants.instance.pods;
+    let ours = world.snapshot.changes.value()?.controllers.iter().filter(|metrics| {
+        pods.iter().any(|pod| pod.name == metrics.pod && pod.namespace == metrics.namespace)
+    });
+    ours.filter_map(|metrics| metrics.last_reconcile).max()
 }
 
 /// The last line of its log. Only an instance that writes a line in every loop can be silent.

@@ -30,6 +30,9 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
     let uri = request.uri().clone();
     let path: Vec<&str> = uri.path().split('/').filter(|part| !part.is_empty()).collect();
     let query = wire::query(&uri);
+    if let ["api", "v1", "namespaces", namespace, "pods", pod, "proxy", "metrics"] = path.as_slice() {
+        return proxied(&shared, namespace, pod);
+    }
     let kinds = shared.store().kinds.clone();
     let Some(target) = target(&shared, &path) else {
         shared.count("discovery", uri.path());
@@ -52,6 +55,23 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
         return failure;
     }
     target.answer(&shared, &query)
+}
+
+/// `/metrics` of a Pod through the proxy. Without the right to logs there is none to the proxy.
+fn proxied(shared: &Shared, namespace: &str, pod: &str) -> Response {
+    shared.count("proxy", &format!("/api/v1/namespaces/{namespace}/pods/{pod}/proxy"));
+    if shared.takes("pods", &KubeFaultKind::ForbidLogs) {
+        return status::failure(
+            403,
+            "Forbidden",
+            &format!("pods \"{pod}\" is forbidden: cannot get pods/proxy"),
+        );
+    }
+    let text = shared.store().metrics.get(&(namespace.to_owned(), pod.to_owned())).cloned();
+    match text {
+        Some(text) => wire::answer(200, "text/plain", text),
+        None => status::failure(503, "ServiceUnavailable", &format!("error trying to reach pod {pod}")),
+    }
 }
 
 /// The fault in force for a request, if it answers the request.

@@ -13,7 +13,7 @@ use super::fault::R53FaultKind;
 use super::listing::{self, bare};
 use super::world::{ZoneOptions, no_such_zone};
 use super::write::{Xml, refuse, respond, with_request_id};
-use super::{ACCOUNT, Refusal, SeenRequest, Shared, parse, sts};
+use super::{ACCOUNT, Refusal, SeenRequest, Shared, parse, sts, trail};
 use crate::emulator::http as wire;
 
 /// What a request is, as far as its path tells.
@@ -42,6 +42,9 @@ pub(super) async fn handle(
     body: Bytes,
 ) -> Response {
     let body = String::from_utf8_lossy(&body).into_owned();
+    if let Some(answer) = trail::answer(&shared, &headers, &body).await {
+        return answer;
+    }
     let query = wire::query(&uri);
     let call = call(&method, uri.path(), &body);
     let zone = call.zone();
