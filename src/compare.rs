@@ -39,12 +39,13 @@ pub mod wrong_zone;
 pub use verdict::{Candidate, Coverage, Verdicts};
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::compare::wishes::signed;
 use crate::compare::world::World;
 use crate::finding::{Kind, Subject};
+use crate::model::ZoneId;
 use crate::model::want::InstanceWants;
 use crate::model::zone::ZoneReading;
 use crate::past::{Past, lists_are_whole};
@@ -57,9 +58,13 @@ use crate::snapshot::{Snapshot, ViewName, ViewState};
 /// At most one statement for each subject and zone; sorted by key.
 #[must_use]
 pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy: &Policy) -> Verdicts {
-    let snapshot = &without_old_zones(snapshot, past, policy);
+    let (snapshot, lost) = without_old_zones(snapshot, past, policy);
+    let snapshot = &*snapshot;
     let world = World::new(snapshot, wants, past, policy);
-    let mut out = Verdicts { coverage: coverage(snapshot), ..Verdicts::default() };
+    let mut out = Verdicts {
+        coverage: Coverage { blind: blind_views(snapshot, past, policy), lost, ..coverage(snapshot) },
+        ..Verdicts::default()
+    };
     blind::judge_views(&world, &mut out);
     if snapshot.kubernetes.is_whole() || snapshot.kubernetes.state == ViewState::Read {
         for one in wants {
@@ -98,7 +103,11 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
 
 /// What was read too long ago proves nothing any more, and neither does what has been unreadable for
 /// so long that the view is stated as blind: such a zone counts as not read.
-fn without_old_zones<'a>(snapshot: &'a Snapshot, past: &Past, policy: &Policy) -> Cow<'a, Snapshot> {
+fn without_old_zones<'a>(
+    snapshot: &'a Snapshot,
+    past: &Past,
+    policy: &Policy,
+) -> (Cow<'a, Snapshot>, BTreeSet<ZoneId>) {
     let bound = signed(policy.zone_age.max(policy.interval.saturating_mul(3)));
     let blind = |scope: &str| {
         let blind = past.blind.get(&(ViewName::Route53, scope.to_owned()));
@@ -112,15 +121,28 @@ fn without_old_zones<'a>(snapshot: &'a Snapshot, past: &Past, policy: &Policy) -
         all_blind || unreadable || bound < age
     };
     let Some(zones) = snapshot.route53.value().filter(|zones| zones.zones.values().any(is_old)) else {
-        return Cow::Borrowed(snapshot);
+        return (Cow::Borrowed(snapshot), BTreeSet::new());
     };
     let mut zones = zones.clone();
+    let mut lost = BTreeSet::new();
     for reading in zones.zones.values_mut().filter(|reading| is_old(reading)) {
         reading.record_sets = None;
+        lost.insert(reading.zone.id.clone());
     }
     let mut fresh = snapshot.clone();
     fresh.route53.value = Some(Arc::new(zones));
-    Cow::Owned(fresh)
+    (Cow::Owned(fresh), lost)
+}
+
+/// Views of which nothing is known any more. Live answers that nobody asks for are as old as the last
+/// round that did.
+fn blind_views(snapshot: &Snapshot, past: &Past, policy: &Policy) -> BTreeSet<ViewName> {
+    let stated = past.blind.iter().filter(|(_, blind)| policy.blind_cycles < blind.cycles);
+    let mut views: BTreeSet<ViewName> = stated.map(|((view, _), _)| *view).collect();
+    if snapshot.dns.state != ViewState::Read && snapshot.dns.problems.is_empty() {
+        views.insert(ViewName::Dns);
+    }
+    views
 }
 
 fn coverage(snapshot: &Snapshot) -> Coverage {
@@ -138,13 +160,14 @@ fn coverage(snapshot: &Snapshot) -> Coverage {
             .collect(),
         route53: whole_list && snapshot.accounts_read(),
         dns: snapshot.dns.state == ViewState::Read,
+        ..Coverage::default()
     }
 }
 
 /// A record in the zone that does not serve its name is the other half of that fault, no left-over
 /// of its own.
 fn leftover_in_wrong_zone(candidates: &mut Vec<Candidate>) {
-    let misplaced: std::collections::BTreeSet<Subject> = candidates
+    let misplaced: BTreeSet<Subject> = candidates
         .iter()
         .filter(|one| one.key.kind == Kind::WrongZone)
         .map(|one| one.key.subject.clone())
@@ -165,7 +188,7 @@ fn one_for_each_subject(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
             right.key.kind,
         ))
     });
-    let mut kept: BTreeMap<(Subject, Option<crate::model::ZoneId>), Candidate> = BTreeMap::new();
+    let mut kept: BTreeMap<(Subject, Option<ZoneId>), Candidate> = BTreeMap::new();
     for candidate in candidates {
         let place = (candidate.key.subject.clone(), candidate.key.zone_id.clone());
         match kept.get_mut(&place) {
@@ -184,7 +207,7 @@ fn one_for_each_subject(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
 }
 
 /// Labels and mutes, which every statement about an object shares.
-fn finish(world: &World<'_>, candidate: &mut Candidate, silent: &mut std::collections::BTreeSet<Silent>) {
+fn finish(world: &World<'_>, candidate: &mut Candidate, silent: &mut BTreeSet<Silent>) {
     let cluster = world.snapshot.kubernetes.value();
     let object = candidate.object.as_ref().and_then(|reference| cluster?.objects.get(reference));
     if let Some(object) = object {

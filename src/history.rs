@@ -5,14 +5,14 @@
 //! closes after clean looks; while its views are blind it is frozen. Source: findings.md sections 2,
 //! 7 and 8.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::compare::{Candidate, Coverage, Verdicts, explain};
 use crate::finding::{FindingKey, Kind, State, Subject};
-use crate::model::DomainName;
+use crate::model::{DomainName, ZoneId};
 use crate::policy::Policy;
 use crate::snapshot::ViewName;
 use crate::stored::pairs;
@@ -46,6 +46,13 @@ pub struct Track {
     clean_at: Option<Timestamp>,
 }
 
+/// A subject and its zone: where at most one finding is open.
+type Place = (Subject, Option<ZoneId>);
+
+fn place(key: &FindingKey) -> Place {
+    (key.subject.clone(), key.zone_id.clone())
+}
+
 impl History {
     /// Takes in the verdicts of one round.
     pub fn advance(&mut self, verdicts: &Verdicts, policy: &Policy, at: Timestamp) {
@@ -54,32 +61,35 @@ impl History {
         for candidate in &verdicts.candidates {
             seen.insert(candidate.key.clone(), candidate);
         }
-        for (key, candidate) in &seen {
+        let open = self.places(|track| track.state == State::Open);
+        // What is known on a dark view still holds: what ranks below it on the same subject is part of it.
+        let frozen_first = self.places(|track| {
+            matches!(track.state, State::Open | State::Explained | State::Stale)
+                && frozen(&track.candidate, &verdicts.coverage)
+        });
+        seen.retain(|key, candidate| {
+            let hidden = frozen_first.get(&place(key)).is_some_and(|kind| *kind < key.kind);
             // On a view that could not be read nothing is decided anew.
-            if frozen(candidate, &verdicts.coverage) {
-                continue;
-            }
-            let inherited = self.inherited(key);
+            !hidden && !frozen(candidate, &verdicts.coverage)
+        });
+        let places: BTreeSet<Place> = seen.keys().map(place).collect();
+        for (key, candidate) in &seen {
+            // A subject whose kind changes keeps its confirmation: it is one story under two names. Its
+            // age belongs to the kind.
+            let confirmed = open.contains_key(&place(key));
             let track = self
                 .tracks
                 .entry(key.clone())
-                .or_insert_with(|| Track::new((*candidate).clone(), at, inherited));
+                .or_insert_with(|| Track::new((*candidate).clone(), at, confirmed));
             track.see(candidate, at, cycle);
         }
         for (key, track) in &mut self.tracks {
-            if frozen(&track.candidate, &verdicts.coverage) {
-                track.freeze();
-                continue;
+            let dark = dark_views(&track.candidate, &verdicts.coverage);
+            if !dark.is_empty() {
+                track.freeze(&dark, &verdicts.coverage);
+            } else if !seen.contains_key(key) {
+                track.miss(at, places.contains(&place(key)), policy, cycle);
             }
-            if seen.contains_key(key) {
-                continue;
-            }
-            let superseded = seen.values().any(|other| {
-                other.key.subject == key.subject
-                    && other.key.zone_id == key.zone_id
-                    && !frozen(other, &verdicts.coverage)
-            });
-            track.miss(at, superseded, policy, cycle);
         }
         self.tracks.retain(|_, track| {
             track.state != State::Resolved || at.duration_since(track.last_seen) < KEEP_RESOLVED
@@ -93,14 +103,14 @@ impl History {
         self.tracks.values()
     }
 
-    /// A subject whose kind changes keeps its confirmation: it is one story under two names. Its
-    /// age belongs to the kind.
-    fn inherited(&self, key: &FindingKey) -> bool {
-        self.tracks.values().any(|track| {
-            track.candidate.key.subject == key.subject
-                && track.candidate.key.zone_id == key.zone_id
-                && track.state == State::Open
-        })
+    /// Subjects of the tracks that fit, each with the kind of the lowest rank.
+    fn places(&self, fits: impl Fn(&Track) -> bool) -> BTreeMap<Place, Kind> {
+        let mut out = BTreeMap::new();
+        for (key, _) in self.tracks.iter().filter(|(_, track)| fits(track)) {
+            let first = out.entry(place(key)).or_insert(key.kind);
+            *first = key.kind.min(*first);
+        }
+        out
     }
 
     /// An explained finding counts only while the one that explains it is open. Causes have lower
@@ -113,7 +123,12 @@ impl History {
             let Some(track) = self.tracks.get(key) else { continue };
             let parent = causes.of(track, &self.tracks);
             let raised = parent.as_ref().map(|parent| (parent.clone(), track.candidate.impact));
+            let outer = parent.as_ref().and_then(|parent| self.tracks.get(parent));
+            let word = outer.and_then(|outer| explain::cause_word(&outer.candidate, &track.candidate));
             let Some(track) = self.tracks.get_mut(key) else { continue };
+            if let Some(word) = word {
+                track.candidate.cause = Some(word);
+            }
             if track.state == State::Explained {
                 track.state = State::Open;
             }
@@ -223,9 +238,16 @@ impl Track {
         }
     }
 
-    /// A view that it rests on could not be read: the verdict stays what it was.
-    fn freeze(&mut self) {
-        if matches!(self.state, State::Open | State::Explained) {
+    /// A view that it rests on could not be read: the verdict stays what it was, and is stale from
+    /// the round on in which the view is stated as blind. One round that failed must not make a page
+    /// resolve and come back.
+    fn freeze(&mut self, dark: &[ViewName], coverage: &Coverage) {
+        let zone_is_lost =
+            || self.candidate.key.zone_id.as_ref().is_some_and(|id| coverage.lost.contains(id));
+        let lost = dark
+            .iter()
+            .any(|view| coverage.blind.contains(view) || *view == ViewName::Route53 && zone_is_lost());
+        if lost && matches!(self.state, State::Open | State::Explained) {
             self.state = State::Stale;
         }
     }
@@ -255,7 +277,12 @@ impl Track {
 
 /// True if a view that the statement rests on could not be read in this round.
 fn frozen(candidate: &Candidate, coverage: &Coverage) -> bool {
-    candidate.rests_on.iter().any(|view| match view {
+    !dark_views(candidate, coverage).is_empty()
+}
+
+/// The views that the statement rests on and that could not be read in this round.
+fn dark_views(candidate: &Candidate, coverage: &Coverage) -> Vec<ViewName> {
+    let is_dark = |view: &&ViewName| match view {
         ViewName::Kubernetes => !coverage.kubernetes,
         ViewName::Route53 => match &candidate.key.zone_id {
             Some(id) => {
@@ -267,7 +294,8 @@ fn frozen(candidate: &Candidate, coverage: &Coverage) -> bool {
         ViewName::Dns => !coverage.dns,
         // A feed only adds a cause: without it the difference itself still decides.
         ViewName::Changes => false,
-    })
+    };
+    candidate.rests_on.iter().filter(is_dark).copied().collect()
 }
 
 #[cfg(test)]

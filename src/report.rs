@@ -209,7 +209,7 @@ pub struct Fix {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inverse_batch: Option<Json>,
     /// Commands that only look: one for each view that takes part.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<String>,
 }
 

@@ -133,6 +133,22 @@ pub fn leaves_undone(cause: &Candidate, effect: &Candidate) -> bool {
     }
 }
 
+/// The cause that an explaining finding is to what it explains; `None` where the explained one needs
+/// none.
+#[must_use]
+pub fn cause_word(outer: &Candidate, inner: &Candidate) -> Option<Cause> {
+    let told = !matches!(inner.cause, None | Some(Cause::UnknownSilent));
+    if told || !inner.key.kind.is_record_ladder() {
+        return None;
+    }
+    match outer.key.kind {
+        Kind::ControllerStalled => Some(Cause::ControllerStalled),
+        Kind::ControllerFailing => Some(Cause::ControllerFailing),
+        Kind::ControllerMisconfigured => Some(Cause::ControllerMisconfigured(outer.reason)),
+        _ => None,
+    }
+}
+
 fn is_of_burst(effect: &Candidate) -> bool {
     effect.key.kind == Kind::MissingRecord
         || effect.key.kind == Kind::NoAddress && effect.reason == Reason::Lost
@@ -290,10 +306,11 @@ mod tests {
     fn what_was_wrong_before_has_a_cause_of_its_own() {
         let stalled = candidate("prod controller_stalled no_reconcile");
         let mut missing = candidate("app.example.com/A missing_record absent");
+        assert_eq!(cause_word(&stalled, &missing), Some(Cause::ControllerStalled));
         assert!(explains((&stalled, at(5)), (&missing, at(6))));
         assert!(!explains((&stalled, at(5)), (&missing, at(4))));
-        missing.cause = Some(Cause::ControllerStalled);
-        assert!(explains((&stalled, at(5)), (&missing, at(4))), "the cause matches");
+        let flags = candidate("prod controller_misconfigured zone_filter_matches_nothing");
+        assert!(explains((&flags, at(5)), (&missing, at(4))), "wrong flags say what they do");
         missing.key.instance = Some("other".into());
         assert!(!explains((&stalled, at(5)), (&missing, at(6))), "another instance");
     }

@@ -29,7 +29,6 @@ pub fn judge_instance(world: &World<'_>, wants: &InstanceWants, out: &mut Verdic
         if candidate.impact == Impact::Latent {
             candidate.impact = explain::worst_impact(&candidate, wants, out);
         }
-        explain::name_cause(&candidate, wants, out);
         let cause = candidate.cause.clone();
         out.candidates.push(candidate.caused_by(cause));
     }

@@ -41,6 +41,10 @@ pub struct Coverage {
     pub route53: bool,
     /// DNS was asked.
     pub dns: bool,
+    /// Views that have been unreadable for so long that they are stated as blind.
+    pub blind: BTreeSet<ViewName>,
+    /// Zones that were read too long ago, or that are stated as blind themselves.
+    pub lost: BTreeSet<ZoneId>,
 }
 
 /// One statement, before time has had its say.

@@ -23,6 +23,9 @@ use crate::snapshot::{ViewName, ViewState};
 /// Least silence that counts, and the time that a new Pod has to start.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
+/// Least silence of a log that counts: lines can be late or lost, a gauge cannot.
+const LOG_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+
 /// Two fatal ends within this time are a crash loop.
 const CRASH_SPAN: SignedDuration = SignedDuration::from_mins(15);
 
@@ -112,15 +115,21 @@ fn crash_loops(world: &World<'_>, wants: &InstanceWants) -> bool {
 /// The last sign of a reconcile, if it is too long ago; `None` while all is well or nobody can say.
 fn silent_since(world: &World<'_>, wants: &InstanceWants) -> Option<Timestamp> {
     let instance = &wants.instance;
-    let limit = PATIENCE.max(signed(instance.flags.interval.saturating_mul(3)));
-    let too_long = |at: Timestamp| limit < world.at().duration_since(at);
+    let passed = |floor: SignedDuration, intervals: u32, at: Timestamp| {
+        let limit = floor.max(signed(instance.flags.interval.saturating_mul(intervals)));
+        limit < world.at().duration_since(at)
+    };
+    let too_long = |at: Timestamp| passed(PATIENCE, 3, at);
     // The container of a Pod that runs shorter than that has had no time to be silent.
     if instance.pods.is_empty()
         || instance.pods.iter().any(|pod| pod.started_at.is_none_or(|at| !too_long(at)))
     {
         return None;
     }
-    last_reconcile(world, wants).or_else(|| last_line(world, wants)).filter(|at| too_long(*at))
+    match last_reconcile(world, wants) {
+        Some(at) => Some(at).filter(|at| too_long(*at)),
+        None => last_line(world, wants).filter(|at| passed(LOG_PATIENCE, 6, *at)),
+    }
 }
 
 /// What the metrics of its Pods say, where they are read.
