@@ -134,7 +134,9 @@ fn absolute_time_never_matters() {
 fn neighbours_never_matter() {
     for_each(|case| {
         let before = case.as_it_is();
-        let after = edits::crowded(case.clone(), 200).outcome();
+        let mut after = edits::crowded(case.clone(), 200).outcome();
+        // Who asks for right records of other owners gets those of the neighbours too.
+        after.open.retain(|row| row[2] != "owner_foreign" || !row[0].ends_with(".fleet.example.org/A"));
         if before.open == after.open {
             return Ok(());
         }
@@ -232,9 +234,14 @@ fn a_view_that_goes_dark_freezes_its_verdicts() {
                 dark = dark.again(SignedDuration::from_mins(1));
                 let (last, _) = dark.rounds().pop().unwrap();
                 dark = dark.without(|path| path.starts_with(Path::new(&last).join(view)));
-                let problems =
-                    json!([{ "view": view, "scope": "all", "code": "unreachable", "message": "gone" }]);
-                dark.files.insert(Path::new(&last).join("problems.yaml"), Content::Tree(problems));
+                let problem =
+                    json!({ "view": view, "scope": "all", "code": "unreachable", "message": "gone" });
+                let file = Path::new(&last).join("problems.yaml");
+                if let Some(Content::Tree(Value::Array(problems))) = dark.files.get_mut(&file) {
+                    problems.push(problem);
+                } else {
+                    dark.files.insert(file, Content::Tree(json!([problem])));
+                }
             }
             let after = frozen(&dark.report());
             let lost: Vec<_> = before.difference(&after).collect();

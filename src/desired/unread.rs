@@ -63,7 +63,7 @@ fn holder_with_other_prefix(
     let in_force = &instance.flags.annotation_prefix;
     let (prefix, renamed) = [ALPHA_PREFIX, GA_PREFIX]
         .into_iter()
-        .filter(|prefix| !cluster.instances.iter().any(|other| other.flags.annotation_prefix == *prefix))
+        .filter(|prefix| !read_by_somebody(cluster, holder, prefix, now))
         .find_map(|prefix| Some((prefix, renamed(holder, prefix, in_force)?)))?;
     let mut objects = cluster.objects.clone();
     objects.insert(holder.reference.clone(), Arc::new(renamed));
@@ -94,14 +94,9 @@ fn other_prefix(
     instance: &Instance,
     now: Timestamp,
 ) -> Option<UnreadAnnotations> {
-    let read_by_somebody = |prefix: &str| {
-        let reads =
-            |other: &Arc<Instance>| other.flags.annotation_prefix == prefix && considers(object, other, now);
-        cluster.instances.iter().any(reads)
-    };
     let (prefix, renamed) = [ALPHA_PREFIX, GA_PREFIX]
         .into_iter()
-        .filter(|prefix| !read_by_somebody(prefix))
+        .filter(|prefix| !read_by_somebody(cluster, object, prefix, now))
         .find_map(|prefix| Some((prefix, renamed(object, prefix, &instance.flags.annotation_prefix)?)))?;
     let keys = object.annotations.keys().filter(|key| key.starts_with(prefix)).cloned().collect();
     changes(cluster, (object, &renamed), instance, now).map(|if_read| UnreadAnnotations {
@@ -111,6 +106,13 @@ fn other_prefix(
         if_read,
         changed_at: object.changed_at,
     })
+}
+
+/// An instance with that prefix looks at the object.
+fn read_by_somebody(cluster: &Cluster, object: &KubeObject, prefix: &str, now: Timestamp) -> bool {
+    let reads =
+        |other: &Arc<Instance>| other.flags.annotation_prefix == prefix && considers(object, other, now);
+    cluster.instances.iter().any(reads)
 }
 
 /// The object with the keys of another prefix under the one in force; `None` when it has none.

@@ -168,7 +168,7 @@ impl Case {
     }
 }
 
-/// A log whose writer was alive goes on: a controller that has nothing to do says so in every loop.
+/// A log whose writer was alive goes on: a controller says the same in every loop.
 fn keep_talking(log: &mut String, at: Timestamp, later: SignedDuration) {
     static TIME: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ").unwrap());
     let last = TIME.find_iter(log).filter_map(|found| found.as_str().parse::<Timestamp>().ok()).max();
@@ -176,13 +176,9 @@ fn keep_talking(log: &mut String, at: Timestamp, later: SignedDuration) {
         return;
     }
     let now = (at + later).round(jiff::Unit::Second).unwrap();
-    let words = "All records are already up to date";
-    let line = if log.starts_with('{') {
-        format!("{{\"level\":\"info\",\"msg\":\"{words}\",\"time\":\"{now}\"}}\n")
-    } else {
-        format!("time=\"{now}\" level=info msg=\"{words}\"\n")
-    };
-    log.push_str(&line);
+    let line = log.lines().last().map(|line| TIME.replace_all(line, now.to_string()).into_owned());
+    log.push_str(&line.unwrap_or_default());
+    log.push('\n');
 }
 
 pub(crate) fn outcome(report: &Report) -> Outcome {

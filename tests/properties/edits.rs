@@ -189,7 +189,7 @@ pub(crate) fn refiled(case: &Case, together: bool) -> Case {
 const RENAMES: [(&str, &str); 9] = [
     (r"(?i)example\.com", "harbour.net"),
     (r"(?i)exmaple\.com", "hrabour.net"),
-    (r"\bapp\.harbour", "hub.harbour"),
+    (r"\bapp((?:-[a-z0-9]+)?)\.harbour", "hub${1}.harbour"),
     (r"\bshop\b", "till"),
     (r"\bgke-prod\b", "eks-live"),
     (r"ZPUB", "ZKRM"),

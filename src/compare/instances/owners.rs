@@ -29,6 +29,8 @@ pub(super) fn owner_id_changed(world: &World<'_>, wants: &InstanceWants) -> Opti
     let mut names: BTreeSet<&DomainName> = BTreeSet::new();
     for (want, zone) in recorded(world, wants) {
         match ownership(&wants.instance, want, zone) {
+            // A neighbour in this cluster publishes the same name: that says nothing about our id.
+            Ownership::Foreign(owner) if world.wants.iter().any(|other| other.instance.id == owner) => {}
             Ownership::Foreign(owner) if made_for(wants, want, zone) => {
                 owners.insert(owner);
                 names.insert(&want.name);
@@ -40,9 +42,6 @@ pub(super) fn owner_id_changed(world: &World<'_>, wants: &InstanceWants) -> Opti
         }
     }
     let former = owners.pop_first().filter(|_| owners.is_empty())?;
-    if world.wants.iter().any(|other| other.instance.id == former) {
-        return None;
-    }
     let was_ours = world.past.wishes.keys().any(|(instance, _)| *instance == former);
     if !was_ours && names.len() < ENOUGH_NAMES {
         return None;
