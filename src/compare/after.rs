@@ -124,11 +124,7 @@ fn is_orphan(world: &World<'_>, wants: &InstanceWants, zone: &ZoneReading, txt: 
     }
     names.iter().all(|name| {
         let recorded = zone.at(name).iter().any(|set| set.record_type != RecordType::Txt);
-        let wanted = world.wants.iter().any(|one| {
-            one.wants.iter().any(|want| want.name == *name)
-                || one.without_target.iter().any(|object| object.names.contains(name))
-        });
-        !recorded && !wanted
+        !recorded && !world.lacks_target(name) && world.wanted(name).next().is_none()
     })
 }
 

@@ -2,7 +2,6 @@
 //!
 //! Source: findings.md, kind `zone_unassociated`.
 
-use crate::compare::delegation::wants_in;
 use crate::compare::live::{Match, answers, expected, worst};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
@@ -16,7 +15,7 @@ use crate::snapshot::ViewName;
 /// Judges every private zone in which somebody wants a name.
 pub fn judge_associations(world: &World<'_>, out: &mut Verdicts) {
     let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
-    for zone in zones.filter(|zone| zone.zone.private && wants_in(world, &zone.zone.id).next().is_some()) {
+    for zone in zones.filter(|zone| zone.zone.private && !world.wants_in(&zone.zone.id).is_empty()) {
         out.candidates.extend(unassociated(world, zone));
     }
 }
@@ -58,7 +57,7 @@ fn answers_in(world: &World<'_>, zone: &ZoneReading, bound: &[&NetworkView]) -> 
         let target = expected(world, &want.content, &want.record_type);
         answers(world, &want.name, &want.record_type, Vantage::Recursive, &here, &target).rows
     };
-    wants_in(world, &zone.zone.id).flat_map(of_want).map(|row| row.1).collect()
+    world.wants_in(&zone.zone.id).iter().copied().flat_map(of_want).map(|row| row.1).collect()
 }
 
 fn describe(zone: &ZoneReading, bound: &[&NetworkView], candidate: &mut Candidate) {

@@ -95,9 +95,8 @@ impl Circumstances<'_> {
 
     /// Two of our own wishes exclude each other, or the other record is somebody else's.
     fn of_routing(&self, reason: Reason) -> Option<Cause> {
-        let rival = self.wants.wants.iter().any(|other| {
-            other.name == self.want.name
-                && other.record_type == self.want.record_type
+        let rival = self.wants.at(&self.want.name).iter().any(|other| {
+            other.record_type == self.want.record_type
                 && other.placement == self.want.placement
                 && other.set_identifier != self.want.set_identifier
                 && (reason == Reason::MixedRouting

@@ -16,11 +16,10 @@ use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::open;
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
+use crate::model::DomainName;
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::record::RecordType;
-use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
-use crate::model::{DomainName, ZoneId};
 use crate::report::{Fix, Silent};
 use crate::snapshot::ViewName;
 
@@ -100,17 +99,12 @@ pub fn delegated_twin<'a>(world: &World<'a>, zone: &'a ZoneReading) -> Option<&'
     twins(world, zone).find(|other| !servers.is_disjoint(&name_servers(other)))
 }
 
-/// Wishes that lie in a zone.
-pub fn wants_in<'a>(world: &World<'a>, id: &'a ZoneId) -> impl Iterator<Item = &'a Want> {
-    world.wants.iter().flat_map(|one| &one.wants).filter(move |want| want.zone_id() == Some(id))
-}
-
 /// Judges the delegation of every public zone in which somebody wants a name.
 pub fn judge_delegations(world: &World<'_>, out: &mut Verdicts) {
     let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
     let mut told: BTreeSet<&DomainName> = BTreeSet::new();
     let servers = by_server(world);
-    for zone in zones.filter(|zone| !zone.zone.private && wants_in(world, &zone.zone.id).next().is_some()) {
+    for zone in zones.filter(|zone| !zone.zone.private && !world.wants_in(&zone.zone.id).is_empty()) {
         // Of several zones of one name that all lack a delegation the first one speaks.
         if let Some(candidate) = broken(world, zone, &servers).or_else(|| old_servers(world, zone, out))
             && told.insert(&zone.zone.name)
@@ -205,7 +199,7 @@ fn service(seen: &[&Observation], zone: &DomainName) -> Service {
 /// What users of the zone's names get from public resolvers; assumed when nobody asked.
 fn impact(world: &World<'_>, zone: &ZoneReading, assumed: Impact) -> Impact {
     let mut rows = Vec::new();
-    for want in wants_in(world, &zone.zone.id) {
+    for want in world.wants_in(&zone.zone.id) {
         let target = expected(world, &want.content, &want.record_type);
         let public = |seen: &Observation| &*seen.view == "public" && world.control_works(seen);
         let found = answers(world, &want.name, &want.record_type, Vantage::Recursive, &public, &target);

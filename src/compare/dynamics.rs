@@ -239,7 +239,7 @@ impl Record<'_> {
         }
         let others = self.world.wants.iter().filter(|other| other.instance.id != self.wants.instance.id);
         let here = |want: &Want| want.zone_id() == Some(&self.zone.zone.id) && want.key() == *self.key;
-        if others.into_iter().any(|other| other.wants.iter().any(here)) {
+        if others.into_iter().any(|other| other.at(&self.key.name).iter().any(here)) {
             return Some(Cause::ControllerMisconfigured(Reason::OverlappingInstances));
         }
         if let Some(conflict) = &self.want.conflict {

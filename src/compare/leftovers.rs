@@ -107,10 +107,8 @@ fn owned_sets<'a>(wants: &InstanceWants, zone: &'a ZoneReading, txt: &RecordSet)
 /// Anybody wants the name there, or names it without having a target for it.
 #[must_use]
 pub fn is_wanted(world: &World<'_>, zone: &ZoneReading, name: &DomainName) -> bool {
-    world.wants.iter().any(|one| {
-        one.wants.iter().any(|want| want.name == *name && want.zone_id().is_none_or(|id| *id == zone.zone.id))
-            || one.without_target.iter().any(|object| object.names.contains(name))
-    })
+    world.lacks_target(name)
+        || world.wanted(name).any(|want| want.zone_id().is_none_or(|id| *id == zone.zone.id))
 }
 
 /// True if the registry of the instance says that it owns the record.

@@ -181,9 +181,7 @@ pub fn questions<'a>(world: &World<'a>, name: &DomainName) -> Vec<&'a Observatio
     if !name.is_wildcard() {
         return world.answers.get(name).cloned().unwrap_or_default();
     }
-    let named = |candidate: &DomainName| {
-        world.wants.iter().flat_map(|one| &one.wants).any(|want| want.name == *candidate)
-    };
+    let named = |candidate: &DomainName| world.wanted(candidate).next().is_some();
     world
         .answers
         .iter()

@@ -258,13 +258,7 @@ fn resolver_faults(world: &World<'_>, out: &mut Verdicts) {
 }
 
 fn about_zone(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) {
-    let wanted: BTreeSet<&DomainName> = world
-        .wants
-        .iter()
-        .flat_map(|one| &one.wants)
-        .filter(|want| want.zone_id() == Some(&zone.zone.id))
-        .map(|want| &want.name)
-        .collect();
+    let wanted: BTreeSet<&DomainName> = world.wants_in(&zone.zone.id).iter().map(|want| &want.name).collect();
     let owned = owned_names(world, zone, out);
     let mut rows = 0;
     for set in zone.records() {
@@ -310,7 +304,7 @@ fn about_leftover(
     heritage: &Heritage,
     out: &mut Verdicts,
 ) {
-    if wants.wants.iter().any(|want| want.name == *name) {
+    if !wants.at(name).is_empty() {
         return;
     }
     let Some(object) = heritage.object() else { return };

@@ -73,7 +73,7 @@ fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> I
     let mut seen = false;
     for name in &object.names {
         // A host that another object serves is not this object's harm.
-        if let Some(other) = wants.wants.iter().find(|want| want.name == *name)
+        if let Some(other) = wants.at(name).first()
             && impact_of(world, other, other.zone_id().and_then(|id| world.zone(id))).harm.is_none()
         {
             continue;

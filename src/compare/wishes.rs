@@ -310,9 +310,8 @@ impl Context<'_> {
 
     /// The AAAA half of an alias falls with its A half.
     fn sibling_has_fault(&self) -> bool {
-        let twin = self.wants.wants.iter().find(|other| {
-            other.name == self.want.name
-                && other.record_type == RecordType::A
+        let twin = self.wants.at(&self.want.name).iter().find(|other| {
+            other.record_type == RecordType::A
                 && other.set_identifier == self.want.set_identifier
                 && other.placement == self.want.placement
         });
@@ -345,9 +344,8 @@ impl Context<'_> {
     /// One address family of two is missing: users of the other one are served.
     fn has_other_family(&self) -> bool {
         self.want.record_type == RecordType::Aaaa
-            && self.wants.wants.iter().any(|other| {
-                other.name == self.want.name
-                    && other.record_type == RecordType::A
+            && self.wants.at(&self.want.name).iter().any(|other| {
+                other.record_type == RecordType::A
                     && impact_of(self.world, other, Some(self.zone)).harm.is_none()
             })
     }
@@ -531,7 +529,7 @@ fn publisher<'a>(world: &World<'a>, wants: &InstanceWants, want: &Want) -> Optio
     let others = world.wants.iter().filter(|other| other.instance.id != wants.instance.id);
     others
         .into_iter()
-        .find(|other| other.wants.iter().any(|one| one.name == want.name && one.zone_id().is_some()))
+        .find(|other| other.at(&want.name).iter().any(|one| one.zone_id().is_some()))
         .map(|other| &*other.instance.id)
 }
 

@@ -25,6 +25,10 @@ pub struct World<'a> {
     pub policy: &'a Policy,
     /// Observations by question name.
     pub answers: BTreeMap<&'a DomainName, Vec<&'a Observation>>,
+    /// Wishes by zone.
+    by_zone: BTreeMap<&'a ZoneId, Vec<&'a Want>>,
+    /// Names that an object gives and has no target for.
+    without_target: BTreeSet<&'a DomainName>,
     /// Resolvers whose control name works, by view and server.
     controls: BTreeSet<(&'a str, &'a str)>,
 }
@@ -46,7 +50,15 @@ impl<'a> World<'a> {
             }
             answers.entry(&observation.name).or_default().push(observation);
         }
-        Self { snapshot, wants, past, policy, answers, controls }
+        let mut by_zone: BTreeMap<&ZoneId, Vec<&Want>> = BTreeMap::new();
+        for want in wants.iter().flat_map(|one| &one.wants) {
+            if let Some(zone) = want.zone_id() {
+                by_zone.entry(zone).or_default().push(want);
+            }
+        }
+        let without_target =
+            wants.iter().flat_map(|one| &one.without_target).flat_map(|object| &object.names).collect();
+        Self { snapshot, wants, past, policy, answers, by_zone, without_target, controls }
     }
 
     /// The time of the round.
@@ -76,9 +88,23 @@ impl<'a> World<'a> {
 
     /// All wants of a name in a zone, over all instances.
     pub fn wants_at(&self, zone: &'a ZoneId, name: &'a DomainName) -> impl Iterator<Item = &'a Want> {
-        self.wants
-            .iter()
-            .flat_map(|one| &one.wants)
-            .filter(move |want| want.zone_id() == Some(zone) && want.name == *name)
+        self.wanted(name).filter(move |want| want.zone_id() == Some(zone))
+    }
+
+    /// All wants of a name, over all instances and zones.
+    pub fn wanted(&self, name: &DomainName) -> impl Iterator<Item = &'a Want> {
+        self.wants.iter().flat_map(move |one| one.at(name))
+    }
+
+    /// All wants that lie in a zone, over all instances.
+    #[must_use]
+    pub fn wants_in(&self, zone: &ZoneId) -> &[&'a Want] {
+        self.by_zone.get(zone).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// True if an object gives the name and has nothing to point it at.
+    #[must_use]
+    pub fn lacks_target(&self, name: &DomainName) -> bool {
+        self.without_target.contains(name)
     }
 }

@@ -137,6 +137,17 @@ pub struct UnreadAnnotations {
     pub changed_at: Option<Timestamp>,
 }
 
+impl InstanceWants {
+    /// What is wanted at one name.
+    #[must_use]
+    pub fn at(&self, name: &DomainName) -> &[Want] {
+        let start = self.wants.partition_point(|want| want.name < *name);
+        let rest = self.wants.get(start..).unwrap_or_default();
+        let len = rest.partition_point(|want| want.name == *name);
+        rest.get(..len).unwrap_or_default()
+    }
+}
+
 impl Want {
     /// What makes it unique within its zone.
     #[must_use]
