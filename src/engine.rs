@@ -136,21 +136,28 @@ impl Engine {
     }
 
     fn zones(&self, snapshot: &Snapshot, faulty: &BTreeSet<(Option<ZoneId>, RecordKey)>) -> Vec<ZoneReport> {
+        // Wanted records of each zone, and those among them with a finding.
+        let mut counts: BTreeMap<ZoneId, (usize, usize)> = BTreeMap::new();
+        for (zone, key) in self.wanted_keys() {
+            let Some(id) = zone.clone() else { continue };
+            let count = counts.entry(id).or_default();
+            count.0 += 1;
+            count.1 += usize::from(faulty.contains(&(zone, key)));
+        }
         let readings = snapshot.route53.value().into_iter().flat_map(|zones| zones.zones.values());
         readings
             .map(|reading| {
-                let id = &reading.zone.id;
-                let here: Vec<_> = self.wanted_keys().filter(|(zone, _)| zone.as_ref() == Some(id)).collect();
+                let (wants, out_of_sync) = counts.get(&reading.zone.id).copied().unwrap_or_default();
                 ZoneReport {
                     zone: ZoneRef {
-                        id: id.clone(),
+                        id: reading.zone.id.clone(),
                         name: reading.zone.name.clone(),
                         private: reading.zone.private,
                     },
                     record_sets: reading.record_sets.as_ref().map(|sets| sets.len()),
                     read_at: reading.read_at,
-                    wants: here.len(),
-                    out_of_sync: here.iter().filter(|key| faulty.contains(*key)).count(),
+                    wants,
+                    out_of_sync,
                 }
             })
             .collect()
