@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::changes::follow::{self, FollowSettings, LogHealth};
 use crate::clock::Clock;
+use crate::convergence::Convergence;
 use crate::desired;
 use crate::desired::client::{ClientError, Connection, KubeSettings, connect};
 use crate::desired::watch::WatchSettings;
@@ -164,6 +165,7 @@ fn start(
     let rounds = Rounds {
         views: Views { kubernetes, route53, dns, changes },
         engine: Engine::new(settings.policy.clone()),
+        convergence: Convergence::default(),
         policy: settings.policy,
         min_round: settings.min_round,
         assumed: Assumption::new(settings.assumed),

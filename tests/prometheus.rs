@@ -56,7 +56,7 @@ impl Drop for Server {
 
 fn web_state() -> WebState {
     let (_sender, latest) = watch::channel(Some(fixture::shared()));
-    let registry = Arc::new(registry(latest.clone(), Arc::new(fixture::Costs), MAX_FINDING_SERIES));
+    let registry = Arc::new(registry(latest.clone(), Arc::new(fixture::Costs::new()), MAX_FINDING_SERIES));
     WebState { latest, registry, config_text: "".into() }
 }
 

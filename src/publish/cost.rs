@@ -1,9 +1,16 @@
 //! What watching costs: requests, queries, lines and rounds, counted by whoever makes them.
 
+use crate::publish::convergence::ConvergenceMetrics;
+
 /// Knows the counters of the running program.
 pub trait CostSource: Send + Sync {
     /// The counters now. Cheap: called at each scrape.
     fn snapshot(&self) -> CostSnapshot;
+
+    /// How long new hosts take; `None` where nobody watches over time.
+    fn convergence(&self) -> Option<&ConvergenceMetrics> {
+        None
+    }
 }
 
 /// Counters since the start of the program. Lists may come in any order; rows with the same

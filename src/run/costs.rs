@@ -8,6 +8,7 @@ use crate::changes::feed::FeedCounts;
 use crate::desired::contact::KubeStats;
 use crate::live::prober::Prober;
 use crate::live::settings::{ResolverSettings, shown_address};
+use crate::publish::convergence::ConvergenceMetrics;
 use crate::publish::cost::{AwsRequests, CostSnapshot, CostSource, DnsQueries, KubernetesRequests};
 use crate::recorded::stats::ApiStats;
 
@@ -27,6 +28,7 @@ pub(super) struct Costs {
     pub(super) prober: Prober,
     views: BTreeMap<SocketAddr, Arc<str>>,
     counted: Arc<Mutex<Counted>>,
+    pub(super) convergence: Arc<ConvergenceMetrics>,
 }
 
 impl Costs {
@@ -37,7 +39,7 @@ impl Costs {
         resolvers: &[ResolverSettings],
     ) -> Self {
         let views = resolvers.iter().map(|one| (one.address, Arc::clone(&one.view))).collect();
-        Self { kube, route53, prober, views, counted: Arc::default() }
+        Self { kube, route53, prober, views, counted: Arc::default(), convergence: Arc::default() }
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut Counted)) {
@@ -89,5 +91,8 @@ impl CostSource for Costs {
             rounds: counted.rounds,
             round_seconds: counted.round_seconds,
         }
+    }
+    fn convergence(&self) -> Option<&ConvergenceMetrics> {
+        Some(&self.convergence)
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::convergence::Convergence;
 use crate::engine::Engine;
 use crate::live::plan::ProbePlan;
 use crate::model::change::{ChangeEventKind, ChangeFeed};
@@ -43,6 +44,7 @@ pub(super) struct Views {
 pub(super) struct Rounds {
     pub(super) views: Views,
     pub(super) engine: Engine,
+    pub(super) convergence: Convergence,
     pub(super) policy: Policy,
     pub(super) min_round: Duration,
     pub(super) assumed: Assumption,
@@ -162,6 +164,9 @@ impl Rounds {
                 news
             });
         }
+        let arrivals = self.convergence.observe(self.engine.wants(), &snapshot, &report);
+        self.costs.convergence.record(&arrivals);
+        self.costs.convergence.set_pending(|stage| self.convergence.pending(stage));
         self.wake.consider(self.engine.wants(), snapshot.changes.value());
         let took = start.elapsed();
         self.costs.update(|counted| {
