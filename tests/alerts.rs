@@ -37,8 +37,9 @@ fn run(program: &str, arguments: &[&str]) -> String {
         .current_dir(format!("{ROOT}/alerts"))
         .output()
         .unwrap_or_else(|error| panic!("{program} is needed, ./test installs it: {error}"));
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success(), "{program} {arguments:?}: {said}");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {arguments:?}: {said} {errors}");
     said
 }
 
@@ -76,7 +77,8 @@ fn every_alert_is_tested_and_says_enough() {
         }
         assert!(say("summary").len() < 250 && say("dashboard_url").starts_with(rules::DASHBOARDS));
         assert!(say("runbook_url").starts_with(rules::RUNBOOKS), "{name}");
-        let severity = rule.labels.get("severity").cloned().unwrap_or_default();
+        let label = |label: &str| rule.labels.get(label).cloned().unwrap_or_default();
+        let severity = format!("{} {}", label("severity"), label("window"));
         assert!(severities.entry(name.clone()).or_default().insert(severity), "{name} twice");
     }
     for kind in Kind::ALL {

@@ -106,8 +106,9 @@ fn of_kind(kind: Kind) -> Rule {
     let expr = format!(
         "count by ({IDENTITY}) (max without (instance, pod) (dns_drift_finding{{kind=\"{kind}\",state=\"open\",severity=~\"critical|warning\"}})) > 0"
     );
+    // In one line, for the notification on a telephone.
     let place = "{{ with $labels.zone }} in zone {{ . }}{{ end }}{{ with $labels.owner_id }} (owner {{ . }}){{ end }}";
-    let summary = format!("{{{{ $value | printf \"%.0f\" }}}} x {}{place}", title(kind));
+    let summary = format!("{}: {{{{ $value | printf \"%.0f\" }}}}{place}", title(kind));
     let mut rule = alert(&alert_name(kind), &expr, "2m", &summary);
     rule.keep_firing_for = Some("5m");
     // The severity of the series stays; the team is the label that was copied from the object.
