@@ -16,10 +16,18 @@
 
 #[path = "alerts/files.rs"]
 mod files;
+#[allow(dead_code, reason = "each test uses its part")]
+#[path = "support/report.rs"]
+mod fixture;
 #[path = "alerts/kinds.rs"]
 mod kinds;
+#[path = "alerts/live.rs"]
+mod live;
 #[path = "alerts/rules.rs"]
 mod rules;
+#[allow(dead_code, reason = "each test uses its part")]
+#[path = "support/servers.rs"]
+mod servers;
 #[path = "alerts/unit.rs"]
 mod unit;
 

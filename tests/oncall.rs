@@ -16,6 +16,9 @@
 
 #[path = "support/pager.rs"]
 mod pager;
+#[path = "support/program.rs"]
+mod program;
+#[allow(dead_code, reason = "each test uses its part")]
 #[path = "support/servers.rs"]
 mod servers;
 #[path = "support/world.rs"]
@@ -27,9 +30,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use pager::{Receiver, alertmanager};
+use program::program;
 use regex::Regex;
 use serde_json::{Value as Json, json};
-use servers::{Alerting, free, get, program, prometheus, rows};
+use servers::{Alerting, free, get, prometheus, rows};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use world::World;

@@ -15,6 +15,9 @@
 
 #[path = "support/report.rs"]
 mod fixture;
+#[path = "support/program.rs"]
+mod program;
+#[allow(dead_code, reason = "each test uses its part")]
 #[path = "support/servers.rs"]
 mod servers;
 #[path = "support/world.rs"]
@@ -31,8 +34,9 @@ use dns_drift::publish::exposition::Format;
 use dns_drift::publish::metrics::registry;
 use dns_drift::publish::server::serve;
 use dns_drift::publish::web::WebState;
+use program::program;
 use serde_json::{Value as Json, json};
-use servers::{Alerting, free, missing, program, prometheus, rows};
+use servers::{Alerting, free, missing, prometheus, rows};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};

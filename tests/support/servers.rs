@@ -1,4 +1,4 @@
-//! Real servers for tests: the program and Prometheus.
+//! A real Prometheus for tests.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -6,12 +6,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use dns_drift::emulator::dns::CONTROL_NAME;
 use serde_json::{Value as Json, json};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
-
-use crate::world::World;
 
 /// For each wait: the program reads Route 53 every 10 s and believes what two readings say.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(3);
@@ -73,33 +70,7 @@ pub(crate) fn prometheus(
     )
 }
 
-/// The built program against the emulators, as a user would start it.
-pub(crate) fn program(folder: &Path, world: &World, listen: SocketAddr) -> Server {
-    let kubeconfig = folder.join("kubeconfig");
-    fs::write(&kubeconfig, world.kubernetes.kubeconfig()).unwrap();
-    let servers = world.dns.server_map().into_iter().map(|(name, address)| format!("{name}={address}"));
-    let servers: Vec<String> = servers.chain([format!("parent={}", world.dns.parent())]).collect();
-    let resolver = json!({"address": world.dns.resolver().to_string(), "view": "public"});
-    let config = json!({
-        "listen": listen.to_string(), "interval": "10s",
-        "kubernetes": {"kubeconfig": kubeconfig.display().to_string()},
-        "route53": {"endpoint_url": world.route53.url(), "requests_per_second": 5},
-        "dns": {"resolvers": [resolver], "server_map": servers, "control_name": CONTROL_NAME,
-                "doubtful_interval": "1s"},
-        "windows": {"sync_floor": "1s", "new_object": "1s", "first_address": "1s", "deleted_floor": "1s",
-                    "propagation": "1s"}});
-    let file = folder.join("config.yaml");
-    fs::write(&file, config.to_string()).unwrap();
-    spawn(
-        Command::new(env!("CARGO_BIN_EXE_dns-drift"))
-            .args(["serve", "--config"])
-            .arg(&file)
-            .env_clear()
-            .envs([("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")]),
-        &folder.join("program.log"),
-    )
-}
-
+/// Starts a program; what it says goes into a file.
 pub(crate) fn spawn(command: &mut Command, log: &Path) -> Server {
     let log = fs::File::options().append(true).create(true).open(log).unwrap();
     let child = command
