@@ -12,6 +12,9 @@ pub(crate) const RUNBOOKS: &str = "https://dns-drift.example.com/docs/runbooks";
 /// The same for Grafana.
 pub(crate) const DASHBOARDS: &str = "https://grafana.example.com/d";
 
+/// An empty variable would match nothing, so it is left out.
+const CLUSTER: &str = "from=now-6h{{ with $labels.cluster }}&var-cluster={{ . | urlquery }}{{ end }}";
+
 /// A rule file.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct RuleFile {
@@ -115,8 +118,8 @@ fn of_kind(kind: Kind) -> Rule {
     rule.labels = BTreeMap::from([("team", String::from("{{ $labels.label_team }}"))]);
     rule.annotations.insert("description", description(kind, &page));
     let dashboard = if class(kind) == Class::Observer { "dns-drift-health" } else { "dns-drift-overview" };
-    let variables = "var-cluster={{ $labels.cluster | urlquery }}&var-zone={{ $labels.zone | urlquery }}";
-    rule.annotations.insert("dashboard_url", format!("{DASHBOARDS}/{dashboard}?{variables}"));
+    let zone = "{{ with $labels.zone }}&var-zone={{ . | urlquery }}{{ end }}";
+    rule.annotations.insert("dashboard_url", format!("{DASHBOARDS}/{dashboard}?{CLUSTER}{zone}"));
     rule
 }
 
@@ -388,10 +391,7 @@ fn alert(name: &str, expr: &str, wait: &'static str, summary: &str) -> Rule {
     let annotations = BTreeMap::from([
         ("summary", summary.to_owned()),
         ("runbook_url", format!("{RUNBOOKS}/{name}.md")),
-        (
-            "dashboard_url",
-            format!("{DASHBOARDS}/dns-drift-health?var-cluster={{{{ $labels.cluster | urlquery }}}}"),
-        ),
+        ("dashboard_url", format!("{DASHBOARDS}/dns-drift-health?{CLUSTER}")),
     ]);
     Rule {
         alert: Some(name.to_owned()),
