@@ -254,3 +254,6 @@ impl View<'_> {
         Some(outcomes.contains(&Outcome::Answer) && !outcomes.iter().any(denied))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,7 @@ mod servers;
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::Arc;
 
 use dns_drift::limits::MAX_FINDING_SERIES;
@@ -150,6 +151,24 @@ fn queries_follow_the_variables_and_use_documented_metrics_only() {
             }
         }
     }
+}
+
+/// Grafana's own model knows every key.
+#[test]
+fn grafanas_model_takes_the_files() {
+    let python = std::env::var("DNS_DRIFT_TEST_GRAFANA").unwrap_or_else(|_| "python3".to_owned());
+    let files = content::all().map(|(name, _)| format!("{ROOT}/dashboards/{name}.json"));
+    let output = Command::new(&python)
+        .arg(format!("{ROOT}/tests/dashboards/round_trip.py"))
+        .args(files)
+        .output()
+        .unwrap_or_else(|error| panic!("{python}: {error}"));
+    let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "./test installs grafana-foundation-sdk and names its Python in DNS_DRIFT_TEST_GRAFANA: {errors}"
+    );
+    assert_eq!(said, "", "keys that Grafana does not know");
 }
 
 /// As Grafana would with everything chosen.

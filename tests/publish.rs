@@ -279,6 +279,48 @@ async fn a_scraper_gets_the_format_that_it_names() {
 }
 
 #[tokio::test]
+async fn bodies_are_compressed_for_those_who_ask() {
+    let (_, plain) = ask(Some(fixture::shared()), "GET", "/metrics", "*/*").await;
+    for encoding in ["gzip", "zstd"] {
+        let request = Request::builder().uri("/metrics").header("accept-encoding", encoding);
+        let app = router(state(Some(fixture::shared()), MAX_FINDING_SERIES));
+        let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.headers()["content-encoding"], encoding);
+        assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+        let body = to_bytes(response.into_body(), 1 << 24).await.unwrap();
+        assert!(body.len() * 3 < plain.len(), "{encoding}: {} of {}", body.len(), plain.len());
+    }
+}
+
+#[test]
+fn only_openmetrics_carries_the_exemplar_with_the_host() {
+    let sample = "dns_drift_convergence_duration_seconds_bucket{le=\"120.0\",stage=\"live\"} 1";
+    let openmetrics = encode(Format::OpenMetrics, Some(fixture::shared()), MAX_FINDING_SERIES);
+    assert!(
+        openmetrics.contains(&format!("\n{sample} # {{name=\"new.example.com\"}} 70.0\n")),
+        "{openmetrics}"
+    );
+    let classic = encode(Format::Classic, Some(fixture::shared()), MAX_FINDING_SERIES);
+    assert!(classic.contains(&format!("\n{sample}\n")), "{classic}");
+}
+
+#[test]
+fn counts_by_zone_and_instance_are_complete() {
+    let body = encode(Format::Classic, Some(fixture::shared()), 1);
+    for line in [
+        "dns_drift_zone_findings{zone=\"example.com\",zone_id=\"Z2\",state=\"open\"} 1",
+        "dns_drift_zone_findings{zone=\"example.com\",zone_id=\"Z2\",state=\"muted\"} 0",
+        "dns_drift_instance_findings{owner_id=\"gke-prod\",state=\"explained\"} 1",
+        "dns_drift_finding_series_limit 1",
+        "dns_drift_slow_convergences_total{stage=\"live\"} 1",
+        "dns_drift_convergences_total{stage=\"live\"} 2",
+        "dns_drift_aws_requests_total{operation=\"ListHostedZones\",outcome=\"throttled\"} 0",
+    ] {
+        assert!(body.contains(&format!("\n{line}\n")), "{line} in\n{body}");
+    }
+}
+
+#[tokio::test]
 async fn the_api_serves_the_report_as_it_is() {
     let (_, body) = ask(Some(fixture::shared()), "GET", "/api/v1/report", "*/*").await;
     assert_eq!(body, serde_json::to_string(&fixture::report()).unwrap());

@@ -203,6 +203,16 @@ async fn a_refused_alias_is_found_and_the_healthy_name_stays_quiet() {
     assert_eq!(finding["reason"], "alias_target_not_in_zone", "{finding:#}");
     assert!(open(&report, "healthy.example.com/A").is_none(), "{report:#}");
 
+    // A new host that arrives is timed.
+    world.ingress("fresh", "fresh.example.com", &json!({}));
+    world.records("fresh.example.com");
+    let arrived = "dns_drift_convergence_duration_seconds_count{stage=\"live\"} 1\n";
+    let deadline = Instant::now() + PATIENT;
+    while !get(format!("{base}/metrics")).await.1.contains(arrived) {
+        assert!(Instant::now() < deadline, "{}", get(format!("{base}/metrics")).await.1);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+
     let (_, metrics) = get(format!("{base}/metrics")).await;
     assert!(metrics.contains("ListResourceRecordSets"), "{metrics}");
     running.cancel();
