@@ -223,6 +223,7 @@ pub fn settings(config: &Config) -> RunSettings {
         follow: FollowSettings::default(),
         min_round: MIN_ROUND,
         max_finding_series: config.max_finding_series,
+        max_record_series: config.max_record_series,
         config_text: config.effective_yaml().into(),
         assumed: Some(config.assumed()),
     }

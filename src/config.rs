@@ -43,6 +43,8 @@ pub struct Config {
     pub external_dns: Option<AssumedConfig>,
     /// Findings with series of their own on `/metrics`.
     pub max_finding_series: usize,
+    /// Wanted records with series of their own on `/metrics`; 0 for none.
+    pub max_record_series: usize,
     policy: Policy,
 }
 

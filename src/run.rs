@@ -3,6 +3,7 @@
 mod costs;
 pub(crate) mod logs;
 pub mod plan;
+mod records;
 pub(crate) mod rounds;
 
 use std::sync::Arc;
@@ -56,6 +57,8 @@ pub struct RunSettings {
     pub min_round: Duration,
     /// Findings with series of their own on `/metrics`.
     pub max_finding_series: usize,
+    /// Wanted records with series of their own; 0 for none.
+    pub max_record_series: usize,
     /// What `/config` shows.
     pub config_text: Arc<str>,
     /// The instance to take for granted when the cluster shows none; `None` for no such thing.
@@ -172,6 +175,7 @@ fn start(
         resolver_views,
         clock: Arc::clone(clock),
         costs: costs.clone(),
+        max_record_series: settings.max_record_series,
         latest: latest_out,
         plan: plan_out,
         wake: Wake::new(wake_out),

@@ -76,6 +76,7 @@ fn settings(world: &World, kubeconfig: &std::path::Path) -> RunSettings {
         follow: FollowSettings { first_pause: Duration::from_millis(100), ..FollowSettings::default() },
         min_round: Duration::from_millis(200),
         max_finding_series: 100,
+        max_record_series: 1,
         config_text: "{}".into(),
         assumed: None,
     }
@@ -213,7 +214,10 @@ async fn a_refused_alias_is_found_and_the_healthy_name_stays_quiet() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 
+    // Every wanted record has a series where they are wanted, up to the limit.
     let (_, metrics) = get(format!("{base}/metrics")).await;
+    assert_eq!(metrics.matches("\ndns_drift_record_in_sync{").count(), 1, "{metrics}");
+    assert!(metrics.contains("\ndns_drift_record_series_omitted 2\n"), "{metrics}");
     assert!(metrics.contains("ListResourceRecordSets"), "{metrics}");
     running.cancel();
     let ended = tokio::time::timeout(PATIENT, program.join_next()).await.expect("stops in time");

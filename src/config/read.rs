@@ -33,13 +33,23 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Mistake>> {
     let route53 = route53(root.section("route53"));
     let external_dns = external_dns(root.section("external_dns"));
     let max_finding_series = root.parsed("max_finding_series").unwrap_or(MAX_FINDING_SERIES);
+    let max_record_series = root.parsed("max_record_series").unwrap_or(0);
     let mut policy = policy(&root);
     let dns = dns(root.section("dns"), &policy);
     shown_only(&mut policy, dns.resolvers.as_deref());
     root.finish();
     let found = mistakes.into_sorted();
     if found.is_empty() {
-        Ok(Config { listen, kubernetes, route53, dns, external_dns, max_finding_series, policy })
+        Ok(Config {
+            listen,
+            kubernetes,
+            route53,
+            dns,
+            external_dns,
+            max_finding_series,
+            max_record_series,
+            policy,
+        })
     } else {
         Err(found)
     }

@@ -70,6 +70,7 @@ const FIRST_SEEN_LABELS: &[&str] = &[
     "label_*",
 ];
 
+const RECORD: &[&str] = &["name", "record_type", "set_identifier", "zone", "zone_id", "owner_id"];
 const STAGE: &[&str] = &["stage"];
 const ZONE: &[&str] = &["zone", "zone_id"];
 const INSTANCE_INFO: &[&str] = &["owner_id", "version", "workload", "policy", "annotation_prefix", "origin"];
@@ -121,6 +122,8 @@ pub const METRICS: &[MetricDoc] = &[
     counter("dns_drift_slow_convergences_total", STAGE, "Those that took longer than the objective, or have not come yet."),
     gauge("dns_drift_convergence_pending_records", STAGE, "New hosts on their way."),
     gauge("dns_drift_convergence_objective_seconds", &[], "New hosts are meant to be there within this time."),
+    gauge("dns_drift_record_in_sync", RECORD, "1 for a wanted record without any finding, 0 for one with; only with max_record_series."),
+    gauge("dns_drift_record_series_omitted", &[], "Wanted records beyond max_record_series; only with that."),
     counter("dns_drift_rounds_total", &[], "Rounds that ended."),
     gauge("dns_drift_last_round_timestamp_seconds", &[], "The time of the last round, Unix time."),
     gauge("dns_drift_round_duration_seconds", &[], "How long the last round took."),

@@ -14,7 +14,8 @@ use tokio::sync::watch;
 
 use crate::finding::{Kind, Reason, Severity, SilentReason, State};
 use crate::limits::MAX_COST_ROWS;
-use crate::publish::cost::{AwsRequests, CostSnapshot, CostSource};
+use crate::model::DomainName;
+use crate::publish::cost::{AwsRequests, CostSnapshot, CostSource, RecordStates};
 use crate::publish::family::{Family, Number};
 use crate::publish::labels::{self, LabelSet};
 use crate::publish::process::ProcessCollector;
@@ -87,6 +88,11 @@ impl Collector for ReportCollector {
         if let Some(convergence) = self.costs.convergence() {
             convergence.encode(&mut encoder)?;
         }
+        if let Some(records) = self.costs.records() {
+            for family in all_records(&records) {
+                family.encode(&mut encoder)?;
+            }
+        }
         let costs = self.costs.snapshot();
         let costs = rounds(&report, &costs).into_iter().chain(requests(costs));
         for family in families.into_iter().flatten().chain(costs) {
@@ -113,6 +119,21 @@ impl ReportCollector {
         Family::single("dns_drift_finding_series_limit", self.max_finding_series.into()).encode(encoder)?;
         counts(report).encode(encoder).map(|_dropped| ())
     }
+}
+
+fn all_records(records: &RecordStates) -> [Family; 2] {
+    let mut in_sync = Family::new("dns_drift_record_in_sync");
+    for record in &records.rows {
+        let labels = LabelSet::default()
+            .with("name", record.key.name.as_str())
+            .with("record_type", record.key.record_type.as_str())
+            .with("set_identifier", record.key.set_identifier.as_deref().unwrap_or_default())
+            .with("zone", record.zone.as_ref().map_or("", DomainName::as_str))
+            .with("zone_id", record.zone_id.as_str())
+            .with("owner_id", &record.owner_id);
+        in_sync.add(labels, u64::from(record.in_sync).into());
+    }
+    [in_sync, Family::single("dns_drift_record_series_omitted", records.omitted.into())]
 }
 
 fn rounds(report: &Report, costs: &CostSnapshot) -> Vec<Family> {

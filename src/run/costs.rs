@@ -9,7 +9,9 @@ use crate::desired::contact::KubeStats;
 use crate::live::prober::Prober;
 use crate::live::settings::{ResolverSettings, shown_address};
 use crate::publish::convergence::ConvergenceMetrics;
-use crate::publish::cost::{AwsRequests, CostSnapshot, CostSource, DnsQueries, KubernetesRequests};
+use crate::publish::cost::{
+    AwsRequests, CostSnapshot, CostSource, DnsQueries, KubernetesRequests, RecordStates,
+};
 use crate::recorded::stats::ApiStats;
 
 /// What the tasks tell beside the counters of their clients.
@@ -29,6 +31,7 @@ pub(super) struct Costs {
     views: BTreeMap<SocketAddr, Arc<str>>,
     counted: Arc<Mutex<Counted>>,
     pub(super) convergence: Arc<ConvergenceMetrics>,
+    records: Arc<Mutex<Option<Arc<RecordStates>>>>,
 }
 
 impl Costs {
@@ -39,11 +42,23 @@ impl Costs {
         resolvers: &[ResolverSettings],
     ) -> Self {
         let views = resolvers.iter().map(|one| (one.address, Arc::clone(&one.view))).collect();
-        Self { kube, route53, prober, views, counted: Arc::default(), convergence: Arc::default() }
+        Self {
+            kube,
+            route53,
+            prober,
+            views,
+            counted: Arc::default(),
+            convergence: Arc::default(),
+            records: Arc::default(),
+        }
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut Counted)) {
         change(&mut self.counted.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) fn set_records(&self, records: RecordStates) {
+        *self.records.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(records));
     }
 
     fn dns(&self) -> Vec<DnsQueries> {
@@ -94,5 +109,9 @@ impl CostSource for Costs {
     }
     fn convergence(&self) -> Option<&ConvergenceMetrics> {
         Some(&self.convergence)
+    }
+
+    fn records(&self) -> Option<Arc<RecordStates>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -23,6 +23,7 @@ use crate::policy::Policy;
 use crate::report::Report;
 use crate::run::costs::Costs;
 use crate::run::plan::{PlanInput, probe_plan};
+use crate::run::records::states;
 use crate::snapshot::{Cluster, Reading, Snapshot, ViewState};
 
 /// The first report waits so long for Kubernetes and Route 53; then it says what is missing.
@@ -51,6 +52,7 @@ pub(super) struct Rounds {
     pub(super) resolver_views: BTreeSet<Arc<str>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) costs: Costs,
+    pub(super) max_record_series: usize,
     pub(super) latest: watch::Sender<Option<Arc<Report>>>,
     pub(super) plan: watch::Sender<Arc<ProbePlan>>,
     pub(super) wake: Wake,
@@ -167,6 +169,10 @@ impl Rounds {
         let arrivals = self.convergence.observe(self.engine.wants(), &snapshot, &report);
         self.costs.convergence.record(&arrivals);
         self.costs.convergence.set_pending(|stage| self.convergence.pending(stage));
+        if 0 < self.max_record_series {
+            let zones = snapshot.route53.value();
+            self.costs.set_records(states(self.engine.wants(), zones, &report, self.max_record_series));
+        }
         self.wake.consider(self.engine.wants(), snapshot.changes.value());
         let took = start.elapsed();
         self.costs.update(|counted| {

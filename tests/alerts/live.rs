@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::kinds::{ROOT, alert_name};
+use crate::kinds::{Class, ROOT, alert_name, class};
 use crate::servers::{Alerting, DEADLINE, free, logs, prometheus};
 use crate::{files, fixture, servers};
 
@@ -98,11 +98,11 @@ fn rules(folder: &Path) -> Vec<String> {
 fn findings() -> Vec<Finding> {
     let record = |number: usize| fixture::record(&format!("h{number}.example.com"));
     let of_kind = |(number, kind): (usize, &Kind)| {
-        let subject = match kind {
-            Kind::ObserverBlind => Subject::Source(ViewName::Route53),
-            Kind::ControllerStalled | Kind::ControllerFailing => Subject::Instance("gke-prod".into()),
-            Kind::DelegationBroken | Kind::ZoneQuota => Subject::Zone(DomainName::new("example.com")),
-            _ => record(number),
+        let subject = match class(*kind) {
+            Class::Observer => Subject::Source(ViewName::Route53),
+            Class::Controller => Subject::Instance("gke-prod".into()),
+            Class::Zone => Subject::Zone(DomainName::new("example.com")),
+            Class::Wish | Class::Record | Class::Answer => record(number),
         };
         Finding { kind: *kind, ..fixture::finding(&format!("{number:016x}"), subject) }
     };

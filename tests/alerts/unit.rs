@@ -51,10 +51,10 @@ fn test(name: &str, series: Vec<(String, String)>, expectations: Vec<Json>) -> J
     bare(name, healthy.chain(series).collect(), expectations)
 }
 
-fn bare(name: &str, series: Vec<(String, String)>, expectations: Vec<Json>) -> Json {
+fn bare(name: &str, series: Vec<(String, String)>, expectations: impl Into<Json>) -> Json {
     let series: Vec<Json> =
         series.into_iter().map(|(name, values)| json!({"series": name, "values": values})).collect();
-    json!({"name": name, "interval": "1m", "input_series": series, "promql_expr_test": expectations})
+    json!({"name": name, "interval": "1m", "input_series": series, "promql_expr_test": expectations.into()})
 }
 
 /// At that time these alerts fire, as `alertname severity` with the number of alerts, and no others.

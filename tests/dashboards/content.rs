@@ -232,6 +232,7 @@ fn host() -> Json {
         of("dns_drift_finding", its)
     );
     let alerts = "count by (alertname, severity, alertstate, zone) (ALERTS{alertname=~\"DNSDrift.+\",cluster=~\"$cluster\"})";
+    let synced = format!("min by (name, record_type, zone_id) ({})", of("dns_drift_record_in_sync", its));
     let commands = "`dns-drift explain HOST` puts the four views side by side and prints the command that mends it.\n\n\
                     A host without any finding is not in the list on top: then nothing is wrong with it, or nobody wants it; `explain` says which.";
     let panels = vec![
@@ -290,6 +291,13 @@ fn host() -> Json {
             "alerts",
         )
         .sized(12, 8),
+        timeline(
+            "In sync",
+            "Healthy hosts too; needs max_record_series in the configuration of dns-drift.",
+            &Query(&synced, "{{name}} {{record_type}}"),
+            &[(0, "out of sync", "red"), (1, "in sync", "green")],
+        )
+        .sized(24, 5),
         text("Next", commands),
     ];
     dashboard("dns-drift-host", "dns-drift / One host", "The story of one host.", vec![name], panels)

@@ -1,11 +1,12 @@
 //! Data that fills every panel.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dns_drift::convergence::{Arrival, Stage};
 use dns_drift::model::DomainName;
 use dns_drift::publish::convergence::ConvergenceMetrics;
-use dns_drift::publish::cost::{CostSnapshot, CostSource};
+use dns_drift::publish::cost::{CostSnapshot, CostSource, RecordStates};
 use jiff::SignedDuration;
 
 use crate::fixture;
@@ -42,6 +43,10 @@ impl CostSource for Growing {
         costs.log_lines_dropped *= scrapes;
         costs.rounds *= scrapes;
         costs
+    }
+
+    fn records(&self) -> Option<Arc<RecordStates>> {
+        fixture::Costs::new().records()
     }
 
     fn convergence(&self) -> Option<&ConvergenceMetrics> {

@@ -118,7 +118,7 @@ fn panel(
     unit: &str,
     queries: &[Query<'_>],
     thresholds: Thresholds,
-    options: Json,
+    options: impl Into<Json>,
 ) -> Panel {
     let targets: Vec<Json> = queries
         .iter()
@@ -142,7 +142,7 @@ fn panel(
     let defaults = json!({"unit": unit, "thresholds": {"mode": "absolute", "steps": steps},
                           "color": {"mode": if kind == "stat" { "thresholds" } else { "palette-classic" }}});
     let json = json!({"type": kind, "title": title, "description": about, "datasource": datasource(),
-                      "targets": targets, "options": options,
+                      "targets": targets, "options": options.into(),
                       "fieldConfig": {"defaults": defaults, "overrides": []}});
     Panel { json, width: 12, height: 8 }
 }

@@ -8,7 +8,9 @@ use dns_drift::finding::{Cause, Impact, Kind, Reason, Severity, SilentReason, St
 use dns_drift::model::instance::{Origin, Policy};
 use dns_drift::model::{DomainName, ObjectRef, RecordKey, RecordType, Version, ZoneId};
 use dns_drift::publish::convergence::ConvergenceMetrics;
-use dns_drift::publish::cost::{AwsRequests, CostSnapshot, CostSource, DnsQueries, KubernetesRequests};
+use dns_drift::publish::cost::{
+    AwsRequests, CostSnapshot, CostSource, DnsQueries, KubernetesRequests, RecordState, RecordStates,
+};
 use dns_drift::report::{
     Also, FORMAT, Finding, Fix, InstanceReport, Report, Silent, Summary, ViewReport, ZoneRef, ZoneReport,
 };
@@ -235,6 +237,18 @@ impl CostSource for Costs {
 
     fn convergence(&self) -> Option<&ConvergenceMetrics> {
         Some(&self.convergence)
+    }
+
+    fn records(&self) -> Option<Arc<RecordStates>> {
+        let row = |name: &str, in_sync| RecordState {
+            key: RecordKey { name: DomainName::new(name), record_type: RecordType::A, set_identifier: None },
+            zone: Some(DomainName::new("example.com")),
+            zone_id: ZoneId::new("Z1"),
+            owner_id: "gke-prod".into(),
+            in_sync,
+        };
+        let rows = vec![row("healthy.example.com", true), row("realtime.example.com", false)];
+        Some(Arc::new(RecordStates { rows, omitted: 3 }))
     }
 }
 
