@@ -68,6 +68,20 @@ fn generated_files_are_up_to_date() {
     }
 }
 
+/// The objects for the operator carry the same rules as the plain files.
+#[test]
+fn objects_hold_the_rules_of_the_files() {
+    let read = |name: &str| {
+        let text = fs::read_to_string(format!("{ROOT}/alerts/{name}")).unwrap();
+        serde_saphyr::from_str::<serde_json::Value>(&text).unwrap_or_else(|error| panic!("{name}: {error}"))
+    };
+    for name in ["dns-drift", "external-dns"] {
+        let object = read(&format!("prometheusrule-{name}.yaml"));
+        assert_eq!(object["kind"], "PrometheusRule");
+        assert_eq!(object["spec"], read(&format!("{name}.rules.yml")), "{name}");
+    }
+}
+
 #[test]
 fn promtool_takes_the_rules() {
     for promtool in promtools() {
