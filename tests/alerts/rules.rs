@@ -51,8 +51,7 @@ const IDENTITY: &str =
     "cluster, job, zone, zone_id, owner_id, view, label_team, kind, reason, cause, severity";
 
 /// The labels of one row in a description.
-const ROW: &str =
-    "name, record_type, set_identifier, zone, owner_id, view, object_kind, object_namespace, object, impact";
+const ROW: &str = "name, record_type, set_identifier, zone, owner_id, view, object_kind, object_namespace, object, impact, state";
 
 /// `alerts/dns-drift.rules.yml`.
 pub(crate) fn dns_drift() -> RuleFile {
@@ -106,13 +105,23 @@ pub(crate) fn external_dns() -> RuleFile {
 /// ticket, info is shown on dashboards only.
 fn of_kind(kind: Kind) -> Rule {
     let page = Page::of(kind);
+    let name = alert_name(kind);
+    let count = |state: &str| {
+        format!(
+            "count by ({IDENTITY}) (max without (instance, pod) (dns_drift_finding{{kind=\"{kind}\",state=\"{state}\",severity=~\"critical|warning\"}})) > 0"
+        )
+    };
+    // A view that cannot be read freezes a finding. What has paged goes on: the end of an alert would
+    // say that the host is mended. What has not paged stays silent.
     let expr = format!(
-        "count by ({IDENTITY}) (max without (instance, pod) (dns_drift_finding{{kind=\"{kind}\",state=\"open\",severity=~\"critical|warning\"}})) > 0"
+        "{} or ({} and on ({IDENTITY}) ALERTS{{alertname=\"{name}\",alertstate=\"firing\"}})",
+        count("open"),
+        count("stale")
     );
     // In one line, for the notification on a telephone.
     let place = "{{ with $labels.zone }} in zone {{ . }}{{ end }}{{ with $labels.owner_id }} (owner {{ . }}){{ end }}";
     let summary = format!("{}: {{{{ $value | printf \"%.0f\" }}}}{place}", title(kind));
-    let mut rule = alert(&alert_name(kind), &expr, "2m", &summary);
+    let mut rule = alert(&name, &expr, "2m", &summary);
     rule.keep_firing_for = Some("5m");
     // The severity of the series stays; the team is the label that was copied from the object.
     rule.labels = BTreeMap::from([("team", String::from("{{ $labels.label_team }}"))]);
@@ -137,7 +146,8 @@ fn description(kind: Kind, page: &Page) -> String {
                {{ if not .Labels.name }}{{ with .Labels.view }}view {{ . }}{{ end }}{{ with .Labels.zone }}zone {{ . }}{{ end }}\
                {{ with .Labels.owner_id }} instance {{ . }}{{ end }}{{ end }}\
                {{ with .Labels.object }} of {{ $row.Labels.object_kind }} {{ $row.Labels.object_namespace }}/{{ . }}{{ end }}: \
-               {{ .Labels.impact }} since {{ .Value | humanizeTimestamp }}";
+               {{ .Labels.impact }} since {{ .Value | humanizeTimestamp }}\
+               {{ if eq .Labels.state \"stale\" }} (frozen: a view cannot be read){{ end }}";
     let rows = rows_query();
     format!(
         "{{{{ $rows := {rows} | sortByLabel \"name\" -}}}}\n\
@@ -162,7 +172,7 @@ fn rows_query() -> String {
     let selector: Vec<String> = labels.iter().map(|label| format!("{label}=%q")).collect();
     let values: Vec<String> = labels.iter().map(|label| format!("$labels.{label}")).collect();
     let query = format!(
-        "bottomk(10, max by ({ROW}) (dns_drift_finding{{state=\\\"open\\\",{}}} * ignoring (severity, impact, state) \
+        "bottomk(10, max by ({ROW}) (dns_drift_finding{{state=~\\\"open|stale\\\",{}}} * ignoring (severity, impact, state) \
          group_left () dns_drift_finding_first_seen_timestamp_seconds))",
         selector.join(",")
     );
@@ -219,9 +229,14 @@ fn exact_fix(kind: Kind) -> &'static str {
 
 /// A fifth of everything is harmed: one page that mutes those of the single kinds.
 fn mass_drift() -> Rule {
-    let harmed = "sum by (cluster, job) (max without (instance, pod) (dns_drift_findings{state=\"open\",severity=\"critical\"}))";
     let names = "sum by (cluster, job) (max without (instance, pod) (dns_drift_names))";
-    let expr = format!("{harmed} / ({names} >= 10) > 0.2");
+    let share = |states: &str| {
+        format!(
+            "sum by (cluster, job) (max without (instance, pod) (dns_drift_findings{{state=~\"{states}\",severity=\"critical\"}})) / ({names} >= 10) > 0.2"
+        )
+    };
+    let already = "ALERTS{alertname=\"DNSDriftMassDrift\",alertstate=\"firing\"}";
+    let expr = format!("{} or ({} and on (cluster, job) {already})", share("open"), share("open|stale"));
     let mut rule = page(
         "DNSDriftMassDrift",
         &expr,
@@ -229,7 +244,7 @@ fn mass_drift() -> Rule {
         "{{ $value | humanizePercentage }} of all wanted names are harmed",
     );
     rule.keep_firing_for = Some("5m");
-    let causes = "{{ range query (printf \"topk(5, count by (kind, reason, cause) (dns_drift_finding{state=\\\"open\\\",severity=\\\"critical\\\",cluster=%q,job=%q}))\" $labels.cluster $labels.job) | sortByLabel \"kind\" }}\n\
+    let causes = "{{ range query (printf \"topk(5, count by (kind, reason, cause) (dns_drift_finding{state=~\\\"open|stale\\\",severity=\\\"critical\\\",cluster=%q,job=%q}))\" $labels.cluster $labels.job) | sortByLabel \"kind\" }}\n\
                   - {{ .Value | printf \"%.0f\" }} x {{ .Labels.kind }}, {{ .Labels.reason }}{{ with .Labels.cause }}, because of {{ . }}{{ end }}{{ end }}";
     rule.about(
         "Users of these names get no answer or a wrong one.",

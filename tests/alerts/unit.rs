@@ -17,7 +17,7 @@ const OURS: &str = "alertname!=\"DNSDriftHeartbeat\",alertstate=\"firing\"";
 
 /// The whole file.
 pub(crate) fn cases() -> Json {
-    let mut tests = vec![fires(), silent()];
+    let mut tests = vec![fires(), silent(), frozen()];
     tests.extend([storm(), mass(true), mass(false), burn(true), burn(false)]);
     tests.extend(itself());
     tests.extend(external_dns());
@@ -114,6 +114,26 @@ fn silent() -> Json {
     }
     let expectations = ["1m", "5m", "20m", "50m"].map(|time| firing(time, &[])).to_vec();
     test("each kind stays silent on what is not open, not loud, or gone at once", series, expectations)
+}
+
+/// A view cannot be read any more: what has paged goes on, because nothing says that it is mended;
+/// what was only pending when the view went blind does not begin.
+fn frozen() -> Json {
+    let refused = Kind::FailedChange;
+    let mut series = Vec::from(pair("a.example.com", refused, "critical", "open", "1x10 stale"));
+    let [frozen, _] = pair("a.example.com", refused, "critical", "stale", "_x10 1x40 stale");
+    series.push(frozen);
+    series.extend(pair("b.example.com", Kind::MissingRecord, "critical", "stale", "_x10 1x40 stale"));
+    let row = |state: &str| {
+        format!(
+            "dns_drift_findings{{job=\"dns-drift\",instance=\"a\",kind=\"wrong_type\",state=\"{state}\",severity=\"critical\"}}"
+        )
+    };
+    series.push((row("open"), String::from("30x10 0x90")));
+    series.push((row("stale"), String::from("_x10 30x40 stale")));
+    let both = [("DNSDriftFailedChange", "critical", 1), ("DNSDriftMassDrift", "critical", 1)];
+    let expectations = vec![firing("8m", &both), firing("45m", &both), firing("65m", &[])];
+    test("a blind view ends no page and begins none", series, expectations)
 }
 
 /// Many hosts of one cause are one alert; `tests/oncall.rs` does it with 500 and a real Prometheus.
