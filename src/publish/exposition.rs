@@ -95,6 +95,10 @@ fn push_head(out: &mut String, kind: &str, help: &str) {
 
 /// A sample ends where ` # ` begins outside of a label value.
 fn without_exemplar(line: &str) -> &str {
+    // Nearly all lines have none.
+    if !line.contains(" # ") {
+        return line;
+    }
     let (mut quoted, mut escaped) = (false, false);
     let end = line.char_indices().find(|(at, character)| {
         let ends = !quoted && line.get(*at..).is_some_and(|rest| rest.starts_with(" # "));
