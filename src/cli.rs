@@ -245,6 +245,7 @@ pub fn settings(config: &Config) -> RunSettings {
         min_round: MIN_ROUND,
         max_finding_series: config.max_finding_series,
         state_dir: config.state_dir.clone(),
+        max_record_series: config.max_record_series,
         config_text: config.effective_yaml().into(),
         assumed: Some(config.assumed()),
     }

@@ -49,6 +49,8 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// Findings with series of their own on `/metrics`.
     pub max_finding_series: usize,
+    /// Wanted records with series of their own on `/metrics`; 0 for none.
+    pub max_record_series: usize,
     policy: Policy,
 }
 

@@ -18,6 +18,7 @@ pub mod cli;
 pub mod clock;
 pub mod compare;
 pub mod config;
+pub mod convergence;
 pub mod demo;
 pub mod desired;
 pub mod diagnose;

@@ -142,3 +142,9 @@ const _: () = assert!(
     CONNECTIONS_STOP_WITHIN.as_secs() < STOP_WITHIN.as_secs(),
     "connections must end before the program does"
 );
+
+/// New hosts on their way that are timed at once; a whole fleet that appears is more than enough.
+pub const MAX_JOURNEYS: usize = 10_000;
+
+/// A host that has not arrived after a day is counted as late and timed no longer.
+pub const KEEP_JOURNEY: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);

@@ -5,6 +5,7 @@
 //! written, by the only function that can write it.
 
 pub mod catalogue;
+pub mod convergence;
 pub mod cost;
 pub mod explain;
 pub mod exposition;

@@ -4,6 +4,7 @@ mod costs;
 pub mod feeds;
 pub(crate) mod logs;
 pub mod plan;
+mod records;
 pub(crate) mod rounds;
 mod saver;
 mod urgent;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::changes::follow::{self, FollowSettings, LogHealth};
 use crate::changes::inbox::SourceHealth;
 use crate::clock::Clock;
+use crate::convergence::Convergence;
 use crate::desired;
 use crate::desired::client::{ClientError, Connection, KubeSettings, connect};
 use crate::desired::watch::WatchSettings;
@@ -66,6 +68,8 @@ pub struct RunSettings {
     pub min_round: Duration,
     /// Findings with series of their own on `/metrics`.
     pub max_finding_series: usize,
+    /// Wanted records with series of their own; 0 for none.
+    pub max_record_series: usize,
     /// What `/config` shows.
     pub config_text: Arc<str>,
     /// Where the state is kept; `None` to start without a past each time.
@@ -212,12 +216,14 @@ fn start(
         views: Views { kubernetes, route53, dns, changes },
         engine,
         saver,
+        convergence: Convergence::default(),
         policy: settings.policy,
         min_round: settings.min_round,
         assumed: Assumption::new(settings.assumed),
         resolver_views,
         clock: Arc::clone(clock),
         costs: costs.clone(),
+        max_record_series: settings.max_record_series,
         latest: latest_out,
         plan: plan_out,
         urgent: UrgentNames::default(),

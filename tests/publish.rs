@@ -41,7 +41,7 @@ use tower::ServiceExt;
 fn state(report: Option<Arc<Report>>, cap: usize) -> WebState {
     // The value stays readable after the sender is gone.
     let (_sender, latest) = watch::channel(report);
-    let registry = Arc::new(registry(latest.clone(), Arc::new(Costs), cap));
+    let registry = Arc::new(registry(latest.clone(), Arc::new(Costs::new()), cap));
     WebState { latest, registry, config_text: "interval: 60s\n".into() }
 }
 
@@ -86,7 +86,8 @@ fn sample(line: &str) -> (String, Vec<(String, String)>) {
         }
         rest = rest.strip_prefix('}').unwrap();
     }
-    rest.trim().parse::<f64>().unwrap_or_else(|error| panic!("{line}: {error}"));
+    let value = rest.split(" # ").next().unwrap();
+    value.trim().parse::<f64>().unwrap_or_else(|error| panic!("{line}: {error}"));
     (name.to_owned(), labels)
 }
 
@@ -119,8 +120,10 @@ fn catalogue_and_exposition_agree() {
     }
     assert!(types.is_empty(), "not in the catalogue: {types:?}");
     for (name, labels) in samples(&body) {
-        let documented = MetricDoc::find(&name).unwrap().labels;
-        for (label, _) in labels {
+        let of_histogram = ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part));
+        let doc = MetricDoc::find(&name).or_else(|| MetricDoc::find(of_histogram?));
+        let documented = doc.unwrap_or_else(|| panic!("{name}")).labels;
+        for (label, _) in labels.into_iter().filter(|(label, _)| label != "le") {
             let known = documented.contains(&label.as_str())
                 || documented.contains(&"label_*") && label.starts_with("label_");
             assert!(known, "{name} has the undocumented label {label}");
@@ -272,6 +275,48 @@ async fn a_scraper_gets_the_format_that_it_names() {
         "label_team=\"shop\"",
     ] {
         assert!(line.contains(label), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_are_compressed_for_those_who_ask() {
+    let (_, plain) = ask(Some(fixture::shared()), "GET", "/metrics", "*/*").await;
+    for encoding in ["gzip", "zstd"] {
+        let request = Request::builder().uri("/metrics").header("accept-encoding", encoding);
+        let app = router(state(Some(fixture::shared()), MAX_FINDING_SERIES));
+        let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.headers()["content-encoding"], encoding);
+        assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+        let body = to_bytes(response.into_body(), 1 << 24).await.unwrap();
+        assert!(body.len() * 3 < plain.len(), "{encoding}: {} of {}", body.len(), plain.len());
+    }
+}
+
+#[test]
+fn only_openmetrics_carries_the_exemplar_with_the_host() {
+    let sample = "dns_drift_convergence_duration_seconds_bucket{le=\"120.0\",stage=\"live\"} 1";
+    let openmetrics = encode(Format::OpenMetrics, Some(fixture::shared()), MAX_FINDING_SERIES);
+    assert!(
+        openmetrics.contains(&format!("\n{sample} # {{name=\"new.example.com\"}} 70.0\n")),
+        "{openmetrics}"
+    );
+    let classic = encode(Format::Classic, Some(fixture::shared()), MAX_FINDING_SERIES);
+    assert!(classic.contains(&format!("\n{sample}\n")), "{classic}");
+}
+
+#[test]
+fn counts_by_zone_and_instance_are_complete() {
+    let body = encode(Format::Classic, Some(fixture::shared()), 1);
+    for line in [
+        "dns_drift_zone_findings{zone=\"example.com\",zone_id=\"Z2\",state=\"open\"} 1",
+        "dns_drift_zone_findings{zone=\"example.com\",zone_id=\"Z2\",state=\"muted\"} 0",
+        "dns_drift_instance_findings{owner_id=\"gke-prod\",state=\"explained\"} 1",
+        "dns_drift_finding_series_limit 1",
+        "dns_drift_slow_convergences_total{stage=\"live\"} 1",
+        "dns_drift_convergences_total{stage=\"live\"} 2",
+        "dns_drift_aws_requests_total{operation=\"ListHostedZones\",outcome=\"throttled\"} 0",
+    ] {
+        assert!(body.contains(&format!("\n{line}\n")), "{line} in\n{body}");
     }
 }
 

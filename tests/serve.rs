@@ -80,6 +80,7 @@ fn settings(world: &World, kubeconfig: &std::path::Path) -> RunSettings {
         feeds: FeedSettings::default(),
         min_round: Duration::from_millis(200),
         max_finding_series: 100,
+        max_record_series: 1,
         config_text: "{}".into(),
         assumed: None,
     }
@@ -209,7 +210,20 @@ async fn a_refused_alias_is_found_and_the_healthy_name_stays_quiet() {
     assert_eq!(finding["reason"], "alias_target_not_in_zone", "{finding:#}");
     assert!(open(&report, "healthy.example.com/A").is_none(), "{report:#}");
 
+    // A new host that arrives is timed.
+    world.ingress("fresh", "fresh.example.com", &json!({}));
+    world.records("fresh.example.com");
+    let arrived = "dns_drift_convergence_duration_seconds_count{stage=\"live\"} 1\n";
+    let deadline = Instant::now() + PATIENT;
+    while !get(format!("{base}/metrics")).await.1.contains(arrived) {
+        assert!(Instant::now() < deadline, "{}", get(format!("{base}/metrics")).await.1);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+
+    // Every wanted record has a series where they are wanted, up to the limit.
     let (_, metrics) = get(format!("{base}/metrics")).await;
+    assert_eq!(metrics.matches("\ndns_drift_record_in_sync{").count(), 1, "{metrics}");
+    assert!(metrics.contains("\ndns_drift_record_series_omitted 2\n"), "{metrics}");
     assert!(metrics.contains("ListResourceRecordSets"), "{metrics}");
     running.cancel();
     let ended = tokio::time::timeout(PATIENT, program.join_next()).await.expect("stops in time");

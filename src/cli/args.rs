@@ -109,6 +109,9 @@ pub struct Keys {
     /// Findings with series of their own on /metrics.
     #[arg(long, global = true, env = "DNS_DRIFT_MAX_FINDING_SERIES", value_name = "COUNT")]
     max_finding_series: Option<String>,
+    /// Wanted records with series of their own on /metrics; 0 for none.
+    #[arg(long, global = true, env = "DNS_DRIFT_MAX_RECORD_SERIES", value_name = "COUNT")]
+    max_record_series: Option<String>,
 }
 
 /// The commands.
@@ -238,6 +241,7 @@ impl Cli {
             ("changes.queue_url", &keys.changes_queue_url),
             ("runbook_base", &keys.runbook_base),
             ("max_finding_series", &keys.max_finding_series),
+            ("max_record_series", &keys.max_record_series),
         ];
         let lists = [
             ("route53.zone_ids", &keys.route53_zone_ids),

@@ -40,6 +40,7 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Mistake>> {
     let external_dns = external_dns(root.section("external_dns"));
     let state_dir = root.text("state_dir").map(PathBuf::from);
     let max_finding_series = root.parsed("max_finding_series").unwrap_or(MAX_FINDING_SERIES);
+    let max_record_series = root.parsed("max_record_series").unwrap_or(0);
     let mut policy = policy(&root);
     let dns = dns(root.section("dns"), &policy);
     shown_only(&mut policy, dns.resolvers.as_deref());
@@ -55,6 +56,7 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Mistake>> {
             external_dns,
             state_dir,
             max_finding_series,
+            max_record_series,
             policy,
         })
     } else {

@@ -84,6 +84,7 @@ fn settings(endpoints: &Endpoints) -> Result<RunSettings, ServeError> {
         feeds: FeedSettings::default(),
         min_round: Duration::from_millis(500),
         max_finding_series: MAX_FINDING_SERIES,
+        max_record_series: 0,
         config_text: "# the demo has no configuration file\n".into(),
         assumed: None,
     })

@@ -14,6 +14,8 @@ pub enum Type {
     Counter,
     /// Always 1; the labels tell.
     Info,
+    /// Counts by size; in the classic form, with exemplars in OpenMetrics.
+    Histogram,
 }
 
 /// One metric.
@@ -68,6 +70,8 @@ const FIRST_SEEN_LABELS: &[&str] = &[
     "label_*",
 ];
 
+const RECORD: &[&str] = &["name", "record_type", "set_identifier", "zone", "zone_id", "owner_id"];
+const STAGE: &[&str] = &["stage"];
 const ZONE: &[&str] = &["zone", "zone_id"];
 const CHANGE: &[&str] = &["owner_id", "zone", "zone_id"];
 const INSTANCE_INFO: &[&str] = &["owner_id", "version", "workload", "policy", "annotation_prefix", "origin"];
@@ -84,6 +88,10 @@ const fn info(name: &'static str, labels: &'static [&'static str], help: &'stati
     MetricDoc { name, kind: Type::Info, labels, help }
 }
 
+const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'static str) -> MetricDoc {
+    MetricDoc { name, kind: Type::Histogram, labels, help }
+}
+
 /// Every metric, in the order of the exposition.
 #[rustfmt::skip]
 pub const METRICS: &[MetricDoc] = &[
@@ -91,6 +99,7 @@ pub const METRICS: &[MetricDoc] = &[
     gauge("dns_drift_finding", FINDING_LABELS, "1 for each finding of the last round, in every state; gone once it is resolved."),
     gauge("dns_drift_finding_first_seen_timestamp_seconds", FIRST_SEEN_LABELS, "When the finding was first seen or had demonstrably begun, Unix time."),
     gauge("dns_drift_finding_series_omitted", &[], "Findings without series of their own because of the limit; the least urgent ones are left out."),
+    gauge("dns_drift_finding_series_limit", &[], "Findings that get series of their own at most (max_finding_series)."),
     gauge("dns_drift_findings", &["kind", "state", "severity"], "Findings of the last round; 0 for every kind and severity without an open one."),
     gauge("dns_drift_names", &[], "Records that instances want."),
     gauge("dns_drift_names_in_sync", &[], "Wanted records without any finding."),
@@ -98,6 +107,7 @@ pub const METRICS: &[MetricDoc] = &[
     gauge("dns_drift_silent", &["reason"], "Comparisons that were not made, or made and kept quiet, by rule."),
     gauge("dns_drift_wanted_records", ZONE, "Records that instances want in the hosted zone."),
     gauge("dns_drift_out_of_sync_records", ZONE, "Wanted records of the hosted zone with an open finding."),
+    gauge("dns_drift_zone_findings", &["zone", "zone_id", "state"], "Findings of the hosted zone by state, 0 included; resolved ones are not counted."),
     gauge("dns_drift_zone_record_sets", ZONE, "Record sets that the hosted zone holds; absent until it was read."),
     gauge("dns_drift_zone_last_read_timestamp_seconds", ZONE, "When the hosted zone was last read completely, Unix time; absent until then."),
     gauge("dns_drift_view_up", &["view"], "1 if the view was read in the last round, 0 if not; absent if it is off."),
@@ -105,6 +115,7 @@ pub const METRICS: &[MetricDoc] = &[
     gauge("dns_drift_view_problems", &["view", "code"], "Parts of the view that could not be read in the last round."),
     info("dns_drift_instance_info", INSTANCE_INFO, "An ExternalDNS that runs or was configured."),
     gauge("dns_drift_instance_wanted_records", &["owner_id"], "Records that the instance wants."),
+    gauge("dns_drift_instance_findings", &["owner_id", "state"], "Findings of the instance by state, 0 included; resolved ones are not counted."),
     gauge("dns_drift_instance_pods", &["owner_id"], "Pods of the instance."),
     gauge("dns_drift_instance_pods_ready", &["owner_id"], "Pods of the instance that are ready."),
     counter("dns_drift_refused_changes_total", &["owner_id", "zone", "zone_id", "reason", "origin"], "Changes that Route 53 refused, once for each reconcile; origin is log or cloudtrail, and a change that both tell counts in both."),
@@ -112,6 +123,13 @@ pub const METRICS: &[MetricDoc] = &[
     gauge("dns_drift_last_applied_change_timestamp_seconds", CHANGE, "When a change last went through, Unix time; absent until one did."),
     counter("dns_drift_poisoned_batch_calls_total", CHANGE, "Calls to Route 53 that ExternalDNS made only because a refused batch is sent again name by name."),
     counter("dns_drift_queue_messages_set_aside_total", &[], "Messages of the CloudTrail queue that could not be understood."),
+    histogram("dns_drift_convergence_duration_seconds", STAGE, "From the address of a new host to its record (recorded) and to the answers of DNS (live); the exemplar names the host."),
+    counter("dns_drift_convergences_total", STAGE, "New hosts of which it is decided whether they came in time."),
+    counter("dns_drift_slow_convergences_total", STAGE, "Those that took longer than the objective, or have not come yet."),
+    gauge("dns_drift_convergence_pending_records", STAGE, "New hosts on their way."),
+    gauge("dns_drift_convergence_objective_seconds", &[], "New hosts are meant to be there within this time."),
+    gauge("dns_drift_record_in_sync", RECORD, "1 for a wanted record without any finding, 0 for one with; only with max_record_series."),
+    gauge("dns_drift_record_series_omitted", &[], "Wanted records beyond max_record_series; only with that."),
     counter("dns_drift_rounds_total", &[], "Rounds that ended."),
     gauge("dns_drift_last_round_timestamp_seconds", &[], "The time of the last round, Unix time."),
     gauge("dns_drift_round_duration_seconds", &[], "How long the last round took."),
@@ -137,6 +155,7 @@ impl Type {
             Self::Gauge => "gauge",
             Self::Counter => "counter",
             Self::Info => "info",
+            Self::Histogram => "histogram",
         }
     }
 
@@ -144,7 +163,7 @@ impl Type {
     #[must_use]
     pub const fn suffix(self) -> &'static str {
         match self {
-            Self::Gauge => "",
+            Self::Gauge | Self::Histogram => "",
             Self::Counter => "_total",
             Self::Info => "_info",
         }

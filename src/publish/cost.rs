@@ -1,11 +1,50 @@
 //! What watching costs: requests, queries, lines and rounds, counted by whoever makes them.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
+
+use crate::model::{DomainName, RecordKey, ZoneId};
+use crate::publish::convergence::ConvergenceMetrics;
 
 /// Knows the counters of the running program.
 pub trait CostSource: Send + Sync {
     /// The counters now. Cheap: called at each scrape.
     fn snapshot(&self) -> CostSnapshot;
+
+    /// How long new hosts take; `None` where nobody watches over time.
+    fn convergence(&self) -> Option<&ConvergenceMetrics> {
+        None
+    }
+
+    /// The state of every wanted record; `None` unless series for all of them are wanted.
+    fn records(&self) -> Option<Arc<RecordStates>> {
+        None
+    }
+}
+
+/// The state of wanted records.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RecordStates {
+    /// As many as may have series.
+    pub rows: Vec<RecordState>,
+    /// Those beyond the limit.
+    pub omitted: usize,
+}
+
+/// One wanted record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordState {
+    /// Which.
+    pub key: RecordKey,
+    /// Name of its zone; `None` if that is not known.
+    pub zone: Option<DomainName>,
+    /// Its zone.
+    pub zone_id: ZoneId,
+    /// Who wants it.
+    pub owner_id: Arc<str>,
+    /// True without any finding.
+    pub in_sync: bool,
 }
 
 /// Counters since the start of the program. Lists may come in any order; rows with the same

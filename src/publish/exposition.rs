@@ -62,7 +62,7 @@ fn is_zero(quality: &str) -> bool {
 
 /// Translates our OpenMetrics text into the classic format.
 ///
-/// Samples are the same in both (we write no exemplars and no time stamps). The classic format
+/// Samples are the same in both, without the exemplars (we write no time stamps). The classic format
 /// names a family with the suffix of its samples, knows no `info`, no units and no end mark.
 #[must_use]
 pub fn classic(openmetrics: &str) -> String {
@@ -74,7 +74,7 @@ pub fn classic(openmetrics: &str) -> String {
         } else if let Some(rest) = line.strip_prefix("# TYPE ") {
             push_head(&mut out, rest, help);
         } else if !line.starts_with("# ") {
-            push(&mut out, &[line, "\n"]);
+            push(&mut out, &[without_exemplar(line), "\n"]);
         }
     }
     out
@@ -91,6 +91,22 @@ fn push_head(out: &mut String, kind: &str, help: &str) {
     };
     let help = help.strip_prefix(name).unwrap_or_default();
     push(out, &["# HELP ", name, suffix, help, "\n# TYPE ", name, suffix, " ", kind, "\n"]);
+}
+
+/// A sample ends where ` # ` begins outside of a label value.
+fn without_exemplar(line: &str) -> &str {
+    // Nearly all lines have none.
+    if !line.contains(" # ") {
+        return line;
+    }
+    let (mut quoted, mut escaped) = (false, false);
+    let end = line.char_indices().find(|(at, character)| {
+        let ends = !quoted && line.get(*at..).is_some_and(|rest| rest.starts_with(" # "));
+        quoted ^= *character == '"' && !escaped;
+        escaped = *character == '\\' && !escaped;
+        ends
+    });
+    end.and_then(|(at, _)| line.get(..at)).unwrap_or(line)
 }
 
 fn push(out: &mut String, parts: &[&str]) {
@@ -120,10 +136,14 @@ mod tests {
     #[test]
     fn translates_heads_and_keeps_samples() {
         let openmetrics = "# HELP a Counts.\n# TYPE a counter\na_total{x=\"# HELP\"} 1\n\
+                           # HELP h_seconds Takes.\n# TYPE h_seconds histogram\n\
+                           h_seconds_bucket{le=\"1.0\"} 1 # {name=\"a # b\"} 0.5\nd{x=\"\\\" # \"} 1\n\
                            # HELP b Tells.\n# TYPE b info\nb_info{} 1\n\
                            # HELP c_seconds Waits.\n# TYPE c_seconds gauge\n# UNIT c_seconds seconds\n\
                            c_seconds 1.5\n# EOF\n";
         let expected = "# HELP a_total Counts.\n# TYPE a_total counter\na_total{x=\"# HELP\"} 1\n\
+                        # HELP h_seconds Takes.\n# TYPE h_seconds histogram\n\
+                        h_seconds_bucket{le=\"1.0\"} 1\nd{x=\"\\\" # \"} 1\n\
                         # HELP b_info Tells.\n# TYPE b_info gauge\nb_info{} 1\n\
                         # HELP c_seconds Waits.\n# TYPE c_seconds gauge\nc_seconds 1.5\n";
         assert_eq!(classic(openmetrics), expected);

@@ -67,6 +67,8 @@ impl Family {
             Type::Gauge => MetricType::Gauge,
             Type::Counter => MetricType::Counter,
             Type::Info => MetricType::Info,
+            // Histograms keep their own state and are written by `publish::convergence`.
+            Type::Histogram => MetricType::Histogram,
         };
         let mut metric = encoder.encode_descriptor(self.doc.family(), self.doc.help, None, kind)?;
         for (labels, number) in &self.rows {
@@ -89,8 +91,8 @@ impl Number {
         match (kind, self) {
             (Type::Counter, Self::Whole(whole)) => metric.encode_counter::<NoLabelSet, _, f64>(&whole, None),
             (Type::Counter, Self::Real(real)) => metric.encode_counter::<NoLabelSet, _, f64>(&real, None),
-            (Type::Gauge | Type::Info, Self::Whole(whole)) => metric.encode_gauge(&whole),
-            (Type::Gauge | Type::Info, Self::Real(real)) => metric.encode_gauge(&real),
+            (Type::Gauge | Type::Info | Type::Histogram, Self::Whole(whole)) => metric.encode_gauge(&whole),
+            (Type::Gauge | Type::Info | Type::Histogram, Self::Real(real)) => metric.encode_gauge(&real),
         }
     }
 }

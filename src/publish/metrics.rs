@@ -15,7 +15,8 @@ use tokio::sync::watch;
 
 use crate::finding::{Kind, Reason, Severity, SilentReason, State};
 use crate::limits::MAX_COST_ROWS;
-use crate::publish::cost::{ChangeCounts, ChangePlace, CostSnapshot, CostSource};
+use crate::model::DomainName;
+use crate::publish::cost::{AwsRequests, ChangeCounts, ChangePlace, CostSnapshot, CostSource, RecordStates};
 use crate::publish::family::{Family, Number};
 use crate::publish::labels::{self, LabelSet};
 use crate::publish::process::ProcessCollector;
@@ -39,6 +40,9 @@ struct BuildCollector;
 /// Codes that every view shows, with 0 where there is no such problem.
 const PROBLEM_CODES: [Reason; 5] =
     [Reason::Forbidden, Reason::Throttled, Reason::Unreachable, Reason::Parse, Reason::EmptySuspicious];
+
+/// The states of findings that are there.
+const PRESENT: [State; 5] = [State::Pending, State::Open, State::Muted, State::Explained, State::Stale];
 
 /// A registry with everything that `/metrics` shows.
 ///
@@ -82,6 +86,14 @@ impl Collector for ReportCollector {
         let Some(report) = self.latest.borrow().clone() else { return Ok(()) };
         self.encode_findings(&report, &mut encoder)?;
         let families = [summary(&report), zones(&report), views(&report), instances(&report)];
+        if let Some(convergence) = self.costs.convergence() {
+            convergence.encode(&mut encoder)?;
+        }
+        if let Some(records) = self.costs.records() {
+            for family in all_records(&records) {
+                family.encode(&mut encoder)?;
+            }
+        }
         let costs = self.costs.snapshot();
         let changes = changes(&report, &costs.changes);
         let costs = changes.into_iter().chain(rounds(&report, &costs)).chain(requests(costs));
@@ -106,8 +118,24 @@ impl ReportCollector {
         first_seen.encode(encoder)?;
         let omitted = unresolved(report).count() - shown.len() + twins;
         Family::single("dns_drift_finding_series_omitted", omitted.into()).encode(encoder)?;
+        Family::single("dns_drift_finding_series_limit", self.max_finding_series.into()).encode(encoder)?;
         counts(report).encode(encoder).map(|_dropped| ())
     }
+}
+
+fn all_records(records: &RecordStates) -> [Family; 2] {
+    let mut in_sync = Family::new("dns_drift_record_in_sync");
+    for record in &records.rows {
+        let labels = LabelSet::default()
+            .with("name", record.key.name.as_str())
+            .with("record_type", record.key.record_type.as_str())
+            .with("set_identifier", record.key.set_identifier.as_deref().unwrap_or_default())
+            .with("zone", record.zone.as_ref().map_or("", DomainName::as_str))
+            .with("zone_id", record.zone_id.as_str())
+            .with("owner_id", &record.owner_id);
+        in_sync.add(labels, u64::from(record.in_sync).into());
+    }
+    [in_sync, Family::single("dns_drift_record_series_omitted", records.omitted.into())]
 }
 
 fn rounds(report: &Report, costs: &CostSnapshot) -> Vec<Family> {
@@ -159,7 +187,11 @@ fn changes(report: &Report, counts: &ChangeCounts) -> Vec<Family> {
 }
 
 fn requests(costs: CostSnapshot) -> [Family; 5] {
-    let aws = costs.aws_requests.into_iter().map(|row| ([row.operation, row.outcome], row.count));
+    // A counter that appears with its first count shows no increase.
+    let throttled = |row: &AwsRequests| ([row.operation.clone(), String::from("throttled")], 0);
+    let zeros: Vec<_> = costs.aws_requests.iter().map(throttled).collect();
+    let aws =
+        costs.aws_requests.into_iter().map(|row| ([row.operation, row.outcome], row.count)).chain(zeros);
     let dns = costs
         .dns_queries
         .into_iter()
@@ -236,7 +268,30 @@ fn zones(report: &Report) -> Vec<Family> {
         }
         family
     };
-    families.into_iter().map(family).collect()
+    let mut families: Vec<Family> = families.into_iter().map(family).collect();
+    let counts = by_state(report, |finding| finding.zone.as_ref().map(|zone| &zone.id));
+    let mut findings = Family::new("dns_drift_zone_findings");
+    for zone in &report.zones {
+        for state in PRESENT {
+            let labels = LabelSet::default()
+                .with("zone", zone.zone.name.as_str())
+                .with("zone_id", zone.zone.id.as_str())
+                .with("state", state.as_str());
+            let count = counts.get(&(Some(&zone.zone.id), state)).copied().unwrap_or_default();
+            findings.add(labels, count.into());
+        }
+    }
+    families.push(findings);
+    families
+}
+
+/// Findings by what they belong to, and state.
+fn by_state<'a, K: Ord>(report: &'a Report, of: impl Fn(&'a Finding) -> K) -> BTreeMap<(K, State), u64> {
+    let mut counts = BTreeMap::new();
+    for finding in unresolved(report) {
+        *counts.entry((of(finding), finding.state)).or_default() += 1;
+    }
+    counts
 }
 
 fn views(report: &Report) -> Vec<Family> {
@@ -267,6 +322,8 @@ fn problem_counts(report: &Report, view: ViewName) -> BTreeMap<Reason, u64> {
 fn instances(report: &Report) -> Vec<Family> {
     let mut about = Family::new("dns_drift_instance_info");
     let mut wants = Family::new("dns_drift_instance_wanted_records");
+    let counts = by_state(report, |finding| finding.instance.as_deref());
+    let mut findings = Family::new("dns_drift_instance_findings");
     let mut pods = Family::new("dns_drift_instance_pods");
     let mut ready = Family::new("dns_drift_instance_pods_ready");
     for instance in &report.instances {
@@ -280,10 +337,14 @@ fn instances(report: &Report) -> Vec<Family> {
             .with("origin", words::origin(instance.origin));
         about.add(described, Number::Whole(1));
         wants.add(labels(), instance.wants.into());
+        for state in PRESENT {
+            let count = counts.get(&(Some(&*instance.id), state)).copied().unwrap_or_default();
+            findings.add(labels().with("state", state.as_str()), count.into());
+        }
         pods.add(labels(), instance.pods.into());
         ready.add(labels(), instance.ready_pods.into());
     }
-    vec![about, wants, pods, ready]
+    vec![about, wants, findings, pods, ready]
 }
 
 /// A family of counters: rows with equal labels are added up, and so are those beyond the limit,

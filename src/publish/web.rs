@@ -11,6 +11,8 @@ use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::Semaphore;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -93,6 +95,8 @@ pub fn router(state: WebState) -> Router {
             failure(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served")
         })
         .with_state(app)
+        // The fastest level: label sets repeat so much that a better one costs CPU and saves little.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(RequestBodyLimitLayer::new(MAX_REQUEST_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_WITHIN));
     headers.into_iter().fold(routes, |routes, (name, value)| routes.layer(default_header(name, value)))

@@ -10,8 +10,10 @@ use crate::changes::tally::{Place, Tally};
 use crate::desired::contact::KubeStats;
 use crate::live::prober::Prober;
 use crate::live::settings::{ResolverSettings, shown_address};
+use crate::publish::convergence::ConvergenceMetrics;
 use crate::publish::cost::{
     AwsRequests, ChangeCounts, ChangePlace, CostSnapshot, CostSource, DnsQueries, KubernetesRequests,
+    RecordStates,
 };
 use crate::recorded::stats::ApiStats;
 
@@ -33,6 +35,8 @@ pub(super) struct Costs {
     views: BTreeMap<SocketAddr, Arc<str>>,
     sources: SourceHealth,
     counted: Arc<Mutex<Counted>>,
+    pub(super) convergence: Arc<ConvergenceMetrics>,
+    records: Arc<Mutex<Option<Arc<RecordStates>>>>,
 }
 
 impl Costs {
@@ -44,11 +48,24 @@ impl Costs {
         sources: SourceHealth,
     ) -> Self {
         let views = resolvers.iter().map(|one| (one.address, Arc::clone(&one.view))).collect();
-        Self { kube, route53, prober, views, sources, counted: Arc::default() }
+        Self {
+            kube,
+            route53,
+            prober,
+            views,
+            sources,
+            counted: Arc::default(),
+            convergence: Arc::default(),
+            records: Arc::default(),
+        }
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut Counted)) {
         change(&mut self.counted.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) fn set_records(&self, records: RecordStates) {
+        *self.records.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(records));
     }
 
     fn dns(&self) -> Vec<DnsQueries> {
@@ -102,6 +119,13 @@ impl CostSource for Costs {
             rounds: counted.rounds,
             round_seconds: counted.round_seconds,
         }
+    }
+    fn convergence(&self) -> Option<&ConvergenceMetrics> {
+        Some(&self.convergence)
+    }
+
+    fn records(&self) -> Option<Arc<RecordStates>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::convergence::Convergence;
 use crate::engine::Engine;
 use crate::live::plan::ProbePlan;
 use crate::model::change::ChangeFeed;
@@ -21,6 +22,7 @@ use crate::recorded::urgent::UrgentName;
 use crate::report::Report;
 use crate::run::costs::Costs;
 use crate::run::plan::{PlanInput, probe_plan};
+use crate::run::records::states;
 use crate::run::saver::Saver;
 use crate::run::urgent::{UrgentInput, UrgentNames};
 use crate::snapshot::{Cluster, Reading, Snapshot, ViewState};
@@ -41,12 +43,14 @@ pub(super) struct Rounds {
     pub(super) views: Views,
     pub(super) engine: Engine,
     pub(super) saver: Option<Saver>,
+    pub(super) convergence: Convergence,
     pub(super) policy: Policy,
     pub(super) min_round: Duration,
     pub(super) assumed: Assumption,
     pub(super) resolver_views: BTreeSet<Arc<str>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) costs: Costs,
+    pub(super) max_record_series: usize,
     pub(super) latest: watch::Sender<Option<Arc<Report>>>,
     pub(super) plan: watch::Sender<Arc<ProbePlan>>,
     pub(super) urgent: UrgentNames,
@@ -165,6 +169,13 @@ impl Rounds {
                 at: snapshot.at,
             });
             self.urgent_out.send_replace(urgent);
+        }
+        let arrivals = self.convergence.observe(self.engine.wants(), &snapshot, &report);
+        self.costs.convergence.record(&arrivals);
+        self.costs.convergence.set_pending(|stage| self.convergence.pending(stage));
+        if 0 < self.max_record_series {
+            let zones = snapshot.route53.value();
+            self.costs.set_records(states(self.engine.wants(), zones, &report, self.max_record_series));
         }
         let took = start.elapsed();
         self.costs.update(|counted| {

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use dns_drift::convergence::{Arrival, Stage};
 use dns_drift::finding::{Cause, Impact, Kind, Reason, Severity, SilentReason, State, Subject};
 use dns_drift::model::instance::{Origin, Policy};
 use dns_drift::model::{DomainName, ObjectRef, RecordKey, RecordType, Version, ZoneId};
+use dns_drift::publish::convergence::ConvergenceMetrics;
 use dns_drift::publish::cost::{
     AwsRequests, ChangeCounts, ChangePlace, CostSnapshot, CostSource, DnsQueries, KubernetesRequests,
+    RecordState, RecordStates,
 };
 use dns_drift::report::{
     Also, FORMAT, Finding, Fix, InstanceReport, Report, Silent, Summary, ViewReport, ZoneRef, ZoneReport,
@@ -186,8 +189,31 @@ pub(crate) fn report() -> Report {
 }
 
 /// Costs with hostile server names and rows that have to be added up.
-#[derive(Debug)]
-pub(crate) struct Costs;
+#[derive(Debug, Default)]
+pub(crate) struct Costs {
+    convergence: ConvergenceMetrics,
+}
+
+impl Costs {
+    /// With two hosts that arrived, one of them late, and one that is still missing.
+    pub(crate) fn new() -> Self {
+        let arrival = |stage, took: Option<i64>| Arrival {
+            stage,
+            name: DomainName::new("new.example.com"),
+            took: took.map(jiff::SignedDuration::from_secs),
+            decided: true,
+        };
+        let costs = Self::default();
+        costs.convergence.record(&[
+            arrival(Stage::Recorded, Some(40)),
+            arrival(Stage::Live, Some(70)),
+            arrival(Stage::Recorded, Some(700)),
+            arrival(Stage::Live, None),
+        ]);
+        costs.convergence.set_pending(|stage| usize::from(stage == Stage::Live));
+        costs
+    }
+}
 
 impl CostSource for Costs {
     fn snapshot(&self) -> CostSnapshot {
@@ -227,6 +253,22 @@ impl CostSource for Costs {
             rounds: 9,
             round_seconds: Some(0.25),
         }
+    }
+
+    fn convergence(&self) -> Option<&ConvergenceMetrics> {
+        Some(&self.convergence)
+    }
+
+    fn records(&self) -> Option<Arc<RecordStates>> {
+        let row = |name: &str, in_sync| RecordState {
+            key: RecordKey { name: DomainName::new(name), record_type: RecordType::A, set_identifier: None },
+            zone: Some(DomainName::new("example.com")),
+            zone_id: ZoneId::new("Z1"),
+            owner_id: "gke-prod".into(),
+            in_sync,
+        };
+        let rows = vec![row("healthy.example.com", true), row("realtime.example.com", false)];
+        Some(Arc::new(RecordStates { rows, omitted: 3 }))
     }
 }
 
