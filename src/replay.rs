@@ -57,6 +57,19 @@ pub fn replay(dir: &Path) -> Result<Report, ReplayError> {
     report.ok_or(ReplayError::Empty)
 }
 
+/// The views after the last round of a recording, not judged.
+///
+/// # Errors
+///
+/// As [`replay`].
+pub fn last_snapshot(dir: &Path) -> Result<Snapshot, ReplayError> {
+    let index = read_index(dir)?;
+    let config = Config::from_value(&index.config).map_err(ReplayError::Config)?;
+    let mut player = Player { assumed: Some(config.assumed()), ..Player::default() };
+    let rounds = index.rounds.iter().map(|round| player.snapshot(read_round(&round.dir, round.at)));
+    rounds.last().ok_or(ReplayError::Empty)
+}
+
 /// What is kept between the rounds of a recording.
 #[derive(Default)]
 struct Player {
@@ -163,12 +176,19 @@ fn concerns_objects(scope: &str) -> bool {
     scope == "all" || Kind::from_word(scope).is_some_and(Kind::asks_for_names)
 }
 
-fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Vec<Problem>) -> Cluster {
+/// The cluster that raw objects make. What does not decode becomes a problem.
+pub fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Vec<Problem>) -> Cluster {
     let (mut cluster, mut workloads, mut pods) = (Cluster::default(), Vec::new(), Vec::new());
     for object in objects {
         let word = object.get("kind").and_then(Json::as_str).unwrap_or_default().to_owned();
         let Some(kind) = Kind::from_word(&word) else { continue };
         let name = name_of(&object);
+        // A Pod may run ExternalDNS, and its addresses may get names.
+        if kind == Kind::Pod
+            && let Ok(Some(Row::Object(row))) = Kind::PodAddresses.decode(object.clone())
+        {
+            cluster.objects.insert(row.reference.clone(), row);
+        }
         match kind.decode(object) {
             Ok(Some(Row::Object(row))) => {
                 cluster.objects.insert(row.reference.clone(), row);
@@ -188,11 +208,12 @@ fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Ve
         cluster.instances.extend(assumed.cloned());
     }
     cluster.watched_kinds = vec!["Ingress".into()];
-    let watches_services =
-        cluster.instances.iter().any(|one| one.flags.sources.iter().any(|source| source == "service"));
-    let has_services = cluster.objects.keys().any(|reference| &*reference.kind == "Service");
-    if watches_services && has_services {
-        cluster.watched_kinds.push("Service".into());
+    // Of the others nobody knows whether they were asked for, unless some are there.
+    for (kind, source) in [("Service", "service"), ("Node", "node")] {
+        let asked = cluster.instances.iter().any(|one| one.flags.sources.iter().any(|given| given == source));
+        if asked && cluster.objects.keys().any(|reference| &*reference.kind == kind) {
+            cluster.watched_kinds.push(kind.into());
+        }
     }
     cluster
 }

@@ -14,7 +14,7 @@ use crate::desired::client::KubeSettings;
 use crate::limits::MAX_FINDING_SERIES;
 use crate::live::servers::ServerMapLine;
 use crate::live::settings::{INTERNAL_VIEW, PUBLIC_VIEW, ResolverSettings};
-use crate::model::instance::{Flags, Instance, Origin};
+use crate::model::instance::{CommandLine, Flags, Instance, Origin};
 use crate::model::{DomainName, ZoneId};
 use crate::policy::{Inventory, Maintenance, NetworkView, Policy, ZoneFacts};
 use crate::recorded::budget::{DEFAULT_RATE, MAX_RATE};
@@ -163,6 +163,7 @@ pub(super) fn assumed(given: Option<&AssumedConfig>) -> Arc<Instance> {
         container: "".into(),
         version,
         flags,
+        command_line: CommandLine { args, env: BTreeMap::new() },
         replicas: None,
         changed_at: None,
         pods: Vec::new(),

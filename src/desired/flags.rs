@@ -51,7 +51,11 @@ impl Flags {
             ignore_ingress_rules: given.switch("ignore-ingress-rules-spec", false),
             ignore_ingress_tls: given.switch("ignore-ingress-tls-spec", false),
             ignore_hostname_annotation: given.switch("ignore-hostname-annotation", false),
-            fqdn_templates: split_at_commas(&given.list("fqdn-template")),
+            fqdn_templates: given
+                .list("fqdn-template")
+                .into_iter()
+                .filter(|text| !text.trim().is_empty())
+                .collect(),
             combine_fqdn: given.switch("combine-fqdn-annotation", false),
             domain_filter: given.list("domain-filter"),
             exclude_domains: given.list("exclude-domains"),
@@ -176,11 +180,6 @@ fn managed_types(given: &[String], excluded: &[String], version: Version) -> Vec
     };
     let excluded: Vec<RecordType> = excluded.iter().map(|text| RecordType::new(text)).collect();
     types.into_iter().filter(|kind| !excluded.contains(kind)).collect()
-}
-
-fn split_at_commas(templates: &[String]) -> Vec<String> {
-    let parts = templates.iter().flat_map(|text| text.split(','));
-    parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

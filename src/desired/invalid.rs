@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use crate::desired::adjust::Adjusted;
+use crate::desired::submit::Submitted;
 use crate::finding::Reason;
 use crate::model::name::NameDefect;
 use crate::model::record::{AliasTarget, Content, RecordType};
@@ -21,7 +21,7 @@ const MAX_VALUES: usize = 400;
 #[must_use]
 pub fn invalid_reason(
     name: &DomainName,
-    wanted: &Adjusted,
+    wanted: &Submitted,
     zone_name: Option<&DomainName>,
 ) -> Option<Reason> {
     match name.defect() {
@@ -38,23 +38,23 @@ pub fn invalid_reason(
 }
 
 fn invalid_alias(target: &AliasTarget, zone_name: Option<&DomainName>) -> Option<Reason> {
+    if target.dns_name.as_str().parse::<IpAddr>().is_ok() {
+        return Some(Reason::AliasOnIp);
+    }
     let same_zone = target.hosted_zone_id.as_ref().is_none_or(|id: &ZoneId| id.as_str().is_empty());
     if !same_zone {
         return None;
-    }
-    if target.dns_name.as_str().parse::<IpAddr>().is_ok() {
-        return Some(Reason::AliasOnIp);
     }
     zone_name.is_some_and(|zone| !target.dns_name.is_within(zone)).then_some(Reason::AliasNotInZone)
 }
 
 fn invalid_values(
     name: &DomainName,
-    wanted: &Adjusted,
+    wanted: &Submitted,
     count: usize,
     zone_name: Option<&DomainName>,
 ) -> Option<Reason> {
-    if wanted.record_type == RecordType::Cname {
+    if *wanted.record_type() == RecordType::Cname {
         let targets = wanted.content.plain_values();
         if targets.iter().any(|target| target.host().is_some_and(|host| host == name)) {
             return Some(Reason::SelfReference);
@@ -69,5 +69,30 @@ fn invalid_values(
         }
         return (1 < count).then_some(Reason::TooManyValues);
     }
+    if !fits_family(wanted) {
+        return Some(Reason::MixedTypes);
+    }
     (MAX_VALUES < count).then_some(Reason::TooManyValues)
+}
+
+/// True unless an A or AAAA record has a value that is no address of its family.
+fn fits_family(wanted: &Submitted) -> bool {
+    let all = |fits: fn(&IpAddr) -> bool| {
+        wanted.content.plain_values().iter().all(|value| value.ip().is_some_and(|ip| fits(&ip)))
+    };
+    match wanted.record_type() {
+        RecordType::A => all(IpAddr::is_ipv4),
+        RecordType::Aaaa => all(IpAddr::is_ipv6),
+        RecordType::Cname
+        | RecordType::Txt
+        | RecordType::Ns
+        | RecordType::Soa
+        | RecordType::Ds
+        | RecordType::Mx
+        | RecordType::Srv
+        | RecordType::Ptr
+        | RecordType::Naptr
+        | RecordType::Caa
+        | RecordType::Other(_) => true,
+    }
 }

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::desired::addresses::{RawNode, RawPodAddresses, RawSlice};
 use crate::desired::discover::runs_external_dns;
 use crate::desired::objects::{RawIngress, RawService};
 use crate::desired::workloads::{RawPod, RawWorkload};
@@ -32,8 +33,14 @@ pub enum Kind {
     StatefulSet,
     /// `apps/v1` DaemonSet.
     DaemonSet,
-    /// `v1` Pod.
+    /// `v1` Pod, for the instances.
     Pod,
+    /// `v1` Node.
+    Node,
+    /// `discovery.k8s.io/v1` EndpointSlice.
+    EndpointSlice,
+    /// `v1` Pod again, every one of them: for their addresses.
+    PodAddresses,
 }
 
 /// What is kept of an object.
@@ -73,7 +80,9 @@ impl Kind {
             Self::Deployment => "Deployment",
             Self::StatefulSet => "StatefulSet",
             Self::DaemonSet => "DaemonSet",
-            Self::Pod => "Pod",
+            Self::Pod | Self::PodAddresses => "Pod",
+            Self::Node => "Node",
+            Self::EndpointSlice => "EndpointSlice",
         }
     }
 
@@ -86,7 +95,9 @@ impl Kind {
             Self::Deployment => "deployments",
             Self::StatefulSet => "statefulsets",
             Self::DaemonSet => "daemonsets",
-            Self::Pod => "pods",
+            Self::Pod | Self::PodAddresses => "pods",
+            Self::Node => "nodes",
+            Self::EndpointSlice => "endpointslices",
         }
     }
 
@@ -96,7 +107,8 @@ impl Kind {
         match self {
             Self::Ingress => "networking.k8s.io",
             Self::Deployment | Self::StatefulSet | Self::DaemonSet => "apps",
-            Self::Service | Self::Pod => "",
+            Self::EndpointSlice => "discovery.k8s.io",
+            Self::Service | Self::Pod | Self::Node | Self::PodAddresses => "",
         }
     }
 
@@ -109,15 +121,35 @@ impl Kind {
     /// The kind of a word; `None` for one that we do not read.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        let all =
-            [Self::Ingress, Self::Service, Self::Deployment, Self::StatefulSet, Self::DaemonSet, Self::Pod];
+        let all = [
+            Self::Ingress,
+            Self::Service,
+            Self::Deployment,
+            Self::StatefulSet,
+            Self::DaemonSet,
+            Self::Pod,
+            Self::Node,
+            Self::EndpointSlice,
+        ];
         all.into_iter().find(|kind| kind.as_str() == word)
     }
 
     /// True if objects of the kind ask for names, so that the view is worth nothing without them.
     #[must_use]
     pub const fn asks_for_names(self) -> bool {
-        matches!(self, Self::Ingress | Self::Service)
+        matches!(self, Self::Ingress | Self::Service | Self::Node | Self::EndpointSlice | Self::PodAddresses)
+    }
+
+    /// The kinds that a `--source` reads.
+    #[must_use]
+    pub fn of_source(source: &str) -> &'static [Self] {
+        match source {
+            "ingress" => &[Self::Ingress],
+            "service" => &[Self::Service, Self::Node, Self::EndpointSlice, Self::PodAddresses],
+            "node" => &[Self::Node],
+            "pod" => &[Self::PodAddresses, Self::Node],
+            _ => &[],
+        }
     }
 
     /// Makes the row of an object; `None` for one that needs not be kept, because it neither
@@ -140,6 +172,9 @@ impl Kind {
                 let kept = pod.containers.iter().any(runs_external_dns);
                 kept.then(|| Row::Pod(Arc::new(pod)))
             }
+            Self::Node => Some(Row::Object(Arc::new(read::<RawNode>(value)?.decode()))),
+            Self::EndpointSlice => Some(Row::Object(Arc::new(read::<RawSlice>(value)?.decode()))),
+            Self::PodAddresses => Some(Row::Object(Arc::new(read::<RawPodAddresses>(value)?.decode()))),
         })
     }
 }

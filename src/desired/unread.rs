@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::desired::adjust::adjust;
-use crate::desired::objects_of;
-use crate::desired::source::{Yield, considers, read_object};
+use crate::desired::source::{SourceInput, Yield, considers, read_object};
+use crate::desired::{objects_of, provider};
 use crate::finding::Reason;
 use crate::model::instance::{ALPHA_PREFIX, GA_PREFIX, Instance};
 use crate::model::object::KubeObject;
@@ -36,19 +35,18 @@ const KNOWN: [&str; 12] = [
 /// The objects of an instance with annotations that neither it nor any other instance reads.
 #[must_use]
 pub fn unread_annotations(cluster: &Cluster, instance: &Instance, now: Timestamp) -> Vec<UnreadAnnotations> {
+    let input = SourceInput { objects: &cluster.objects, instance, now };
     objects_of(cluster, instance)
-        .filter_map(|object| {
-            other_prefix(cluster, object, instance, now).or_else(|| typo(object, instance, now))
-        })
+        .filter_map(|object| other_prefix(cluster, object, &input).or_else(|| typo(object, &input)))
         .collect()
 }
 
 fn other_prefix(
     cluster: &Cluster,
     object: &Arc<KubeObject>,
-    instance: &Instance,
-    now: Timestamp,
+    input: &SourceInput<'_>,
 ) -> Option<UnreadAnnotations> {
+    let (instance, now) = (input.instance, input.now);
     let read_by_somebody = |prefix: &str| {
         let reads =
             |other: &Arc<Instance>| other.flags.annotation_prefix == prefix && considers(object, other, now);
@@ -59,7 +57,7 @@ fn other_prefix(
         .filter(|prefix| !read_by_somebody(prefix))
         .find_map(|prefix| Some((prefix, renamed(object, prefix, &instance.flags.annotation_prefix)?)))?;
     let keys = object.annotations.keys().filter(|key| key.starts_with(prefix)).cloned().collect();
-    changes(object, &renamed, instance, now).map(|if_read| UnreadAnnotations {
+    changes(object, &renamed, input).map(|if_read| UnreadAnnotations {
         object: object.reference.clone(),
         reason: Reason::OtherPrefix,
         keys,
@@ -82,8 +80,8 @@ fn renamed(object: &KubeObject, from: &str, to: &str) -> Option<KubeObject> {
 }
 
 /// A key under the right prefix whose name is nearly one that is read.
-fn typo(object: &Arc<KubeObject>, instance: &Instance, now: Timestamp) -> Option<UnreadAnnotations> {
-    let prefix = instance.flags.annotation_prefix.as_str();
+fn typo(object: &Arc<KubeObject>, input: &SourceInput<'_>) -> Option<UnreadAnnotations> {
+    let prefix = input.instance.flags.annotation_prefix.as_str();
     let (key, meant) = object.annotations.keys().find_map(|key| {
         let name = key.strip_prefix(prefix)?;
         if KNOWN.contains(&name) || name == "ttl" || name.starts_with("aws-") {
@@ -96,7 +94,7 @@ fn typo(object: &Arc<KubeObject>, instance: &Instance, now: Timestamp) -> Option
     let value = annotations.remove(&key)?;
     annotations.entry(format!("{prefix}{meant}")).or_insert(value);
     let corrected = KubeObject { annotations, ..(**object).clone() };
-    changes(object, &corrected, instance, now).map(|if_read| UnreadAnnotations {
+    changes(object, &corrected, input).map(|if_read| UnreadAnnotations {
         object: object.reference.clone(),
         reason: Reason::Typo,
         keys: vec![key],
@@ -108,22 +106,21 @@ fn typo(object: &Arc<KubeObject>, instance: &Instance, now: Timestamp) -> Option
 type Wanted = Vec<(DomainName, RecordType, Vec<Arc<str>>)>;
 
 /// What the object would want with other annotations; `None` when nothing changes.
-fn changes(object: &KubeObject, other: &KubeObject, instance: &Instance, now: Timestamp) -> Option<Wanted> {
-    let before = read_object(object, instance, now);
-    let after = read_object(other, instance, now);
+fn changes(object: &KubeObject, other: &KubeObject, input: &SourceInput<'_>) -> Option<Wanted> {
+    let before = read_object(object, input);
+    let after = read_object(other, input);
     if before.endpoints == after.endpoints && before.unwanted.len() == after.unwanted.len() {
         return None;
     }
-    Some(wanted(after, instance))
+    Some(wanted(after, input.instance))
 }
 
 fn wanted(read: Yield, instance: &Instance) -> Wanted {
-    read.endpoints
+    provider(read.endpoints, instance)
         .into_iter()
-        .flat_map(|endpoint| adjust(endpoint, instance))
         .map(|one| {
-            let targets = one.endpoint.targets.iter().map(|target| Arc::from(target.as_str())).collect();
-            (DomainName::new(&one.endpoint.name), one.record_type, targets)
+            let targets = one.targets.iter().map(|target| Arc::from(target.as_str())).collect();
+            (DomainName::new(&one.name), one.record_type, targets)
         })
         .collect()
 }
