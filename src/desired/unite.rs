@@ -26,7 +26,7 @@ struct Key {
 /// conflict: no single answer would be right.
 #[must_use]
 pub fn unite(source: &str, endpoints: Vec<Endpoint>, version: Version) -> Vec<Endpoint> {
-    let across = does(version, Behaviour::SourceMerge) || matches!(source, "service" | "node" | "pod");
+    let across = does(version, Behaviour::SourceMerge) || matches!(source, "node" | "pod");
     let mut places: BTreeMap<Key, usize> = BTreeMap::new();
     let mut out: Vec<Endpoint> = Vec::new();
     for endpoint in endpoints {
