@@ -21,6 +21,7 @@ pub mod health;
 pub mod invalid;
 pub mod kinds;
 pub mod merge;
+pub mod needs;
 pub mod objects;
 pub mod placement;
 pub mod plan;
@@ -121,9 +122,9 @@ pub fn zone_view<'a>(zones: Option<&'a Zones>, instance: &Instance) -> View<'a> 
 
 /// The first stage: what the sources yield.
 #[must_use]
-pub fn sources(cluster: &Cluster, instance: &Instance, now: Timestamp) -> SourceStage {
+pub fn sources(cluster: &Cluster, instance: &Arc<Instance>, now: Timestamp) -> SourceStage {
     let input = SourceInput { objects: &cluster.objects, instance, now };
-    let mut out = SourceStage::default();
+    let mut out = SourceStage { unknown: unread_kinds(cluster, instance), ..SourceStage::default() };
     let mut by_source: BTreeMap<&str, Vec<Endpoint>> = BTreeMap::new();
     for object in objects_of(cluster, instance) {
         let found = read_object(object, &input);
@@ -139,6 +140,17 @@ pub fn sources(cluster: &Cluster, instance: &Instance, now: Timestamp) -> Source
         out.endpoints.extend(unite(source, endpoints, instance.effective_version()));
     }
     out
+}
+
+/// Kinds that the instance needs and that could not be read: its names are then not all known.
+fn unread_kinds(cluster: &Cluster, instance: &Arc<Instance>) -> Vec<String> {
+    if cluster.unread_kinds.is_empty() {
+        return Vec::new();
+    }
+    let services = cluster.objects.values().filter(|object| &*object.reference.kind == "Service");
+    let needed = needs::needed_kinds(std::slice::from_ref(instance), services);
+    let unread = needed.iter().filter(|kind| cluster.unread_kinds.iter().any(|one| **one == *kind.as_str()));
+    unread.map(|kind| format!("objects of kind {} cannot be read", kind.as_str())).collect()
 }
 
 /// The second stage: what the wrappers and the AWS provider make of the endpoints.

@@ -106,14 +106,29 @@ impl Player {
         at: Timestamp,
         mut problems: Vec<Problem>,
     ) -> Reading<Cluster> {
-        let cluster = objects.map(|objects| decode(objects, self.assumed.as_ref(), &mut problems));
+        let mut cluster = objects.map(|objects| decode(objects, self.assumed.as_ref(), &mut problems));
         // A kind that may not be listed is missing from the folder: its objects are not gone.
-        let blind =
-            problems.iter().any(|problem| !problem.scope.contains('/') && concerns_objects(&problem.scope));
+        let mut blind = false;
+        for problem in problems.iter().filter(|problem| !problem.scope.contains('/')) {
+            let kind = Kind::from_word(&problem.scope).filter(|kind| kind.asks_for_names());
+            match (kind, &mut cluster) {
+                (Some(kind), Some(cluster)) if !kind.is_vital() && !self.has_seen(kind) => {
+                    cluster.unread_kinds.push(kind.as_str().into());
+                }
+                (Some(_), _) => blind = true,
+                (None, _) => blind |= problem.scope == "all",
+            }
+        }
         match cluster {
             Some(cluster) if !blind => keep(&mut self.kubernetes, Some(cluster), at, problems),
             Some(_) | None => keep(&mut self.kubernetes, None, at, problems),
         }
+    }
+
+    /// True if objects of the kind were there in an earlier round.
+    fn has_seen(&self, kind: Kind) -> bool {
+        let objects = self.kubernetes.iter().flat_map(|(_, cluster)| cluster.objects.keys());
+        objects.into_iter().any(|reference| &*reference.kind == kind.as_str())
     }
 
     fn changes(&mut self, round: &RawRound, at: Timestamp, problems: Vec<Problem>) -> Reading<ChangeFeed> {
@@ -170,10 +185,6 @@ fn keep<T>(
 fn with<T>(mut reading: Reading<T>, problems: Vec<Problem>) -> Reading<T> {
     reading.problems = problems;
     reading
-}
-
-fn concerns_objects(scope: &str) -> bool {
-    scope == "all" || Kind::from_word(scope).is_some_and(Kind::asks_for_names)
 }
 
 /// The cluster that raw objects make. What does not decode becomes a problem.

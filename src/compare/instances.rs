@@ -289,6 +289,10 @@ fn zone_of(world: &World<'_>, wants: &InstanceWants, name: &DomainName) -> Optio
 
 /// A large share of the wishes vanished in one round and has not come back.
 fn mass_deletion(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
+    // Names that are not known have not vanished.
+    if !wants.unknown.is_empty() {
+        return None;
+    }
     let wanted: BTreeSet<RecordKey> = wants.wants.iter().map(crate::model::want::Want::key).collect();
     // By zone: a burst in one zone must not drown in the names of another.
     let mut lost: BTreeMap<(Timestamp, Option<DomainName>), Vec<&RecordKey>> = BTreeMap::new();

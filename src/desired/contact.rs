@@ -84,8 +84,17 @@ pub struct Noticed<B> {
 }
 
 /// Resources that get a label of their own.
-const RESOURCES: [&str; 7] =
-    ["ingresses", "services", "deployments", "statefulsets", "daemonsets", "pods", "log"];
+const RESOURCES: [&str; 9] = [
+    "ingresses",
+    "services",
+    "deployments",
+    "statefulsets",
+    "daemonsets",
+    "pods",
+    "nodes",
+    "endpointslices",
+    "log",
+];
 /// Verbs that get a label of their own, as kube spells them.
 const VERBS: [&str; 5] = ["list", "watch", "get", "log_stream", "logs"];
 

@@ -134,22 +134,17 @@ impl Kind {
         all.into_iter().find(|kind| kind.as_str() == word)
     }
 
-    /// True if objects of the kind ask for names, so that the view is worth nothing without them.
+    /// True if objects of the kind ask for names, or others hang on them.
     #[must_use]
     pub const fn asks_for_names(self) -> bool {
         matches!(self, Self::Ingress | Self::Service | Self::Node | Self::EndpointSlice | Self::PodAddresses)
     }
 
-    /// The kinds that a `--source` reads.
+    /// True if the view is worth nothing without the kind. Of the others the names of some
+    /// instances hang on, and those are then not known.
     #[must_use]
-    pub fn of_source(source: &str) -> &'static [Self] {
-        match source {
-            "ingress" => &[Self::Ingress],
-            "service" => &[Self::Service, Self::Node, Self::EndpointSlice, Self::PodAddresses],
-            "node" => &[Self::Node],
-            "pod" => &[Self::PodAddresses, Self::Node],
-            _ => &[],
-        }
+    pub const fn is_vital(self) -> bool {
+        matches!(self, Self::Ingress)
     }
 
     /// Makes the row of an object; `None` for one that needs not be kept, because it neither

@@ -1,6 +1,6 @@
 //! Reading the cluster once, by plain lists: for a single verdict and for recordings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kube::Api;
@@ -31,13 +31,7 @@ pub async fn read_once(
     clock: &dyn Clock,
 ) -> (Reading<Cluster>, Vec<LogTarget>) {
     let mut view = View::new(&settings.kinds());
-    for kind in settings.kinds() {
-        let change = match list(connection, settings, kind).await {
-            Ok(objects) => Change::Replaced(listing(kind, objects)),
-            Err(failure) => Change::Failed(failure),
-        };
-        view.apply(kind, change, Instant::now());
-    }
+    each_kind(connection, settings, &mut view, |_, _| {}).await;
     // Each list has just been heard; how long that took does not count.
     let now = Instant::now();
     let heard = Heard { last: Some(Contact { at: clock.now(), instant: now }), watch: None };
@@ -50,18 +44,45 @@ pub async fn read_once(
 /// the workloads and Pods that run ExternalDNS. The field sets of managers and kubectl's copy of
 /// an object are left out. With the problems of what could not be read.
 pub async fn list_raw(connection: &Connection, settings: &WatchSettings) -> (Vec<Value>, Vec<Problem>) {
-    let (mut values, mut problems) = (Vec::new(), Vec::new());
-    for kind in settings.kinds() {
-        match list(connection, settings, kind).await {
-            Ok(objects) => values.extend(objects.into_iter().map(|object| with_type(kind, object.value))),
-            Err(failure) => problems.push(Problem {
-                scope: kind.as_str().to_owned(),
-                code: failure.code,
-                message: failure.message,
-            }),
+    let (mut values, mut problems, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let mut view = View::new(&settings.kinds());
+    each_kind(connection, settings, &mut view, |kind, result| match result {
+        // A Pod may be listed twice, for its instance and for its addresses.
+        Ok(objects) => {
+            let new = objects.iter().filter(|object| seen.insert(object.reference(kind)));
+            values.extend(new.map(|object| with_type(kind, object.value.clone())));
         }
-    }
+        Err(failure) => problems.push(Problem {
+            scope: kind.as_str().to_owned(),
+            code: failure.code,
+            message: failure.message.clone(),
+        }),
+    })
+    .await;
     (values, problems)
+}
+
+/// Lists kind after kind, those included that only the instances that were found need.
+async fn each_kind(
+    connection: &Connection,
+    settings: &WatchSettings,
+    view: &mut View,
+    mut take: impl FnMut(Kind, &Result<Vec<Watched>, Failure>),
+) {
+    let mut kinds = settings.kinds();
+    while !kinds.is_empty() {
+        for kind in kinds {
+            view.add(kind);
+            let result = list(connection, settings, kind).await;
+            take(kind, &result);
+            let change = match result {
+                Ok(objects) => Change::Replaced(listing(kind, objects)),
+                Err(failure) => Change::Failed(failure),
+            };
+            view.apply(kind, change, Instant::now());
+        }
+        kinds = view.missing_kinds();
+    }
 }
 
 /// All objects of a kind that count. A list that expires between two pages is begun again once.

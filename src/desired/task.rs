@@ -37,6 +37,8 @@ struct Keeper {
     settings: WatchSettings,
     publish: watch::Sender<Reading<Cluster>>,
     pods: watch::Sender<Arc<Vec<LogTarget>>>,
+    /// Kinds that the instances need, for whoever starts the watches.
+    wanted: mpsc::Sender<Kind>,
     published_at: Option<Instant>,
     due: Option<Instant>,
 }
@@ -58,20 +60,30 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), TaskError> {
     let (sender, mut updates) = mpsc::channel(WATCH_QUEUE);
+    let (wanted_in, mut wanted) = mpsc::channel(WATCH_QUEUE);
     let mut watches = JoinSet::new();
-    for kind in settings.kinds() {
-        let place = (connection.client.clone(), connection.stats.clone());
-        let (one, stop) = (Watch::new(kind, place, settings.clone(), sender.clone()), stop.clone());
-        watches.spawn(async move {
+    let place = (connection.client.clone(), connection.stats.clone());
+    let start = |kind: Kind| {
+        let one = Watch::new(kind, place.clone(), settings.clone(), sender.clone());
+        let stop = stop.clone();
+        async move {
             one.run(stop).await;
             kind
-        });
+        }
+    };
+    for kind in settings.kinds() {
+        watches.spawn(start(kind));
     }
-    drop(sender);
-    let mut keeper = Keeper::new(connection.stats, settings, publish, pods);
-    let ended = tokio::select! {
-        ended = first_end(&mut watches, &stop) => ended,
-        never = keeper.keep(&mut updates) => never,
+    let mut keeper = Keeper::new(connection.stats, settings.clone(), publish, pods, wanted_in);
+    let ended = loop {
+        tokio::select! {
+            ended = first_end(&mut watches, &stop) => break ended,
+            never = keeper.keep(&mut updates) => never,
+            Some(kind) = wanted.recv() => {
+                tracing::info!(kind = kind.as_str(), "an instance needs this kind; watching it too");
+                watches.spawn(start(kind));
+            }
+        }
     };
     watches.shutdown().await;
     ended
@@ -96,9 +108,10 @@ impl Keeper {
         settings: WatchSettings,
         publish: watch::Sender<Reading<Cluster>>,
         pods: watch::Sender<Arc<Vec<LogTarget>>>,
+        wanted: mpsc::Sender<Kind>,
     ) -> Self {
         let view = View::new(&settings.kinds());
-        Self { view, stats, settings, publish, pods, published_at: None, due: None }
+        Self { view, stats, settings, publish, pods, wanted, published_at: None, due: None }
     }
 
     async fn keep(&mut self, updates: &mut mpsc::Receiver<Update>) -> ! {
@@ -136,7 +149,18 @@ impl Keeper {
         self.due.get_or_insert(earliest.max(now));
     }
 
+    /// Asks for the watches of kinds that the instances need.
+    fn ask_for_kinds(&mut self) {
+        for kind in self.view.missing_kinds() {
+            // The queue is longer than there are kinds; else the next publishing asks again.
+            if self.wanted.try_send(kind).is_ok() {
+                self.view.add(kind);
+            }
+        }
+    }
+
     fn publish(&mut self) {
+        self.ask_for_kinds();
         let now = Instant::now();
         self.due = None;
         self.published_at = Some(now);

@@ -1,6 +1,6 @@
 //! From the rows of all kinds to the Kubernetes view. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::desired::discover::{discover, log_targets};
 use crate::desired::health::{Change, Heard, KindState, Patience};
 use crate::desired::kinds::{Kind, Row};
+use crate::desired::needs::needed_kinds;
 use crate::model::ObjectRef;
 use crate::model::instance::Instance;
 use crate::model::workload::LogTarget;
@@ -73,9 +74,11 @@ impl View {
             let trust = state.trust(heard, now, patience);
             settled &= trust.settled;
             problems.extend(trust.problems);
-            if kind.asks_for_names() {
-                fresh &= trust.fresh;
+            if kind.is_vital() {
                 listed &= state.is_listed();
+            }
+            if kind.is_vital() || kind.asks_for_names() && state.is_listed() {
+                fresh &= trust.fresh;
                 let at = heard.last.map(|contact| contact.at);
                 oldest = oldest.into_iter().chain(at).min();
             }
@@ -94,19 +97,47 @@ impl View {
         Some(Reading { state, read_at: self.read_at, value: Some(self.cluster()), problems })
     }
 
+    /// Kinds that the instances need and that are not watched yet.
+    #[must_use]
+    pub fn missing_kinds(&mut self) -> Vec<Kind> {
+        self.find_instances();
+        let mut needed = self.needed_kinds();
+        needed.retain(|kind| !self.states.contains_key(kind));
+        needed.into_iter().collect()
+    }
+
+    /// Waits for the rows of one more kind.
+    pub fn add(&mut self, kind: Kind) {
+        self.states.entry(kind).or_insert_with(|| KindState::new(kind));
+        self.objects_changed = true;
+    }
+
+    fn needed_kinds(&self) -> BTreeSet<Kind> {
+        let rows = self.states.get(&Kind::Service).map(KindState::rows).into_iter().flatten();
+        let services = rows.filter_map(|(_, row)| match row {
+            Row::Object(object) => Some(object),
+            Row::Workload(_) | Row::Pod(_) => None,
+        });
+        needed_kinds(&self.instances, services)
+    }
+
     /// The containers whose logs tell what the instances try, as of the last reading.
     #[must_use]
     pub fn log_targets(&self) -> Vec<LogTarget> {
         log_targets(&self.instances)
     }
 
-    fn cluster(&mut self) -> Arc<Cluster> {
+    fn find_instances(&mut self) {
         if std::mem::take(&mut self.instances_changed) {
             let instances = self.discover();
             // An instance that did not change is the same value in every view.
             self.objects_changed |= instances != self.instances;
             self.instances = instances;
         }
+    }
+
+    fn cluster(&mut self) -> Arc<Cluster> {
+        self.find_instances();
         match &self.cluster {
             Some(cluster) if !self.objects_changed => Arc::clone(cluster),
             _ => {
@@ -114,6 +145,7 @@ impl View {
                     objects: self.objects(),
                     instances: self.instances.clone(),
                     watched_kinds: self.watched_kinds(),
+                    unread_kinds: self.unread_kinds(),
                 });
                 self.objects_changed = false;
                 self.cluster = Some(Arc::clone(&cluster));
@@ -145,6 +177,11 @@ impl View {
             tracing::debug!(%workload, provider, "an ExternalDNS of another provider is not watched");
         }
         found.instances.into_iter().map(Arc::new).collect()
+    }
+
+    fn unread_kinds(&self) -> Vec<Arc<str>> {
+        let unread = |kind: &Kind| !self.states.get(kind).is_some_and(KindState::is_listed);
+        self.needed_kinds().into_iter().filter(unread).map(|kind| Arc::from(kind.as_str())).collect()
     }
 
     fn watched_kinds(&self) -> Vec<Arc<str>> {

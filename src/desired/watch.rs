@@ -27,8 +27,6 @@ use crate::model::text::printable;
 /// Pace and patience of the watches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WatchSettings {
-    /// Services are read too, for instances with `--source=service`.
-    pub services: bool,
     /// Objects of one list page. Source: facts/kubernetes.md section 5.
     pub page_size: u32,
     /// Length of one watch request, in seconds: rights are checked when a request starts, and a
@@ -91,7 +89,6 @@ struct Pace {
 impl Default for WatchSettings {
     fn default() -> Self {
         Self {
-            services: false,
             page_size: 500,
             watch_seconds: 60,
             page_timeout: Duration::from_secs(75),
@@ -107,14 +104,10 @@ impl Default for WatchSettings {
 }
 
 impl WatchSettings {
-    /// The kinds to watch.
+    /// The kinds to watch in any case; the instances that are found may need more.
     #[must_use]
     pub fn kinds(&self) -> Vec<Kind> {
-        let mut kinds = vec![Kind::Ingress, Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Pod];
-        if self.services {
-            kinds.push(Kind::Service);
-        }
-        kinds
+        vec![Kind::Ingress, Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Pod]
     }
 
     /// Two lost watches and their margins, as facts/kubernetes.md section 6 has it.

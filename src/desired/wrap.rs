@@ -238,10 +238,10 @@ mod tests {
 
     #[test]
     fn reverse_names() {
-        let reverse = |text: &str| super::reverse(text.parse().expect("address"));
-        assert_eq!(reverse("203.0.113.10"), "10.113.0.203.in-addr.arpa");
+        let of = |text: &str| reverse(text.parse().expect("address"));
+        assert_eq!(of("203.0.113.10"), "10.113.0.203.in-addr.arpa");
         let long = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa";
-        assert_eq!(reverse("2001:db8::1"), long);
+        assert_eq!(of("2001:db8::1"), long);
     }
 
     #[test]
