@@ -40,7 +40,9 @@ fn behind(object: &KubeObject, instance: &Instance) -> &'static [Kind] {
     let Body::Service(service) = &object.body else { return &[] };
     let annotations = Annotations::new(&object.annotations, &instance.flags.annotation_prefix);
     let named = annotations.get("hostname").is_some() || annotations.get("internal-hostname").is_some();
-    if !named && instance.flags.fqdn_templates.is_empty() || !annotations.targets().is_empty() {
+    let flags = &instance.flags;
+    let otherwise = !flags.fqdn_templates.is_empty() || !flags.details.compatibility.is_empty();
+    if !(named || otherwise) || !annotations.targets().is_empty() {
         return &[];
     }
     of_service(service)

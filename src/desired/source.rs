@@ -2,6 +2,7 @@
 //!
 //! One file for each source. Source: kubernetes-sigs/external-dns:source.
 
+mod compat;
 mod headless;
 mod ingress;
 mod node;
@@ -328,3 +329,6 @@ fn bare(object: &KubeObject, annotations: Annotations<'_>) -> Shared {
         object: object.reference.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,7 +101,7 @@ fn addresses(
     match kind {
         Kind::NodeExternal => node::external_of(&body.node, input),
         Kind::Host => Some(body.host_ip.clone()).filter(|ip| !ip.is_empty()).into_iter().collect(),
-        Kind::Pod if endpoint.addresses.is_empty() => body.ips.clone(),
-        Kind::Pod => endpoint.addresses.clone(),
+        // Further addresses of one endpoint have no meaning that is defined.
+        Kind::Pod => endpoint.addresses.first().cloned().into_iter().collect(),
     }
 }

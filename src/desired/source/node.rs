@@ -63,6 +63,17 @@ pub(super) fn external_of(name: &str, input: &SourceInput<'_>) -> Vec<String> {
     }
 }
 
+/// The same with every IPv6 address: Pods get those in any case.
+pub(super) fn external_or_ipv6(name: &str, input: &SourceInput<'_>) -> Vec<String> {
+    let Some(Body::Node(node)) = input.object("Node", "", name).map(|row| &row.body) else {
+        return Vec::new();
+    };
+    let counts =
+        |kind: &str, address: &str| kind == "ExternalIP" || kind == "InternalIP" && address.contains(':');
+    let found = node.addresses.iter().filter(|(kind, address)| counts(kind, address));
+    found.map(|(_, address)| address.clone()).collect()
+}
+
 /// Addresses of one type, in order.
 pub(super) fn addresses<'a>(node: &'a Node, kind: &'a str) -> impl Iterator<Item = String> + 'a {
     node.addresses.iter().filter(move |(found, _)| found == kind).map(|(_, address)| address.clone())

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use crate::desired::annotations::Annotations;
 use crate::desired::endpoint::{Endpoint, Shared, endpoints_for};
 use crate::desired::source::{
-    SourceInput, Yield, headless, names_of, node_port, shared, status_targets, targets_of, unwanted_hosts,
+    SourceInput, Yield, compat, headless, names_of, node_port, shared, status_targets, targets_of,
+    unwanted_hosts,
 };
 use crate::finding::SilentReason;
 use crate::model::DomainName;
@@ -43,13 +44,16 @@ pub(super) fn read(
     }
     let shared = shared(object, input.instance, annotations);
     if !external.is_empty() || !internal.is_empty() {
-        let overriding = targets_of(object, &service.addresses, annotations, &mut out);
-        drop(overriding);
+        // For the note about an overriding target.
+        drop(targets_of(object, &service.addresses, annotations, &mut out));
     }
     let mut endpoints = Vec::new();
     let asked: [(&[String], Side); 2] = [(&external, Side::External), (&internal, Side::Internal)];
     for (hosts, side) in asked {
         endpoints.extend(of_hosts(object, service, input, &shared, (hosts, side)));
+    }
+    if endpoints.is_empty() {
+        endpoints = compat::of_service(object, service, input);
     }
     let templated = input.templated(object, !endpoints.is_empty(), &mut out);
     endpoints.extend(of_hosts(object, service, input, &shared, (&templated, Side::External)));
