@@ -148,7 +148,7 @@ fn unread_kinds(cluster: &Cluster, instance: &Arc<Instance>) -> Vec<String> {
         return Vec::new();
     }
     let services = cluster.objects.values().filter(|object| &*object.reference.kind == "Service");
-    let needed = needs::needed_kinds(std::slice::from_ref(instance), services);
+    let needed = needs::needed_kinds(std::slice::from_ref(instance), &services);
     let unread = needed.iter().filter(|kind| cluster.unread_kinds.iter().any(|one| **one == *kind.as_str()));
     unread.map(|kind| format!("objects of kind {} cannot be read", kind.as_str())).collect()
 }

@@ -36,18 +36,17 @@ fn file(name: &str) -> Value {
 }
 
 fn texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::Array(list) => list.iter().flat_map(texts).collect(),
-        Value::String(text) => vec![text.clone()],
-        other => vec![other.to_string()],
+    if let Some(list) = value.as_array() {
+        return list.iter().flat_map(texts).collect();
     }
+    vec![value.as_str().map_or_else(|| value.to_string(), str::to_owned)]
 }
 
 fn arguments(flags: &Value) -> Vec<String> {
-    let flag = |name: &String, value: &Value| match value {
-        Value::Bool(true) => vec![format!("--{name}")],
-        Value::Bool(false) => vec![format!("--no-{name}")],
-        other => texts(other).into_iter().map(|text| format!("--{name}={text}")).collect(),
+    let flag = |name: &String, value: &Value| match value.as_bool() {
+        Some(true) => vec![format!("--{name}")],
+        Some(false) => vec![format!("--no-{name}")],
+        None => texts(value).into_iter().map(|text| format!("--{name}={text}")).collect(),
     };
     flags.as_object().expect("flags").iter().flat_map(|(name, value)| flag(name, value)).collect()
 }
@@ -113,20 +112,15 @@ fn endpoint_key(row: &Value) -> String {
 }
 
 fn record_key(row: &Value) -> String {
-    let content = match row.get("alias") {
-        Some(alias) => format!(
-            "alias {} {} {}",
-            name(&text(alias, "dns_name")),
-            text(alias, "hosted_zone_id"),
-            alias["evaluate_target_health"].as_bool().unwrap_or_default()
-        ),
-        None => {
-            let is_text = text(row, "type") == "TXT";
-            let values = texts(&json!(list(row, "values")));
-            let values: BTreeSet<String> =
-                values.into_iter().map(|one| if is_text { one } else { name(&one) }).collect();
-            format!("{} {values:?}", row["ttl"].as_u64().unwrap_or_default())
-        }
+    let content = if let Some(alias) = row.get("alias") {
+        let health = alias["evaluate_target_health"].as_bool().unwrap_or_default();
+        format!("alias {} {} {health}", name(&text(alias, "dns_name")), text(alias, "hosted_zone_id"))
+    } else {
+        let is_text = text(row, "type") == "TXT";
+        let values = texts(&json!(list(row, "values")));
+        let values: BTreeSet<String> =
+            values.into_iter().map(|one| if is_text { one } else { name(&one) }).collect();
+        format!("{} {values:?}", row["ttl"].as_u64().unwrap_or_default())
     };
     let routing = row.get("routing").cloned().unwrap_or_else(|| json!({}));
     format!(

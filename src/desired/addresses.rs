@@ -1,4 +1,4 @@
-//! Nodes, EndpointSlices and the addresses of Pods, from the API's shapes to ours. Pure.
+//! Nodes, `EndpointSlice`s and the addresses of Pods, from the API's shapes to ours. Pure.
 //!
 //! Like [`crate::desired::objects`]: the few members that count, all of them optional.
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::desired::objects::{RawMeta, nullable};
 use crate::model::object::{Body, EndpointSlice, KubeObject, Node, PodAddresses, SliceEndpoint};
 
-/// Label of an EndpointSlice that names its Service.
+/// Label of an `EndpointSlice` that names its Service.
 const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 
 /// `v1` Node.
@@ -51,7 +51,7 @@ pub struct RawNodeAddress {
     pub address: String,
 }
 
-/// `discovery.k8s.io/v1` EndpointSlice.
+/// `discovery.k8s.io/v1` `EndpointSlice`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[expect(missing_docs, reason = "the members of the API's own type")]
@@ -63,7 +63,7 @@ pub struct RawSlice {
     pub endpoints: Vec<RawSliceEndpoint>,
 }
 
-/// One endpoint of an EndpointSlice.
+/// One endpoint of an `EndpointSlice`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[expect(missing_docs, reason = "the members of the API's own type")]

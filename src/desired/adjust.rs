@@ -77,10 +77,9 @@ fn host_name(endpoint: Endpoint, instance: &Instance, wish: Wish, dualstack: boo
         Wish::Absent if !known || instance.flags.prefer_cname => &[],
         Wish::True if does(version, Behaviour::AliasBroken) => return vec![broken(endpoint)],
         Wish::False => &[],
-        Wish::Only(Family::V4) => &[RecordType::A],
         Wish::Only(Family::V6) => &[RecordType::Aaaa],
         Wish::Absent | Wish::True if both => &[RecordType::A, RecordType::Aaaa],
-        Wish::Absent | Wish::True => &[RecordType::A],
+        Wish::Absent | Wish::True | Wish::Only(Family::V4) => &[RecordType::A],
     };
     if families.is_empty() {
         let mut endpoint = endpoint;

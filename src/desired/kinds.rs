@@ -37,7 +37,7 @@ pub enum Kind {
     Pod,
     /// `v1` Node.
     Node,
-    /// `discovery.k8s.io/v1` EndpointSlice.
+    /// `discovery.k8s.io/v1` `EndpointSlice`.
     EndpointSlice,
     /// `v1` Pod again, every one of them: for their addresses.
     PodAddresses,

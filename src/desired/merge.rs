@@ -120,8 +120,11 @@ fn united(claims: &[Claim]) -> bool {
     all.next().is_some_and(|first| all.any(|other| other != first))
 }
 
+/// Whether it is no address, the address, the text.
+type TargetOrder = (bool, Option<IpAddr>, String);
+
 /// ExternalDNS' order: fewer targets first, then target by target, addresses before host names.
-fn order(claim: &Submitted) -> (usize, Vec<(bool, Option<IpAddr>, String)>, ObjectRef) {
+fn order(claim: &Submitted) -> (usize, Vec<TargetOrder>, ObjectRef) {
     let mut targets: Vec<_> = claim
         .endpoint
         .targets

@@ -10,12 +10,12 @@ use crate::model::object::{Body, KubeObject, Service};
 
 /// The kinds that the sources of the instances read.
 ///
-/// Nodes, Pods and EndpointSlices are needed by the source `service` only for Services that have a
+/// Nodes, Pods and `EndpointSlice`s are needed by the source `service` only for Services that have a
 /// name and point there: most clusters have none, and watching every Pod costs memory and rights.
 #[must_use]
 pub fn needed_kinds<'a>(
     instances: &[Arc<Instance>],
-    services: impl Iterator<Item = &'a Arc<KubeObject>> + Clone,
+    services: &(impl Iterator<Item = &'a Arc<KubeObject>> + Clone),
 ) -> BTreeSet<Kind> {
     let mut needed = BTreeSet::new();
     for instance in instances {

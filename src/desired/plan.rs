@@ -71,7 +71,7 @@ fn group(submitted: Vec<Submitted>, flags: &Flags, unwanted: &mut Vec<Unwanted>)
         if name.as_str().is_empty() {
             continue;
         }
-        if !flags.managed_types.contains(&one.record_type()) {
+        if !flags.managed_types.contains(one.record_type()) {
             unwanted.push(Unwanted {
                 object: Some(one.endpoint.object.clone()),
                 name: Some(name),

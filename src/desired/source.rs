@@ -40,7 +40,7 @@ pub type Objects = BTreeMap<ObjectRef, Arc<KubeObject>>;
 /// What a source may look at.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceInput<'a> {
-    /// The objects, those included that others hang on: Nodes, Pods, EndpointSlices.
+    /// The objects, those included that others hang on: Nodes, Pods, `EndpointSlice`s.
     pub objects: &'a Objects,
     /// For whom.
     pub instance: &'a Instance,

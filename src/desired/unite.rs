@@ -64,7 +64,8 @@ fn add(known: &mut Endpoint, other: Endpoint) {
     for claim in other.claims() {
         match claims.iter_mut().find(|(object, _)| *object == claim.0) {
             Some((_, targets)) => {
-                targets.extend(claim.1.into_iter().filter(|one| !targets.contains(one)).collect::<Vec<_>>())
+                let new: Vec<_> = claim.1.into_iter().filter(|one| !targets.contains(one)).collect();
+                targets.extend(new);
             }
             None => claims.push(claim),
         }

@@ -118,7 +118,7 @@ impl View {
             Row::Object(object) => Some(object),
             Row::Workload(_) | Row::Pod(_) => None,
         });
-        needed_kinds(&self.instances, services)
+        needed_kinds(&self.instances, &services)
     }
 
     /// The containers whose logs tell what the instances try, as of the last reading.

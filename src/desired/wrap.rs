@@ -36,7 +36,9 @@ pub fn wrap(endpoints: Vec<Endpoint>, instance: &Instance) -> Vec<Endpoint> {
     let mut out: Vec<Endpoint> = out.into_iter().filter_map(|one| filter_targets(one, flags)).collect();
     if does(version, Behaviour::Ptr) && flags.managed_types.contains(&RecordType::Ptr) {
         let pointers: Vec<Endpoint> = out.iter().flat_map(|one| pointers(one, flags)).collect();
-        out.iter_mut().for_each(|one| drop(one.properties.remove(RECORD_TYPE)));
+        for one in &mut out {
+            one.properties.remove(RECORD_TYPE);
+        }
         out.extend(pointers);
     }
     out.into_iter().map(|one| finished(one, flags)).collect()

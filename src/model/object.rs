@@ -53,7 +53,7 @@ pub enum Body {
     Node(Node),
     /// `v1` Pod, as its own addresses ask for names.
     Pod(PodAddresses),
-    /// `discovery.k8s.io/v1` EndpointSlice.
+    /// `discovery.k8s.io/v1` `EndpointSlice`.
     EndpointSlice(EndpointSlice),
 }
 
@@ -130,7 +130,7 @@ pub struct PodAddresses {
     pub ready: bool,
 }
 
-/// What counts of an EndpointSlice.
+/// What counts of an `EndpointSlice`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointSlice {
     /// Label `kubernetes.io/service-name`.
@@ -141,7 +141,7 @@ pub struct EndpointSlice {
     pub endpoints: Vec<SliceEndpoint>,
 }
 
-/// One row of `endpoints[]` of an EndpointSlice.
+/// One row of `endpoints[]` of an `EndpointSlice`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SliceEndpoint {
     /// `conditions.ready`; absent counts as ready.

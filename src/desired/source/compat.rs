@@ -20,19 +20,19 @@ pub(super) fn of_service(object: &KubeObject, service: &Service, input: &SourceI
     match input.instance.flags.details.compatibility.as_str() {
         "mate" => {
             let host = object.annotations.get("zalando.org/dnsname").cloned();
-            endpoints(object, input, host.into_iter().collect(), &balancer)
+            endpoints(object, input, host.as_slice(), &balancer)
         }
         "molecule" if object.labels.get("dns").is_some_and(|value| value == "route53") => {
-            endpoints(object, input, annotation("domainName").unwrap_or_default(), &balancer)
+            endpoints(object, input, &annotation("domainName").unwrap_or_default(), &balancer)
         }
         "kops-dns-controller" => {
             match (service.service_type.as_str(), annotation(EXTERNAL), annotation(INTERNAL)) {
                 ("LoadBalancer", external, internal) => {
-                    let hosts = external.into_iter().chain(internal).flatten().collect();
-                    endpoints(object, input, hosts, &balancer)
+                    let hosts: Vec<String> = external.into_iter().chain(internal).flatten().collect();
+                    endpoints(object, input, &hosts, &balancer)
                 }
-                ("NodePort", Some(hosts), None) => endpoints(object, input, hosts, &of_nodes(input, true)),
-                ("NodePort", None, Some(hosts)) => endpoints(object, input, hosts, &of_nodes(input, false)),
+                ("NodePort", Some(hosts), None) => endpoints(object, input, &hosts, &of_nodes(input, true)),
+                ("NodePort", None, Some(hosts)) => endpoints(object, input, &hosts, &of_nodes(input, false)),
                 _ => Vec::new(),
             }
         }
@@ -64,7 +64,7 @@ fn of_nodes(input: &SourceInput<'_>, external: bool) -> Vec<String> {
 fn endpoints(
     object: &KubeObject,
     input: &SourceInput<'_>,
-    hosts: Vec<String>,
+    hosts: &[String],
     targets: &[String],
 ) -> Vec<Endpoint> {
     let shared = Shared {

@@ -63,11 +63,9 @@ fn kind(object: &KubeObject, input: &SourceInput<'_>) -> Kind {
 
 fn slices<'a>(object: &KubeObject, input: &SourceInput<'a>) -> impl Iterator<Item = &'a EndpointSlice> {
     let (namespace, name) = (object.reference.namespace.clone(), object.reference.name.clone());
-    input.of_kind("EndpointSlice").filter_map(move |row| match &row.body {
-        Body::EndpointSlice(slice) if row.reference.namespace == namespace && *slice.service == *name => {
-            Some(slice)
-        }
-        _ => None,
+    input.of_kind("EndpointSlice").filter_map(move |row| {
+        let Body::EndpointSlice(slice) = &row.body else { return None };
+        (row.reference.namespace == namespace && *slice.service == *name).then_some(slice)
     })
 }
 

@@ -57,10 +57,10 @@ fn external(node: &Node, input: &SourceInput<'_>) -> Vec<String> {
 
 /// External addresses of the Node of that name.
 pub(super) fn external_of(name: &str, input: &SourceInput<'_>) -> Vec<String> {
-    match input.object("Node", "", name).map(|row| &row.body) {
-        Some(Body::Node(node)) => external(node, input),
-        _ => Vec::new(),
-    }
+    let Some(Body::Node(node)) = input.object("Node", "", name).map(|row| &row.body) else {
+        return Vec::new();
+    };
+    external(node, input)
 }
 
 /// The same with every IPv6 address: Pods get those in any case.

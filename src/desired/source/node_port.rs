@@ -20,10 +20,8 @@ pub(super) fn targets(object: &KubeObject, service: &Service, input: &SourceInpu
         .filter(|row| {
             serving.as_ref().is_none_or(|names| names.iter().any(|name| **name == *row.reference.name))
         })
-        .filter_map(|row| match &row.body {
-            Body::Node(node) if node::counts(node, input) => Some(node),
-            _ => None,
-        })
+        .filter_map(|row| if let Body::Node(node) = &row.body { Some(node) } else { None })
+        .filter(|node| node::counts(node, input))
         .collect();
     let of = |kind: &str| nodes.iter().flat_map(|node| node::addresses(node, kind)).collect::<Vec<_>>();
     let (mut external, internal) = (of("ExternalIP"), of("InternalIP"));

@@ -27,18 +27,16 @@ pub(super) enum Data {
 
 /// The object as the data of a template.
 pub(super) fn of_object(object: &KubeObject) -> Data {
-    let meta = fields([
+    let meta = BTreeMap::from([
         ("Name", text(&object.reference.name)),
         ("Namespace", text(&object.reference.namespace)),
         ("UID", text(&object.uid)),
         ("Labels", Data::Strings(object.labels.clone())),
         ("Annotations", Data::Strings(object.annotations.clone())),
     ]);
-    let mut all = match meta.clone() {
-        Data::Struct(all) => all,
-        _ => BTreeMap::new(),
-    };
-    all.insert("ObjectMeta", meta);
+    // Go promotes the members of the embedded metadata.
+    let mut all = meta.clone();
+    all.insert("ObjectMeta", Data::Struct(meta));
     all.insert("Kind", text(&object.reference.kind));
     let (spec, status) = body(&object.body);
     all.insert("Spec", spec);

@@ -65,7 +65,7 @@ const MAX_DEPTH: usize = 50;
 /// What ended a list of nodes.
 enum End {
     Text,
-    End,
+    Block,
     Else(Tokens),
 }
 
@@ -74,7 +74,7 @@ pub(super) fn parse(pieces: Vec<Piece>) -> Result<Vec<Node>, TemplateError> {
     let mut pieces = pieces.into_iter().peekable();
     match list(&mut pieces, 0)? {
         (nodes, End::Text) => Ok(nodes),
-        (_, End::End | End::Else(_)) => Err(syntax("an end or else without a beginning")),
+        (_, End::Block | End::Else(_)) => Err(syntax("an end or else without a beginning")),
     }
 }
 
@@ -97,7 +97,7 @@ fn list(pieces: &mut Pieces, depth: usize) -> Result<(Vec<Node>, End), TemplateE
             _ => String::new(),
         };
         match keyword.as_str() {
-            "end" => return Ok((nodes, End::End)),
+            "end" => return Ok((nodes, End::Block)),
             "else" => {
                 tokens.next();
                 skip_blank(&mut tokens);
@@ -121,7 +121,7 @@ fn block(keyword: &str, mut head: Tokens, pieces: &mut Pieces, depth: usize) -> 
     let pipeline = whole(head)?;
     let (body, end) = list(pieces, depth + 1)?;
     let other = match end {
-        End::End => Vec::new(),
+        End::Block => Vec::new(),
         End::Text => return Err(syntax("a block has no end")),
         End::Else(mut tokens) => match tokens.peek() {
             Some(Token::Word(word)) if word == "if" || word == "with" => {
@@ -134,7 +134,7 @@ fn block(keyword: &str, mut head: Tokens, pieces: &mut Pieces, depth: usize) -> 
             }
             Some(_) => return Err(syntax("words after else")),
             None => match list(pieces, depth + 1)? {
-                (other, End::End) => other,
+                (other, End::Block) => other,
                 (_, End::Text | End::Else(_)) => return Err(syntax("a block has no end")),
             },
         },
@@ -154,11 +154,16 @@ fn declared(head: &mut Tokens) -> Result<Vec<String>, TemplateError> {
     }
     let mut variables = Vec::new();
     for token in head.by_ref() {
-        match token {
-            Token::Variable(name) if variables.len() < 2 => variables.push(name),
-            Token::Blank | Token::Comma => {}
-            Token::Declare => return Ok(variables),
-            _ => break,
+        if token == Token::Declare {
+            return Ok(variables);
+        }
+        if let Token::Variable(name) = token {
+            variables.push(name);
+        } else if !matches!(token, Token::Blank | Token::Comma) {
+            break;
+        }
+        if 2 < variables.len() {
+            break;
         }
     }
     Err(syntax("the variables of a range"))
