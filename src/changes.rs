@@ -1,23 +1,31 @@
 //! The change feed: what was tried on Route 53, by whom, and how it ended.
 //!
-//! Two writers tell: the logs of ExternalDNS and CloudTrail. Everything below is pure decoding,
-//! but [`follow`], which reads the logs of Pods.
+//! Two writers tell: the logs of ExternalDNS and CloudTrail; the metrics of ExternalDNS say how its
+//! loop fares. Everything below is pure decoding, but [`follow`], which reads the logs of Pods,
+//! [`lookup`] and [`queue`], which read CloudTrail live, and [`scrape::live`].
 //!
 //! ```text
 //! log line --> framing --> log (per stream) --\
 //!                            \-> refusal       +--> feed --> ChangeFeed
-//! CloudTrail record --> cloudtrail -----------/
+//! CloudTrail record --> cloudtrail -----------/      \-> tally (sums for metrics)
+//! /metrics of a Pod --> scrape --------------/
 //! ```
 //!
 //! [`tail`] decides which lines are new.
 
+mod aws;
 pub mod cloudtrail;
 pub mod feed;
 pub mod follow;
 pub mod framing;
+pub mod inbox;
 pub mod log;
+pub mod lookup;
+pub mod queue;
 pub mod refusal;
+pub mod scrape;
 pub mod tail;
+pub mod tally;
 
 use regex::Regex;
 

@@ -17,11 +17,15 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::changes::follow::FollowSettings;
+use crate::changes::lookup::LookupSettings;
+use crate::changes::queue::QueueSettings;
+use crate::changes::scrape::live::ScrapeSettings;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError};
 use crate::demo;
 use crate::desired::client::ClientError;
 use crate::desired::watch::WatchSettings;
+use crate::diagnose::{self, InputError, Inputs};
 use crate::error_chain::ErrorChain;
 use crate::finding::Severity;
 use crate::live::settings::{LiveSettings, ResolverSettings};
@@ -34,6 +38,7 @@ use crate::recorded::route53::Route53Settings;
 use crate::recording::write::{WriteError, write_recording};
 use crate::replay::{ReplayError, replay};
 use crate::report::Report;
+use crate::run::feeds::FeedSettings;
 use crate::run::{self, RunError, RunSettings};
 
 pub use self::args::{Cli, Command, Common, Keys, LogFormat, Output, Preview};
@@ -83,6 +88,9 @@ pub enum CliError {
     /// No recording, or one that cannot be judged.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Input(#[from] InputError),
     /// The recording cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -116,6 +124,7 @@ impl CliError {
             | Self::Name(_)
             | Self::Replay(_)
             | Self::Preview(_)
+            | Self::Input(_)
             | Self::Write(_) => USAGE,
         }
     }
@@ -160,6 +169,7 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
             let from = Overrides { version: from_version, args: from_arg };
             preview::what_if(&config, &input, stage, &from).await
         }
+        Command::Changes { log, cloudtrail, output } => changes(&Inputs { logs: log, cloudtrail }, output),
         Command::Record { out, rounds, every } => record(&config, &out, rounds, every).await,
         Command::Demo { once, listen } => {
             let listen = listen.unwrap_or(DEMO_LISTEN);
@@ -169,6 +179,15 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
             Ok(if once && outcome.seen.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
     }
+}
+
+fn changes(inputs: &Inputs, output: Output) -> Result<ExitCode, CliError> {
+    let diagnosis = diagnose::read(inputs, SystemClock.now())?;
+    match output {
+        Output::Table => print(&diagnose::table(&diagnosis, style()))?,
+        Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&diagnosis)?))?,
+    }
+    Ok(if diagnosis.stands() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn start_log(common: &Common, is_demo: bool) -> Result<(), CliError> {
@@ -221,7 +240,8 @@ pub fn settings(config: &Config) -> RunSettings {
         region: Arc::clone(&config.route53.region),
         requests_per_second: config.route53.requests_per_second,
         interval: policy.interval,
-        zone_ids: config.route53.zone_ids.clone(),
+        filter: config.route53.filter.clone(),
+        accounts: config.route53.accounts.clone(),
         endpoint_url: config.route53.endpoint_url.clone(),
         ..Route53Settings::default()
     };
@@ -232,10 +252,34 @@ pub fn settings(config: &Config) -> RunSettings {
         route53,
         live: live(config),
         follow: FollowSettings::default(),
+        feeds: feeds(config),
         min_round: MIN_ROUND,
         max_finding_series: config.max_finding_series,
+        state_dir: config.state_dir.clone(),
         config_text: config.effective_yaml().into(),
         assumed: Some(config.assumed()),
+    }
+}
+
+fn feeds(config: &Config) -> FeedSettings {
+    let changes = &config.changes;
+    let mut lookup = LookupSettings {
+        interval: changes.cloudtrail_interval,
+        endpoint_url: changes.cloudtrail_endpoint_url.clone(),
+        ..LookupSettings::default()
+    };
+    if let Some(region) = &changes.cloudtrail_region {
+        lookup.region = region.as_str().into();
+    }
+    let queue = changes.queue_url.as_deref().map(|url| QueueSettings {
+        endpoint_url: changes.queue_endpoint_url.clone(),
+        ..QueueSettings::new(url)
+    });
+    let scrape = ScrapeSettings { port: changes.scrape_port, ..ScrapeSettings::default() };
+    FeedSettings {
+        lookup: changes.cloudtrail.then_some(lookup),
+        queue,
+        scrape: changes.scrape.then_some(scrape),
     }
 }
 

@@ -19,8 +19,10 @@ use crate::live::servers::ServerMap;
 use crate::live::settings::ResolverSettings;
 use crate::model::instance::Instance;
 use crate::model::text::printable;
-use crate::model::{DomainName, Version, ZoneId};
+use crate::model::{DomainName, Version};
 use crate::policy::Policy;
+use crate::recorded::accounts::AccountSettings;
+use crate::recorded::filter::ZoneFilter;
 
 pub(crate) use self::effective::{MASKED, is_secret};
 pub use self::section::Mistake;
@@ -39,8 +41,12 @@ pub struct Config {
     pub route53: Route53Config,
     /// Live DNS.
     pub dns: DnsConfig,
+    /// What else tells of changes.
+    pub changes: ChangesConfig,
     /// The instance to take for granted when the cluster shows none.
     pub external_dns: Option<AssumedConfig>,
+    /// Where `serve` keeps its state; `None` to forget at the end.
+    pub state_dir: Option<PathBuf>,
     /// Findings with series of their own on `/metrics`.
     pub max_finding_series: usize,
     policy: Policy,
@@ -53,8 +59,10 @@ pub struct Route53Config {
     pub requests_per_second: f64,
     /// Region that requests are signed for.
     pub region: Arc<str>,
-    /// Only these zones; empty means all.
-    pub zone_ids: Vec<ZoneId>,
+    /// Which zones are read.
+    pub filter: ZoneFilter,
+    /// The accounts; empty for the one of the default credentials.
+    pub accounts: Vec<AccountSettings>,
     /// Instead of the real service; `None` leaves it to the environment.
     pub endpoint_url: Option<String>,
 }
@@ -78,6 +86,27 @@ pub struct DnsConfig {
     pub doubtful_interval: Option<Duration>,
     /// How often stable names are asked; `None` for the default.
     pub stable_interval: Option<Duration>,
+}
+
+/// What tells of changes beside the logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangesConfig {
+    /// Ask CloudTrail.
+    pub cloudtrail: bool,
+    /// Time between two questions.
+    pub cloudtrail_interval: Duration,
+    /// Region of CloudTrail; `None` for the one where the events of Route 53 are.
+    pub cloudtrail_region: Option<String>,
+    /// Instead of the real CloudTrail; `None` leaves it to the environment.
+    pub cloudtrail_endpoint_url: Option<String>,
+    /// URL of the queue that an `EventBridge` rule fills; `None` for no queue.
+    pub queue_url: Option<String>,
+    /// Instead of the real SQS; `None` leaves it to the environment.
+    pub queue_endpoint_url: Option<String>,
+    /// Read `/metrics` of the Pods of ExternalDNS.
+    pub scrape: bool,
+    /// Port of their `--metrics-address`.
+    pub scrape_port: u16,
 }
 
 /// An ExternalDNS that the cluster does not show.

@@ -13,6 +13,7 @@ pub mod annotations;
 pub mod canonical;
 pub mod client;
 pub mod contact;
+pub mod custom;
 pub mod discover;
 pub mod duration;
 pub mod endpoint;
@@ -25,10 +26,12 @@ pub mod needs;
 pub mod objects;
 pub mod placement;
 pub mod plan;
+pub mod rbac;
 pub mod read;
 pub mod record_sets;
 pub mod selector;
 pub mod source;
+pub mod sources;
 pub mod submit;
 pub mod task;
 pub mod template;
@@ -98,7 +101,7 @@ fn of_instance(
     let mut out = InstanceWants {
         instance: instance.clone(),
         zones: view.as_ref().map(|(_, view)| view.ids()).unwrap_or_default(),
-        wants: wants(plan.records, cluster),
+        wants: wants(plan.records, &SourceInput { objects: &cluster.objects, instance, now }),
         unwanted: stage.unwanted,
         without_target: stage.without_target,
         unread: unread::unread_annotations(cluster, instance, now),
@@ -142,14 +145,16 @@ pub fn sources(cluster: &Cluster, instance: &Arc<Instance>, now: Timestamp) -> S
     out
 }
 
-/// Kinds that the instance needs and that could not be read: its names are then not all known.
+/// Kinds that the instance needs and that could not be read, although no ownership record tells that
+/// a name hangs on them: its names are then not all known.
 fn unread_kinds(cluster: &Cluster, instance: &Arc<Instance>) -> Vec<String> {
     if cluster.unread_kinds.is_empty() {
         return Vec::new();
     }
     let services = cluster.objects.values().filter(|object| &*object.reference.kind == "Service");
     let needed = needs::needed_kinds(std::slice::from_ref(instance), &services);
-    let unread = needed.iter().filter(|kind| cluster.unread_kinds.iter().any(|one| **one == *kind.as_str()));
+    let hidden = needed.iter().filter(|kind| needs::is_hidden(**kind));
+    let unread = hidden.filter(|kind| cluster.unread_kinds.iter().any(|one| **one == *kind.as_str()));
     unread.map(|kind| format!("objects of kind {} cannot be read", kind.as_str())).collect()
 }
 

@@ -5,10 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::compare::{Verdicts, compare};
 use crate::desired;
+use crate::desired::sources::roster::unmodelled;
 use crate::finding::{FindingKey, State};
 use crate::history::{History, Track};
 use crate::limits::MAX_EVIDENCE;
@@ -17,15 +19,25 @@ use crate::model::want::InstanceWants;
 use crate::model::{RecordKey, ZoneId};
 use crate::past::Past;
 use crate::policy::Policy;
-use crate::report::{FORMAT, Finding, InstanceReport, Report, Summary, ViewReport, ZoneRef, ZoneReport};
+use crate::report::{
+    FORMAT, Finding, InstanceReport, MuteState, Report, Summary, ViewReport, ZoneRef, ZoneReport,
+};
 use crate::snapshot::{Reading, Snapshot, ViewName};
 
-/// Everything that outlives a round.
+/// What must be remembered from round to round, and over a restart.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Memory {
+    /// What earlier rounds have seen.
+    pub past: Past,
+    /// What they have found.
+    pub history: History,
+}
+
+/// Judges round after round.
 #[derive(Clone, Debug)]
 pub struct Engine {
     policy: Policy,
-    past: Past,
-    history: History,
+    memory: Memory,
     wants: Vec<InstanceWants>,
 }
 
@@ -33,7 +45,19 @@ impl Engine {
     /// Starts without a past.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        Self { policy, past: Past::default(), history: History::default(), wants: Vec::new() }
+        Self::resume(policy, Memory::default())
+    }
+
+    /// Goes on from what was remembered.
+    #[must_use]
+    pub fn resume(policy: Policy, memory: Memory) -> Self {
+        Self { policy, memory, wants: Vec::new() }
+    }
+
+    /// What is to be remembered.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// What the instances wanted in the latest round; the probe plan is made from it.
@@ -48,15 +72,15 @@ impl Engine {
             Some(cluster) => desired::compute(cluster, snapshot.route53.value(), snapshot.at),
             None => Vec::new(),
         };
-        self.past.observe(snapshot, &self.wants, self.policy.cycle());
-        let verdicts = compare(snapshot, &self.wants, &self.past, &self.policy);
-        self.history.advance(&verdicts, &self.policy, snapshot.at);
+        self.memory.past.observe(snapshot, &self.wants, self.policy.cycle());
+        let verdicts = compare(snapshot, &self.wants, &self.memory.past, &self.policy);
+        self.memory.history.advance(&verdicts, &self.policy, snapshot.at);
         self.report(snapshot, verdicts)
     }
 
     fn report(&self, snapshot: &Snapshot, verdicts: Verdicts) -> Report {
         let mut findings: Vec<Finding> =
-            self.history.tracks().map(|track| finding(track, snapshot, &self.policy)).collect();
+            self.memory.history.tracks().map(|track| finding(track, snapshot, &self.policy)).collect();
         findings.sort_by(|left, right| {
             let order = |one: &Finding| {
                 (urgency(one.state), std::cmp::Reverse(one.severity), one.subject.clone(), one.id.clone())
@@ -76,6 +100,11 @@ impl Engine {
             pending: count(State::Pending),
             open: count(State::Open),
             unknown: verdicts.unknown,
+            mutes_without_end: verdicts
+                .mutes
+                .iter()
+                .filter(|mute| mute.state == MuteState::Active && mute.until.is_none())
+                .count(),
             silent,
         };
         Report {
@@ -85,6 +114,7 @@ impl Engine {
             summary,
             findings,
             silent: verdicts.silent.into_iter().collect(),
+            mutes: verdicts.mutes,
             instances: self.wants.iter().map(instance).collect(),
             zones: self.zones(snapshot, &faulty),
         }
@@ -96,7 +126,7 @@ impl Engine {
 
     /// Records with a finding that is not over.
     fn faulty(&self) -> BTreeSet<(Option<ZoneId>, RecordKey)> {
-        let tracks = self.history.tracks().filter(|track| track.state != State::Resolved);
+        let tracks = self.memory.history.tracks().filter(|track| track.state != State::Resolved);
         tracks
             .filter_map(|track| {
                 let key = &track.candidate.key;
@@ -161,6 +191,7 @@ fn finding(track: &Track, snapshot: &Snapshot, policy: &Policy) -> Finding {
         first_seen: track.first_seen,
         last_seen: track.last_seen,
         pending_until: candidate.window.filter(|_| track.state == State::Pending).map(|window| window.until),
+        mute: candidate.muted.clone().filter(|_| track.state == State::Muted),
         desired: candidate.desired.clone(),
         recorded: candidate.recorded.clone(),
         live: candidate.live.clone(),
@@ -206,6 +237,7 @@ fn instance(wants: &InstanceWants) -> InstanceReport {
         version: instance.version,
         annotation_prefix: instance.flags.annotation_prefix.clone(),
         sources: instance.flags.sources.clone(),
+        sources_not_modelled: unmodelled(instance),
         policy: instance.flags.policy,
         wants: wants.wants.len(),
         ready_pods: instance.pods.iter().filter(|pod| pod.ready).count(),

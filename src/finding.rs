@@ -7,10 +7,11 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::instance::Instance;
 use crate::model::{DomainName, ObjectRef, RecordKey, ZoneId};
+use crate::stored;
 
 /// Declares a closed vocabulary: an enum, its words, and the list of all of them.
 macro_rules! vocabulary {
@@ -43,6 +44,12 @@ macro_rules! vocabulary {
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                stored::word(deserializer, Self::from_word)
             }
         }
     };
@@ -624,9 +631,10 @@ pub enum Subject {
 
 /// What distinguishes two findings over time: subject, zone and kind. The zone matters where a
 /// public and a private zone hold the same name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FindingKey {
     /// What it is about.
+    #[serde(with = "stored::subject")]
     pub subject: Subject,
     /// Hosted zone, for what lives in one.
     pub zone_id: Option<ZoneId>,
@@ -637,7 +645,7 @@ pub struct FindingKey {
 }
 
 /// A window in which a difference is expected. Source: findings.md section 7.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// Which one.
     pub reason: SilentReason,
@@ -761,6 +769,43 @@ impl fmt::Display for Cause {
             Self::ControllerVersion => f.write_str("controller_version"),
             Self::UnknownSilent => f.write_str("unknown_silent"),
         }
+    }
+}
+
+impl Cause {
+    /// Reads what [`Cause`] shows; `None` when it is no cause.
+    #[must_use]
+    pub fn from_word(text: &str) -> Option<Self> {
+        let reason = |word: &str| Reason::from_word(word);
+        Some(match text.split_once(':') {
+            Some(("failed_change", word)) => match reason(word) {
+                Some(reason) => Self::FailedChange(reason),
+                None => Self::FailedChangeOf(DomainName::new(word)),
+            },
+            Some(("invalid_desired", word)) => Self::InvalidDesired(reason(word)?),
+            Some(("controller_misconfigured", word)) => Self::ControllerMisconfigured(reason(word)?),
+            Some(("conflicting_desired", word)) => Self::ConflictingDesired(reason(word)?),
+            Some(_) => return None,
+            None => match text {
+                "controller_stalled" => Self::ControllerStalled,
+                "controller_failing" => Self::ControllerFailing,
+                "owner_foreign" => Self::OwnerForeign,
+                "owner_missing" => Self::OwnerMissing,
+                "owner_orphan" => Self::OwnerOrphan,
+                "policy" => Self::Policy,
+                "zone_quota" => Self::ZoneQuota,
+                "manual_change" => Self::ManualChange,
+                "controller_version" => Self::ControllerVersion,
+                "unknown_silent" => Self::UnknownSilent,
+                _ => return None,
+            },
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Cause {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        stored::word(deserializer, Self::from_word)
     }
 }
 

@@ -5,23 +5,27 @@
 //! closes after clean looks; while its views are blind it is frozen. Source: findings.md sections 2,
 //! 7 and 8.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use crate::compare::{Candidate, Coverage, Verdicts};
-use crate::finding::{FindingKey, State, Subject};
+use crate::compare::{Candidate, Coverage, Verdicts, explain};
+use crate::finding::{FindingKey, Kind, State, Subject};
+use crate::model::{DomainName, ZoneId};
 use crate::policy::Policy;
 use crate::snapshot::ViewName;
+use crate::stored::pairs;
 
 /// The memory of findings.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
+    #[serde(with = "pairs")]
     tracks: BTreeMap<FindingKey, Track>,
 }
 
 /// One finding over time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Track {
     /// The latest statement.
     pub candidate: Candidate,
@@ -42,6 +46,13 @@ pub struct Track {
     clean_at: Option<Timestamp>,
 }
 
+/// A subject and its zone: where at most one finding is open.
+type Place = (Subject, Option<ZoneId>);
+
+fn place(key: &FindingKey) -> Place {
+    (key.subject.clone(), key.zone_id.clone())
+}
+
 impl History {
     /// Takes in the verdicts of one round.
     pub fn advance(&mut self, verdicts: &Verdicts, policy: &Policy, at: Timestamp) {
@@ -50,27 +61,35 @@ impl History {
         for candidate in &verdicts.candidates {
             seen.insert(candidate.key.clone(), candidate);
         }
+        let open = self.places(|track| track.state == State::Open);
+        // What is known on a dark view still holds: what ranks below it on the same subject is part of it.
+        let frozen_first = self.places(|track| {
+            matches!(track.state, State::Open | State::Explained | State::Stale)
+                && frozen(&track.candidate, &verdicts.coverage)
+        });
+        seen.retain(|key, candidate| {
+            let hidden = frozen_first.get(&place(key)).is_some_and(|kind| *kind < key.kind);
+            // On a view that could not be read nothing is decided anew.
+            !hidden && !frozen(candidate, &verdicts.coverage)
+        });
+        let places: BTreeSet<Place> = seen.keys().map(place).collect();
         for (key, candidate) in &seen {
-            let inherited = self.inherited(key);
+            // A subject whose kind changes keeps its confirmation: it is one story under two names. Its
+            // age belongs to the kind.
+            let confirmed = open.contains_key(&place(key));
             let track = self
                 .tracks
                 .entry(key.clone())
-                .or_insert_with(|| Track::new((*candidate).clone(), at, inherited));
+                .or_insert_with(|| Track::new((*candidate).clone(), at, confirmed));
             track.see(candidate, at, cycle);
         }
         for (key, track) in &mut self.tracks {
-            if seen.contains_key(key) {
-                continue;
+            let dark = dark_views(&track.candidate, &verdicts.coverage);
+            if !dark.is_empty() {
+                track.freeze(&dark, &verdicts.coverage);
+            } else if !seen.contains_key(key) {
+                track.miss(at, places.contains(&place(key)), policy, cycle);
             }
-            if frozen(&track.candidate, &verdicts.coverage) {
-                if track.state != State::Resolved {
-                    track.state = State::Stale;
-                }
-                continue;
-            }
-            let superseded =
-                seen.keys().any(|other| other.subject == key.subject && other.zone_id == key.zone_id);
-            track.miss(at, superseded, policy, cycle);
         }
         self.tracks.retain(|_, track| {
             track.state != State::Resolved || at.duration_since(track.last_seen) < KEEP_RESOLVED
@@ -84,47 +103,104 @@ impl History {
         self.tracks.values()
     }
 
-    /// A subject whose kind changes keeps its age and its confirmation: it is one story.
-    fn inherited(&self, key: &FindingKey) -> Option<(Timestamp, bool)> {
-        let same = self.tracks.values().filter(|track| {
-            track.candidate.key.subject == key.subject
-                && track.candidate.key.zone_id == key.zone_id
-                && track.state != State::Resolved
-        });
-        same.map(|track| (track.first_seen, track.state == State::Open)).min()
+    /// Subjects of the tracks that fit, each with the kind of the lowest rank.
+    fn places(&self, fits: impl Fn(&Track) -> bool) -> BTreeMap<Place, Kind> {
+        let mut out = BTreeMap::new();
+        for (key, _) in self.tracks.iter().filter(|(_, track)| fits(track)) {
+            let first = out.entry(place(key)).or_insert(key.kind);
+            *first = key.kind.min(*first);
+        }
+        out
     }
 
-    /// An explained finding counts only while the one that explains it is open.
+    /// An explained finding counts only while the one that explains it is open. Causes have lower
+    /// ranks than what they explain, so one pass in the order of the ranks settles chains too.
     fn explain(&mut self) {
-        let open: Vec<FindingKey> = self
-            .tracks
-            .iter()
-            .filter(|(_, track)| matches!(track.state, State::Open | State::Explained))
-            .map(|(key, _)| key.clone())
-            .collect();
-        for (key, track) in &mut self.tracks {
-            track.explained_by = None;
-            let Some((subject, _)) = &track.candidate.explained_by else { continue };
-            let parent = open
-                .iter()
-                .find(|other| other.subject == *subject && other.zone_id == key.zone_id && *other != key);
-            if let Some(parent) = parent.filter(|_| matches!(track.state, State::Open | State::Explained)) {
+        let mut order: Vec<FindingKey> = self.tracks.keys().cloned().collect();
+        order.sort_by_key(|key| (key.kind.rank(), key.clone()));
+        let mut causes = Causes::default();
+        for key in &order {
+            let Some(track) = self.tracks.get(key) else { continue };
+            let parent = causes.of(track, &self.tracks);
+            let raised = parent.as_ref().map(|parent| (parent.clone(), track.candidate.impact));
+            let outer = parent.as_ref().and_then(|parent| self.tracks.get(parent));
+            let word = outer.and_then(|outer| explain::cause_word(&outer.candidate, &track.candidate));
+            let Some(track) = self.tracks.get_mut(key) else { continue };
+            if let Some(word) = word {
+                track.candidate.cause = Some(word);
+            }
+            if track.state == State::Explained {
+                track.state = State::Open;
+            }
+            if parent.is_some() && track.state == State::Open {
                 track.state = State::Explained;
-                track.explained_by = Some(parent.clone());
+            }
+            track.explained_by = parent;
+            if track.state == State::Open {
+                causes.add(&track.candidate);
+            }
+            // An outer finding hurts as much as what it explains.
+            if let Some((parent, impact)) = raised
+                && let Some(outer) = self.tracks.get_mut(&parent)
+                && matches!(outer.candidate.key.subject, Subject::Instance(_))
+            {
+                outer.candidate.worsen(impact);
             }
         }
     }
 }
 
+/// Open findings that may explain others, by the names that they speak for.
+#[derive(Debug, Default)]
+struct Causes {
+    by_name: BTreeMap<DomainName, Vec<FindingKey>>,
+    /// About a view, an instance, or a whole zone.
+    outer: Vec<FindingKey>,
+}
+
+impl Causes {
+    fn add(&mut self, candidate: &Candidate) {
+        let key = &candidate.key;
+        let wide = !matches!(key.subject, Subject::Record(_) | Subject::Object(_));
+        if wide || key.kind == Kind::WrongZone && self.outer.len() < MAX_WIDE {
+            self.outer.push(key.clone());
+        }
+        for name in explain::names(candidate) {
+            self.by_name.entry(name.clone()).or_default().push(key.clone());
+        }
+    }
+
+    /// The open finding with the lowest rank that explains the track.
+    fn of(&self, track: &Track, tracks: &BTreeMap<FindingKey, Track>) -> Option<FindingKey> {
+        let candidate = &track.candidate;
+        let near = explain::names(candidate).filter_map(|name| self.by_name.get(name)).flatten();
+        let hit = |key: &&FindingKey| {
+            let Some(outer) = tracks.get(*key) else { return false };
+            let told = (&outer.candidate, outer.first_seen);
+            match track.state {
+                State::Open | State::Explained => explain::explains(told, (candidate, track.first_seen)),
+                // A frozen finding waits for its view; it is said whose fault that is.
+                State::Stale => {
+                    key.kind == Kind::ObserverBlind && explain::explains(told, (candidate, track.first_seen))
+                }
+                State::Pending | State::Muted | State::Resolved => false,
+            }
+        };
+        near.chain(&self.outer).filter(hit).min_by_key(|key| (key.kind.rank(), *key)).cloned()
+    }
+}
+
+/// Record-level findings that are asked about a whole zone. A bound, because each is compared with
+/// every other finding.
+const MAX_WIDE: usize = 100;
+
 /// How long a resolved finding stays in reports.
 const KEEP_RESOLVED: SignedDuration = SignedDuration::from_mins(15);
 
 impl Track {
-    fn new(candidate: Candidate, at: Timestamp, inherited: Option<(Timestamp, bool)>) -> Self {
-        let onset = candidate.onset.filter(|onset| *onset < at).unwrap_or(at);
-        let (first_seen, confirmed) = inherited.unwrap_or((onset, false));
+    fn new(candidate: Candidate, at: Timestamp, confirmed: bool) -> Self {
         Self {
-            first_seen: first_seen.min(onset),
+            first_seen: candidate.onset.filter(|onset| *onset < at).unwrap_or(at),
             last_seen: at,
             state: State::Pending,
             explained_by: None,
@@ -138,8 +214,11 @@ impl Track {
 
     fn see(&mut self, candidate: &Candidate, at: Timestamp, cycle: SignedDuration) {
         if self.state == State::Resolved {
-            // The same trouble again is a new story.
-            *self = Self::new(candidate.clone(), at, None);
+            // The same trouble again has to show itself again, and is as old as it was: an object
+            // that was deleted and made anew is the same name.
+            let first_seen = self.first_seen;
+            *self = Self::new(candidate.clone(), at, false);
+            self.first_seen = self.first_seen.min(first_seen);
         }
         self.candidate = candidate.clone();
         self.last_seen = at;
@@ -156,6 +235,20 @@ impl Track {
         }
         if candidate.muted.is_some() {
             self.state = State::Muted;
+        }
+    }
+
+    /// A view that it rests on could not be read: the verdict stays what it was, and is stale from
+    /// the round on in which the view is stated as blind. One round that failed must not make a page
+    /// resolve and come back.
+    fn freeze(&mut self, dark: &[ViewName], coverage: &Coverage) {
+        let zone_is_lost =
+            || self.candidate.key.zone_id.as_ref().is_some_and(|id| coverage.lost.contains(id));
+        let lost = dark
+            .iter()
+            .any(|view| coverage.blind.contains(view) || *view == ViewName::Route53 && zone_is_lost());
+        if lost && matches!(self.state, State::Open | State::Explained) {
+            self.state = State::Stale;
         }
     }
 
@@ -184,7 +277,12 @@ impl Track {
 
 /// True if a view that the statement rests on could not be read in this round.
 fn frozen(candidate: &Candidate, coverage: &Coverage) -> bool {
-    candidate.rests_on.iter().any(|view| match view {
+    !dark_views(candidate, coverage).is_empty()
+}
+
+/// The views that the statement rests on and that could not be read in this round.
+fn dark_views(candidate: &Candidate, coverage: &Coverage) -> Vec<ViewName> {
+    let is_dark = |view: &&ViewName| match view {
         ViewName::Kubernetes => !coverage.kubernetes,
         ViewName::Route53 => match &candidate.key.zone_id {
             Some(id) => {
@@ -196,5 +294,9 @@ fn frozen(candidate: &Candidate, coverage: &Coverage) -> bool {
         ViewName::Dns => !coverage.dns,
         // A feed only adds a cause: without it the difference itself still decides.
         ViewName::Changes => false,
-    })
+    };
+    candidate.rests_on.iter().filter(is_dark).copied().collect()
 }
+
+#[cfg(test)]
+mod tests;

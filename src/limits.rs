@@ -55,6 +55,9 @@ pub const MAX_LOG_LINE: usize = 65_536;
 /// Change events that are kept at once, over all feeds; the oldest go first.
 pub const MAX_CHANGE_EVENTS: usize = 20_000;
 
+/// Mutes that a report lists.
+pub const MAX_MUTES: usize = 1_000;
+
 /// How long a change event is kept. A refusal that nobody repeated for this long comes from a
 /// controller that has stopped trying, and that is a finding of its own.
 pub const KEEP_CHANGE_EVENTS: Duration = Duration::from_hours(6);
@@ -82,6 +85,17 @@ pub const MAX_FEED_ZONES: usize = 1_000;
 /// Longest CloudTrail record that is parsed, in bytes. CloudTrail itself cuts at 256 KB.
 pub const MAX_TRAIL_RECORD: usize = 1_024 * 1_024;
 
+/// Pages of 50 events that one question to CloudTrail may take. The account shares two requests a
+/// second, and 3,000 changes within twenty minutes are a migration, not a watch.
+pub const MAX_LOOKUP_PAGES: usize = 60;
+
+/// Longest exposition of metrics that is read, in bytes. That of ExternalDNS has some 50 KB.
+pub const MAX_SCRAPE: usize = 4 * 1_024 * 1_024;
+
+/// Largest file of CloudTrail records that is read for a diagnosis, in bytes: a page of
+/// `LookupEvents` has 50 records, a file of a trail a few megabytes.
+pub const MAX_TRAIL_FILE: u64 = 256 * 1_024 * 1_024;
+
 /// Longest text of a start-up line (the options of an ExternalDNS process) that is kept.
 pub const MAX_STARTUP_TEXT: usize = 16_384;
 
@@ -97,11 +111,23 @@ pub const MAX_LOG_FOLLOWERS: usize = 32;
 /// Log lines between the followers and their reader; a follower waits when there is no room.
 pub const LOG_QUEUE: usize = 1_000;
 
+/// Deliveries of the optional feeds (CloudTrail, metrics) that wait for their reader.
+pub const DELIVERY_QUEUE: usize = 64;
+
 /// Steps of the Kubernetes watches that wait to be taken in.
 pub const WATCH_QUEUE: usize = 1_024;
 
 /// Evidence lines of one finding.
 pub const MAX_EVIDENCE: usize = 12;
+
+/// Size of the state file. Ten thousand names with their records and findings stay far below.
+pub const MAX_STATE_BYTES: usize = 128 * 1_024 * 1_024;
+
+/// The state is saved at most this often: a crash loses so much of the past at most.
+pub const SAVE_EVERY: Duration = Duration::from_mins(1);
+
+/// How long writing the state may take; at the end of the program it must fit into its stop.
+pub const SAVE_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long the program may take to stop after a signal.
 pub const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -110,6 +136,8 @@ const _: () = assert!(MAX_NAME < MAX_TEXT, "a name must fit into a message");
 const _: () = assert!(MAX_TEXT < MAX_LOG_LINE, "a log line must be able to carry a message");
 const _: () = assert!(MAX_CANDIDATES < MAX_BATCH_CHANGES, "candidates are a part of a batch");
 const _: () = assert!(MAX_LOG_LINE < MAX_TRAIL_RECORD, "a record holds more than a line");
+const _: () =
+    assert!(SAVE_WITHIN.as_secs() < STOP_WITHIN.as_secs(), "the last state is saved while stopping");
 const _: () = assert!(
     CONNECTIONS_STOP_WITHIN.as_secs() < STOP_WITHIN.as_secs(),
     "connections must end before the program does"

@@ -4,6 +4,8 @@
 //! outside is normalised once when a value of this module is made, so that comparing is `==`.
 
 pub mod change;
+pub mod custom;
+pub mod grant;
 pub mod heritage;
 pub mod instance;
 pub mod name;

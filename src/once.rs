@@ -8,6 +8,8 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use crate::changes::follow::{LogLine, read_tail};
+use crate::changes::scrape::live::read_text;
+use crate::changes::{cloudtrail, lookup, scrape};
 use crate::clock::Clock;
 use crate::config::is_secret;
 use crate::desired;
@@ -15,7 +17,7 @@ use crate::desired::client::{ClientError, Connection, connect};
 use crate::desired::read::{list_raw, read_once};
 use crate::engine::Engine;
 use crate::error_chain::ErrorChain;
-use crate::limits::KEEP_CHANGE_EVENTS;
+use crate::limits::{KEEP_CHANGE_EVENTS, MAX_LOG_FOLLOWERS};
 use crate::live::plan::ProbePlan;
 use crate::live::prober::Prober;
 use crate::live::task::sweep;
@@ -24,7 +26,7 @@ use crate::model::observation::Observation;
 use crate::model::text::printable;
 use crate::model::workload::LogTarget;
 use crate::recorded::route53;
-use crate::recording::logs::{LogFile, Logs};
+use crate::recording::logs::{LogFile, Logs, Scrape};
 use crate::recording::round::RawRound;
 use crate::report::Report;
 use crate::run::RunSettings;
@@ -32,6 +34,9 @@ use crate::run::logs::Streams;
 use crate::run::plan::{PlanInput, probe_plan};
 use crate::run::rounds::Assumption;
 use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
+
+/// How far one look reaches back in CloudTrail: a refused change is tried again every minute.
+const LOOKED_BACK: Duration = Duration::from_hours(1);
 
 /// Reads all sources, again and again.
 pub struct Observer {
@@ -42,10 +47,17 @@ pub struct Observer {
     clock: Arc<dyn Clock>,
 }
 
-/// What one look has brought: the snapshot, and the log lines as they were.
+/// What one look has brought: the snapshot, and what told of changes as it was.
 struct Look {
     snapshot: Snapshot,
+    told: Told,
+}
+
+/// What told of changes, as it was.
+#[derive(Default)]
+struct Told {
     logs: Logs,
+    cloudtrail: Option<String>,
 }
 
 // === impl Observer ===
@@ -80,7 +92,7 @@ impl Observer {
     /// Takes one round of a recording.
     pub async fn record(&mut self) -> RawRound {
         let (raw, _) = list_raw(&self.connection, &self.settings.watch).await;
-        let Look { snapshot, logs } = self.look().await;
+        let Look { snapshot, told } = self.look().await;
         let mut round = RawRound::empty(snapshot.at);
         let views = [
             (ViewName::Kubernetes, &snapshot.kubernetes.problems),
@@ -96,7 +108,8 @@ impl Observer {
             snapshot.kubernetes.value().map(|_| raw.into_iter().map(without_secrets).collect());
         round.route53 = snapshot.route53.value().cloned();
         round.dns = snapshot.dns.value().cloned();
-        round.logs = logs;
+        round.logs = told.logs;
+        round.cloudtrail = told.cloudtrail;
         round
     }
 
@@ -115,11 +128,11 @@ impl Observer {
         };
         self.assumed.apply(&mut snapshot);
         let plan = self.plan(&snapshot);
-        let (dns, (changes, logs)) = tokio::join!(self.dns(&plan), self.logs(&targets));
+        let (dns, (changes, told)) = tokio::join!(self.dns(&plan), self.changes(&targets));
         snapshot.dns = dns;
         snapshot.changes = changes;
         snapshot.at = self.clock.now();
-        Look { snapshot, logs }
+        Look { snapshot, told }
     }
 
     fn plan(&self, snapshot: &Snapshot) -> ProbePlan {
@@ -145,19 +158,19 @@ impl Observer {
         reading
     }
 
-    async fn logs(&self, targets: &[LogTarget]) -> (Reading<ChangeFeed>, Logs) {
-        if targets.is_empty() {
-            return (Reading::off(), Logs::default());
+    async fn changes(&self, targets: &[LogTarget]) -> (Reading<ChangeFeed>, Told) {
+        let feeds = &self.settings.feeds;
+        if targets.is_empty() && feeds.lookup.is_none() {
+            return (Reading::off(), Told::default());
         }
-        let (mut streams, mut logs) = (Streams::default(), Logs::default());
-        let mut problems = Vec::new();
+        let (mut streams, mut told, mut problems) = (Streams::default(), Told::default(), Vec::new());
         for target in targets {
             match read_tail(&self.connection.logs, target, KEEP_CHANGE_EVENTS).await {
                 Ok(lines) => {
                     for line in &lines {
                         streams.push(line, &*self.clock);
                     }
-                    logs.logs.push(log_file(target, &lines));
+                    told.logs.logs.push(log_file(target, &lines));
                 }
                 Err(error) => problems.push(Problem {
                     scope: format!("log {}/{}/{}", target.namespace, target.pod, target.container),
@@ -166,15 +179,56 @@ impl Observer {
                 }),
             }
         }
-        if logs.logs.is_empty() {
-            return (Reading::unread(problems), logs);
+        let mut any = !told.logs.logs.is_empty();
+        any |= self.scrapes(targets, &mut streams, &mut told, &mut problems).await;
+        any |= self.trail(&mut streams, &mut told, &mut problems).await;
+        if !any {
+            return (Reading::unread(problems), told);
         }
         streams.finish(&*self.clock);
         streams.follow(targets, &*self.clock);
         let now = self.clock.now();
         let mut reading = Reading::read(now, streams.builder.feed(now));
         reading.problems = problems;
-        (reading, logs)
+        (reading, told)
+    }
+
+    /// Reads the metrics of the Pods, if asked for; true if one answered.
+    async fn scrapes(
+        &self,
+        targets: &[LogTarget],
+        streams: &mut Streams,
+        told: &mut Told,
+        problems: &mut Vec<Problem>,
+    ) -> bool {
+        let Some(settings) = &self.settings.feeds.scrape else { return false };
+        for target in targets.iter().take(MAX_LOG_FOLLOWERS) {
+            match read_text(&self.connection.client, target, settings.port).await {
+                Ok(text) => {
+                    let metrics = scrape::read(&text, &target.namespace, &target.pod, self.clock.now());
+                    streams.builder.scraped(metrics);
+                    let (namespace, pod) = (target.namespace.to_string(), target.pod.to_string());
+                    told.logs.scrapes.push(Scrape { namespace, pod, text });
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        !told.logs.scrapes.is_empty()
+    }
+
+    /// Asks CloudTrail, if asked to; true if it answered.
+    async fn trail(&self, streams: &mut Streams, told: &mut Told, problems: &mut Vec<Problem>) -> bool {
+        let Some(settings) = &self.settings.feeds.lookup else { return false };
+        let (text, problem) = lookup::read_once(settings.clone(), LOOKED_BACK, &*self.clock).await;
+        let whole = problem.is_none();
+        problems.extend(problem);
+        let reading = cloudtrail::read(&text);
+        problems.extend(reading.problems);
+        streams.builder.add(reading.events, self.clock.now());
+        if whole {
+            told.cloudtrail = Some(text);
+        }
+        whole
     }
 }
 

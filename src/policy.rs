@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use wildmatch::WildMatch;
 
+use crate::finding::Kind;
 use crate::model::ZoneId;
 
 /// The rules of judgement that are in force.
@@ -24,6 +26,9 @@ pub struct Policy {
     pub deleted_floor: Duration,
     /// How long Route 53 may take to spread a change.
     pub propagation: Duration,
+    /// How old the reading of a hosted zone may be (or three intervals, if that is longer);
+    /// findings in an older one are stale.
+    pub zone_age: Duration,
     /// Cycles that a view may be blind before it is a finding.
     pub blind_cycles: u32,
     /// Clean cycles that close a finding.
@@ -34,8 +39,12 @@ pub struct Policy {
     pub inventory: Option<Inventory>,
     /// True if records without ownership are judged as left-overs too.
     pub leftovers_in_zone: bool,
+    /// True if a record of another owner that is as wanted is a finding too.
+    pub report_foreign_owners: bool,
     /// Declared maintenance periods.
     pub maintenance: Vec<Maintenance>,
+    /// Findings that are muted by rule.
+    pub mutes: Vec<MuteRule>,
     /// Facts about zones that no API tells.
     pub zones: BTreeMap<ZoneId, ZoneFacts>,
     /// Labels that are copied from objects to findings.
@@ -77,6 +86,22 @@ pub struct Maintenance {
     pub until: Timestamp,
 }
 
+/// Findings that are muted: every member that is given must fit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MuteRule {
+    /// Pattern of DNS names, `*` for any text and `?` for one character; lower case. A finding
+    /// about several names is muted when all of them fit.
+    pub name: Option<WildMatch>,
+    /// Namespace of the object.
+    pub namespace: Option<Arc<str>>,
+    /// Kind of finding; `None` for all.
+    pub kind: Option<Kind>,
+    /// End; `None` for never.
+    pub until: Option<Timestamp>,
+    /// Why, for whoever reads the report.
+    pub reason: Option<String>,
+}
+
 /// What no API tells about a zone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ZoneFacts {
@@ -94,12 +119,15 @@ impl Default for Policy {
             first_address: Duration::from_mins(3),
             deleted_floor: Duration::from_mins(5),
             propagation: Duration::from_mins(2),
+            zone_age: Duration::from_mins(15),
             blind_cycles: 3,
             resolve_cycles: 2,
             views: Vec::new(),
             inventory: None,
             leftovers_in_zone: false,
+            report_foreign_owners: false,
             maintenance: Vec::new(),
+            mutes: Vec::new(),
             zones: BTreeMap::new(),
             label_allow_list: vec!["team".to_owned()],
             runbook_base: "docs/findings/".to_owned(),
@@ -108,6 +136,14 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// True if a complete inventory says that the address is not ours any more.
+    #[must_use]
+    pub fn is_released(&self, address: &IpAddr) -> bool {
+        self.inventory
+            .as_ref()
+            .is_some_and(|inventory| inventory.complete && !inventory.addresses.contains(address))
+    }
+
     /// The least distance of two readings that count as two cycles.
     #[must_use]
     pub fn cycle(&self) -> jiff::SignedDuration {
@@ -119,14 +155,5 @@ impl Policy {
     #[must_use]
     pub fn view(&self, name: &str) -> Option<&NetworkView> {
         self.views.iter().find(|view| *view.name == *name)
-    }
-
-    /// True if the instance is in a declared maintenance period.
-    #[must_use]
-    pub fn in_maintenance(&self, instance: Option<&Arc<str>>, at: Timestamp) -> bool {
-        self.maintenance.iter().any(|period| {
-            let concerns = period.instance.as_ref().is_none_or(|id| Some(id) == instance);
-            concerns && period.from <= at && at < period.until
-        })
     }
 }

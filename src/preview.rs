@@ -148,13 +148,18 @@ pub fn supposed_zones(names: &[String], at: Timestamp) -> Option<Arc<Zones>> {
             record_set_count: None,
             limit: None,
             dnssec: None,
-            tags: BTreeMap::new(),
+            tags: Some(BTreeMap::new()),
         };
-        let reading = ZoneReading { zone, record_sets: Some(Arc::new(Vec::new())), read_at: Some(at) };
+        let reading = ZoneReading {
+            zone,
+            record_sets: Some(Arc::new(Vec::new())),
+            read_at: Some(at),
+            names_read: BTreeMap::new(),
+        };
         (id, reading)
     };
     let zones: BTreeMap<ZoneId, ZoneReading> = names.iter().map(zone).collect();
-    (!zones.is_empty()).then(|| Arc::new(Zones { zones, changes: Vec::new() }))
+    (!zones.is_empty()).then(|| Arc::new(Zones { zones, ..Zones::default() }))
 }
 
 // === impl Overrides ===

@@ -1,7 +1,7 @@
 //! Judging a recording: its rounds through the same engine as the live program, with the recorded
 //! time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,15 +11,20 @@ use serde_json::Value as Json;
 use crate::changes::cloudtrail;
 use crate::changes::feed::FeedBuilder;
 use crate::changes::log::LogParser;
+use crate::changes::scrape;
 use crate::changes::tail::TailMerger;
 use crate::config::{Config, ConfigError};
 use crate::desired::discover::discover;
 use crate::desired::kinds::{Kind, Row};
+use crate::desired::needs::needed_kinds;
+use crate::desired::rbac::Roles;
+use crate::desired::sources::roster;
 use crate::engine::Engine;
 use crate::finding::Reason;
 use crate::model::change::{ChangeFeed, FeedSource};
 use crate::model::instance::Instance;
 use crate::model::text::printable;
+use crate::policy::Policy;
 use crate::recording::index::{IndexError, read_index};
 use crate::recording::round::{RawRound, read_round};
 use crate::report::Report;
@@ -45,16 +50,29 @@ pub enum ReplayError {
 ///
 /// See [`ReplayError`]. What a round lacks is a problem of a view, never an error.
 pub fn replay(dir: &Path) -> Result<Report, ReplayError> {
+    let mut engine = None;
+    let mut report = None;
+    each_round(dir, |policy, snapshot| {
+        let engine = engine.get_or_insert_with(|| Engine::new(policy.clone()));
+        report = Some(engine.round(snapshot));
+    })?;
+    report.ok_or(ReplayError::Empty)
+}
+
+/// Gives each round of a recording as the engine would see it, with the rules in force.
+///
+/// # Errors
+///
+/// See [`ReplayError`].
+pub fn each_round(dir: &Path, mut judge: impl FnMut(&Policy, &Snapshot)) -> Result<(), ReplayError> {
     let index = read_index(dir)?;
     let config = Config::from_value(&index.config).map_err(ReplayError::Config)?;
-    let mut engine = Engine::new(config.policy());
+    let policy = config.policy();
     let mut player = Player { assumed: Some(config.assumed()), ..Player::default() };
-    let mut report = None;
     for round in &index.rounds {
-        let snapshot = player.snapshot(read_round(&round.dir, round.at));
-        report = Some(engine.round(&snapshot));
+        judge(&policy, &player.snapshot(read_round(&round.dir, round.at)));
     }
-    report.ok_or(ReplayError::Empty)
+    Ok(())
 }
 
 /// The views after the last round of a recording, not judged.
@@ -76,6 +94,8 @@ struct Player {
     /// Stands in where no ExternalDNS was recorded.
     assumed: Option<Arc<Instance>>,
     kubernetes: Option<(Timestamp, Arc<Cluster>)>,
+    /// Kinds of which an object was in this round or an earlier one.
+    seen: BTreeSet<Kind>,
     route53: Option<(Timestamp, Arc<crate::model::zone::Zones>)>,
     logs: BTreeMap<FeedSource, (TailMerger, LogParser)>,
     feed: FeedBuilder,
@@ -106,29 +126,57 @@ impl Player {
         at: Timestamp,
         mut problems: Vec<Problem>,
     ) -> Reading<Cluster> {
+        let refused: Vec<String> = problems
+            .iter()
+            .map(|problem| problem.scope.clone())
+            .filter(|scope| !scope.contains('/'))
+            .collect();
         let mut cluster = objects.map(|objects| decode(objects, self.assumed.as_ref(), &mut problems));
-        // A kind that may not be listed is missing from the folder: its objects are not gone.
-        let mut blind = false;
-        for problem in problems.iter().filter(|problem| !problem.scope.contains('/')) {
-            let kind = Kind::from_word(&problem.scope).filter(|kind| kind.asks_for_names());
-            match (kind, &mut cluster) {
-                (Some(kind), Some(cluster)) if !kind.is_vital() && !self.has_seen(kind) => {
-                    cluster.unread_kinds.push(kind.as_str().into());
-                }
-                (Some(_), _) => blind = true,
-                (None, _) => blind |= problem.scope == "all",
-            }
+        if let Some(cluster) = &mut cluster {
+            let needed = needed(cluster);
+            cluster.watched_kinds = self.watched_kinds(cluster, &needed, &refused);
+            let unread = needed.iter().filter(|kind| refused.iter().any(|scope| scope == kind.as_str()));
+            cluster.unread_kinds = unread.map(|kind| Arc::from(kind.as_str())).collect();
         }
+        // A kind that may not be listed is missing from the folder: its objects are not gone.
+        let blind = refused.iter().any(|scope| self.concerns_objects(scope));
         match cluster {
             Some(cluster) if !blind => keep(&mut self.kubernetes, Some(cluster), at, problems),
             Some(_) | None => keep(&mut self.kubernetes, None, at, problems),
         }
     }
 
-    /// True if objects of the kind were there in an earlier round.
-    fn has_seen(&self, kind: Kind) -> bool {
-        let objects = self.kubernetes.iter().flat_map(|(_, cluster)| cluster.objects.keys());
-        objects.into_iter().any(|reference| &*reference.kind == kind.as_str())
+    /// The kinds whose objects count as gone when they are not in the round. A recording does not say
+    /// what was listed: Ingresses always are; other kinds when an instance reads them and one was
+    /// seen, now or before.
+    fn watched_kinds(
+        &mut self,
+        cluster: &Cluster,
+        needed: &BTreeSet<Kind>,
+        refused: &[String],
+    ) -> Vec<Arc<str>> {
+        // Every recording has Pods; their addresses count only where an instance reads them.
+        let counts =
+            |kind: &Kind| kind.holds_objects() && (*kind != Kind::PodAddresses || needed.contains(kind));
+        let words: BTreeSet<&str> = cluster.objects.keys().map(|reference| &*reference.kind).collect();
+        let present = Kind::ALL.into_iter().filter(|kind| counts(kind) && words.contains(kind.as_str()));
+        self.seen.extend(present);
+        let refused = |kind: &Kind| refused.iter().any(|scope| scope == kind.as_str());
+        let read = |kind: &Kind| self.seen.contains(kind) && !refused(kind);
+        // Namespaces decide only where a listener selects by their labels; few recordings have them.
+        let held = |kind: &Kind| roster::needs(*kind).iter().filter(|need| **need == Kind::Gateway).all(read);
+        let kinds = needed.iter().filter(|kind| kind.is_vital() || (read(kind) && held(kind)));
+        let vital = Kind::ALL.into_iter().filter(|kind| kind.is_vital());
+        let kinds: BTreeSet<Kind> = kinds.copied().chain(vital).collect();
+        kinds.into_iter().map(|kind| Arc::from(kind.as_str())).collect()
+    }
+
+    /// True if without the kind the last value must stand: a vital one, or one that was read before.
+    fn concerns_objects(&self, scope: &str) -> bool {
+        let stands = |kind: Kind| {
+            kind.is_vital() || kind == Kind::Service || (kind.holds_objects() && self.seen.contains(&kind))
+        };
+        scope == "all" || Kind::ALL.into_iter().any(|kind| kind.as_str() == scope && stands(kind))
     }
 
     fn changes(&mut self, round: &RawRound, at: Timestamp, problems: Vec<Problem>) -> Reading<ChangeFeed> {
@@ -151,6 +199,10 @@ impl Player {
                 merger.advance(&text).into_iter().flat_map(|line| parser.push(line)).collect();
             self.feed.add(events, at);
             self.feed.follow(&parser.stream(), parser.counts());
+        }
+        for file in &round.logs.scrapes {
+            let (namespace, pod) = (file.namespace.as_str().into(), file.pod.as_str().into());
+            self.feed.scraped(scrape::read(&file.text, &namespace, &pod, at));
         }
         let mut problems = problems;
         if let Some(text) = &round.cloudtrail {
@@ -182,6 +234,13 @@ fn keep<T>(
     }
 }
 
+/// The kinds that the instances and their Services read.
+fn needed(cluster: &Cluster) -> BTreeSet<Kind> {
+    let services =
+        cluster.objects.values().filter(|object| &*object.reference.kind == Kind::Service.as_str());
+    needed_kinds(&cluster.instances, &services)
+}
+
 fn with<T>(mut reading: Reading<T>, problems: Vec<Problem>) -> Reading<T> {
     reading.problems = problems;
     reading
@@ -190,10 +249,18 @@ fn with<T>(mut reading: Reading<T>, problems: Vec<Problem>) -> Reading<T> {
 /// The cluster that raw objects make. What does not decode becomes a problem.
 pub fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Vec<Problem>) -> Cluster {
     let (mut cluster, mut workloads, mut pods) = (Cluster::default(), Vec::new(), Vec::new());
+    let mut roles = Roles::default();
     for object in objects {
-        let word = object.get("kind").and_then(Json::as_str).unwrap_or_default().to_owned();
-        let Some(kind) = Kind::from_word(&word) else { continue };
+        let text = |key: &str| object.get(key).and_then(Json::as_str).unwrap_or_default();
+        let (version, word) = (text("apiVersion").to_owned(), text("kind").to_owned());
         let name = name_of(&object);
+        let Some(kind) = Kind::of(&version, &word) else {
+            if let Err(error) = roles.take(&word, &object) {
+                let message = printable(&error.to_string());
+                problems.push(Problem { scope: format!("{word}/{name}"), code: Reason::Parse, message });
+            }
+            continue;
+        };
         // A Pod may run ExternalDNS, and its addresses may get names.
         if kind == Kind::Pod
             && let Ok(Some(Row::Object(row))) = Kind::PodAddresses.decode(object.clone())
@@ -208,7 +275,7 @@ pub fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mu
             Ok(Some(Row::Pod(row))) => pods.push((*row).clone()),
             Ok(None) => {}
             Err(error) => problems.push(Problem {
-                scope: format!("{word}/{name}"),
+                scope: format!("{}/{name}", kind.as_str()),
                 code: Reason::Parse,
                 message: printable(&error.to_string()),
             }),
@@ -218,14 +285,7 @@ pub fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mu
     if cluster.instances.is_empty() {
         cluster.instances.extend(assumed.cloned());
     }
-    cluster.watched_kinds = vec!["Ingress".into()];
-    // Of the others nobody knows whether they were asked for, unless some are there.
-    for (kind, source) in [("Service", "service"), ("Node", "node")] {
-        let asked = cluster.instances.iter().any(|one| one.flags.sources.iter().any(|given| given == source));
-        if asked && cluster.objects.keys().any(|reference| &*reference.kind == kind) {
-            cluster.watched_kinds.push(kind.into());
-        }
-    }
+    cluster.grants = roles.grants();
     cluster
 }
 

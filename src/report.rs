@@ -4,10 +4,11 @@
 //! once published. Pure.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::finding::{Cause, Impact, Kind, Reason, Severity, SilentReason, State, Subject};
@@ -33,6 +34,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What was not compared, or compared and kept quiet, and why.
     pub silent: Vec<Silent>,
+    /// The mutes that are declared.
+    pub mutes: Vec<MuteReport>,
     /// The running instances.
     pub instances: Vec<InstanceReport>,
     /// The hosted zones.
@@ -65,6 +68,8 @@ pub struct Summary {
     pub open: usize,
     /// Wanted records that could not be judged.
     pub unknown: usize,
+    /// Mutes in force that never end: each hides its findings for ever.
+    pub mutes_without_end: usize,
     /// How often each silent reason applied.
     pub silent: BTreeMap<SilentReason, usize>,
 }
@@ -103,6 +108,9 @@ pub struct Finding {
     /// While pending: when its window closes, if one is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending_until: Option<Timestamp>,
+    /// While muted: who asked for it, why, and until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mute: Option<Mute>,
     /// What is wanted: `{"type","ttl","values"}` or `{"type","alias"}`; `{}` when nothing is.
     pub desired: Json,
     /// What stands in the zone, one member for each record type found.
@@ -123,8 +131,51 @@ pub struct Finding {
     pub runbook: String,
 }
 
-/// A kind that holds beside the primary one.
+/// Why a finding is kept quiet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mute {
+    /// Who: `annotation of <object>`, `mutes[<index>]` of the configuration, or `maintenance`.
+    pub by: String,
+    /// The words of whoever asked for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// When it ends; `null` for never.
+    pub until: Option<Timestamp>,
+}
+
+/// One mute that is declared, whether it applies to a finding or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MuteReport {
+    /// Who, as in [`Mute`].
+    pub by: String,
+    /// The kinds that it names; empty for all of a rule.
+    pub kinds: Vec<String>,
+    /// When it ends; `null` for never.
+    pub until: Option<Timestamp>,
+    /// The words of whoever asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Where it stands.
+    pub state: MuteState,
+    /// What could not be understood.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// Where a mute stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MuteState {
+    /// In force.
+    Active,
+    /// Its end has passed.
+    Ended,
+    /// It cannot be read, so it mutes nothing.
+    Malformed,
+}
+
+/// A kind that holds beside the primary one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Also {
     /// What else is wrong.
     pub kind: Kind,
@@ -144,7 +195,7 @@ pub struct ZoneRef {
 }
 
 /// What mends a finding. Commands are printed for a person; dns-drift never runs them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fix {
     /// One sentence.
     pub summary: String,
@@ -154,6 +205,12 @@ pub struct Fix {
     /// in Route 53.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_batch: Option<Json>,
+    /// The batch that takes `change_batch` back; absent with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inverse_batch: Option<Json>,
+    /// Commands that only look: one for each view that takes part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<String>,
 }
 
 /// One suppressed comparison.
@@ -182,6 +239,9 @@ pub struct InstanceReport {
     pub annotation_prefix: String,
     /// Its sources.
     pub sources: Vec<String>,
+    /// Those of its sources that are not computed: what they want is not known, and records that
+    /// they made are never called stale.
+    pub sources_not_modelled: Vec<String>,
     /// Its policy.
     pub policy: crate::model::instance::Policy,
     /// Records that it wants.
@@ -206,6 +266,17 @@ pub struct ZoneReport {
     pub wants: usize,
     /// Those with an open finding.
     pub out_of_sync: usize,
+}
+
+impl fmt::Display for Mute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.by)?;
+        match self.until {
+            Some(until) => write!(f, " until {until}")?,
+            None => f.write_str(" without an end")?,
+        }
+        self.reason.iter().try_for_each(|reason| write!(f, ": {reason}"))
+    }
 }
 
 impl Report {

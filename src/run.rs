@@ -1,10 +1,14 @@
 //! Starts, supervises and stops every task; the only file that knows all others.
 
 mod costs;
+pub mod feeds;
 pub(crate) mod logs;
 pub mod plan;
 pub(crate) mod rounds;
+mod saver;
+mod urgent;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +19,13 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::changes::follow::{self, FollowSettings, LogHealth};
+use crate::changes::inbox::SourceHealth;
 use crate::clock::Clock;
 use crate::desired;
 use crate::desired::client::{ClientError, Connection, KubeSettings, connect};
 use crate::desired::watch::WatchSettings;
 use crate::engine::Engine;
-use crate::limits::{LOG_QUEUE, STOP_WITHIN};
+use crate::limits::{DELIVERY_QUEUE, LOG_QUEUE, STOP_WITHIN};
 use crate::live;
 use crate::live::plan::ProbePlan;
 use crate::live::prober::Prober;
@@ -32,9 +37,13 @@ use crate::publish::server;
 use crate::publish::web::WebState;
 use crate::recorded::route53::{self, Route53Settings};
 use crate::run::costs::Costs;
+use crate::run::feeds::{FeedSettings, Feeds};
 use crate::run::logs::LogTask;
-use crate::run::rounds::{Assumption, Rounds, Views, Wake};
+use crate::run::rounds::{Assumption, Rounds, Views};
+use crate::run::saver::Saver;
+use crate::run::urgent::UrgentNames;
 use crate::snapshot::Reading;
+use crate::state::{StateError, StateFile};
 
 /// Everything that a run needs to know.
 #[derive(Clone, Debug)]
@@ -51,12 +60,16 @@ pub struct RunSettings {
     pub live: LiveSettings,
     /// Logs.
     pub follow: FollowSettings,
+    /// What else tells of changes.
+    pub feeds: FeedSettings,
     /// Shortest time between two rounds.
     pub min_round: Duration,
     /// Findings with series of their own on `/metrics`.
     pub max_finding_series: usize,
     /// What `/config` shows.
     pub config_text: Arc<str>,
+    /// Where the state is kept; `None` to start without a past each time.
+    pub state_dir: Option<PathBuf>,
     /// The instance to take for granted when the cluster shows none; `None` for no such thing.
     pub assumed: Option<Arc<Instance>>,
 }
@@ -67,6 +80,9 @@ pub enum RunError {
     /// There is no way to the Kubernetes API.
     #[error("connect to Kubernetes")]
     Kubernetes(#[source] ClientError),
+    /// The state cannot be kept where it was asked for.
+    #[error("keep the state")]
+    State(#[source] StateError),
     /// A task gave up.
     #[error("{task} task")]
     Failed {
@@ -103,16 +119,30 @@ pub async fn serve(
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) -> Result<(), RunError> {
+    let (engine, saver) = remember(&settings, &*clock).map_err(RunError::State)?;
     let connecting = connect(&settings.kube, Arc::clone(&clock));
     let Some(connection) = stop.run_until_cancelled(connecting).await else { return Ok(()) };
     let connection = connection.map_err(RunError::Kubernetes)?;
     tracing::info!(server = connection.server, origin = connection.origin, "kubernetes: connected");
-    let tasks = start(settings, connection, listener, &clock, &stop);
+    let tasks = start(settings, engine, saver, connection, listener, &clock, &stop);
     supervise(tasks, stop).await
+}
+
+/// The engine with the past that was kept, and who keeps it.
+fn remember(settings: &RunSettings, clock: &dyn Clock) -> Result<(Engine, Option<Saver>), StateError> {
+    let Some(folder) = &settings.state_dir else { return Ok((Engine::new(settings.policy.clone()), None)) };
+    let file = StateFile::open(folder)?;
+    let memory = file.load(clock.now())?;
+    if let Some(at) = memory.as_ref().and_then(|memory| memory.past.last_at) {
+        tracing::info!(last_round = %at, "state: going on from the last run");
+    }
+    Ok((Engine::resume(settings.policy.clone(), memory.unwrap_or_default()), Some(Saver::new(file))))
 }
 
 fn start(
     settings: RunSettings,
+    engine: Engine,
+    saver: Option<Saver>,
     connection: Connection,
     listener: TcpListener,
     clock: &Arc<dyn Clock>,
@@ -121,11 +151,13 @@ fn start(
     let mut tasks = JoinSet::new();
     let stopped = || stop.clone();
     let prober = Prober::new(settings.live.prober.clone());
+    let sources = SourceHealth::default();
     let costs = Costs::new(
         connection.stats.clone(),
         Arc::clone(&settings.route53.stats),
         prober.clone(),
         &settings.live.resolvers,
+        sources.clone(),
     );
     let (kubernetes_out, kubernetes) = watch::channel(Reading::unread(Vec::new()));
     let (route53_out, route53) = watch::channel(Reading::unread(Vec::new()));
@@ -134,17 +166,29 @@ fn start(
     let (targets_out, targets) = watch::channel(Arc::default());
     let (plan_out, plan) = watch::channel(Arc::new(ProbePlan::default()));
     let (latest_out, latest) = watch::channel(None);
-    let (wake_out, wake) = watch::channel(0);
+    let (urgent_out, urgent) = watch::channel(Arc::default());
     let (lines_out, lines) = mpsc::channel(LOG_QUEUE);
+    let (deliveries_out, deliveries) = mpsc::channel(DELIVERY_QUEUE);
     let health = LogHealth::default();
 
     let logs_client = connection.logs.clone();
+    let feeds = Feeds {
+        client: connection.client.clone(),
+        targets: targets.clone(),
+        clock: Arc::clone(clock),
+        out: deliveries_out,
+        health: sources.clone(),
+        stop: stopped(),
+    };
+    for (name, running) in feeds.tasks(settings.feeds) {
+        tasks.spawn(named(name, running));
+    }
     let watching = desired::task::run(connection, settings.watch, kubernetes_out, targets_out, stopped());
     tasks.spawn(async move {
         let ended = watching.await;
         ended.map(|()| "kubernetes").map_err(|error| failed("kubernetes", error))
     });
-    let reading = route53::run(settings.route53, wake, Arc::clone(clock), route53_out, stopped());
+    let reading = route53::run(settings.route53, urgent, Arc::clone(clock), route53_out, stopped());
     tasks.spawn(named("route53", reading));
     let resolver_views = settings.live.resolvers.iter().map(|one| Arc::clone(&one.view)).collect();
     let probing = live::task::run(settings.live, prober, plan, Arc::clone(clock), dns_out, stopped());
@@ -154,8 +198,11 @@ fn start(
     tasks.spawn(named("log follower", following));
     let parser = LogTask {
         lines,
+        deliveries,
         targets,
+        cluster: kubernetes.clone(),
         health,
+        sources,
         clock: Arc::clone(clock),
         costs: costs.clone(),
         publish: changes_out,
@@ -163,7 +210,8 @@ fn start(
     tasks.spawn(named("log parser", parser.run(stopped())));
     let rounds = Rounds {
         views: Views { kubernetes, route53, dns, changes },
-        engine: Engine::new(settings.policy.clone()),
+        engine,
+        saver,
         policy: settings.policy,
         min_round: settings.min_round,
         assumed: Assumption::new(settings.assumed),
@@ -172,7 +220,8 @@ fn start(
         costs: costs.clone(),
         latest: latest_out,
         plan: plan_out,
-        wake: Wake::new(wake_out),
+        urgent: UrgentNames::default(),
+        urgent_out,
     };
     tasks.spawn(named("round", rounds.run(stopped())));
     let registry = metrics::registry(latest.clone(), Arc::new(costs), settings.max_finding_series);

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::finding::Reason;
 use crate::model::ObjectRef;
 use crate::model::change::ChangeFeed;
+use crate::model::grant::Grant;
 use crate::model::instance::Instance;
-use crate::model::object::KubeObject;
+use crate::model::object::{KubeObject, registry_word};
 use crate::model::observation::Observation;
 use crate::model::zone::Zones;
 
 /// The four views.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ViewName {
     /// What the cluster's objects ask for.
@@ -56,7 +57,7 @@ pub struct Reading<T> {
 }
 
 /// Something that could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Problem {
     /// `all`, a hosted zone id, a resource kind, a server, or one object.
     pub scope: String,
@@ -65,6 +66,9 @@ pub struct Problem {
     /// What happened, printable and bounded.
     pub message: String,
 }
+
+/// Scope of a problem with one whole account among several: this and the account's name.
+pub const ACCOUNT_SCOPE: &str = "account ";
 
 /// The Kubernetes view.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -78,6 +82,17 @@ pub struct Cluster {
     pub watched_kinds: Vec<Arc<str>>,
     /// Kinds that some instance needs and that could not be read.
     pub unread_kinds: Vec<Arc<str>>,
+    /// What service accounts may do; `None` when no role was readable.
+    pub grants: Option<Vec<Grant>>,
+}
+
+impl Cluster {
+    /// True if objects of a kind are watched; the kind as the ownership registry spells it.
+    #[must_use]
+    pub fn watches(&self, word: &str) -> bool {
+        let same = |kind: &Arc<str>| registry_word(kind).eq_ignore_ascii_case(word);
+        self.watched_kinds.iter().any(same)
+    }
 }
 
 /// The input of a comparison: what the four views say now.
@@ -93,6 +108,16 @@ pub struct Snapshot {
     pub dns: Reading<Vec<Observation>>,
     /// Failed and applied changes.
     pub changes: Reading<ChangeFeed>,
+}
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    /// False if a whole account could not be read: then a zone that is not seen may still exist.
+    #[must_use]
+    pub fn accounts_read(&self) -> bool {
+        !self.route53.problems.iter().any(|problem| problem.scope.starts_with(ACCOUNT_SCOPE))
+    }
 }
 
 // === impl ViewName ===

@@ -23,12 +23,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("limits", &[]),
     ("model", &["finding", "limits"]),
     ("snapshot", &["finding", "model"]),
-    ("finding", &["model", "snapshot"]),
+    ("finding", &["model", "snapshot", "stored"]),
+    ("stored", &["finding", "model", "snapshot"]),
     ("policy", &["finding", "model"]),
     ("report", &["finding", "model", "snapshot"]),
-    ("past", &["finding", "limits", "model", "policy", "snapshot"]),
-    ("compare", &["desired", "finding", "limits", "model", "past", "policy", "report", "snapshot"]),
-    ("history", &["compare", "finding", "limits", "model", "past", "policy", "report", "snapshot"]),
+    ("past", &["finding", "limits", "model", "policy", "snapshot", "stored"]),
+    ("compare", &["desired", "finding", "limits", "model", "past", "policy", "report", "snapshot", "stored"]),
+    ("history", &["compare", "finding", "limits", "model", "past", "policy", "report", "snapshot", "stored"]),
     (
         "engine",
         &[
@@ -61,7 +62,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// No I/O, no runtime, no foreign type.
 const PURE: &[&str] =
-    &["compare", "engine", "finding", "history", "model", "past", "policy", "report", "snapshot"];
+    &["compare", "engine", "finding", "history", "model", "past", "policy", "report", "snapshot", "stored"];
 
 /// Crates that the pure modules never name.
 const FOREIGN: &[&str] =

@@ -111,3 +111,42 @@ fn what_another_version_would_change() {
     assert!(stderr.contains("no ExternalDNS with the owner id \"other\""), "{stderr}");
     assert_eq!(run(&["desired", "-f", "/nowhere"]).0, Some(2));
 }
+
+/// Somebody with nothing but a log gets the name, the cause and what to do.
+#[test]
+fn a_log_alone() {
+    let log = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/D001/002/external-dns");
+    let file = std::fs::read_dir(log)
+        .expect("logs")
+        .map(|entry| entry.expect("entry").path())
+        .find(|path| path.extension().is_some_and(|end| end == "log"))
+        .expect("a log")
+        .display()
+        .to_string();
+    let (code, stdout, stderr) = run(&["changes", "--log", &file]);
+    assert_eq!(code, Some(1), "{stderr}");
+    for words in [
+        "realtime.example.com/A",
+        "alias_target_not_in_zone",
+        "invalid_desired:alias_on_ip",
+        "3 times",
+        "request ad25c29f-f714-4f0b-b493-c1353b78222c",
+        "remove the annotation",
+        "1 change, still refused at the end",
+    ] {
+        assert!(stdout.contains(words), "{words} in {stdout}");
+    }
+    let (code, stdout, _) = run(&["changes", "--log", &file, "-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!((code, json["format"].as_str()), (Some(1), Some("dns-drift-changes/1")));
+    assert_eq!(json["refused"][0]["subject"], "realtime.example.com/A");
+    assert_eq!(run(&["changes"]).0, Some(2));
+    let (code, _, stderr) = run(&["changes", "--cloudtrail", "/nonexistent/events.json"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("read /nonexistent/events.json: "), "{stderr}");
+    let dir = tempfile::tempdir().expect("folder");
+    let (code, stdout, _) =
+        run(&["changes", "--log", &crate::file(dir.path(), "level=info msg=\"hello\"\n")]);
+    assert_eq!(code, Some(0));
+    assert!(stdout.ends_with("1 lines\nno refused change\n"), "{stdout}");
+}

@@ -64,11 +64,19 @@ fn zones(case: &Value) -> Zones {
             vpcs: None,
             limit: None,
             dnssec: None,
-            tags: BTreeMap::new(),
+            tags: Some(BTreeMap::new()),
         };
-        (id, ZoneReading { zone, record_sets: Some(Arc::new(Vec::new())), read_at: None })
+        (
+            id,
+            ZoneReading {
+                zone,
+                record_sets: Some(Arc::new(Vec::new())),
+                read_at: None,
+                names_read: BTreeMap::new(),
+            },
+        )
     };
-    Zones { zones: rows.into_iter().map(zone).collect(), changes: Vec::new() }
+    Zones { zones: rows.into_iter().map(zone).collect(), ..Zones::default() }
 }
 
 fn input(case: &Value) -> Input {

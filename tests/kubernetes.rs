@@ -1,4 +1,5 @@
-//! The Kubernetes watch against a server that misbehaves in every way that was seen.
+//! The Kubernetes watch: against a server that misbehaves in every way that was seen, and, in
+//! `kubernetes/both.rs`, against the emulator or a real API server.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -9,6 +10,10 @@
     reason = "a test may panic"
 )]
 
+#[path = "kubernetes/both.rs"]
+mod both;
+#[path = "support/cluster.rs"]
+mod cluster;
 #[path = "kubernetes/logs.rs"]
 mod logs;
 #[path = "kubernetes/stub.rs"]
@@ -18,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dns_drift::clock::SystemClock;
+use dns_drift::desired::client::Connection;
 use dns_drift::desired::read::{list_raw, read_once};
 use dns_drift::desired::task::{self, TaskError};
 use dns_drift::desired::watch::WatchSettings;
@@ -55,12 +61,12 @@ struct Running {
 }
 
 impl Running {
-    fn start(stub: &Stub, settings: WatchSettings) -> Self {
+    fn start(connection: &Connection, settings: WatchSettings) -> Self {
         let (publish, readings) = watch::channel(Reading::unread(vec![]));
         let (pods, targets) = watch::channel(Arc::default());
         let stop = CancellationToken::new();
         let mut task = JoinSet::new();
-        task.spawn(task::run(stub.connection.clone(), settings, publish, pods, stop.clone()));
+        task.spawn(task::run(connection.clone(), settings, publish, pods, stop.clone()));
         Self { readings, targets, stop, task }
     }
 
@@ -138,7 +144,7 @@ async fn pages_and_events_become_the_view() {
         _ => None,
     })
     .await;
-    let mut running = Running::start(&stub, settings());
+    let mut running = Running::start(&stub.connection, settings());
     let odd_ones = [("Ingress/shop/b", Reason::Parse), ("Ingress/shop/c", Reason::Parse)];
     let reading = running
         .until("all events", |reading| names(reading) == ["a", "c", "e"] && problems(reading) == odd_ones)
@@ -165,7 +171,7 @@ async fn errors_are_told_at_once_and_not_hidden_by_retries() {
         _ => None,
     })
     .await;
-    let mut running = Running::start(&stub, settings());
+    let mut running = Running::start(&stub.connection, settings());
     let reading = running.until("the refusal", |reading| !reading.problems.is_empty()).await;
     assert_eq!((reading.state, reading.value.is_none()), (ViewState::Unread, true));
     assert_eq!(reading.problems[0].message, "HTTP 503: try later");
@@ -186,7 +192,7 @@ async fn a_list_without_an_answer_ends_and_is_told() {
         }
     })
     .await;
-    let mut running = Running::start(&stub, settings());
+    let mut running = Running::start(&stub.connection, settings());
     let reading = running.until("the silence", |reading| !reading.problems.is_empty()).await;
     assert_eq!(problems(&reading)[0], ("Ingress", Reason::Unreachable));
     running.until("the list", |reading| names(reading) == ["a"]).await;
@@ -207,7 +213,7 @@ async fn a_gone_resume_point_leads_to_a_new_list() {
         _ => None,
     })
     .await;
-    let mut running = Running::start(&stub, settings());
+    let mut running = Running::start(&stub.connection, settings());
     running
         .until("the new list", |reading| names(reading) == ["new"] && reading.state == ViewState::Read)
         .await;
@@ -226,7 +232,7 @@ async fn a_watch_that_falls_silent_is_made_anew() {
     })
     .await;
     let settings = WatchSettings { renew_after: Duration::from_millis(700), ..settings() };
-    let mut running = Running::start(&stub, settings);
+    let mut running = Running::start(&stub.connection, settings);
     running.until("the first list", |reading| names(reading) == ["old"]).await;
     running.until("the second list", |reading| names(reading) == ["new"]).await;
     running.end().await;
@@ -241,7 +247,7 @@ async fn a_forbidden_watch_makes_stale_although_the_list_is_allowed() {
         _ => None,
     })
     .await;
-    let mut running = Running::start(&stub, settings());
+    let mut running = Running::start(&stub.connection, settings());
     let reading = running.until("stale", |reading| reading.state == ViewState::Stale).await;
     assert_eq!(
         (names(&reading), problems(&reading)),
@@ -258,7 +264,7 @@ async fn an_empty_list_out_of_nowhere_is_asked_for_twice() {
         _ => None,
     })
     .await;
-    let mut running = Running::start(&stub, settings());
+    let mut running = Running::start(&stub.connection, settings());
     let suspicious =
         |reading: &Reading<Cluster>| problems(reading).contains(&("Ingress", Reason::EmptySuspicious));
     let reading = running.until("suspicion", suspicious).await;
@@ -283,7 +289,7 @@ async fn deletions_that_were_seen_need_no_confirmation() {
         _ => None,
     })
     .await;
-    let mut running = Running::start(&stub, settings());
+    let mut running = Running::start(&stub.connection, settings());
     running.until("empty", |reading| reading.state == ViewState::Read && names(reading).is_empty()).await;
     let relisted = async {
         while stub.count("ingresses", true) < 2 {
@@ -304,7 +310,7 @@ async fn without_the_right_to_workloads_the_ingresses_still_count() {
         _ => Some(Reply::Json(403, status(403, "forbidden"))),
     })
     .await;
-    let mut running = Running::start(&stub, settings());
+    let mut running = Running::start(&stub.connection, settings());
     let reading = running.until("the view", |reading| reading.value.is_some()).await;
     assert_eq!((reading.state, names(&reading)), (ViewState::Read, vec!["a".to_owned()]));
     let kinds = ["DaemonSet", "Deployment", "Pod", "StatefulSet"];
@@ -379,7 +385,7 @@ async fn only_what_an_instance_needs_is_watched() {
         _ => None,
     })
     .await;
-    let mut running = Running::start(&stub, settings());
+    let mut running = Running::start(&stub.connection, settings());
     let reading = running
         .until("Services, and Nodes refused", |reading| {
             reading

@@ -9,73 +9,29 @@
 )]
 //! The reader against a Route 53 that other people wrote.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+#[path = "support/moto.rs"]
+mod moto;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_sdk_route53::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_route53::types::{
     AliasTarget, Change, ChangeAction, ChangeBatch, HostedZoneConfig, ResourceRecord, ResourceRecordSet,
-    RrType, Vpc, VpcRegion,
+    RrType, Tag, TagResourceType, Vpc, VpcRegion,
 };
 use dns_drift::clock::SystemClock;
-use dns_drift::model::DomainName;
+use dns_drift::model::{DomainName, Routing};
+use dns_drift::recorded::accounts::AccountSettings;
 use dns_drift::recorded::route53::{Route53Settings, read_once};
 use dns_drift::recorded::stats::{Operation, Outcome};
 use dns_drift::snapshot::ViewState;
 
+use crate::moto::Moto;
+
 const HOSTS: usize = 700;
 
-struct Moto {
-    process: Child,
-    url: String,
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
 impl Moto {
-    async fn start() -> Self {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the place of the peer is no configuration of the program"
-        )]
-        let program = std::env::var("DNS_DRIFT_TEST_MOTO").unwrap_or_else(|_| "moto_server".to_owned());
-        let address = TcpListener::bind("127.0.0.1:0").expect("bind").local_addr().expect("address");
-        let process = Command::new(&program)
-            .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| {
-                panic!(
-                    "cannot start {program:?}: {error}; pip install 'moto[server]==5.2.5' and put moto_server on \
-                     PATH, or name it in DNS_DRIFT_TEST_MOTO"
-                )
-            });
-        let mut moto = Self { process, url: format!("http://{address}") };
-        moto.wait_until_it_listens(address).await;
-        moto
-    }
-
-    async fn wait_until_it_listens(&mut self, address: SocketAddr) {
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(90);
-        while TcpStream::connect(address).is_err() {
-            if let Some(status) = self.process.try_wait().expect("process") {
-                panic!(
-                    "moto_server ended: {status}; is the extra `server` installed? pip install 'moto[server]==5.2.5'"
-                );
-            }
-            assert!(tokio::time::Instant::now() < deadline, "moto_server does not listen on {address}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
     fn writer(&self) -> aws_sdk_route53::Client {
         let config = aws_sdk_route53::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -108,6 +64,13 @@ fn address(name: &str, last: usize) -> ResourceRecordSet {
         .resource_records(ResourceRecord::builder().value(format!("192.0.2.{}", last % 250)).build().unwrap())
         .build()
         .unwrap()
+}
+
+fn weighted(name: &str, n: usize) -> ResourceRecordSet {
+    let mut set = address(name, n);
+    set.set_identifier = Some(format!("m{n:03}"));
+    set.weight = Some(1);
+    set
 }
 
 fn alias(name: &str, target: &str) -> ResourceRecordSet {
@@ -160,6 +123,14 @@ async fn every_zone_and_every_record_set_is_read() {
     sets.push(alias("alias.example.com", "dualstack.lb-1.us-east-1.elb.amazonaws.com"));
     create(&writer, &public_id, sets).await;
 
+    writer
+        .change_tags_for_resource()
+        .resource_type(TagResourceType::Hostedzone)
+        .resource_id(public_id.trim_start_matches("/hostedzone/"))
+        .add_tags(Tag::builder().key("team").value("web").build())
+        .send()
+        .await
+        .expect("tagged");
     let settings = moto.settings();
     let stats = Arc::clone(&settings.stats);
     let reading = read_once(settings, Arc::new(SystemClock)).await;
@@ -180,8 +151,60 @@ async fn every_zone_and_every_record_set_is_read() {
         alias.content.alias().map(|target| target.dns_name.to_string()),
         Some("dualstack.lb-1.us-east-1.elb.amazonaws.com".to_owned())
     );
+    assert_eq!(public.zone.tags.as_ref().map(|tags| tags["team"].clone()), Some("web".to_owned()));
+    assert_eq!(private.zone.tags.as_ref().map(BTreeMap::len), Some(0), "read, and none");
     let pages = stats.totals().into_iter().find(|(operation, outcome, _)| {
         (*operation, *outcome) == (Operation::ListResourceRecordSets, Outcome::Ok)
     });
     assert_eq!(pages.map(|(_, _, totals)| totals.attempts), Some(4), "three pages and one");
+
+    let mut tagged = moto.settings();
+    tagged.filter.tags = vec!["team=web".parse().expect("a tag")];
+    let reading = read_once(tagged, Arc::new(SystemClock)).await;
+    let ids: Vec<_> = reading.value().expect("value").zones.keys().cloned().collect();
+    assert_eq!(ids, std::slice::from_ref(&public.zone.id), "{:?}", reading.problems);
+    let mut private_only = moto.settings();
+    private_only.filter.private = Some(true);
+    let reading = read_once(private_only, Arc::new(SystemClock)).await;
+    assert!(reading.value().expect("value").zones.values().all(|zone| zone.zone.private));
+}
+
+/// moto forgets the set identifier in its cursor, and so lists sets at a border twice.
+#[tokio::test]
+async fn weighted_sets_across_a_page_count_once() {
+    let moto = Moto::start().await;
+    let writer = moto.writer();
+    let zone =
+        writer.create_hosted_zone().name("example.com").caller_reference("1").send().await.expect("zone");
+    let id = zone.hosted_zone.expect("zone").id;
+    let mut sets: Vec<_> = (0..250).map(|n| address(&format!("a{n:03}.example.com"), n)).collect();
+    sets.extend((0..100).map(|n| weighted("w.example.com", n)));
+    create(&writer, &id, sets).await;
+    let settings = moto.settings();
+    let stats = Arc::clone(&settings.stats);
+    let reading = read_once(settings, Arc::new(SystemClock)).await;
+    assert!(reading.is_whole(), "{:?}", reading.problems);
+    let zone = reading.value().expect("value").zones.values().next().expect("a zone");
+    assert_eq!(zone.records().len(), 352, "with NS and SOA");
+    let members = zone.at(&DomainName::new("w.example.com"));
+    let ids: BTreeSet<_> = members.iter().filter_map(|set| set.set_identifier.clone()).collect();
+    assert_eq!((members.len(), ids.len()), (100, 100));
+    assert!(members.iter().all(|set| matches!(set.routing, Some(Routing::Weighted(_)))));
+    assert!(0 < stats.duplicate_rows(), "moto listed some twice; without that this test proves nothing");
+}
+
+/// A role is assumed with the STS of the same server.
+#[tokio::test]
+async fn a_role_of_another_account_is_assumed() {
+    let moto = Moto::start().await;
+    let mut settings = moto.settings();
+    settings.sts_endpoint_url = Some(moto.url.clone());
+    settings.accounts = vec![AccountSettings {
+        role_arn: Some("arn:aws:iam::444455556666:role/dns-drift".to_owned()),
+        external_id: Some("x".to_owned()),
+        requests_per_second: 5.0,
+    }];
+    let reading = read_once(settings, Arc::new(SystemClock)).await;
+    assert!(reading.is_whole(), "{:?}", reading.problems);
+    assert_eq!(reading.value().expect("value").zones.len(), 0, "moto keeps the zones of accounts apart");
 }

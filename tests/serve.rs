@@ -10,6 +10,9 @@
     reason = "a test may panic"
 )]
 
+#[path = "support/world.rs"]
+mod world;
+
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -20,10 +23,7 @@ use dns_drift::changes::follow::FollowSettings;
 use dns_drift::clock::{Clock, SystemClock};
 use dns_drift::desired::client::KubeSettings;
 use dns_drift::desired::watch::WatchSettings;
-use dns_drift::emulator::dns::{CONTROL_NAME, Dns};
-use dns_drift::emulator::kubernetes::Kubernetes;
-use dns_drift::emulator::route53::{Change, Route53, ZoneOptions};
-use dns_drift::emulator::zones::RecordSet;
+use dns_drift::emulator::dns::CONTROL_NAME;
 use dns_drift::finding::State;
 use dns_drift::live::settings::{LiveSettings, ResolverSettings};
 use dns_drift::model::DomainName;
@@ -33,143 +33,55 @@ use dns_drift::recorded::route53::Route53Settings;
 use dns_drift::recording::write::write_recording;
 use dns_drift::replay::replay;
 use dns_drift::report::Report;
+use dns_drift::run::feeds::FeedSettings;
 use dns_drift::run::{RunSettings, serve};
+use dns_drift::state::StateFile;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use world::World;
 
 const PATIENT: Duration = Duration::from_mins(1);
-const POD: &str = "external-dns-6d5f7c9b8-x2x4z";
 
-struct World {
-    kubernetes: Kubernetes,
-    route53: Route53,
-    dns: Dns,
-    zone: String,
-}
-
-impl World {
-    fn start(tasks: &mut JoinSet<()>, stop: &CancellationToken) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let kubernetes = Kubernetes::start(tasks, stop.clone(), Arc::clone(&clock)).expect("Kubernetes");
-        let route53 = Route53::start(tasks, stop.clone(), clock).expect("Route 53");
-        let zone = route53.create_zone("example.com.", ZoneOptions::default());
-        let dns = Dns::start(tasks, stop.clone(), Arc::new(route53.clone())).expect("DNS");
-        Self { kubernetes, route53, dns, zone }
-    }
-
-    fn settings(&self, kubeconfig: &std::path::Path) -> RunSettings {
-        let resolver = ResolverSettings { address: self.dns.resolver(), view: "public".into() };
-        let mut live = LiveSettings::new(vec![resolver]);
-        let lines = self.dns.server_map().into_iter().map(|(name, address)| format!("{name}={address}"));
-        let lines = lines.chain([format!("parent={}", self.dns.parent())]);
-        live.server_map = lines.map(|line| line.parse().expect("a line")).collect();
-        live.control_name = DomainName::new(CONTROL_NAME);
-        live.intervals.doubtful = Duration::from_secs(1);
-        live.intervals.first_publish = Duration::from_secs(3);
-        let second = Duration::from_secs(1);
-        RunSettings {
-            policy: Policy {
-                interval: second,
-                sync_floor: second,
-                new_object: second,
-                first_address: second,
-                deleted_floor: second,
-                propagation: second,
-                ..Policy::default()
-            },
-            kube: KubeSettings { kubeconfig: Some(kubeconfig.to_owned()), ..KubeSettings::default() },
-            watch: WatchSettings { publish_every: Duration::from_millis(100), ..WatchSettings::default() },
-            route53: Route53Settings {
-                endpoint_url: Some(self.route53.url()),
-                credentials: Some(Credentials::new("id", "secret", None, None, "test")),
-                requests_per_second: 5.0,
-                interval: second,
-                ..Route53Settings::default()
-            },
-            live,
-            follow: FollowSettings { first_pause: Duration::from_millis(100), ..FollowSettings::default() },
-            min_round: Duration::from_millis(200),
-            max_finding_series: 100,
-            config_text: "{}".into(),
-            assumed: None,
-        }
-    }
-
-    fn external_dns(&self) {
-        let containers = json!([{"name": "external-dns",
-            "image": "registry.k8s.io/external-dns/external-dns:v0.14.2",
-            "args": ["--source=ingress", "--provider=aws", "--policy=upsert-only", "--txt-owner-id=gke-prod",
-                     "--interval=1s"]}]);
-        self.kubernetes.apply(json!({"apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"namespace": "dns", "name": "external-dns"},
-            "spec": {"replicas": 1, "template": {"spec": {"containers": containers}}}}));
-        self.kubernetes.apply(json!({"apiVersion": "v1", "kind": "Pod",
-            "metadata": {"namespace": "dns", "name": POD, "uid": "u1", "ownerReferences": [
-                {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "external-dns-6d5f7c9b8", "uid": "r1",
-                 "controller": true}]},
-            "spec": {"containers": containers}}));
-        self.kubernetes.set_status(
-            "Pod",
-            "dns",
-            POD,
-            json!({"phase": "Running",
-            "conditions": [{"type": "Ready", "status": "True"}],
-            "containerStatuses": [{"name": "external-dns", "restartCount": 0,
-                                   "state": {"running": {"startedAt": "2026-11-23T00:00:00Z"}}}]}),
-        );
-        self.log("info", "All records are already up to date");
-    }
-
-    fn ingress(&self, name: &str, host: &str, annotations: &Value) {
-        self.kubernetes.apply(json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
-            "metadata": {"namespace": "shop", "name": name, "annotations": annotations},
-            "spec": {"rules": [{"host": host}]}}));
-        let status = json!({"loadBalancer": {"ingress": [{"ip": "203.0.113.10"}]}});
-        assert!(self.kubernetes.set_status("Ingress", "shop", name, status));
-    }
-
-    fn records(&self, host: &str) {
-        let heritage = "\"heritage=external-dns,external-dns/owner=gke-prod,\
-                        external-dns/resource=ingress/shop/healthy\"";
-        let changes = vec![
-            Change::create(RecordSet::simple(&format!("{host}."), "A", 300, &["203.0.113.10"])),
-            Change::create(RecordSet::simple(&format!("{host}."), "TXT", 300, &[heritage])),
-            Change::create(RecordSet::simple(&format!("a-{host}."), "TXT", 300, &[heritage])),
-        ];
-        self.route53.change(&self.zone, changes, "external-dns").expect("accepted");
-    }
-
-    fn log(&self, level: &str, message: &str) {
-        let now = SystemClock.now();
-        let now = now.round(jiff::Unit::Second).expect("a second");
-        let line = format!("time=\"{now}\" level={level} msg={message:?}");
-        self.kubernetes.append_log("dns", POD, "external-dns", &line);
-    }
-
-    fn refused(&self, host: &str) {
-        let zone = &self.zone;
-        self.log("info", &format!("Desired change: CREATE {host} A [Id: /hostedzone/{zone}]"));
-        self.log("info", &format!("Desired change: CREATE {host} TXT [Id: /hostedzone/{zone}]"));
-        self.log("info", &format!("Desired change: CREATE a-{host} TXT [Id: /hostedzone/{zone}]"));
-        self.log(
-            "error",
-            &format!(
-                "Failure in zone example.com. [Id: /hostedzone/{zone}] when submitting change batch: \
-                 InvalidChangeBatch: [Tried to create an alias that targets 203.0.113.10., type A in zone {zone}, \
-                 but the alias target name does not lie within the target zone]\n\tstatus code: 400, request id: \
-                 6a1b0f0e-0000-4000-8000-000000000001"
-            ),
-        );
-        self.log(
-            "error",
-            &format!(
-                "Failed to do run once: soft error\nfailed to submit all changes for the following zones: \
-                 [/hostedzone/{zone}]"
-            ),
-        );
+fn settings(world: &World, kubeconfig: &std::path::Path) -> RunSettings {
+    let resolver = ResolverSettings { address: world.dns.resolver(), view: "public".into() };
+    let mut live = LiveSettings::new(vec![resolver]);
+    let lines = world.dns.server_map().into_iter().map(|(name, address)| format!("{name}={address}"));
+    let lines = lines.chain([format!("parent={}", world.dns.parent())]);
+    live.server_map = lines.map(|line| line.parse().expect("a line")).collect();
+    live.control_name = DomainName::new(CONTROL_NAME);
+    live.intervals.doubtful = Duration::from_secs(1);
+    live.intervals.first_publish = Duration::from_secs(3);
+    let second = Duration::from_secs(1);
+    RunSettings {
+        state_dir: None,
+        policy: Policy {
+            interval: second,
+            sync_floor: second,
+            new_object: second,
+            first_address: second,
+            deleted_floor: second,
+            propagation: second,
+            ..Policy::default()
+        },
+        kube: KubeSettings { kubeconfig: Some(kubeconfig.to_owned()), ..KubeSettings::default() },
+        watch: WatchSettings { publish_every: Duration::from_millis(100), ..WatchSettings::default() },
+        route53: Route53Settings {
+            endpoint_url: Some(world.route53.url()),
+            credentials: Some(Credentials::new("id", "secret", None, None, "test")),
+            requests_per_second: 5.0,
+            interval: second,
+            ..Route53Settings::default()
+        },
+        live,
+        follow: FollowSettings { first_pause: Duration::from_millis(100), ..FollowSettings::default() },
+        feeds: FeedSettings::default(),
+        min_round: Duration::from_millis(200),
+        max_finding_series: 100,
+        config_text: "{}".into(),
+        assumed: None,
     }
 }
 
@@ -228,13 +140,13 @@ async fn a_recording_of_a_hostile_world_gives_the_verdicts_of_the_live_check() {
         "external-dns.alpha.kubernetes.io/target": "203.0.113.10.",
         "external-dns.alpha.kubernetes.io/aws-weight": "heavy"});
     world.ingress("broken", "healthy.example.com", &broken);
-    world.kubernetes.append_log("dns", POD, "external-dns", &"x".repeat(1 << 20));
+    world.kubernetes.append_log("dns", world::POD, "external-dns", &"x".repeat(1 << 20));
     let mut kubeconfig = tempfile::NamedTempFile::new().expect("file");
     kubeconfig.write_all(world.kubernetes.kubeconfig().as_bytes()).expect("written");
 
     let pause = Duration::from_secs(3);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let settings = || world.settings(kubeconfig.path());
+    let settings = || settings(&world, kubeconfig.path());
     let mut live = Observer::new(settings(), Arc::clone(&clock)).await.expect("a client");
     let live = live.check(pause).await;
     let mut recorder = Observer::new(settings(), clock).await.expect("a client");
@@ -272,7 +184,9 @@ async fn a_refused_alias_is_found_and_the_healthy_name_stays_quiet() {
 
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let base = format!("http://{}", listener.local_addr().expect("an address"));
-    let (running, serving) = (stop.child_token(), world.settings(kubeconfig.path()));
+    let (running, mut serving) = (stop.child_token(), settings(&world, kubeconfig.path()));
+    let state = tempfile::tempdir().expect("folder");
+    serving.state_dir = Some(state.path().to_owned());
     let mut program = JoinSet::new();
     program.spawn(serve(serving, listener, Arc::new(SystemClock), running.clone()));
 
@@ -300,5 +214,9 @@ async fn a_refused_alias_is_found_and_the_healthy_name_stays_quiet() {
     running.cancel();
     let ended = tokio::time::timeout(PATIENT, program.join_next()).await.expect("stops in time");
     ended.expect("one task").expect("no panic").expect("no error");
+    let kept = StateFile::open(state.path()).expect("a folder").load(SystemClock.now()).expect("readable");
+    let kept = kept.expect("a state");
+    let kept: Vec<_> = kept.history.tracks().map(|track| track.candidate.key.subject.to_string()).collect();
+    assert!(kept.iter().any(|one| one == subject), "{kept:?}");
     stop.cancel();
 }

@@ -15,7 +15,7 @@ use crate::changes::refusal;
 use crate::finding::Reason;
 use crate::limits::{MAX_BATCH_CHANGES, MAX_CHANGE_EVENTS, MAX_TRAIL_RECORD};
 use crate::model::change::{
-    Action, AppliedBatch, AttemptedChange, ChangeEvent, ChangeEventKind, FeedSource, RefusedBatch,
+    Action, AppliedBatch, AttemptedChange, Caller, ChangeEvent, ChangeEventKind, FeedSource, RefusedBatch,
 };
 use crate::model::text::{printable, truncate};
 use crate::model::{DomainName, RecordType, ZoneId};
@@ -155,7 +155,12 @@ fn read_kind(record: &Value) -> ChangeEventKind {
     let code = get_str(record, "errorCode").unwrap_or_default();
     if code.is_empty() {
         let count = u64::try_from(changes.len()).ok().filter(|count| 0 < *count);
-        return ChangeEventKind::Applied(AppliedBatch { zone_id, changes, count });
+        return ChangeEventKind::Applied(AppliedBatch {
+            zone_id,
+            changes,
+            count,
+            caller: read_caller(record),
+        });
     }
     let text = get_str(record, "errorMessage").unwrap_or_default();
     let refusal = refusal::read_with_code(code, text);
@@ -169,6 +174,7 @@ fn read_kind(record: &Value) -> ChangeEventKind {
         message: refusal.message,
         request_id: get_str(record, "requestID").filter(|id| !id.is_empty()).map(short),
         alone: false,
+        caller: read_caller(record),
     })
 }
 
@@ -209,6 +215,18 @@ fn principal(record: &Value) -> &str {
     let identity = get(record, "userIdentity").unwrap_or(&Value::Null);
     let issuer = get(identity, "sessionContext").and_then(|session| get(session, "sessionIssuer"));
     issuer.and_then(|issuer| get_str(issuer, "arn")).or_else(|| get_str(identity, "arn")).unwrap_or_default()
+}
+
+/// What tells a person from a machine: the session, the tool, the place.
+fn read_caller(record: &Value) -> Option<Arc<Caller>> {
+    let identity = get(record, "userIdentity").unwrap_or(&Value::Null);
+    let text = |value: Option<&str>| short(value.unwrap_or_default());
+    let caller = Caller {
+        session: text(get_str(identity, "arn")),
+        user_agent: text(get_str(record, "userAgent")),
+        source: text(get_str(record, "sourceIPAddress")),
+    };
+    (caller != Caller::default()).then(|| Arc::new(caller))
 }
 
 /// RFC 3339, or the seconds of the epoch as the CloudTrail API writes them.

@@ -1,6 +1,6 @@
 //! Everything that the streams tell, in one bounded, sorted feed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,11 +9,13 @@ use crate::limits::{
     KEEP_CHANGE_EVENTS, MAX_CHANGE_EVENTS, MAX_CHANGE_FEED_BYTES, MAX_CLOCK_SKEW, MAX_FEED_ZONES,
 };
 use crate::model::change::{
-    AttemptedChange, ChangeEvent, ChangeEventKind, ChangeFeed, FeedSource, FeedStream, SkipReason,
+    AppliedBatch, AttemptedChange, ChangeEvent, ChangeEventKind, ChangeFeed, ControllerMetrics, FeedSource,
+    FeedStream, RefusedBatch, SkipReason,
 };
 use crate::model::{DomainName, RecordType};
 
 use super::log::LineCounts;
+use super::tally::Tally;
 
 /// What an event costs beside its texts, roughly, in bytes: itself, its key, its place.
 const EVENT_BYTES: usize = 512;
@@ -25,16 +27,20 @@ const PART_BYTES: usize = 160;
 ///
 /// What is kept: refusals, applied batches and failed reconciles as they are, however often they
 /// repeat; of an unbroken row of successful reconciles the first and the last; of the same name
-/// skipped for the same reason the last. Past a bound the oldest events go first.
+/// skipped for the same reason the last. Past a bound the oldest events of the stream with the
+/// largest share go first, so that a storm in one log does not push out what the others told.
 #[derive(Clone, Debug, Default)]
 pub struct FeedBuilder {
     events: BTreeMap<EventKey, ChangeEvent>,
     /// Arrival number of the next event.
     next: u64,
     bytes: usize,
+    shares: BTreeMap<FeedSource, Share>,
     streams: BTreeMap<FeedSource, Stream>,
     skips: BTreeMap<SkipKey, EventKey>,
+    controllers: BTreeMap<(Arc<str>, Arc<str>), ControllerMetrics>,
     counts: FeedCounts,
+    tally: Tally,
 }
 
 /// Time, stream, order of arrival.
@@ -42,6 +48,13 @@ type EventKey = (Timestamp, FeedSource, u64);
 
 /// Stream, name, type and reason of a skipped name.
 type SkipKey = (FeedSource, DomainName, Option<RecordType>, Arc<str>);
+
+/// What one stream takes of the room.
+#[derive(Clone, Debug, Default)]
+struct Share {
+    keys: BTreeSet<EventKey>,
+    bytes: usize,
+}
 
 #[derive(Clone, Debug, Default)]
 struct Stream {
@@ -113,6 +126,46 @@ impl FeedBuilder {
         self.prune(now);
     }
 
+    /// Takes a reading of the metrics of a Pod; it replaces the last one.
+    pub fn scraped(&mut self, mut metrics: ControllerMetrics) {
+        let key = (Arc::clone(&metrics.namespace), Arc::clone(&metrics.pod));
+        if MAX_FEED_ZONES <= self.controllers.len() && !self.controllers.contains_key(&key) {
+            return;
+        }
+        if let Some(last) = self.controllers.get(&key) {
+            if metrics.at < last.at {
+                return;
+            }
+            // A counter that fell belongs to another process, whose errors are all new.
+            let grew = |now: Option<u64>, before: Option<u64>| match now {
+                Some(now) if before.is_some_and(|before| before <= now) => before < Some(now),
+                Some(now) => 0 < now && before.is_some(),
+                None => false,
+            };
+            let any = grew(metrics.registry_errors, last.registry_errors)
+                || grew(metrics.source_errors, last.source_errors);
+            metrics.errors_grew_at = if any { Some(metrics.at) } else { last.errors_grew_at };
+        }
+        self.controllers.insert(key, metrics);
+    }
+
+    /// The newest reading of any Pod's metrics; `None` without one.
+    #[must_use]
+    pub fn controllers_read_at(&self) -> Option<Timestamp> {
+        self.controllers.values().map(|metrics| metrics.at).max()
+    }
+
+    /// What was refused and applied, summed up since the start.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Says which instance writes a stream, for the sums.
+    pub fn name_stream(&mut self, source: &FeedSource, owner_id: &Arc<str>) {
+        self.tally.name_stream(source, owner_id);
+    }
+
     /// The feed as it is now, sorted by time and stream.
     pub fn feed(&mut self, now: Timestamp) -> ChangeFeed {
         self.prune(now);
@@ -123,6 +176,7 @@ impl FeedBuilder {
                 .iter()
                 .map(|(source, stream)| FeedStream { source: source.clone(), last_at: stream.last_at })
                 .collect(),
+            controllers: self.controllers.values().cloned().collect(),
         }
     }
 
@@ -151,8 +205,13 @@ impl FeedBuilder {
         if let Some(stream) = self.stream(&event.source) {
             stream.last_at = stream.last_at.max(Some(event.at));
         }
+        self.tally.count(&event);
         self.thin_out(&event, &key);
-        self.bytes = self.bytes.saturating_add(bytes_of(&event));
+        let bytes = bytes_of(&event);
+        self.bytes = self.bytes.saturating_add(bytes);
+        let share = self.shares.entry(stream_of(&event.source)).or_default();
+        share.bytes = share.bytes.saturating_add(bytes);
+        share.keys.insert(key.clone());
         self.events.insert(key, event);
     }
 
@@ -186,20 +245,42 @@ impl FeedBuilder {
 
     fn prune(&mut self, now: Timestamp) {
         let oldest = oldest(now);
-        while let Some((key, _)) = self.events.first_key_value() {
-            let is_old = key.0 < oldest;
-            if !is_old && self.events.len() <= MAX_CHANGE_EVENTS && self.bytes <= MAX_CHANGE_FEED_BYTES {
-                break;
-            }
+        self.controllers.retain(|_, metrics| oldest <= metrics.at);
+        while let Some((key, _)) = self.events.first_key_value().filter(|(key, _)| key.0 < oldest) {
             let key = key.clone();
             self.remove(&key);
-            self.counts.dropped_events = self.counts.dropped_events.saturating_add(u64::from(!is_old));
         }
+        while let Some(key) = self.superfluous() {
+            self.remove(&key);
+            self.counts.dropped_events = self.counts.dropped_events.saturating_add(1);
+        }
+    }
+
+    /// The oldest event of the stream that takes the most of what is scarce.
+    fn superfluous(&self) -> Option<EventKey> {
+        let shares = self.shares.values();
+        let largest = if MAX_CHANGE_EVENTS < self.events.len() {
+            shares.max_by_key(|share| share.keys.len())
+        } else if MAX_CHANGE_FEED_BYTES < self.bytes {
+            shares.max_by_key(|share| share.bytes)
+        } else {
+            return None;
+        };
+        largest?.keys.first().cloned()
     }
 
     fn remove(&mut self, key: &EventKey) {
         let Some(event) = self.events.remove(key) else { return };
-        self.bytes = self.bytes.saturating_sub(bytes_of(&event));
+        let bytes = bytes_of(&event);
+        self.bytes = self.bytes.saturating_sub(bytes);
+        let stream = stream_of(&event.source);
+        if let Some(share) = self.shares.get_mut(&stream) {
+            share.bytes = share.bytes.saturating_sub(bytes);
+            share.keys.remove(key);
+            if share.keys.is_empty() {
+                self.shares.remove(&stream);
+            }
+        }
         if let ChangeEventKind::Skipped { name, record_type, why } = event.kind {
             let skip = (event.source, name, record_type, word_of(&why));
             if self.skips.get(&skip) == Some(key) {
@@ -261,7 +342,15 @@ fn bytes_of(event: &ChangeEvent) -> usize {
         ChangeEventKind::Skipped { name, .. } => 3 * name.as_str().len(),
         ChangeEventKind::RunSucceeded => 0,
     };
-    EVENT_BYTES + parts
+    let caller = match &event.kind {
+        ChangeEventKind::Refused(RefusedBatch { caller, .. })
+        | ChangeEventKind::Applied(AppliedBatch { caller, .. }) => caller.as_deref(),
+        ChangeEventKind::RunFailed { .. }
+        | ChangeEventKind::Skipped { .. }
+        | ChangeEventKind::RunSucceeded => None,
+    };
+    let caller = caller.map_or(0, |one| one.session.len() + one.user_agent.len() + one.source.len());
+    EVENT_BYTES + parts + caller
 }
 
 #[cfg(test)]

@@ -87,6 +87,15 @@ pub struct Keys {
     /// A name outside of your zones that every resolver knows.
     #[arg(long, global = true, env = "DNS_DRIFT_DNS_CONTROL_NAME", value_name = "NAME")]
     dns_control_name: Option<String>,
+    /// Ask CloudTrail for refused and applied changes.
+    #[arg(long, global = true, env = "DNS_DRIFT_CHANGES_CLOUDTRAIL")]
+    changes_cloudtrail: bool,
+    /// SQS queue that an EventBridge rule fills with CloudTrail records.
+    #[arg(long, global = true, env = "DNS_DRIFT_CHANGES_QUEUE_URL", value_name = "URL")]
+    changes_queue_url: Option<String>,
+    /// Read /metrics of the Pods of ExternalDNS through the Kubernetes API.
+    #[arg(long, global = true, env = "DNS_DRIFT_CHANGES_SCRAPE")]
+    changes_scrape: bool,
     /// Labels that are copied from objects to findings.
     #[arg(
         long,
@@ -112,6 +121,9 @@ pub enum Command {
         /// Where to serve HTTP.
         #[arg(long, env = "DNS_DRIFT_LISTEN", value_name = "ADDRESS:PORT")]
         listen: Option<String>,
+        /// Folder that keeps what is known over a restart.
+        #[arg(long, env = "DNS_DRIFT_STATE_DIR", value_name = "DIR")]
+        state_dir: Option<String>,
     },
     /// One verdict and an exit code: 0 all well, 1 findings, 2 bad usage, 3 a view is missing.
     Check {
@@ -162,6 +174,19 @@ pub enum Command {
         /// Compare with this flag besides those in force, for example `--from-arg=--policy=sync`.
         #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
         from_arg: Vec<String>,
+    },
+    /// Refused changes from log and CloudTrail files alone: exit code 1 if one is still refused.
+    Changes {
+        /// Log of ExternalDNS, text or JSON; `-` is standard input. May be given several times.
+        #[arg(long, value_name = "FILE", required_unless_present = "cloudtrail")]
+        log: Vec<PathBuf>,
+        /// What `aws cloudtrail lookup-events` printed, or a file of a trail. May be given several
+        /// times.
+        #[arg(long, value_name = "FILE")]
+        cloudtrail: Vec<PathBuf>,
+        /// Form of the result.
+        #[arg(short, long, default_value = "table")]
+        output: Output,
     },
     /// Write a recording from the live sources.
     Record {
@@ -245,17 +270,19 @@ impl Cli {
     #[must_use]
     pub fn overrides(&self) -> Vec<(&'static str, Value)> {
         let keys = &self.common.keys;
-        let listen = match &self.command {
-            Command::Serve { listen } => listen,
+        let (listen, state_dir) = match &self.command {
+            Command::Serve { listen, state_dir } => (listen, state_dir),
             Command::Check { .. }
             | Command::Explain { .. }
             | Command::Desired { .. }
             | Command::WhatIf { .. }
+            | Command::Changes { .. }
             | Command::Record { .. }
-            | Command::Demo { .. } => &None,
+            | Command::Demo { .. } => (&None, &None),
         };
         let texts = [
             ("listen", listen),
+            ("state_dir", state_dir),
             ("interval", &keys.interval),
             ("kubernetes.kubeconfig", &keys.kubeconfig),
             ("kubernetes.context", &keys.context),
@@ -263,6 +290,7 @@ impl Cli {
             ("route53.region", &keys.route53_region),
             ("route53.endpoint_url", &keys.route53_endpoint_url),
             ("dns.control_name", &keys.dns_control_name),
+            ("changes.queue_url", &keys.changes_queue_url),
             ("runbook_base", &keys.runbook_base),
             ("max_finding_series", &keys.max_finding_series),
         ];
@@ -274,9 +302,12 @@ impl Cli {
         let texts = texts.into_iter().filter_map(|(path, text)| Some((path, json!(text.as_ref()?))));
         let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
         let mut all: Vec<_> = texts.chain(lists.map(|(path, list)| (path, json!(list)))).collect();
-        if keys.in_cluster {
-            all.push(("kubernetes.in_cluster", json!(true)));
-        }
+        let flags = [
+            ("kubernetes.in_cluster", keys.in_cluster),
+            ("changes.cloudtrail", keys.changes_cloudtrail),
+            ("changes.scrape", keys.changes_scrape),
+        ];
+        all.extend(flags.into_iter().filter(|(_, on)| *on).map(|(path, _)| (path, json!(true))));
         if !keys.dns_resolvers.is_empty() {
             let rows: Vec<Value> = keys.dns_resolvers.iter().map(|text| resolver(text)).collect();
             all.push(("dns.resolvers", json!(rows)));

@@ -8,32 +8,12 @@ use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::heritage::TxtRole;
-use crate::model::observation::{Outcome, Vantage};
-use crate::model::record::{Content, Value};
+use crate::model::record::Value;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, RecordKey, RecordType};
 use crate::report::Fix;
 use crate::snapshot::ViewName;
-
-/// The wanted target is a host name that its own servers deny.
-#[must_use]
-pub fn dead_target(world: &World<'_>, want: &Want) -> Option<Reason> {
-    let host = match &want.content {
-        Content::Alias(target) => target.bare_name(),
-        Content::Values { values, .. } => values.iter().find_map(Value::host)?.clone(),
-        Content::TrafficPolicy(_) => return None,
-    };
-    let seen = world.answers.get(&host)?;
-    let own: Vec<_> = seen
-        .iter()
-        .filter(|answer| {
-            answer.vantage == Vantage::Authoritative && !crate::compare::live::says_nothing(answer.outcome)
-        })
-        .collect();
-    let denied = 2 <= own.len() && own.iter().all(|answer| answer.outcome == Outcome::Nxdomain);
-    denied.then_some(Reason::Nxdomain)
-}
 
 /// A private address in a public zone: why, and what public users get.
 #[must_use]
@@ -93,12 +73,19 @@ pub fn ownership_fault(
             let two = owners.iter().all(known);
             Some((Kind::OwnerConflict, if two { Reason::TwoInstances } else { Reason::LegacyTxt }))
         }
+        Ownership::Own if owned_by_neighbour(world, wants, want, zone) => {
+            Some((Kind::OwnerConflict, Reason::TwoInstances))
+        }
+        Ownership::Foreign(owner) if world.policy.report_foreign_owners => {
+            let ours = world.wants.iter().any(|one| one.instance.id == owner);
+            Some((Kind::OwnerForeign, if ours { Reason::OtherInstance } else { Reason::OtherCluster }))
+        }
         Ownership::Own | Ownership::Foreign(_) | Ownership::Unknown => None,
     }
 }
 
 fn owned_by_neighbour(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> bool {
-    let others = world.wants.iter().filter(|other| other.instance != wants.instance);
+    let others = world.wants.iter().filter(|other| other.instance.id != wants.instance.id);
     others.into_iter().any(|other| ownership(&other.instance, want, zone) == Ownership::Own)
 }
 
@@ -117,9 +104,7 @@ pub fn orphans(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate
             }
             let Some(object) = heritage.object() else { continue };
             let watched = wants.unknown.is_empty()
-                && world.snapshot.kubernetes.value().is_some_and(|cluster| {
-                    cluster.watched_kinds.iter().any(|kind| kind.eq_ignore_ascii_case(&object.kind))
-                });
+                && world.snapshot.kubernetes.value().is_some_and(|cluster| cluster.watches(&object.kind));
             let alive = world.snapshot.kubernetes.value().is_some_and(|cluster| {
                 cluster.objects.keys().any(|reference| crate::desired::merge::is_same(&object, reference))
             });

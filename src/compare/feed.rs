@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::compare::owner::heritage_names;
 use crate::compare::world::World;
 use crate::finding::Reason;
 use crate::model::change::{
@@ -31,6 +32,8 @@ pub struct Refusal {
     pub reason: Reason,
     /// For a victim: the record whose fault it is.
     pub culprit: Option<DomainName>,
+    /// The name of the record itself: a victim of its own name is never sent again without it.
+    pub own_name: Option<DomainName>,
     /// The alias target or value that Route 53 quotes.
     pub target: Option<Arc<str>>,
     /// The sentence of Route 53.
@@ -90,16 +93,16 @@ fn attribute(at: Timestamp, batch: &RefusedBatch, wants: &InstanceWants, out: &m
     let mut culprits: Vec<RecordKey> = Vec::new();
     for error in &batch.errors {
         let hit = records_of(error, batch, &attempted, wants);
-        for key in &hit {
-            note(out, key.clone(), at, error.reason, None, error, batch);
+        for key in hit.iter().flat_map(|key| members(key, error, wants)) {
+            note(out, key, at, error.reason, None, error, batch);
         }
         culprits.extend(hit);
     }
-    if batch.alone || culprits.is_empty() {
-        return;
-    }
     let Some(culprit) = culprits.first().cloned() else { return };
-    for victim in attempted.iter().filter(|key| !culprits.iter().any(|other| other.name == key.name)) {
+    // All changes of one name go through or fail together, also when they are sent alone.
+    let shares_name = |key: &RecordKey| culprits.iter().any(|other| other.name == key.name);
+    let others = attempted.iter().filter(|key| !culprits.contains(key));
+    for victim in others.filter(|key| !batch.alone || shares_name(key)) {
         let error = RefusalError {
             reason: Reason::BatchVictim,
             name: None,
@@ -109,8 +112,21 @@ fn attribute(at: Timestamp, batch: &RefusedBatch, wants: &InstanceWants, out: &m
             target: None,
             message: batch.message.clone(),
         };
-        note(out, victim.clone(), at, Reason::BatchVictim, Some(culprit.name.clone()), &error, batch);
+        for key in members(victim, &error, wants) {
+            note(out, key, at, Reason::BatchVictim, Some(culprit.name.clone()), &error, batch);
+        }
     }
+}
+
+/// Logs tell no set identifiers: the sentence does, or all wanted members are meant.
+fn members(key: &RecordKey, error: &RefusalError, wants: &InstanceWants) -> Vec<RecordKey> {
+    let mine = |want: &&Want| want.name == key.name && want.record_type == key.record_type;
+    let exact = key.set_identifier.is_some() || wants.wants.iter().any(|want| want.key() == *key);
+    if let Some(id) = error.set_identifier.as_ref().filter(|_| key.set_identifier.is_none()) {
+        return vec![RecordKey { set_identifier: Some(id.clone()), ..key.clone() }];
+    }
+    let meant: Vec<RecordKey> = wants.wants.iter().filter(mine).map(Want::key).collect();
+    if exact || meant.is_empty() { vec![key.clone()] } else { meant }
 }
 
 fn note(
@@ -132,9 +148,11 @@ fn note(
     if earlier.is_some_and(|old| old.at == at && old.culprit.is_none() && old.reason != reason) {
         return;
     }
+    let own_name = Some(key.name.clone());
     out.insert(
         key,
         Refusal {
+            own_name,
             at,
             since,
             reason,
@@ -183,7 +201,12 @@ fn records_of(
         return by_name(name, error, attempted, wants);
     }
     if let Some(fragment) = &error.fragment {
-        return by_fragment(fragment, attempted, wants);
+        let hit = by_fragment(fragment, attempted, wants);
+        return if hit.is_empty() { by_ownership_name(fragment, attempted, wants) } else { hit };
+    }
+    if error.reason == Reason::ProtectedRecord {
+        let protected = |key: &&RecordKey| matches!(key.record_type, RecordType::Ns | RecordType::Soa);
+        return attempted.iter().filter(protected).cloned().collect();
     }
     if let Some(target) = &error.target {
         let hit = by_target(target, error, batch, wants, attempted);
@@ -218,6 +241,18 @@ fn by_name(
         record_type: error.record_type.clone().unwrap_or(RecordType::A),
         set_identifier: error.set_identifier.clone(),
     }]
+}
+
+/// The message quotes the name of an ownership TXT, whole or its first label.
+fn by_ownership_name(fragment: &str, attempted: &[RecordKey], wants: &InstanceWants) -> Vec<RecordKey> {
+    let quoted = fragment.trim_end_matches('.').to_ascii_lowercase();
+    let wanted: Vec<RecordKey> = wants.wants.iter().map(Want::key).collect();
+    let pool = if attempted.is_empty() { &wanted[..] } else { attempted };
+    let owns = |key: &&RecordKey| {
+        let names = heritage_names(&wants.instance, &key.name, &key.record_type);
+        names.iter().any(|name| name.as_str() == quoted || name.labels().next() == Some(quoted.as_str()))
+    };
+    pool.iter().filter(owns).cloned().collect()
 }
 
 /// The message quotes the end of a name: prefer names that are illegal, then the longest match.
@@ -277,5 +312,6 @@ fn by_target(
 /// that it did not.
 #[must_use]
 pub fn still_counts(refusal: &Refusal, instance: &Instance, read_at: Timestamp) -> bool {
-    refusal.culprit.is_none() || instance.effective_version() < RETRIES_ALONE || refusal.at < read_at
+    let alone = refusal.culprit.as_ref().is_none_or(|culprit| refusal.own_name.as_ref() == Some(culprit));
+    alone || instance.effective_version() < RETRIES_ALONE || refusal.at < read_at
 }

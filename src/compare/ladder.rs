@@ -146,7 +146,7 @@ fn target_difference(
 }
 
 /// Targets as a set; an alias counts as its bare name.
-fn targets(content: &Content) -> BTreeSet<Value> {
+pub(crate) fn targets(content: &Content) -> BTreeSet<Value> {
     match content {
         Content::Values { values, .. } => values.iter().cloned().collect(),
         Content::Alias(target) => BTreeSet::from([Value::Host(target.bare_name())]),

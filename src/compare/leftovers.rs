@@ -5,19 +5,25 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crate::compare::claimable::claimable;
+use crate::compare::live::says_nothing;
+use crate::compare::owner::heritage_names;
 use crate::compare::show;
 use crate::compare::verdict::Candidate;
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::desired::merge::is_same;
-use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject};
+use crate::desired::sources::roster::source_of_registry_word;
+use crate::finding::{FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject};
 use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::instance::{Policy as Allowed, Registry};
-use crate::model::record::{RecordSet, RecordType, Value};
+use crate::model::observation::{Outcome, Vantage};
+use crate::model::record::{Content, RecordSet, RecordType, Value};
 use crate::model::want::InstanceWants;
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ObjectRef};
 use crate::report::Fix;
+use crate::snapshot::ViewName;
 
 /// Owned records of one instance whose objects are gone or want something else.
 pub fn stale_records(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate>) {
@@ -41,6 +47,50 @@ pub fn stale_records(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Can
     }
 }
 
+/// Records of an owner that no instance of this cluster has any more, for objects that are gone.
+///
+/// Other clusters are the usual case: the owner must have been one of ours, or the user asked for
+/// left-overs of whole zones and knows no other cluster's addresses.
+pub fn ownerless_records(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candidate>) {
+    let known: BTreeSet<&str> = world
+        .wants
+        .iter()
+        .flat_map(|one| {
+            [one.instance.flags.owner_id.as_str(), one.instance.flags.migrate_from_owner.as_str()]
+        })
+        .collect();
+    let former: BTreeSet<&str> = world.past.wishes.keys().map(|(instance, _)| &**instance).collect();
+    let asked = world.policy.leftovers_in_zone && world.policy.inventory.is_none();
+    let Some(reader) = world.wants.iter().find(|one| one.zones.contains(&zone.zone.id)) else { return };
+    for txt in zone.records().iter().filter(|set| set.record_type == RecordType::Txt) {
+        let TxtRole::Heritage(heritage) = TxtRole::of(txt) else { continue };
+        let Some((owner, object)) = heritage.owner.as_deref().zip(heritage.object()) else { continue };
+        let gone = !known.contains(owner) && (asked || former.contains(owner));
+        if !gone || !is_absent(world, &object) {
+            continue;
+        }
+        for set in owned_sets(reader, zone, txt).into_iter().filter(|set| !is_wanted(world, zone, &set.name))
+        {
+            let mut candidate = start(world, zone, set, Kind::StaleRecord, Reason::OwnerAbsent, Impact::None);
+            candidate.evidence.push(format!("owner {owner}, made for {object}"));
+            candidate.summary = format!(
+                "{} belongs to the owner id {owner}, which no ExternalDNS of this cluster has.",
+                set.key()
+            );
+            candidate.fix =
+                Fix { summary: "Delete the record and its ownership TXT.".to_owned(), ..Fix::default() };
+            out.push(candidate);
+        }
+    }
+}
+
+/// The object is of a kind that we read and is not there.
+fn is_absent(world: &World<'_>, object: &ObjectRef) -> bool {
+    world.snapshot.kubernetes.value().is_some_and(|cluster| {
+        cluster.watches(&object.kind) && !cluster.objects.keys().any(|reference| is_same(object, reference))
+    })
+}
+
 /// The records that an ownership TXT speaks for.
 fn owned_sets<'a>(wants: &InstanceWants, zone: &'a ZoneReading, txt: &RecordSet) -> Vec<&'a RecordSet> {
     let Some((name, record_type)) = wants.instance.flags.affixes.owner_name(&txt.name) else {
@@ -55,10 +105,21 @@ fn owned_sets<'a>(wants: &InstanceWants, zone: &'a ZoneReading, txt: &RecordSet)
 }
 
 /// Anybody wants the name there, or names it without having a target for it.
-fn is_wanted(world: &World<'_>, zone: &ZoneReading, name: &DomainName) -> bool {
+#[must_use]
+pub fn is_wanted(world: &World<'_>, zone: &ZoneReading, name: &DomainName) -> bool {
     world.wants.iter().any(|one| {
         one.wants.iter().any(|want| want.name == *name && want.zone_id().is_none_or(|id| *id == zone.zone.id))
             || one.without_target.iter().any(|object| object.names.contains(name))
+    })
+}
+
+/// True if the registry of the instance says that it owns the record.
+#[must_use]
+pub fn is_owned_by(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet) -> bool {
+    let names = heritage_names(&wants.instance, &set.name, &set.record_type);
+    names.iter().flat_map(|name| zone.at(name)).any(|txt| match TxtRole::of(txt) {
+        TxtRole::Heritage(heritage) => heritage.owner.as_deref() == Some(&wants.instance.flags.owner_id),
+        TxtRole::Encrypted | TxtRole::Other => false,
     })
 }
 
@@ -71,8 +132,9 @@ fn stale_record(
 ) -> Option<Candidate> {
     let object = heritage.object()?;
     let cluster = world.snapshot.kubernetes.value()?;
-    let watched = cluster.watched_kinds.iter().any(|kind| kind.eq_ignore_ascii_case(&object.kind))
-        && wants.instance.flags.sources.iter().any(|source| source.eq_ignore_ascii_case(&object.kind));
+    let source = source_of_registry_word(&object.kind);
+    let watched = cluster.watches(&object.kind)
+        && wants.instance.flags.sources.iter().any(|given| Some(given.as_str()) == source);
     if !watched {
         return None;
     }
@@ -123,19 +185,85 @@ fn grace_deleted(
     open(SilentReason::GraceDeleted, start, length, world.at())
 }
 
-/// Records of a zone that point at addresses outside of a complete inventory.
+/// Records that nobody wants and whose target is provably gone: a host name that its own servers
+/// deny, or an address outside of a complete inventory.
 pub fn dangling_records(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candidate>) {
+    dead_hosts(world, zone, out);
+    foreign_addresses(world, zone, out);
+}
+
+fn dead_hosts(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candidate>) {
+    let complete = world.policy.inventory.as_ref().is_some_and(|inventory| inventory.complete);
+    for set in zone.records().iter().filter(|set| set.record_type.is_address()) {
+        let Some(host) = target_host(set).filter(|host| is_denied(world, host)) else { continue };
+        let owned =
+            world.wants.iter().any(|one| one.zones.contains(&zone.zone.id) && is_owned_by(one, zone, set));
+        let in_scope = owned || world.policy.leftovers_in_zone;
+        if !in_scope || is_wanted(world, zone, &set.name) || policy_keeps(world, zone, &set.name) {
+            continue;
+        }
+        let service = claimable(&host);
+        let reason = if service.is_some() { Reason::ClaimableService } else { Reason::TargetNxdomain };
+        let mut candidate = start(world, zone, set, Kind::DanglingRecord, reason, Impact::Security);
+        if !complete {
+            candidate.severity = Severity::Warning;
+        }
+        candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        candidate.evidence.push(format!("the servers of {host} deny it"));
+        candidate.evidence.extend(service.map(|name| format!("anybody can register it: {name}")));
+        candidate.summary = format!("{} points at {host}, which does not exist any more.", set.key());
+        candidate.fix = Fix { summary: "Delete the record.".to_owned(), ..Fix::default() };
+        explain_twin(&mut candidate, zone, set);
+        out.push(candidate);
+    }
+}
+
+/// The AAAA half of an alias goes with its A half.
+fn explain_twin(candidate: &mut Candidate, zone: &ZoneReading, set: &RecordSet) {
+    let twin = crate::model::RecordKey { record_type: RecordType::A, ..set.key() };
+    let kind = candidate.key.kind;
+    if set.record_type == RecordType::Aaaa
+        && zone
+            .at(&set.name)
+            .iter()
+            .any(|other| other.key() == twin && target_host(other) == target_host(set))
+        && target_host(set).is_some()
+    {
+        candidate.explained_by = Some((Subject::Record(twin), kind));
+    }
+}
+
+fn target_host(set: &RecordSet) -> Option<DomainName> {
+    match &set.content {
+        Content::Alias(target) => Some(target.bare_name()),
+        Content::Values { values, .. } => values.iter().find_map(Value::host).cloned(),
+        Content::TrafficPolicy(_) => None,
+    }
+}
+
+/// All own servers of the host that said anything said that it does not exist.
+fn is_denied(world: &World<'_>, host: &DomainName) -> bool {
+    let seen = world.answers.get(host).map(Vec::as_slice).unwrap_or_default();
+    let own: Vec<_> = seen
+        .iter()
+        .filter(|answer| answer.vantage == Vantage::Authoritative && !says_nothing(answer.outcome))
+        .collect();
+    2 <= own.len() && own.iter().all(|answer| answer.outcome == Outcome::Nxdomain)
+}
+
+fn foreign_addresses(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candidate>) {
     let Some(inventory) = world.policy.inventory.as_ref().filter(|inventory| inventory.complete) else {
         return;
     };
-    if !world.policy.leftovers_in_zone {
-        return;
-    }
     for set in zone.records().iter().filter(|set| matches!(set.record_type, RecordType::A | RecordType::Aaaa))
     {
         let addresses: Vec<IpAddr> = set.content.plain_values().iter().filter_map(Value::ip).collect();
         let foreign = !addresses.is_empty() && addresses.iter().all(|ip| !inventory.addresses.contains(ip));
-        if !foreign || is_wanted(world, zone, &set.name) || policy_keeps(world, zone, &set.name) {
+        let owned =
+            world.wants.iter().any(|one| one.zones.contains(&zone.zone.id) && is_owned_by(one, zone, set));
+        let in_scope = owned || world.policy.leftovers_in_zone;
+        if !foreign || !in_scope || is_wanted(world, zone, &set.name) || policy_keeps(world, zone, &set.name)
+        {
             continue;
         }
         let mut candidate =

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::compare::world::World;
 use crate::finding::Impact;
 use crate::model::observation::{Observation, Outcome, Vantage};
-use crate::model::record::{Content, RecordType, Routing, Value};
+use crate::model::record::{Content, RecordSet, RecordType, Routing, Value};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ZoneId};
@@ -32,8 +32,11 @@ pub enum Match {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answers<'a> {
     /// Server, what it said, how often it said so.
-    pub rows: Vec<(&'a str, Match, &'a Observation, usize)>,
+    pub rows: Vec<Row<'a>>,
 }
+
+/// One server: its name, its verdict, an observation that shows it, how often it was asked.
+pub type Row<'a> = (&'a str, Match, &'a Observation, usize);
 
 /// What a name should lead to.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,7 +105,8 @@ pub fn addresses(observation: &Observation) -> BTreeSet<IpAddr> {
 }
 
 /// The names along an answer's CNAME chain.
-fn chain(observation: &Observation) -> BTreeSet<DomainName> {
+#[must_use]
+pub fn chain(observation: &Observation) -> BTreeSet<DomainName> {
     let cnames = observation.answers.iter().filter(|record| &*record.record_type == "CNAME");
     cnames.map(|record| DomainName::new(&record.data)).collect()
 }
@@ -172,7 +176,8 @@ pub fn answers<'a>(
 }
 
 /// Observations for a name; for a wildcard those of made-up labels under it.
-fn questions<'a>(world: &World<'a>, name: &DomainName) -> Vec<&'a Observation> {
+#[must_use]
+pub fn questions<'a>(world: &World<'a>, name: &DomainName) -> Vec<&'a Observation> {
     if !name.is_wildcard() {
         return world.answers.get(name).cloned().unwrap_or_default();
     }
@@ -201,7 +206,16 @@ pub struct Judged {
 /// Reads the impact of a wanted name from the view that its zone serves.
 #[must_use]
 pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> Judged {
-    let expected = expected(world, &want.content, &want.record_type);
+    let mut expected = expected(world, &want.content, &want.record_type);
+    let siblings: Vec<&RecordSet> = siblings(want, zone).collect();
+    let routed = !siblings.is_empty();
+    if routed {
+        let others = union(world, siblings);
+        expected.addresses.extend(others.addresses);
+        expected.hosts.extend(others.hosts);
+        // A part of the members is a right answer.
+        expected.rotating = true;
+    }
     let private = zone.is_some_and(|reading| reading.zone.private);
     let zone_id = zone.map(|reading| reading.zone.id.clone());
     let mut rows = Vec::new();
@@ -216,7 +230,23 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
         rows = answers(world, &want.name, &want.record_type, Vantage::Recursive, &in_view, &expected).rows;
     }
     let at = rows.iter().map(|(_, _, seen, _)| seen.at).max();
-    Judged { harm: overall(rows.iter().map(|row| row.1), want), seen: !rows.is_empty(), at }
+    let harm = if want.set_identifier.is_some() {
+        impact_of_member(world, want, zone, &rows)
+    } else {
+        worst(&rows.iter().map(|row| row.1).collect::<Vec<_>>())
+    };
+    Judged { harm, seen: !rows.is_empty(), at }
+}
+
+/// The other members of the routing set that a wish belongs to.
+fn siblings<'a>(want: &'a Want, zone: Option<&'a ZoneReading>) -> impl Iterator<Item = &'a RecordSet> {
+    let here = zone.map(|zone| zone.at(&want.name)).unwrap_or_default();
+    here.iter().filter(|set| {
+        want.set_identifier.is_some()
+            && set.record_type == want.record_type
+            && set.set_identifier.is_some()
+            && set.set_identifier != want.set_identifier
+    })
 }
 
 /// True if an observation was made at a server of this zone.
@@ -229,7 +259,8 @@ fn in_zone(observation: &Observation, zone: Option<&ZoneId>) -> bool {
 }
 
 /// True if the resolver's view is the one that the zone serves.
-fn serves(world: &World<'_>, observation: &Observation, zone: Option<&ZoneReading>) -> bool {
+#[must_use]
+pub fn serves(world: &World<'_>, observation: &Observation, zone: Option<&ZoneReading>) -> bool {
     let view = world.policy.view(&observation.view);
     let Some(reading) = zone.filter(|reading| reading.zone.private) else {
         return &*observation.view == "public";
@@ -242,25 +273,63 @@ fn serves(world: &World<'_>, observation: &Observation, zone: Option<&ZoneReadin
     }
 }
 
-fn overall(rows: impl Iterator<Item = Match>, want: &Want) -> Option<Impact> {
-    let rows: Vec<Match> = rows.collect();
-    let count = |wanted: Match| rows.iter().filter(|row| **row == wanted).count();
-    let total = rows.len();
-    if total == 0 {
-        return None;
+/// What the answers of several servers come to, for a name that each of them should answer.
+#[must_use]
+pub fn worst(rows: &[Match]) -> Option<Impact> {
+    let has = |wanted: Match| rows.contains(&wanted);
+    match (has(Match::Right) || has(Match::Partial), has(Match::Elsewhere), has(Match::Denied)) {
+        (false, false, false) => None,
+        (true, false, false) if rows.iter().all(|row| *row == Match::Right) => None,
+        (true, _, _) => Some(Impact::Degraded),
+        (false, true, _) => Some(Impact::WrongPlace),
+        (false, false, true) => Some(Impact::Down),
     }
+}
+
+/// A member of a routing set shares its name with others: any member may answer.
+///
+/// Only our own member is judged: served although it has no share, or never served while others
+/// are. Source: findings.md sections 6 and 8.
+fn impact_of_member(
+    world: &World<'_>,
+    want: &Want,
+    zone: Option<&ZoneReading>,
+    rows: &[Row<'_>],
+) -> Option<Impact> {
+    let own = expected(world, &want.content, &want.record_type);
+    let served = rows.iter().any(|(_, _, seen, _)| judge_member(seen, &own));
     let drained = want.routing == Some(Routing::Weighted(0));
-    if drained && 0 < count(Match::Right) {
+    if drained && served {
         return Some(Impact::WrongPlace);
     }
-    if count(Match::Right) == total {
-        return None;
+    let recorded = zone.is_some_and(|zone| {
+        zone.at(&want.name).iter().any(|set| set.key() == want.key() && set.content == want.content)
+    });
+    let verdicts: Vec<Match> = rows.iter().map(|row| row.1).collect();
+    let standby = drained || want.routing == Some(Routing::Failover(false));
+    match worst(&verdicts) {
+        // A member that stands as wanted may be out of the answer by its share, place or health.
+        None if !served && !standby && !recorded && !rows.is_empty() => Some(Impact::Degraded),
+        harm => harm,
     }
-    if count(Match::Denied) == total {
-        return Some(Impact::Down);
+}
+
+/// True if an answer carries this member.
+fn judge_member(seen: &Observation, own: &Expected) -> bool {
+    seen.outcome == Outcome::Answer
+        && (!addresses(seen).is_disjoint(&own.addresses)
+            || chain(seen).iter().any(|name| own.hosts.contains(name)))
+}
+
+/// What any of the record sets of a name and type may answer.
+#[must_use]
+pub fn union<'a>(world: &World<'_>, members: impl IntoIterator<Item = &'a RecordSet>) -> Expected {
+    let mut all = Expected { addresses: BTreeSet::new(), rotating: false, hosts: BTreeSet::new() };
+    for set in members {
+        let one = expected(world, &set.content, &set.record_type);
+        all.addresses.extend(one.addresses);
+        all.hosts.extend(one.hosts);
+        all.rotating |= one.rotating;
     }
-    if count(Match::Right) == 0 && count(Match::Partial) == 0 {
-        return Some(if 0 < count(Match::Elsewhere) { Impact::WrongPlace } else { Impact::Down });
-    }
-    Some(Impact::Degraded)
+    all
 }

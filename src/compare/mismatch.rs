@@ -3,15 +3,17 @@
 //! Source: findings.md, kind `auth_mismatch`; sections 7 and 8.
 
 use std::collections::BTreeSet;
+
 use std::net::IpAddr;
 
-use crate::compare::live::{Expected, Match, addresses, answers, expected};
+use crate::compare::live::{Expected, Match, addresses, answers, union};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject};
+use crate::model::DomainName;
 use crate::model::observation::{Observation, Outcome, Vantage};
-use crate::model::record::{Content, RecordSet, RecordType};
+use crate::model::record::{Content, RecordSet, RecordType, Routing};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 use crate::report::Silent;
@@ -33,12 +35,15 @@ pub fn auth_mismatch(
     }
     let members: Vec<&RecordSet> =
         zone.at(&want.name).iter().filter(|set| set.record_type == want.record_type).collect();
-    let expected = union(world, &members);
+    let expected = union(world, members.iter().copied());
     let id = zone.zone.id.clone();
     let since = world.past.record_since(&id, &want.key()).filter(|since| world.past.first_at < Some(*since));
     // An answer from before the record had its present content says nothing about it.
+    let own = crate::compare::delegation::name_servers(zone);
     let here = |observation: &Observation| {
         observation.zone_id.as_deref() == Some(id.as_str())
+            // What a stranger answers is a matter of the delegation.
+            && (own.is_empty() || own.contains(&DomainName::new(&observation.server)))
             && since.is_none_or(|since| since < observation.at)
     };
     let rows = answers(world, &want.name, &want.record_type, Vantage::Authoritative, &here, &expected).rows;
@@ -61,9 +66,13 @@ pub fn auth_mismatch(
         return None;
     }
     if health_may_withdraw(&members) && bad.iter().all(|(_, verdict, _)| *verdict == Match::Denied) {
-        // One server that lags is no withdrawal, and a member of a set is withdrawn by design.
-        let withdrawn = bad.len() == rows.len() && !routed && !expected.addresses.is_empty();
+        // One server that lags is no withdrawal; a member of a set is withdrawn by design while
+        // others serve, and a set that answers by place may have nothing for our place.
+        let withdrawn = bad.len() == rows.len() && !by_place(&members) && !expected.addresses.is_empty();
         return withdrawn.then(|| health_withdrawn(world, wants, want, zone, &bad));
+    }
+    if by_place(&members) && bad.iter().all(|(_, verdict, _)| *verdict == Match::Denied) {
+        return None;
     }
     let subject = Subject::Record(want.key());
     let window = since.and_then(|since| {
@@ -127,19 +136,20 @@ fn health_withdrawn(
     let mut candidate = Candidate::new(key, reason, Impact::Down, seen_at);
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
     candidate.evidence = bad.iter().map(|(server, _, seen)| describe(server, seen)).collect();
+    candidate.evidence.extend(votes(world, want, zone));
     candidate
 }
 
-/// What any member may answer.
-fn union(world: &World<'_>, members: &[&RecordSet]) -> Expected {
-    let mut all = Expected { addresses: BTreeSet::new(), rotating: false, hosts: BTreeSet::new() };
-    for set in members {
-        let one = expected(world, &set.content, &set.record_type);
-        all.addresses.extend(one.addresses);
-        all.hosts.extend(one.hosts);
-        all.rotating |= one.rotating;
-    }
-    all
+/// What the checkers say, where that was read.
+fn votes(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Vec<String> {
+    let sets = zone.at(&want.name).iter().filter(|set| set.record_type == want.record_type);
+    let ids: BTreeSet<_> = sets.filter_map(|set| set.health_check_id.as_ref()).collect();
+    let of = |id: &std::sync::Arc<str>| {
+        let votes = world.zones()?.health.get(id)?;
+        let (success, all, at) = (votes.success, votes.all, votes.read_at);
+        Some(format!("health check {id}: {success} of {all} checkers report success at {at}"))
+    };
+    ids.into_iter().filter_map(of).collect()
 }
 
 /// One bad look that a second one contradicts is listed, and is no verdict.
@@ -175,14 +185,21 @@ fn health_may_withdraw(members: &[&RecordSet]) -> bool {
     })
 }
 
+/// Without a default location such a set answers nothing to those who are nowhere in it.
+fn by_place(members: &[&RecordSet]) -> bool {
+    members.iter().any(|set| matches!(set.routing, Some(Routing::Geolocation { .. } | Routing::Cidr(_))))
+}
+
 /// The AAAA alias of a target without IPv6 has nothing to answer.
-fn empty_family(want: &Want, expected: &Expected) -> bool {
+#[must_use]
+pub fn empty_family(want: &Want, expected: &Expected) -> bool {
     let alias = matches!(want.content, Content::Alias(_));
     alias && want.record_type == RecordType::Aaaa && !expected.addresses.iter().any(IpAddr::is_ipv6)
 }
 
 /// A delegation below the apex takes the name away from the zone.
-fn occluded(zone: &ZoneReading, want: &Want) -> bool {
+#[must_use]
+pub fn occluded(zone: &ZoneReading, want: &Want) -> bool {
     let mut name = Some(want.name.clone());
     while let Some(current) =
         name.filter(|current| *current != zone.zone.name && current.is_within(&zone.zone.name))

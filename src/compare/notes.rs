@@ -7,6 +7,7 @@ use crate::compare::live::{addresses, expected};
 use crate::compare::owner::{Ownership, heritage_names, ownership};
 use crate::compare::verdict::Verdicts;
 use crate::compare::world::World;
+use crate::desired::sources::roster::unmodelled;
 use crate::finding::{SilentReason, Subject};
 use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::instance::{Policy as Allowed, Registry};
@@ -26,6 +27,7 @@ pub fn list_silent(world: &World<'_>, out: &mut Verdicts) {
         for row in wants.unwanted.iter().chain(&wants.notes) {
             out.silent.insert(unwanted(row));
         }
+        not_modelled(wants, out);
         covered_by_wildcard(world, wants, out);
         for want in &wants.wants {
             if let Some(zone) = want.zone_id().and_then(|id| world.zone(id)) {
@@ -59,6 +61,15 @@ fn unwanted(row: &Unwanted) -> Silent {
         subject,
         reason: row.reason,
         detail: format!("{}{by}", crate::model::text::printable(&row.detail)),
+    }
+}
+
+/// The sources of an instance that are not computed.
+fn not_modelled(wants: &InstanceWants, out: &mut Verdicts) {
+    for source in unmodelled(&wants.instance) {
+        let detail =
+            format!("--source={source} is not modelled: what it wants is unknown, its records are let be");
+        say(out, Subject::Instance(wants.instance.id.clone()), SilentReason::SourceNotWatched, &detail);
     }
 }
 
@@ -303,9 +314,7 @@ fn about_leftover(
         return;
     }
     let Some(object) = heritage.object() else { return };
-    let watched = world.snapshot.kubernetes.value().is_some_and(|cluster| {
-        cluster.watched_kinds.iter().any(|kind| kind.eq_ignore_ascii_case(&object.kind))
-    });
+    let watched = world.snapshot.kubernetes.value().is_some_and(|cluster| cluster.watches(&object.kind));
     let record_type =
         zone.at(name).iter().find(|set| set.record_type.is_address()).map(|set| set.record_type.clone());
     let subject = named(name, record_type.unwrap_or(RecordType::A));

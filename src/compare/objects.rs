@@ -28,6 +28,7 @@ pub fn judge_objects(world: &World<'_>, wants: &InstanceWants, out: &mut Verdict
         let read_at = world.snapshot.kubernetes.read_at.unwrap_or(world.at());
         let mut candidate = Candidate::new(key, reason, impact(world, wants, object), read_at);
         candidate.object = Some(object.object.clone());
+        candidate.covers = object.names.iter().cloned().collect();
         candidate.onset = if lost { object.status_changed_at } else { object.created_at };
         if !lost && let Some(created) = object.created_at {
             candidate.window =
@@ -111,12 +112,7 @@ fn describe(candidate: &mut Candidate, object: &WithoutTarget, lost: bool) {
     };
     candidate.fix = Fix {
         summary: "Repair the load balancer or its controller; DNS follows by itself.".to_owned(),
-        commands: vec![format!(
-            "kubectl -n {} describe {} {}",
-            crate::compare::fix::quote(&reference.namespace),
-            reference.kind.to_lowercase(),
-            crate::compare::fix::quote(&reference.name)
-        )],
-        change_batch: None,
+        commands: vec![crate::compare::fix::describe(reference)],
+        ..Fix::default()
     };
 }

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, Subject, Window};
-use crate::model::{ObjectRef, ZoneId};
-use crate::report::{Also, Fix, Silent};
+use crate::model::{DomainName, ObjectRef, ZoneId};
+use crate::report::{Also, Fix, Mute, MuteReport, Silent};
 use crate::snapshot::ViewName;
+use crate::stored;
 
 /// The outcome of one comparison.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +20,8 @@ pub struct Verdicts {
     pub candidates: Vec<Candidate>,
     /// What was kept quiet.
     pub silent: BTreeSet<Silent>,
+    /// The mutes that are declared.
+    pub mutes: Vec<MuteReport>,
     /// What could be judged.
     pub coverage: Coverage,
     /// Wanted records, and those among them that could not be judged.
@@ -37,10 +41,14 @@ pub struct Coverage {
     pub route53: bool,
     /// DNS was asked.
     pub dns: bool,
+    /// Views that have been unreadable for so long that they are stated as blind.
+    pub blind: BTreeSet<ViewName>,
+    /// Zones that were read too long ago, or that are stated as blind themselves.
+    pub lost: BTreeSet<ZoneId>,
 }
 
 /// One statement, before time has had its say.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
     /// Subject, zone, instance and kind.
     pub key: FindingKey,
@@ -66,10 +74,14 @@ pub struct Candidate {
     pub labels: BTreeMap<String, String>,
     /// Kinds that hold beside it.
     pub also: Vec<Also>,
-    /// The statement that explains this one; it counts only while that one is open.
+    /// Names that a statement about an instance or an object speaks for.
+    pub covers: BTreeSet<DomainName>,
+    /// The half of the same thing that explains this one (the A record of an AAAA alias); all
+    /// else is in the table of [`crate::compare::explain`].
+    #[serde(with = "stored::statement")]
     pub explained_by: Option<(Subject, Kind)>,
-    /// Somebody opted out, until then (`None` for ever); outer `None` when nobody did.
-    pub muted: Option<Option<Timestamp>>,
+    /// Somebody asked for quiet; `None` when nobody did.
+    pub muted: Option<Mute>,
     /// What is wanted.
     pub desired: Json,
     /// What stands in the zone.
@@ -83,6 +95,7 @@ pub struct Candidate {
     /// What to do.
     pub fix: Fix,
     /// The views that it rests on.
+    #[serde(with = "stored::views")]
     pub rests_on: &'static [ViewName],
 }
 
@@ -103,6 +116,7 @@ impl Candidate {
             object: None,
             labels: BTreeMap::new(),
             also: Vec::new(),
+            covers: BTreeSet::new(),
             explained_by: None,
             muted: None,
             desired: Json::Object(serde_json::Map::new()),
@@ -122,6 +136,15 @@ impl Candidate {
             crate::compare::severity::severity(self.key.kind, self.reason, self.impact, cause.as_ref());
         self.cause = cause;
         self
+    }
+
+    /// Raises the impact to one that is worse, and the severity with it.
+    pub fn worsen(&mut self, impact: Impact) {
+        if self.impact.weight() < impact.weight() {
+            self.impact = impact;
+            self.severity =
+                crate::compare::severity::severity(self.key.kind, self.reason, impact, self.cause.as_ref());
+        }
     }
 
     /// The instance, for reports.

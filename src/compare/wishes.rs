@@ -12,20 +12,26 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::after;
+use crate::compare::causes::{Circumstances, by_version};
 use crate::compare::feed::{Refusal, Refusals, refusals, still_counts};
 use crate::compare::fix;
 use crate::compare::ladder::{Step, differences};
 use crate::compare::live::{Judged, impact_of};
 use crate::compare::mismatch::auth_mismatch;
 use crate::compare::owner::{Ownership, has_heritage, ownership};
+use crate::compare::resolvers::judge_resolvers;
 use crate::compare::show;
+use crate::compare::target::dead_target;
 use crate::compare::verdict::{Candidate, Verdicts};
+use crate::compare::wildcard::answers_elsewhere;
 use crate::compare::world::World;
-use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
-use crate::model::change::{ChangeEventKind, FeedSource};
+use crate::compare::wrong_zone::wrong_zone;
+use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject, Window};
+use crate::model::change::{AppliedBatch, ChangeEvent, ChangeEventKind, FeedSource};
 use crate::model::instance::Policy as Allowed;
 use crate::model::object::KubeObject;
-use crate::model::record::RecordType;
+use crate::model::observation::Vantage;
+use crate::model::record::{RecordType, Value};
 use crate::model::want::{InstanceWants, NoZone, Placement, Want};
 use crate::model::zone::ZoneReading;
 use crate::report::{Also, Silent};
@@ -38,7 +44,16 @@ pub fn judge_wants(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts)
         out.names += 1;
         match &want.placement {
             Placement::Unknown => out.unknown += 1,
-            Placement::NoZone(no_zone) => out.candidates.push(no_zone_of(world, wants, want, no_zone)),
+            // The zone may be in an account that could not be read.
+            Placement::NoZone(_) if !world.snapshot.accounts_read() => out.unknown += 1,
+            Placement::NoZone(no_zone) => match publisher(world, wants, want) {
+                Some(other) => {
+                    let detail = format!("instance {other} has a zone for it");
+                    let subject = Subject::Record(want.key());
+                    out.silent.insert(Silent { subject, reason: SilentReason::SplitHorizon, detail });
+                }
+                None => out.candidates.push(no_zone_of(world, wants, want, no_zone)),
+            },
             Placement::Zone(id) => match world.zone(id) {
                 None => out.unknown += 1,
                 Some(zone) => judge_in_zone(world, wants, want, zone, &refused, out),
@@ -56,30 +71,57 @@ fn judge_in_zone(
     out: &mut Verdicts,
 ) {
     let step = differences(world, &wants.instance.id, want, zone);
-    let read_at = zone.read_at.unwrap_or(world.at());
+    let read_at = zone.name_read_at(&want.name).unwrap_or(world.at());
     let refusal = refused
         .get(&want.key())
-        .filter(|refusal| step.is_some() && still_counts(refusal, &wants.instance, read_at));
+        .filter(|refusal| step.is_some() && still_counts(refusal, &wants.instance, read_at))
+        .filter(|refusal| !world.past.held_after(&zone.zone.id, &want.key(), &want.content, refusal.at));
     let judged = impact_of(world, want, Some(zone));
     let context = Context { world, wants, want, zone, judged, read_at };
-    let candidate = if let (Some(refusal), Some(step)) = (refusal, &step) {
-        Some(context.failed_change(refusal, step))
-    } else if let (Some(reason), Some(step)) = (want.invalid, &step) {
-        Some(context.invalid(reason, step))
-    } else if want.conflict.is_some() {
-        context.conflict()
-    } else if let Some(reason) = after::dead_target(world, want) {
-        Some(context.dead_target(reason))
-    } else if let Some(step) = &step {
-        Some(context.ladder(step, out))
-    } else if let Some((reason, impact)) = after::private_target(world, wants, want, zone) {
-        Some(context.start(Kind::PrivateTargetInPublicZone, reason, impact))
-    } else {
-        context.ownership().or_else(|| auth_mismatch(world, wants, want, zone, out))
-    };
-    if let Some(candidate) = candidate {
-        out.candidates.push(context.dress(candidate));
+    let mut holds = Vec::new();
+    if let (Some(refusal), Some(step)) = (refusal, &step) {
+        holds.push(context.failed_change(refusal, step));
     }
+    if let (Some(reason), Some(step)) = (want.invalid, &step) {
+        holds.push(context.invalid(reason, step));
+    }
+    if want.conflict.as_ref().is_some_and(|one| counts(one.reason, step.as_ref())) {
+        holds.extend(context.conflict());
+    }
+    if let Some(reason) = dead_target(world, want) {
+        let dead = context.dead_target(reason);
+        note_window(&dead, out);
+        holds.push(dead);
+    }
+    holds.extend(context.wrong_zone(step.as_ref()));
+    if let Some(step) = &step {
+        let ladder = context.ladder(step);
+        holds.extend(context.wildcard(step));
+        if holds.is_empty() {
+            note_window(&ladder, out);
+        }
+        holds.push(ladder);
+    }
+    if step.as_ref().is_none_or(|step| step.kind == Kind::WrongTtl) {
+        holds.extend(context.unowned_for_good());
+        holds.extend(context.agreeing(out));
+    }
+    out.candidates.extend(holds.into_iter().map(|candidate| context.dress(candidate)));
+}
+
+/// A statement that waits for its window is listed as silent, with the end of the wait.
+fn note_window(candidate: &Candidate, out: &mut Verdicts) {
+    let Some(window) = candidate.window else { return };
+    out.silent.insert(Silent {
+        subject: candidate.key.subject.clone(),
+        reason: window.reason,
+        detail: format!("{} ({}) until {}", candidate.key.kind, candidate.reason, window.until),
+    });
+}
+
+/// Of simple and routed claims the one that stands is not the one in trouble.
+fn counts(conflict: Reason, step: Option<&Step>) -> bool {
+    conflict != Reason::MixedRouting || step.is_some()
 }
 
 struct Context<'a> {
@@ -111,7 +153,7 @@ impl Context<'_> {
         if !self.judged.seen {
             candidate.evidence.push("no live answer was seen; the impact is assumed".to_owned());
         }
-        fix::fill(&mut candidate, self.wants, self.want, Some(self.zone));
+        fix::fill(self.world, &mut candidate, self.wants, self.want, Some(self.zone));
         candidate
     }
 
@@ -132,32 +174,14 @@ impl Context<'_> {
     }
 
     fn cause_of_refusal(&self, refusal: &Refusal) -> Option<Cause> {
-        if let Some(culprit) = &refusal.culprit {
-            return Some(Cause::FailedChangeOf(culprit.clone()));
-        }
-        match refusal.reason {
-            Reason::AliasTargetNotInZone => {
-                let is_ip = refusal
-                    .target
-                    .as_deref()
-                    .is_some_and(|target| target.trim_end_matches('.').parse::<std::net::IpAddr>().is_ok());
-                Some(Cause::InvalidDesired(if is_ip { Reason::AliasOnIp } else { Reason::AliasNotInZone }))
-            }
-            Reason::IllegalName => Some(Cause::InvalidDesired(self.want.invalid.unwrap_or(Reason::BadChars))),
-            Reason::LimitsExceeded => Some(Cause::ZoneQuota),
-            Reason::CnameConflict | Reason::AlreadyExists | Reason::RoutingPolicyMix => self
-                .want
-                .invalid
-                .map(Cause::InvalidDesired)
-                .or_else(|| self.owner_cause())
-                .or(Some(Cause::OwnerMissing)),
-            Reason::InvalidRdata
-                if self.wants.instance.effective_version() == crate::model::Version::new(0, 14, 0) =>
-            {
-                Some(Cause::ControllerVersion)
-            }
-            _ => self.want.invalid.map(Cause::InvalidDesired),
-        }
+        let circumstances = Circumstances {
+            wants: self.wants,
+            want: self.want,
+            zone: self.zone,
+            owner: self.owner_cause(),
+            policy_forbids: self.wants.instance.flags.policy != Allowed::Sync,
+        };
+        circumstances.of_refusal(refusal)
     }
 
     fn invalid(&self, reason: Reason, step: &Step) -> Candidate {
@@ -165,7 +189,15 @@ impl Context<'_> {
         let mut candidate = self.start(Kind::InvalidDesired, reason, impact);
         candidate.onset = self.want.changed_at;
         candidate.also = vec![Also { kind: step.kind, reason: step.reason }];
-        candidate
+        candidate.caused_by(by_version(&self.wants.instance, self.want, None))
+    }
+
+    /// The record stands and its ownership cannot: it will never be updated.
+    fn unowned_for_good(&self) -> Option<Candidate> {
+        let too_long = self.want.invalid == Some(Reason::TxtLabelTooLong);
+        let unowned = ownership(&self.wants.instance, self.want, self.zone) == Ownership::Missing;
+        (too_long && unowned && self.judged.harm.is_none())
+            .then(|| self.start(Kind::InvalidDesired, Reason::TxtLabelTooLong, Impact::Latent))
     }
 
     fn conflict(&self) -> Option<Candidate> {
@@ -186,9 +218,12 @@ impl Context<'_> {
     }
 
     fn dead_target(&self, reason: Reason) -> Candidate {
-        let impact = self.judged.harm.unwrap_or(if self.judged.seen { Impact::Latent } else { Impact::Down });
+        let served = self.judged.seen && reason != Reason::Loop;
+        let impact = self.judged.harm.unwrap_or(if served { Impact::Latent } else { Impact::Down });
         let mut candidate = self.start(Kind::TargetUnresolvable, reason, impact);
         candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        // The name of a load balancer that is being built may not exist yet.
+        candidate.window = self.grace_new();
         if self.want.companion {
             let mut key = self.want.key();
             key.record_type = RecordType::A;
@@ -197,38 +232,80 @@ impl Context<'_> {
         candidate
     }
 
-    /// The record is right; a live fault is louder than a fault of its ownership.
-    fn ownership(&self) -> Option<Candidate> {
-        if self.judged.harm.is_some() {
-            return None;
+    fn wrong_zone(&self, step: Option<&Step>) -> Option<Candidate> {
+        let misplaced = wrong_zone(self.world, self.want, self.zone, step)?;
+        let mut candidate = self.start(Kind::WrongZone, misplaced.reason, misplaced.impact);
+        candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        candidate.evidence.push(misplaced.evidence);
+        candidate.window = self.sync_window();
+        if self.want.companion {
+            let mut key = self.want.key();
+            key.record_type = RecordType::A;
+            candidate.explained_by = Some((Subject::Record(key), Kind::WrongZone));
         }
+        Some(candidate)
+    }
+
+    /// A wildcard answers in the place of the missing record.
+    fn wildcard(&self, step: &Step) -> Option<Candidate> {
+        let set = answers_elsewhere(self.want, self.zone).filter(|_| step.kind == Kind::MissingRecord)?;
+        let impact = self.impact(step.kind, step.reason);
+        let mut candidate = self.start(Kind::WildcardShadow, Reason::OtherTarget, impact);
+        candidate.evidence.push(format!("{} answers for it", set.name));
+        candidate.window = self.window(step);
+        Some(candidate)
+    }
+
+    /// Kinds that need a record that is as wanted. The ownership of a record that users do not get
+    /// is no subject: the live fault is what a person must see.
+    fn agreeing(&self, out: &mut Verdicts) -> Vec<Candidate> {
+        let mut holds = Vec::new();
+        if let Some((reason, impact)) = after::private_target(self.world, self.wants, self.want, self.zone) {
+            holds.push(self.start(Kind::PrivateTargetInPublicZone, reason, impact));
+        }
+        let mut live: Vec<Candidate> =
+            auth_mismatch(self.world, self.wants, self.want, self.zone, out).into_iter().collect();
+        if live.is_empty() {
+            live = judge_resolvers(self.world, self.wants, self.want, self.zone, out);
+        }
+        if live.iter().all(|candidate| candidate.window.is_some()) && self.judged.harm.is_none() {
+            holds.extend(self.ownership());
+        }
+        holds.extend(live);
+        holds
+    }
+
+    fn ownership(&self) -> Option<Candidate> {
         let (kind, reason) = after::ownership_fault(self.world, self.wants, self.want, self.zone)?;
         let mut candidate = self.start(kind, reason, Impact::Latent);
         candidate.window = self.sync_window();
         candidate
             .evidence
             .push(format!("ownership is kept at {}", after::expected_txt(self.wants, self.want)));
+        // The load balancer is about to change, and the record will not follow.
+        let mut values = self.want.content.plain_values().iter().filter_map(Value::ip);
+        if kind != Kind::OwnerOrphan && values.any(|ip| self.world.policy.is_released(&ip)) {
+            candidate.severity = Severity::Warning;
+            candidate.evidence.push("its address is in no inventory any more".to_owned());
+        }
         Some(candidate)
     }
 
-    fn ladder(&self, step: &Step, out: &mut Verdicts) -> Candidate {
+    fn ladder(&self, step: &Step) -> Candidate {
         let mut candidate = self.start(step.kind, step.reason, self.impact(step.kind, step.reason));
         candidate.also =
             step.also.iter().map(|(kind, reason)| Also { kind: *kind, reason: *reason }).collect();
         candidate.window = self.window(step);
-        if let Some(window) = candidate.window {
-            out.silent.insert(Silent {
-                subject: candidate.key.subject.clone(),
-                reason: window.reason,
-                detail: format!("{} ({}) until {}", step.kind, step.reason, window.until),
-            });
-        }
         if self.want.companion && self.sibling_has_fault() {
             let mut key = self.want.key();
             key.record_type = RecordType::A;
             candidate.explained_by = Some((Subject::Record(key), step.kind));
         }
-        candidate.caused_by(self.cause(step))
+        let cause = self.cause(step);
+        if cause == Some(Cause::ManualChange) {
+            candidate.evidence.extend(self.caller());
+        }
+        candidate.caused_by(cause)
     }
 
     /// The AAAA half of an alias falls with its A half.
@@ -328,13 +405,16 @@ impl Context<'_> {
         if step.kind == Kind::WrongTtl {
             return None;
         }
-        if self.changed_by_hand() {
+        if self.changed_by_hand().is_some() {
             return Some(Cause::ManualChange);
         }
         if self.policy_forbids(step) {
             return Some(Cause::Policy);
         }
         if let Some(cause) = self.owner_cause() {
+            return Some(cause);
+        }
+        if let Some(cause) = by_version(&self.wants.instance, self.want, None) {
             return Some(cause);
         }
         if self.zone.zone.limit.is_some_and(|limit| limit.limit <= limit.count)
@@ -368,14 +448,19 @@ impl Context<'_> {
     fn policy_forbids(&self, step: &Step) -> bool {
         match self.wants.instance.flags.policy {
             Allowed::Sync | Allowed::Missing => false,
-            Allowed::UpsertOnly => matches!(step.kind, Kind::WrongType),
+            // A change of type, of alias-ness to a CNAME or of the set begins with a deletion.
+            Allowed::UpsertOnly => {
+                step.kind == Kind::WrongType
+                    || step.reason == Reason::AliasExpectedCname
+                    || matches!(step.reason, Reason::PolicyMissing | Reason::PolicyUnwanted)
+            }
             Allowed::CreateOnly => step.kind != Kind::MissingRecord,
         }
     }
 
     /// The feed shows a successful change of this record by somebody who is not the controller.
-    fn changed_by_hand(&self) -> bool {
-        let Some(feed) = self.world.snapshot.changes.value() else { return false };
+    fn changed_by_hand(&self) -> Option<&ChangeEvent> {
+        let feed = self.world.snapshot.changes.value()?;
         let controllers = controller_principals(self.world);
         let last = feed.events.iter().rev().find(|event| match &event.kind {
             ChangeEventKind::Applied(batch) => {
@@ -388,15 +473,33 @@ impl Context<'_> {
             }
             _ => false,
         });
-        last.is_some_and(|event| match &event.source {
+        last.filter(|event| match &event.source {
             FeedSource::CloudTrail { principal, .. } => !controllers.contains(principal),
             FeedSource::Log { .. } => false,
         })
     }
+
+    /// Who changed it, with what and from where.
+    fn caller(&self) -> Option<String> {
+        let event = self.changed_by_hand()?;
+        let FeedSource::CloudTrail { principal, .. } = &event.source else { return None };
+        let ChangeEventKind::Applied(AppliedBatch { caller, .. }) = &event.kind else { return None };
+        let caller = caller.as_deref().cloned().unwrap_or_default();
+        let part =
+            |word: &str, text: &str| if text.is_empty() { String::new() } else { format!(" {word} {text}") };
+        let session = Some(&*caller.session).filter(|session| **session != **principal).unwrap_or_default();
+        Some(format!(
+            "changed at {} by {principal}{}{}{}",
+            event.at,
+            part("as", session),
+            part("with", &caller.user_agent),
+            part("from", &caller.source)
+        ))
+    }
 }
 
 /// Principals that write ownership records: those are the controllers.
-fn controller_principals(world: &World<'_>) -> std::collections::BTreeSet<Arc<str>> {
+pub(crate) fn controller_principals(world: &World<'_>) -> std::collections::BTreeSet<Arc<str>> {
     let events = world.snapshot.changes.value().map(|feed| feed.events.as_slice()).unwrap_or_default();
     let writes_heritage = |changes: &[crate::model::change::AttemptedChange]| {
         changes.iter().any(|change| {
@@ -420,6 +523,18 @@ fn controller_principals(world: &World<'_>) -> std::collections::BTreeSet<Arc<st
         .collect()
 }
 
+/// Another instance of the cluster that has a zone for the same record.
+///
+/// Where one instance serves the public zones and one the private ones, both see every object, and
+/// each skips the hosts that only the other has a zone for.
+fn publisher<'a>(world: &World<'a>, wants: &InstanceWants, want: &Want) -> Option<&'a str> {
+    let others = world.wants.iter().filter(|other| other.instance.id != wants.instance.id);
+    others
+        .into_iter()
+        .find(|other| other.wants.iter().any(|one| one.name == want.name && one.zone_id().is_some()))
+        .map(|other| &*other.instance.id)
+}
+
 fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &NoZone) -> Candidate {
     let judged = impact_of(world, want, None);
     let impact = judged.harm.unwrap_or(if judged.seen { Impact::Latent } else { Impact::Down });
@@ -430,7 +545,9 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
         kind: Kind::NoZone,
     };
     let read_at = world.snapshot.route53.read_at.unwrap_or(world.at());
-    let mut candidate = Candidate::new(key, no_zone.reason, impact, read_at);
+    let elsewhere = no_zone.reason == Reason::NotFound && served_elsewhere(world, want);
+    let reason = if elsewhere { Reason::NoAccess } else { no_zone.reason };
+    let mut candidate = Candidate::new(key, reason, impact, read_at);
     candidate.object = want.objects.first().cloned();
     candidate.onset = want.changed_at;
     candidate.desired = show::want(want);
@@ -438,8 +555,27 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
     if let Some(nearest) = &no_zone.nearest {
         candidate.evidence.push(format!("the nearest hosted zone is {nearest}"));
     }
-    fix::fill(&mut candidate, wants, want, None);
+    fix::fill(world, &mut candidate, wants, want, None);
     candidate
+}
+
+/// The parent refers to Route 53 for a zone of the name: it is there, in an account that we cannot
+/// read.
+fn served_elsewhere(world: &World<'_>, want: &Want) -> bool {
+    let mut zone = Some(want.name.clone());
+    while let Some(name) = zone.filter(|name| 1 < name.labels().count()) {
+        let seen = world.answers.get(&name).map(Vec::as_slice).unwrap_or_default();
+        let at_parent = seen.iter().filter(|answer| answer.vantage == Vantage::Parent);
+        let refers =
+            at_parent.flat_map(|answer| answer.answers.iter().chain(&answer.authority)).any(|record| {
+                &*record.record_type == "NS" && record.data.to_ascii_lowercase().contains(".awsdns-")
+            });
+        if refers {
+            return true;
+        }
+        zone = name.parent();
+    }
+    false
 }
 
 /// A window that is still open; `None` when it has passed.

@@ -1,10 +1,10 @@
 //! One round's views with the indexes that judging needs. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::model::observation::Observation;
+use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{ZoneReading, Zones};
 use crate::model::{DomainName, ZoneId};
@@ -25,6 +25,8 @@ pub struct World<'a> {
     pub policy: &'a Policy,
     /// Observations by question name.
     pub answers: BTreeMap<&'a DomainName, Vec<&'a Observation>>,
+    /// Resolvers whose control name works, by view and server.
+    controls: BTreeSet<(&'a str, &'a str)>,
 }
 
 impl<'a> World<'a> {
@@ -37,16 +39,27 @@ impl<'a> World<'a> {
         policy: &'a Policy,
     ) -> Self {
         let mut answers: BTreeMap<&DomainName, Vec<&Observation>> = BTreeMap::new();
+        let mut controls = BTreeSet::new();
         for observation in snapshot.dns.value().into_iter().flatten() {
+            if observation.vantage == Vantage::Control && observation.outcome == Outcome::Answer {
+                controls.insert((&*observation.view, &*observation.server));
+            }
             answers.entry(&observation.name).or_default().push(observation);
         }
-        Self { snapshot, wants, past, policy, answers }
+        Self { snapshot, wants, past, policy, answers, controls }
     }
 
     /// The time of the round.
     #[must_use]
     pub fn at(&self) -> Timestamp {
         self.snapshot.at
+    }
+
+    /// True if the control name works at the resolver that was asked; without that a resolver says
+    /// nothing about any other name.
+    #[must_use]
+    pub fn control_works(&self, seen: &Observation) -> bool {
+        self.controls.contains(&(&*seen.view, &*seen.server))
     }
 
     /// The recorded view.

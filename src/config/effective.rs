@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::config::Config;
 use crate::live::settings::ResolverSettings;
 use crate::policy::Policy;
+use crate::recorded::accounts::AccountSettings;
 
 /// What stands in the place of a secret.
 pub(crate) const MASKED: &str = "***";
@@ -22,7 +23,10 @@ pub(super) fn config(config: &Config) -> Value {
     all.insert(
         "route53".to_owned(),
         json!({"requests_per_second": route53.requests_per_second, "region": route53.region,
-               "zone_ids": route53.zone_ids, "endpoint_url": url}),
+               "zone_ids": route53.filter.ids, "zone_names": texts(&route53.filter.names),
+               "zone_tags": texts(&route53.filter.tags),
+               "zone_type": route53.filter.private.map(|private| if private { "private" } else { "public" }),
+               "accounts": route53.accounts.iter().map(account).collect::<Vec<_>>(), "endpoint_url": url}),
     );
     let dns = &config.dns;
     let resolvers: Option<Vec<Value>> = dns.resolvers.as_ref().map(|all| all.iter().map(resolver).collect());
@@ -36,11 +40,23 @@ pub(super) fn config(config: &Config) -> Value {
                "doubtful_interval": seconds(dns.doubtful_interval),
                "stable_interval": seconds(dns.stable_interval)}),
     );
+    let changes = &config.changes;
+    let shown = |url: &Option<String>| url.as_deref().map(without_user);
+    all.insert(
+        "changes".to_owned(),
+        json!({"cloudtrail": changes.cloudtrail, "cloudtrail_interval": changes.cloudtrail_interval.as_secs(),
+               "cloudtrail_region": changes.cloudtrail_region,
+               "cloudtrail_endpoint_url": shown(&changes.cloudtrail_endpoint_url),
+               "queue_url": shown(&changes.queue_url),
+               "queue_endpoint_url": shown(&changes.queue_endpoint_url),
+               "scrape": changes.scrape, "scrape_port": changes.scrape_port}),
+    );
     let assumed = config.external_dns.as_ref().map(|assumed| {
         json!({"version": assumed.version.map(|version| version.to_string()),
                "args": assumed.args.iter().map(|arg| argument(arg)).collect::<Vec<_>>()})
     });
     all.insert("external_dns".to_owned(), json!(assumed));
+    all.insert("state_dir".to_owned(), json!(config.state_dir));
     all.insert("max_finding_series".to_owned(), json!(config.max_finding_series));
     if let Value::Object(keys) = policy(&config.policy) {
         all.extend(keys);
@@ -69,6 +85,15 @@ pub(super) fn policy(policy: &Policy) -> Value {
                    "until": period.until.to_string()})
         })
         .collect();
+    let mutes: Vec<Value> = policy
+        .mutes
+        .iter()
+        .map(|rule| {
+            json!({"name": rule.name.as_ref().map(ToString::to_string), "namespace": rule.namespace,
+                   "kind": rule.kind, "until": rule.until.map(|until| until.to_string()),
+                   "reason": rule.reason})
+        })
+        .collect();
     let zones: Vec<Value> = policy
         .zones
         .iter()
@@ -78,8 +103,10 @@ pub(super) fn policy(policy: &Policy) -> Value {
         "interval": policy.interval.as_secs(),
         "views": views,
         "inventory": inventory,
+        "ownership": {"foreign": if policy.report_foreign_owners { "report" } else { "quiet" }},
         "leftovers": {"scope": if policy.leftovers_in_zone { "zone" } else { "owned" }},
         "maintenance": maintenance,
+        "mutes": mutes,
         "zones": zones,
         "windows": {
             "sync_floor": policy.sync_floor.as_secs(),
@@ -87,12 +114,23 @@ pub(super) fn policy(policy: &Policy) -> Value {
             "first_address": policy.first_address.as_secs(),
             "deleted_floor": policy.deleted_floor.as_secs(),
             "propagation": policy.propagation.as_secs(),
+            "zone_age": policy.zone_age.as_secs(),
             "blind_cycles": policy.blind_cycles,
             "resolve_cycles": policy.resolve_cycles,
         },
         "label_allow_list": policy.label_allow_list,
         "runbook_base": policy.runbook_base,
     })
+}
+
+fn texts<T: ToString>(all: &[T]) -> Vec<String> {
+    all.iter().map(ToString::to_string).collect()
+}
+
+/// The external id is no secret to AWS, but there is no need to show it to everybody.
+fn account(account: &AccountSettings) -> Value {
+    json!({"role_arn": account.role_arn, "external_id": account.external_id.as_ref().map(|_| MASKED),
+           "requests_per_second": account.requests_per_second})
 }
 
 fn resolver(resolver: &ResolverSettings) -> Value {

@@ -2,22 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use wildmatch::WildMatch;
 
 use crate::config::section::{Mistake, Mistakes, Section};
-use crate::config::{AssumedConfig, Config, DnsConfig, Route53Config};
+use crate::config::{AssumedConfig, ChangesConfig, Config, DnsConfig, Route53Config};
 use crate::desired::client::KubeSettings;
+use crate::finding::Kind;
 use crate::limits::MAX_FINDING_SERIES;
 use crate::live::servers::ServerMapLine;
 use crate::live::settings::{INTERNAL_VIEW, PUBLIC_VIEW, ResolverSettings};
 use crate::model::instance::{CommandLine, Flags, Instance, Origin};
 use crate::model::{DomainName, ZoneId};
-use crate::policy::{Inventory, Maintenance, NetworkView, Policy, ZoneFacts};
+use crate::policy::{Inventory, Maintenance, MuteRule, NetworkView, Policy, ZoneFacts};
+use crate::recorded::accounts::AccountSettings;
 use crate::recorded::budget::{DEFAULT_RATE, MAX_RATE};
+use crate::recorded::filter::ZoneFilter;
 
 /// A day in seconds: longer than any useful window.
 const DAY: u64 = 86_400;
@@ -31,7 +36,9 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Mistake>> {
     let listen = root.parsed("listen").unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 9853)));
     let kubernetes = kubernetes(root.section("kubernetes"));
     let route53 = route53(root.section("route53"));
+    let changes = changes(root.section("changes"));
     let external_dns = external_dns(root.section("external_dns"));
+    let state_dir = root.text("state_dir").map(PathBuf::from);
     let max_finding_series = root.parsed("max_finding_series").unwrap_or(MAX_FINDING_SERIES);
     let mut policy = policy(&root);
     let dns = dns(root.section("dns"), &policy);
@@ -39,7 +46,17 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Mistake>> {
     root.finish();
     let found = mistakes.into_sorted();
     if found.is_empty() {
-        Ok(Config { listen, kubernetes, route53, dns, external_dns, max_finding_series, policy })
+        Ok(Config {
+            listen,
+            kubernetes,
+            route53,
+            dns,
+            changes,
+            external_dns,
+            state_dir,
+            max_finding_series,
+            policy,
+        })
     } else {
         Err(found)
     }
@@ -73,19 +90,108 @@ fn kubernetes(section: Section<'_>) -> KubeSettings {
 }
 
 fn route53(section: Section<'_>) -> Route53Config {
-    let requests_per_second = section.parsed::<f64>("requests_per_second").unwrap_or(DEFAULT_RATE);
-    if !(0.0 < requests_per_second && requests_per_second <= MAX_RATE) {
-        let text = format!("{requests_per_second} must be above 0 and at most {MAX_RATE}");
-        section.wrong("requests_per_second", &text);
+    let requests_per_second = rate(&section, DEFAULT_RATE);
+    let filter = zone_filter(&section);
+    let accounts: Vec<AccountSettings> =
+        section.sections("accounts").into_iter().map(|row| account(row, requests_per_second)).collect();
+    if let Some(twice) = twice(&accounts) {
+        section.wrong("accounts", &format!("{twice:?} is there twice"));
     }
-    let zone_ids = section.texts("zone_ids").iter().map(|id| ZoneId::new(id)).collect();
     let endpoint_url = section.text("endpoint_url");
     if let Some(url) = endpoint_url.as_deref().filter(|url| !is_http(url)) {
         section.wrong("endpoint_url", &format!("{url:?} is no http:// or https:// URL"));
     }
     let region = section.text("region").unwrap_or_else(|| "us-east-1".to_owned()).into();
     section.finish();
-    Route53Config { requests_per_second, region, zone_ids, endpoint_url }
+    Route53Config { requests_per_second, region, filter, accounts, endpoint_url }
+}
+
+fn rate(section: &Section<'_>, default: f64) -> f64 {
+    let rate = section.parsed::<f64>("requests_per_second").unwrap_or(default);
+    if !(0.0 < rate && rate <= MAX_RATE) {
+        section.wrong("requests_per_second", &format!("{rate} must be above 0 and at most {MAX_RATE}"));
+    }
+    rate
+}
+
+fn zone_filter(section: &Section<'_>) -> ZoneFilter {
+    let names: Vec<DomainName> =
+        section.texts("zone_names").iter().map(|name| DomainName::new(name)).collect();
+    for name in names.iter().filter(|name| name.defect().is_some()) {
+        section.wrong("zone_names", &format!("{name} is no DNS name"));
+    }
+    let private = match section.text("zone_type").as_deref() {
+        None => None,
+        Some("public") => Some(false),
+        Some("private") => Some(true),
+        Some(other) => {
+            section.wrong("zone_type", &format!("{other:?} must be public or private"));
+            None
+        }
+    };
+    ZoneFilter {
+        ids: section.texts("zone_ids").iter().map(|id| ZoneId::new(id)).collect(),
+        names,
+        tags: section.parsed_list("zone_tags"),
+        private,
+    }
+}
+
+fn account(row: Section<'_>, default_rate: f64) -> AccountSettings {
+    let role_arn = row.text("role_arn");
+    if let Some(arn) = role_arn.as_deref().filter(|arn| !is_role(arn)) {
+        row.wrong("role_arn", &format!("{arn:?} is no arn:aws:iam::ACCOUNT:role/NAME"));
+    }
+    let external_id = row.text("external_id");
+    if external_id.is_some() && role_arn.is_none() {
+        row.wrong("external_id", "needs a role_arn");
+    }
+    let requests_per_second = rate(&row, default_rate);
+    row.finish();
+    AccountSettings { role_arn, external_id, requests_per_second }
+}
+
+/// The partition may be another one: `aws-cn`, `aws-us-gov`.
+fn is_role(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    matches!(parts.as_slice(), ["arn", partition, "iam", "", account, resource]
+        if partition.starts_with("aws")
+            && account.len() == 12
+            && account.bytes().all(|byte| byte.is_ascii_digit())
+            && resource.starts_with("role/"))
+}
+
+fn twice(accounts: &[AccountSettings]) -> Option<&str> {
+    let mut names = BTreeSet::new();
+    accounts.iter().map(AccountSettings::name).find(|name| !names.insert(*name))
+}
+
+fn changes(section: Section<'_>) -> ChangesConfig {
+    let url = |key: &'static str| {
+        let url = section.text(key);
+        if let Some(url) = url.as_deref().filter(|url| !is_http(url)) {
+            section.wrong(key, &format!("{url:?} is no http:// or https:// URL"));
+        }
+        url
+    };
+    let scrape_port = section.parsed::<u16>("scrape_port").unwrap_or(7979);
+    if scrape_port == 0 {
+        section.wrong("scrape_port", "must be above 0");
+    }
+    let config = ChangesConfig {
+        cloudtrail: section.flag("cloudtrail"),
+        cloudtrail_interval: section
+            .duration("cloudtrail_interval", 30, DAY)
+            .unwrap_or(Duration::from_mins(2)),
+        cloudtrail_region: section.text("cloudtrail_region"),
+        cloudtrail_endpoint_url: url("cloudtrail_endpoint_url"),
+        queue_url: url("queue_url"),
+        queue_endpoint_url: url("queue_endpoint_url"),
+        scrape: section.flag("scrape"),
+        scrape_port,
+    };
+    section.finish();
+    config
 }
 
 fn is_http(url: &str) -> bool {
@@ -165,6 +271,8 @@ pub(super) fn assumed(given: Option<&AssumedConfig>) -> Arc<Instance> {
         flags,
         command_line: CommandLine { args, env: BTreeMap::new() },
         replicas: None,
+        ready_replicas: None,
+        service_account: "".into(),
         changed_at: None,
         pods: Vec::new(),
     })
@@ -178,12 +286,20 @@ fn policy(root: &Section<'_>) -> Policy {
         leftovers.wrong("scope", &format!("{other:?} must be owned or zone"));
     }
     leftovers.finish();
+    let ownership = root.section("ownership");
+    let foreign = ownership.text("foreign");
+    if let Some(other) = foreign.as_deref().filter(|word| !matches!(*word, "quiet" | "report")) {
+        ownership.wrong("foreign", &format!("{other:?} must be quiet or report"));
+    }
+    ownership.finish();
     let mut policy = Policy {
+        report_foreign_owners: foreign.as_deref() == Some("report"),
         interval: root.duration("interval", 10, 3_600).unwrap_or(default.interval),
         views: root.sections("views").into_iter().filter_map(view).collect(),
         inventory: inventory(root.section("inventory")),
         leftovers_in_zone: scope.as_deref() == Some("zone"),
         maintenance: root.sections("maintenance").into_iter().filter_map(maintenance).collect(),
+        mutes: root.sections("mutes").into_iter().map(mute).collect(),
         zones: root.sections("zones").into_iter().filter_map(zone).collect(),
         ..default
     };
@@ -215,6 +331,7 @@ fn windows(section: Section<'_>, policy: &mut Policy) {
     set("first_address", &mut policy.first_address);
     set("deleted_floor", &mut policy.deleted_floor);
     set("propagation", &mut policy.propagation);
+    set("zone_age", &mut policy.zone_age);
     let count = |key: &'static str, place: &mut u32| match section.parsed::<u32>(key) {
         Some(0) => section.wrong(key, "must be at least 1"),
         Some(cycles) => *place = cycles,
@@ -259,6 +376,24 @@ fn maintenance(row: Section<'_>) -> Option<Maintenance> {
     }
     row.finish();
     period.map(|(from, until)| Maintenance { instance, from, until })
+}
+
+fn mute(row: Section<'_>) -> MuteRule {
+    let kind = row.text("kind").filter(|word| word != "all");
+    let rule = MuteRule {
+        name: row.text("name").map(|name| WildMatch::new(name.trim_end_matches('.').to_lowercase().as_str())),
+        namespace: row.text("namespace").map(Into::into),
+        kind: kind.as_deref().and_then(Kind::from_word),
+        until: row.parsed("until"),
+        reason: row.text("reason"),
+    };
+    if let Some(word) = kind.filter(|_| rule.kind.is_none()) {
+        row.wrong("kind", &format!("{word:?} is no kind of finding"));
+    } else if rule.name.is_none() && rule.namespace.is_none() && rule.kind.is_none() {
+        row.wrong("name", "a rule needs a name, a namespace or a kind; else it would mute everything");
+    }
+    row.finish();
+    rule
 }
 
 fn zone(row: Section<'_>) -> Option<(ZoneId, ZoneFacts)> {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::ZoneId;
 use serde_json::json;
 
 fn mistakes(value: &Value) -> Vec<String> {
@@ -52,7 +53,40 @@ fn the_keys_of_recordings() {
     assert!(policy.leftovers_in_zone);
     assert!(policy.zones[&ZoneId::new("Z1")].public_dns_fallback);
     assert_eq!(policy.inventory.as_ref().map(|all| (all.complete, all.addresses.len())), Some((true, 1)));
-    assert!(policy.in_maintenance(Some(&"gke-prod".into()), "2026-11-23T10:00:00Z".parse().unwrap()));
+    let period = policy.maintenance.first().expect("a period");
+    assert_eq!(period.instance.as_deref(), Some("gke-prod"));
+    assert_eq!(period.until, "2026-11-23T11:00:00Z".parse().unwrap());
+}
+
+#[test]
+fn accounts_and_filters_of_zones() {
+    let value = json!({"route53": {
+        "requests_per_second": 3,
+        "zone_names": ["example.com"], "zone_tags": ["team=web", "prod"], "zone_type": "public",
+        "accounts": [
+            {"role_arn": "arn:aws:iam::111122223333:role/dns-drift", "external_id": "x"},
+            {"requests_per_second": 1},
+        ],
+    }});
+    let route53 = Config::from_value(&value).expect("valid").route53;
+    assert_eq!((route53.filter.names.len(), route53.filter.tags.len()), (1, 2));
+    assert_eq!(route53.filter.private, Some(false));
+    let rates: Vec<f64> = route53.accounts.iter().map(|account| account.requests_per_second).collect();
+    assert_eq!(format!("{rates:?}"), "[3.0, 1.0]", "the common rate is the default of each account");
+    let value = json!({"route53": {
+        "zone_type": "secret",
+        "accounts": [{"external_id": "x"}, {"role_arn": "dns-drift"}, {"requests_per_second": 6}],
+    }});
+    assert_eq!(
+        mistakes(&value),
+        [
+            "route53.accounts: \"default\" is there twice",
+            "route53.accounts[0].external_id: needs a role_arn",
+            "route53.accounts[1].role_arn: \"dns-drift\" is no arn:aws:iam::ACCOUNT:role/NAME",
+            "route53.accounts[2].requests_per_second: 6 must be above 0 and at most 5",
+            "route53.zone_type: \"secret\" must be public or private",
+        ]
+    );
 }
 
 #[test]
@@ -76,5 +110,33 @@ fn what_is_effective_reads_back_the_same() {
     assert_eq!(
         config.policy(),
         Policy { interval: Duration::from_mins(2), views: config.policy().views, ..Policy::default() }
+    );
+}
+
+#[test]
+fn rules_that_mute() {
+    let rules = |rows: Value| Config::from_value(&json!({"mutes": rows}));
+    let config = rules(json!([
+        {"name": "*.Dev.example.com.", "kind": "missing_record", "until": "2026-12-01T00:00:00Z", "reason": "moving"},
+        {"namespace": "lab", "kind": "all"},
+    ]))
+    .expect("valid");
+    let policy = config.policy();
+    let first = policy.mutes.first().expect("a rule");
+    assert!(first.name.as_ref().is_some_and(|name| name.matches("a.b.dev.example.com")));
+    assert!(first.name.as_ref().is_some_and(|name| !name.matches("dev.example.com")));
+    assert_eq!(policy.mutes.get(1).and_then(|rule| rule.kind), None);
+    let shown = config.verdict_keys();
+    assert_eq!(Config::from_value(&shown).expect("valid").policy(), policy);
+    assert_eq!(
+        mistakes(
+            &json!({"mutes": [{"kind": "mising"}, {"until": "soon", "name": "x"}, {"reason": "all of it"}]})
+        ),
+        [
+            "mutes[0].kind: \"mising\" is no kind of finding",
+            "mutes[1].until: \"soon\": failed to parse four digit integer as year: invalid digit, expected 0-9 but \
+             got s",
+            "mutes[2].name: a rule needs a name, a namespace or a kind; else it would mute everything",
+        ]
     );
 }

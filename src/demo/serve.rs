@@ -18,6 +18,7 @@ use crate::live::settings::{LiveSettings, ResolverSettings};
 use crate::model::DomainName;
 use crate::policy::Policy;
 use crate::recorded::route53::Route53Settings;
+use crate::run::feeds::FeedSettings;
 use crate::run::{RunError, RunSettings, serve};
 
 /// Between two readings: a minute of a real cluster in two seconds.
@@ -56,6 +57,7 @@ pub async fn start(
 /// What a user would configure, with the demo's addresses and its fast clock.
 fn settings(endpoints: &Endpoints) -> Result<RunSettings, ServeError> {
     Ok(RunSettings {
+        state_dir: None,
         policy: Policy {
             interval: INTERVAL,
             sync_floor: WINDOW,
@@ -79,6 +81,7 @@ fn settings(endpoints: &Endpoints) -> Result<RunSettings, ServeError> {
         },
         live: live(endpoints)?,
         follow: FollowSettings { first_pause: Duration::from_millis(200), ..FollowSettings::default() },
+        feeds: FeedSettings::default(),
         min_round: Duration::from_millis(500),
         max_finding_series: MAX_FINDING_SERIES,
         config_text: "# the demo has no configuration file\n".into(),

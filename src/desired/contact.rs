@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use crate::clock::Clock;
+use crate::desired::kinds::Kind;
 
 /// Requests and times of contact of one connection. Clones share the same figures.
 #[derive(Clone)]
@@ -36,7 +37,7 @@ struct Counts {
 /// Labels of a request; all of them from closed vocabularies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RequestKind {
-    /// Plural of the resource, `log`, or `other`.
+    /// The resource as [`Kind::resource`] names it, `log`, or `other`.
     pub resource: &'static str,
     /// `list`, `watch`, `log_stream`, ...; `other` for discovery.
     pub verb: &'static str,
@@ -83,18 +84,6 @@ pub struct Noticed<B> {
     channel: Channel,
 }
 
-/// Resources that get a label of their own.
-const RESOURCES: [&str; 9] = [
-    "ingresses",
-    "services",
-    "deployments",
-    "statefulsets",
-    "daemonsets",
-    "pods",
-    "nodes",
-    "endpointslices",
-    "log",
-];
 /// Verbs that get a label of their own, as kube spells them.
 const VERBS: [&str; 5] = ["list", "watch", "get", "log_stream", "logs"];
 
@@ -114,7 +103,7 @@ impl KubeStats {
         counts.requests.iter().map(|(kind, count)| (*kind, *count)).collect()
     }
 
-    /// When the server last said anything about the resource (its plural); `None` for never.
+    /// When the server last said anything about the resource; `None` for never.
     #[must_use]
     pub fn last_contact(&self, resource: &str) -> Option<Contact> {
         let by_list = self.last_contact_by(resource, Channel::List);
@@ -125,7 +114,8 @@ impl KubeStats {
     /// The same by one channel.
     #[must_use]
     pub fn last_contact_by(&self, resource: &str, channel: Channel) -> Option<Contact> {
-        let resource = label(&RESOURCES, resource);
+        let resource = Kind::ALL.into_iter().map(Kind::resource).find(|known| *known == resource);
+        let resource = resource.unwrap_or("other");
         let counts = self.0.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.contacts.get(&(resource, channel)).copied()
     }
@@ -157,17 +147,26 @@ fn label<const N: usize>(known: &[&'static str; N], word: &str) -> &'static str 
 /// The plural in a request path: `/api/v1[/namespaces/x]/pods/...`, `/apis/g/v[/namespaces/x]/...`.
 fn resource_of(path: &str) -> &'static str {
     let mut parts = path.trim_start_matches('/').split('/');
-    let skipped = match parts.next() {
-        Some("api") => 1,
-        Some("apis") => 2,
-        _ => return "other",
+    let group = match parts.next() {
+        Some("api") => Some(""),
+        Some("apis") => parts.next(),
+        _ => None,
     };
-    let rest: Vec<&str> = parts.skip(skipped).collect();
+    let Some(group) = group else { return "other" };
+    // The version.
+    parts.next();
+    let rest: Vec<&str> = parts.collect();
     match rest.as_slice() {
         ["namespaces", _, "pods", _, "log", ..] => "log",
-        ["namespaces", _, plural, ..] | [plural, ..] => label(&RESOURCES, plural),
+        ["namespaces", _, plural, ..] | [plural, ..] => label_of(group, plural),
         [] => "other",
     }
+}
+
+/// The label of a resource: a hostile server must not be able to make new ones.
+fn label_of(group: &str, plural: &str) -> &'static str {
+    let known = Kind::ALL.into_iter().find(|kind| kind.group() == group && kind.plural() == plural);
+    known.map_or("other", Kind::resource)
 }
 
 fn status_class(code: http::StatusCode) -> &'static str {
@@ -277,7 +276,10 @@ mod tests {
         check("/apis/apps/v1/namespaces/dns/deployments", "deployments");
         check("/api/v1/pods", "pods");
         check("/api/v1/namespaces/dns/pods/p/log", "log");
-        check("/api/v1/namespaces/ingresses", "other");
+        check("/api/v1/namespaces/ingresses", "namespaces");
+        check("/apis/gateway.networking.k8s.io/v1/gateways", "gateways");
+        check("/apis/networking.istio.io/v1/namespaces/istio/gateways", "gateways.networking.istio.io");
+        check("/apis/example.net/v1/ingresses", "other");
         check("/version", "other");
         check("/apis", "other");
     }

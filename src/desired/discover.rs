@@ -104,6 +104,8 @@ fn from_workload(workload: &Workload, container: &Container, pods: &[&Pod]) -> I
     Instance {
         workload: Some(workload.reference.clone()),
         replicas: workload.replicas,
+        ready_replicas: workload.ready_replicas,
+        service_account: Arc::clone(&workload.service_account),
         changed_at: workload.changed_at,
         pods: health(pods, &container.name),
         ..instance(container, version)
@@ -114,6 +116,7 @@ fn from_pods(owner: &ObjectRef, newest: &Pod, container: &Container, pods: &[&Po
     Instance {
         workload: Some(owner.clone()),
         changed_at: newest.created_at,
+        service_account: Arc::clone(&newest.service_account),
         pods: health(pods, &container.name),
         ..instance(container, version_of(container, [&newest.labels]))
     }
@@ -131,6 +134,8 @@ fn instance(container: &Container, version: Option<Version>) -> Instance {
         flags,
         command_line,
         replicas: None,
+        ready_replicas: None,
+        service_account: Arc::from(""),
         changed_at: None,
         pods: Vec::new(),
     }
@@ -172,6 +177,7 @@ fn health(pods: &[&Pod], container: &str) -> Vec<PodHealth> {
                 waiting: status.and_then(|status| status.waiting.clone()),
                 last_exit: status.and_then(|status| status.last_exit),
                 started_at: status.and_then(|status| status.started_at),
+                created_at: pod.created_at,
             }
         })
         .collect();

@@ -118,6 +118,7 @@ fn details(given: &mut Given) -> FlagDetails {
         openshift_router_name: given.text("openshift-router-name"),
         traefik_enable_legacy: given.switch("traefik-enable-legacy", false),
         traefik_disable_new: given.switch("traefik-disable-new", false),
+        traefik_disable_legacy: given.switch("traefik-disable-legacy", false),
         crd_api_version: or(given.optional("crd-source-apiversion"), defaults.crd_api_version),
         crd_kind: or(given.optional("crd-source-kind"), defaults.crd_kind),
         dynamodb_table: or(given.optional("dynamodb-table"), defaults.dynamodb_table),

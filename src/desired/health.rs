@@ -28,6 +28,8 @@ pub enum Change {
     SuspiciouslyEmpty,
     /// A request failed.
     Failed(Failure),
+    /// The cluster does not have the kind: a custom resource that is not installed.
+    Absent,
 }
 
 /// A complete list.
@@ -84,6 +86,7 @@ pub struct Heard {
 pub struct KindState {
     kind: Kind,
     listed: bool,
+    absent: bool,
     rows: BTreeMap<ObjectRef, Row>,
     broken: BTreeMap<ObjectRef, String>,
     suspicious: bool,
@@ -117,6 +120,7 @@ impl KindState {
         Self {
             kind,
             listed: false,
+            absent: false,
             rows: BTreeMap::new(),
             broken: BTreeMap::new(),
             suspicious: false,
@@ -124,10 +128,22 @@ impl KindState {
         }
     }
 
+    /// True if the cluster does not have the kind.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.absent
+    }
+
     /// True when a complete list has been seen.
     #[must_use]
     pub fn is_listed(&self) -> bool {
         self.listed
+    }
+
+    /// True when a complete list has been seen, or has failed.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.listed || self.failing.is_some()
     }
 
     /// The rows of the last list and the changes since.
@@ -171,6 +187,7 @@ impl KindState {
                 self.fail(failure, now);
                 false
             }
+            Change::Absent => self.clear(),
         }
     }
 
@@ -184,9 +201,17 @@ impl KindState {
         self.rows = listing.rows;
         self.broken = listing.broken;
         self.listed = true;
+        self.absent = false;
         self.suspicious = false;
         // A list says nothing about the right to watch.
         self.failing.take_if(|failing| failing.failure.stage == Stage::List);
+        changed
+    }
+
+    /// A kind that is not installed has no objects, and that is known for sure.
+    fn clear(&mut self) -> bool {
+        let changed = !self.absent;
+        *self = Self { listed: true, absent: true, ..Self::new(self.kind) };
         changed
     }
 
@@ -202,6 +227,9 @@ impl KindState {
 
     /// Judges the rows at a time.
     pub fn trust(&mut self, heard: Heard, now: Instant, patience: Patience) -> Trust {
+        if self.absent && self.failing.is_none() {
+            return Trust { fresh: true, settled: true, problems: Vec::new() };
+        }
         self.failing.take_if(|failing| failing.is_over(heard, now, patience));
         let silent_since = match heard.last {
             Some(contact) if now.duration_since(contact.instant) <= patience.stale_after => None,
@@ -221,7 +249,7 @@ impl KindState {
         }
         let fresh = self.listed && problems.is_empty() && silent_since.is_none();
         problems.extend(broken_problems(self.kind, &self.broken));
-        Trust { fresh, settled: self.listed || self.failing.is_some(), problems }
+        Trust { fresh, settled: self.is_settled(), problems }
     }
 
     fn problem(&self, code: Reason, message: String) -> Problem {

@@ -5,8 +5,10 @@
 
 use std::net::IpAddr;
 
+use crate::desired::record_sets::{MAX_LABEL, txt_forms};
 use crate::desired::submit::Submitted;
 use crate::finding::Reason;
+use crate::model::instance::Instance;
 use crate::model::name::NameDefect;
 use crate::model::record::{AliasTarget, Content, RecordType};
 use crate::model::{DomainName, ZoneId};
@@ -31,19 +33,32 @@ pub fn invalid_reason(
         None => {}
     }
     match &wanted.content {
-        Content::Alias(target) => invalid_alias(target, zone_name),
+        Content::Alias(target) => invalid_alias(name, target, zone_name),
         Content::Values { values, .. } => invalid_values(name, wanted, values.len(), zone_name),
         Content::TrafficPolicy(_) => None,
     }
 }
 
-fn invalid_alias(target: &AliasTarget, zone_name: Option<&DomainName>) -> Option<Reason> {
+/// The ownership TXT of the record cannot exist: the registry's addition makes a label too long.
+#[must_use]
+pub fn txt_label_too_long(name: &DomainName, wanted: &Submitted, instance: &Instance) -> Option<Reason> {
+    if name.defect().is_some() {
+        return None;
+    }
+    let written = DomainName::new(txt_forms(wanted, instance).first()?);
+    written.labels().any(|label| MAX_LABEL < label.len()).then_some(Reason::TxtLabelTooLong)
+}
+
+fn invalid_alias(name: &DomainName, target: &AliasTarget, zone_name: Option<&DomainName>) -> Option<Reason> {
     if target.dns_name.as_str().parse::<IpAddr>().is_ok() {
         return Some(Reason::AliasOnIp);
     }
     let same_zone = target.hosted_zone_id.as_ref().is_none_or(|id: &ZoneId| id.as_str().is_empty());
     if !same_zone {
         return None;
+    }
+    if target.dns_name == *name {
+        return Some(Reason::SelfReference);
     }
     zone_name.is_some_and(|zone| !target.dns_name.is_within(zone)).then_some(Reason::AliasNotInZone)
 }

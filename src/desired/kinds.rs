@@ -11,6 +11,10 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::desired::addresses::{RawNode, RawPodAddresses, RawSlice};
+use crate::desired::custom::{
+    RawDnsEndpoint, RawGateway, RawHttpProxy, RawIstioGateway, RawListenerSet, RawNamespace,
+    RawOpenshiftRoute, RawRoute, RawTraefikRoute, RawVirtualService,
+};
 use crate::desired::discover::runs_external_dns;
 use crate::desired::objects::{RawIngress, RawService};
 use crate::desired::workloads::{RawPod, RawWorkload};
@@ -35,13 +39,79 @@ pub enum Kind {
     DaemonSet,
     /// `v1` Pod, for the instances.
     Pod,
+    /// `v1` Pod again, every one of them: for their addresses.
+    PodAddresses,
     /// `v1` Node.
     Node,
     /// `discovery.k8s.io/v1` `EndpointSlice`.
     EndpointSlice,
-    /// `v1` Pod again, every one of them: for their addresses.
-    PodAddresses,
+    /// `v1` Namespace, for its labels.
+    Namespace,
+    /// Gateway API.
+    Gateway,
+    /// Gateway API.
+    ListenerSet,
+    /// Gateway API.
+    HttpRoute,
+    /// Gateway API.
+    GrpcRoute,
+    /// Gateway API.
+    TlsRoute,
+    /// Gateway API.
+    TcpRoute,
+    /// Gateway API.
+    UdpRoute,
+    /// `externaldns.k8s.io` DNSEndpoint.
+    DnsEndpoint,
+    /// Istio.
+    IstioGateway,
+    /// Istio.
+    VirtualService,
+    /// Traefik.
+    IngressRoute,
+    /// Traefik.
+    IngressRouteTcp,
+    /// Traefik.
+    IngressRouteUdp,
+    /// Traefik 2, by its old API group.
+    LegacyIngressRoute,
+    /// Traefik 2, by its old API group.
+    LegacyIngressRouteTcp,
+    /// Traefik 2, by its old API group.
+    LegacyIngressRouteUdp,
+    /// Contour.
+    HttpProxy,
+    /// OpenShift.
+    OpenshiftRoute,
 }
+
+/// A kind as the API server serves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServedKind {
+    /// The kind.
+    pub kind: Kind,
+    /// The version, for example `v1`.
+    pub version: &'static str,
+}
+
+/// How the API spells a kind.
+struct Spelling {
+    word: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+    resource: &'static str,
+    group: &'static str,
+    versions: &'static [&'static str],
+}
+
+/// The word for the Gateway of the Gateway API; the bare one is that of Istio, which is what
+/// ExternalDNS calls `gateway` in its ownership records.
+pub const GATEWAY_API_GATEWAY: &str = "Gateway.gateway.networking.k8s.io";
+
+const GATEWAY_API: &str = "gateway.networking.k8s.io";
+const ISTIO: &str = "networking.istio.io";
+const TRAEFIK: &str = "traefik.io";
+const TRAEFIK_2: &str = "traefik.containo.us";
 
 /// What is kept of an object.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,81 +140,198 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 // === impl Kind ===
 
+impl Spelling {
+    const fn new(
+        word: &'static str,
+        plural: &'static str,
+        group: &'static str,
+        versions: &'static [&'static str],
+    ) -> Self {
+        Self { word, kind: word, plural, resource: plural, group, versions }
+    }
+}
+
 impl Kind {
-    /// As the API spells it.
+    /// All of them.
+    pub const ALL: [Self; 28] = [
+        Self::Ingress,
+        Self::Service,
+        Self::Deployment,
+        Self::StatefulSet,
+        Self::DaemonSet,
+        Self::Pod,
+        Self::PodAddresses,
+        Self::Node,
+        Self::EndpointSlice,
+        Self::Namespace,
+        Self::Gateway,
+        Self::ListenerSet,
+        Self::HttpRoute,
+        Self::GrpcRoute,
+        Self::TlsRoute,
+        Self::TcpRoute,
+        Self::UdpRoute,
+        Self::DnsEndpoint,
+        Self::IstioGateway,
+        Self::VirtualService,
+        Self::IngressRoute,
+        Self::IngressRouteTcp,
+        Self::IngressRouteUdp,
+        Self::LegacyIngressRoute,
+        Self::LegacyIngressRouteTcp,
+        Self::LegacyIngressRouteUdp,
+        Self::HttpProxy,
+        Self::OpenshiftRoute,
+    ];
+
+    const fn spelling(self) -> Spelling {
+        match self {
+            Self::Ingress => Spelling::new("Ingress", "ingresses", "networking.k8s.io", &["v1"]),
+            Self::Service => Spelling::new("Service", "services", "", &["v1"]),
+            Self::Deployment => Spelling::new("Deployment", "deployments", "apps", &["v1"]),
+            Self::StatefulSet => Spelling::new("StatefulSet", "statefulsets", "apps", &["v1"]),
+            Self::DaemonSet => Spelling::new("DaemonSet", "daemonsets", "apps", &["v1"]),
+            Self::Pod | Self::PodAddresses => Spelling::new("Pod", "pods", "", &["v1"]),
+            Self::Node => Spelling::new("Node", "nodes", "", &["v1"]),
+            Self::EndpointSlice => {
+                Spelling::new("EndpointSlice", "endpointslices", "discovery.k8s.io", &["v1"])
+            }
+            Self::Namespace => Spelling::new("Namespace", "namespaces", "", &["v1"]),
+            Self::Gateway => Spelling {
+                kind: "Gateway",
+                ..Spelling::new(GATEWAY_API_GATEWAY, "gateways", GATEWAY_API, &["v1", "v1beta1"])
+            },
+            Self::ListenerSet => Spelling::new("ListenerSet", "listenersets", GATEWAY_API, &["v1"]),
+            Self::HttpRoute => Spelling::new("HTTPRoute", "httproutes", GATEWAY_API, &["v1", "v1beta1"]),
+            Self::GrpcRoute => Spelling::new("GRPCRoute", "grpcroutes", GATEWAY_API, &["v1", "v1alpha2"]),
+            Self::TlsRoute => {
+                Spelling::new("TLSRoute", "tlsroutes", GATEWAY_API, &["v1", "v1alpha3", "v1alpha2"])
+            }
+            Self::TcpRoute => Spelling::new("TCPRoute", "tcproutes", GATEWAY_API, &["v1", "v1alpha2"]),
+            Self::UdpRoute => Spelling::new("UDPRoute", "udproutes", GATEWAY_API, &["v1", "v1alpha2"]),
+            Self::DnsEndpoint => {
+                Spelling::new("DNSEndpoint", "dnsendpoints", "externaldns.k8s.io", &["v1alpha1"])
+            }
+            Self::IstioGateway => Spelling {
+                resource: "gateways.networking.istio.io",
+                ..Spelling::new("Gateway", "gateways", ISTIO, &["v1", "v1beta1", "v1alpha3"])
+            },
+            Self::VirtualService => {
+                Spelling::new("VirtualService", "virtualservices", ISTIO, &["v1", "v1beta1", "v1alpha3"])
+            }
+            Self::IngressRoute => Spelling::new("IngressRoute", "ingressroutes", TRAEFIK, &["v1alpha1"]),
+            Self::IngressRouteTcp => {
+                Spelling::new("IngressRouteTCP", "ingressroutetcps", TRAEFIK, &["v1alpha1"])
+            }
+            Self::IngressRouteUdp => {
+                Spelling::new("IngressRouteUDP", "ingressrouteudps", TRAEFIK, &["v1alpha1"])
+            }
+            Self::LegacyIngressRoute => Spelling {
+                word: "IngressRoute.traefik.containo.us",
+                resource: "ingressroutes.traefik.containo.us",
+                ..Spelling::new("IngressRoute", "ingressroutes", TRAEFIK_2, &["v1alpha1"])
+            },
+            Self::LegacyIngressRouteTcp => Spelling {
+                word: "IngressRouteTCP.traefik.containo.us",
+                resource: "ingressroutetcps.traefik.containo.us",
+                ..Spelling::new("IngressRouteTCP", "ingressroutetcps", TRAEFIK_2, &["v1alpha1"])
+            },
+            Self::LegacyIngressRouteUdp => Spelling {
+                word: "IngressRouteUDP.traefik.containo.us",
+                resource: "ingressrouteudps.traefik.containo.us",
+                ..Spelling::new("IngressRouteUDP", "ingressrouteudps", TRAEFIK_2, &["v1alpha1"])
+            },
+            Self::HttpProxy => Spelling::new("HTTPProxy", "httpproxies", "projectcontour.io", &["v1"]),
+            Self::OpenshiftRoute => Spelling::new("Route", "routes", "route.openshift.io", &["v1"]),
+        }
+    }
+
+    /// The word for it in references and problems: as the API spells it, with its group where two
+    /// kinds share the spelling.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ingress => "Ingress",
-            Self::Service => "Service",
-            Self::Deployment => "Deployment",
-            Self::StatefulSet => "StatefulSet",
-            Self::DaemonSet => "DaemonSet",
-            Self::Pod | Self::PodAddresses => "Pod",
-            Self::Node => "Node",
-            Self::EndpointSlice => "EndpointSlice",
-        }
+        self.spelling().word
+    }
+
+    /// As it stands in objects.
+    #[must_use]
+    pub const fn api_kind(self) -> &'static str {
+        self.spelling().kind
     }
 
     /// As it stands in paths.
     #[must_use]
     pub const fn plural(self) -> &'static str {
-        match self {
-            Self::Ingress => "ingresses",
-            Self::Service => "services",
-            Self::Deployment => "deployments",
-            Self::StatefulSet => "statefulsets",
-            Self::DaemonSet => "daemonsets",
-            Self::Pod | Self::PodAddresses => "pods",
-            Self::Node => "nodes",
-            Self::EndpointSlice => "endpointslices",
-        }
+        self.spelling().plural
+    }
+
+    /// The word for it in the counts of requests: the plural, unless two kinds share it.
+    #[must_use]
+    pub const fn resource(self) -> &'static str {
+        self.spelling().resource
     }
 
     /// API group; empty for the core.
     #[must_use]
     pub const fn group(self) -> &'static str {
-        match self {
-            Self::Ingress => "networking.k8s.io",
-            Self::Deployment | Self::StatefulSet | Self::DaemonSet => "apps",
-            Self::EndpointSlice => "discovery.k8s.io",
-            Self::Service | Self::Pod | Self::Node | Self::PodAddresses => "",
-        }
+        self.spelling().group
     }
 
-    /// `networking.k8s.io/v1`, `apps/v1`, `v1`.
+    /// The versions that we can read, the most wanted first; never empty.
     #[must_use]
-    pub fn api_version(self) -> String {
-        if self.group().is_empty() { "v1".to_owned() } else { format!("{}/v1", self.group()) }
+    pub const fn versions(self) -> &'static [&'static str] {
+        self.spelling().versions
     }
 
-    /// The kind of a word; `None` for one that we do not read.
+    /// The kind of a word, of Pods the one that finds the instances; `None` for one that we do not
+    /// read.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        let all = [
-            Self::Ingress,
-            Self::Service,
-            Self::Deployment,
-            Self::StatefulSet,
-            Self::DaemonSet,
-            Self::Pod,
-            Self::Node,
-            Self::EndpointSlice,
-        ];
-        all.into_iter().find(|kind| kind.as_str() == word)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
-    /// True if objects of the kind ask for names, or others hang on them.
+    /// The kind of an object. Other groups use the same spellings: Knative has a Service and a
+    /// Route of its own. A hand-made file may leave the API version out.
     #[must_use]
-    pub const fn asks_for_names(self) -> bool {
-        matches!(self, Self::Ingress | Self::Service | Self::Node | Self::EndpointSlice | Self::PodAddresses)
+    pub fn of(api_version: &str, kind: &str) -> Option<Self> {
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let fits = |one: &Self| {
+            one.api_kind() == kind
+                && (api_version.is_empty()
+                    || group == one.group()
+                    || (*one == Self::Ingress && group == "extensions"))
+        };
+        Self::ALL.into_iter().find(fits)
     }
 
-    /// True if the view is worth nothing without the kind. Of the others the names of some
-    /// instances hang on, and those are then not known.
+    /// True if the view is worth nothing without the kind.
     #[must_use]
     pub const fn is_vital(self) -> bool {
         matches!(self, Self::Ingress)
+    }
+
+    /// True if a row of it may decide what is wanted.
+    #[must_use]
+    pub const fn holds_objects(self) -> bool {
+        !matches!(self, Self::Deployment | Self::StatefulSet | Self::DaemonSet | Self::Pod)
+    }
+
+    /// True if the cluster may not have the kind at all: a custom resource.
+    #[must_use]
+    pub const fn may_be_absent(self) -> bool {
+        !matches!(
+            self,
+            Self::Ingress
+                | Self::Service
+                | Self::Deployment
+                | Self::StatefulSet
+                | Self::DaemonSet
+                | Self::Pod
+                | Self::PodAddresses
+                | Self::Node
+                | Self::EndpointSlice
+                | Self::Namespace
+        )
     }
 
     /// Makes the row of an object; `None` for one that needs not be kept, because it neither
@@ -154,23 +341,57 @@ impl Kind {
     ///
     /// A member has another type than the API says.
     pub fn decode(self, value: Value) -> Result<Option<Row>, serde_json::Error> {
-        Ok(match self {
-            Self::Ingress => Some(Row::Object(Arc::new(read::<RawIngress>(value)?.decode()))),
-            Self::Service => Some(Row::Object(Arc::new(read::<RawService>(value)?.decode()))),
+        let object = match self {
+            Self::Ingress => read::<RawIngress>(value)?.decode(),
+            Self::Service => read::<RawService>(value)?.decode(),
             Self::Deployment | Self::StatefulSet | Self::DaemonSet => {
                 let workload = read::<RawWorkload>(value)?.decode(self.as_str());
                 let kept = workload.containers.iter().any(runs_external_dns);
-                kept.then(|| Row::Workload(Arc::new(workload)))
+                return Ok(kept.then(|| Row::Workload(Arc::new(workload))));
             }
             Self::Pod => {
                 let pod = read::<RawPod>(value)?.decode();
                 let kept = pod.containers.iter().any(runs_external_dns);
-                kept.then(|| Row::Pod(Arc::new(pod)))
+                return Ok(kept.then(|| Row::Pod(Arc::new(pod))));
             }
-            Self::Node => Some(Row::Object(Arc::new(read::<RawNode>(value)?.decode()))),
-            Self::EndpointSlice => Some(Row::Object(Arc::new(read::<RawSlice>(value)?.decode()))),
-            Self::PodAddresses => Some(Row::Object(Arc::new(read::<RawPodAddresses>(value)?.decode()))),
-        })
+            Self::PodAddresses => read::<RawPodAddresses>(value)?.decode(),
+            Self::Node => read::<RawNode>(value)?.decode(),
+            Self::EndpointSlice => read::<RawSlice>(value)?.decode(),
+            Self::Namespace => read::<RawNamespace>(value)?.decode(),
+            Self::Gateway => read::<RawGateway>(value)?.decode(self.as_str()),
+            Self::ListenerSet => read::<RawListenerSet>(value)?.decode(),
+            Self::HttpRoute | Self::GrpcRoute | Self::TlsRoute | Self::TcpRoute | Self::UdpRoute => {
+                read::<RawRoute>(value)?.decode(self.as_str())
+            }
+            Self::DnsEndpoint => read::<RawDnsEndpoint>(value)?.decode(),
+            Self::IstioGateway => read::<RawIstioGateway>(value)?.decode(),
+            Self::VirtualService => read::<RawVirtualService>(value)?.decode(),
+            Self::IngressRoute | Self::IngressRouteTcp | Self::IngressRouteUdp => {
+                read::<RawTraefikRoute>(value)?.decode(self.as_str(), false)
+            }
+            Self::LegacyIngressRoute | Self::LegacyIngressRouteTcp | Self::LegacyIngressRouteUdp => {
+                read::<RawTraefikRoute>(value)?.decode(self.as_str(), true)
+            }
+            Self::HttpProxy => read::<RawHttpProxy>(value)?.decode(),
+            Self::OpenshiftRoute => read::<RawOpenshiftRoute>(value)?.decode(),
+        };
+        Ok(Some(Row::Object(Arc::new(object))))
+    }
+}
+
+// === impl ServedKind ===
+
+impl ServedKind {
+    /// `networking.k8s.io/v1`, `apps/v1`, `v1`.
+    #[must_use]
+    pub fn api_version(self) -> String {
+        let group = self.kind.group();
+        if group.is_empty() { self.version.to_owned() } else { format!("{group}/{}", self.version) }
+    }
+
+    /// The ways in which a kind may be served, the most wanted first.
+    pub fn ways(kind: Kind) -> impl Iterator<Item = Self> {
+        kind.versions().iter().map(move |version| Self { kind, version })
     }
 }
 
@@ -217,23 +438,23 @@ fn prune(value: &mut Value) {
 }
 
 impl kube::Resource for Watched {
-    type DynamicType = Kind;
+    type DynamicType = ServedKind;
     type Scope = NamespaceResourceScope;
 
-    fn kind(kind: &Kind) -> Cow<'_, str> {
-        kind.as_str().into()
+    fn kind(served: &ServedKind) -> Cow<'_, str> {
+        served.kind.api_kind().into()
     }
 
-    fn group(kind: &Kind) -> Cow<'_, str> {
-        kind.group().into()
+    fn group(served: &ServedKind) -> Cow<'_, str> {
+        served.kind.group().into()
     }
 
-    fn version(_: &Kind) -> Cow<'_, str> {
-        "v1".into()
+    fn version(served: &ServedKind) -> Cow<'_, str> {
+        served.version.into()
     }
 
-    fn plural(kind: &Kind) -> Cow<'_, str> {
-        kind.plural().into()
+    fn plural(served: &ServedKind) -> Cow<'_, str> {
+        served.kind.plural().into()
     }
 
     fn meta(&self) -> &ObjectMeta {
@@ -270,6 +491,25 @@ mod tests {
         .expect("read");
         let expected = json!({"metadata": {"annotations": {"a": "b"}, "managedFields": [{"time": "2026-11-22T10:01:00Z"}]}});
         assert_eq!(watched.value, expected);
+    }
+
+    #[test]
+    fn kinds_of_one_spelling_are_told_apart() {
+        let check = |version: &str, kind: &str, expected: Option<Kind>| {
+            assert_eq!(Kind::of(version, kind), expected, "{version} {kind}");
+        };
+        check("gateway.networking.k8s.io/v1beta1", "Gateway", Some(Kind::Gateway));
+        check("networking.istio.io/v1", "Gateway", Some(Kind::IstioGateway));
+        check("traefik.containo.us/v1alpha1", "IngressRoute", Some(Kind::LegacyIngressRoute));
+        check("extensions/v1beta1", "Ingress", Some(Kind::Ingress));
+        check("serving.knative.dev/v1", "Service", None);
+        check("serving.knative.dev/v1", "Route", None);
+        check("", "Service", Some(Kind::Service));
+        check("v1", "Ingress", None);
+        for kind in Kind::ALL {
+            let expected = if kind == Kind::PodAddresses { Kind::Pod } else { kind };
+            assert_eq!(Kind::from_word(kind.as_str()), Some(expected), "{kind:?}");
+        }
     }
 
     #[test]

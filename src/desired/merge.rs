@@ -148,7 +148,7 @@ fn claims_of<'a>(claims: impl Iterator<Item = &'a Submitted>) -> Vec<Claim> {
 /// The registry spells kinds in lower case.
 #[must_use]
 pub fn is_same(heritage: &ObjectRef, object: &ObjectRef) -> bool {
-    heritage.kind.eq_ignore_ascii_case(&object.kind)
+    heritage.kind.eq_ignore_ascii_case(&object.registry_word())
         && heritage.namespace == object.namespace
         && heritage.name == object.name
 }

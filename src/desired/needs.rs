@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::desired::annotations::Annotations;
 use crate::desired::kinds::Kind;
+use crate::desired::sources::roster;
 use crate::model::instance::Instance;
 use crate::model::object::{Body, KubeObject, Service};
 
@@ -19,20 +20,19 @@ pub fn needed_kinds<'a>(
 ) -> BTreeSet<Kind> {
     let mut needed = BTreeSet::new();
     for instance in instances {
-        for source in &instance.flags.sources {
-            match source.as_str() {
-                "node" => drop(needed.insert(Kind::Node)),
-                "pod" => needed.extend([Kind::PodAddresses, Kind::Node]),
-                "service" => {
-                    needed.insert(Kind::Service);
-                    let behind = services.clone().flat_map(|object| behind(object, instance));
-                    needed.extend(behind);
-                }
-                _ => {}
-            }
+        needed.extend(roster::kinds_of(instance));
+        if instance.flags.sources.iter().any(|source| source == "service") {
+            needed.extend(services.clone().flat_map(|object| behind(object, instance)));
         }
     }
     needed
+}
+
+/// True for the kinds whose absence no ownership record tells: names of Services hang on them, and
+/// those of Pods carry no word about their object.
+#[must_use]
+pub fn is_hidden(kind: Kind) -> bool {
+    matches!(kind, Kind::Node | Kind::PodAddresses | Kind::EndpointSlice)
 }
 
 /// The kinds that one Service hangs on.

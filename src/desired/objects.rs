@@ -26,6 +26,8 @@ pub struct RawMeta {
     pub uid: String,
     #[serde(deserialize_with = "nullable")]
     pub resource_version: String,
+    #[serde(deserialize_with = "nullable")]
+    pub generation: i64,
     pub creation_timestamp: Option<Timestamp>,
     pub deletion_timestamp: Option<Timestamp>,
     #[serde(deserialize_with = "nullable")]

@@ -180,10 +180,12 @@ fn id_matches(zone: &HostedZone, flags: &Flags) -> bool {
         || flags.zone_id_filter.iter().any(|wanted| full.ends_with(wanted.as_str()))
 }
 
+/// Tags that nobody may read cannot rule a zone out.
 fn tags_match(zone: &HostedZone, flags: &Flags) -> bool {
+    let Some(tags) = &zone.tags else { return true };
     flags.zone_tags.iter().filter(|tag| !tag.is_empty()).all(|tag| match tag.split_once('=') {
-        Some((key, value)) => zone.tags.get(key).is_some_and(|found| found == value),
-        None => zone.tags.contains_key(tag),
+        Some((key, value)) => tags.get(key).is_some_and(|found| found == value),
+        None => tags.contains_key(tag),
     })
 }
 

@@ -6,9 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::desired::invalid::invalid_reason;
+use crate::desired::invalid::{invalid_reason, txt_label_too_long};
 use crate::desired::merge::{Resolved, resolve};
 use crate::desired::placement::{Destination, ZoneView};
+use crate::desired::source::SourceInput;
+use crate::desired::sources::behind;
 use crate::desired::submit::Submitted;
 use crate::finding::{Reason, SilentReason};
 use crate::model::heritage::TxtRole;
@@ -17,7 +19,6 @@ use crate::model::object::KubeObject;
 use crate::model::want::{Conflict, Placement, Unwanted, Want};
 use crate::model::zone::Zones;
 use crate::model::{DomainName, Heritage, ObjectRef, RecordType, ZoneId};
-use crate::snapshot::Cluster;
 
 /// The plan of one instance.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -100,7 +101,7 @@ fn place(
 ) {
     let Some((zones, view)) = view else {
         let resolved = resolve(name, candidates, None);
-        push(name, resolved, &Placement::Unknown, None, out);
+        push(name, resolved, &Placement::Unknown, None, instance, out);
         return;
     };
     let pinned = candidates.iter().find_map(|one| one.pinned_zone.clone());
@@ -111,12 +112,12 @@ fn place(
                 let holder = zone.and_then(|_| holder(zones, &id, name, &instance.flags));
                 let resolved = resolve(name, candidates.clone(), holder.as_ref());
                 let zone_name = zone.map(|reading| reading.zone.name.clone());
-                push(name, resolved, &Placement::Zone(id), zone_name.as_ref(), out);
+                push(name, resolved, &Placement::Zone(id), zone_name.as_ref(), instance, out);
             }
         }
         Destination::NoZone(no_zone) => {
             let resolved = resolve(name, candidates, None);
-            push(name, resolved, &Placement::NoZone(no_zone), None, out);
+            push(name, resolved, &Placement::NoZone(no_zone), None, instance, out);
         }
         Destination::FilteredName(detail) => {
             leave(name, &candidates, SilentReason::DomainFilter, &detail, out);
@@ -167,41 +168,57 @@ fn push(
     resolved: Resolved,
     placement: &Placement,
     zone_name: Option<&DomainName>,
+    instance: &Instance,
     out: &mut Plan,
 ) {
     out.notes.extend(resolved.notes);
-    out.records.extend(resolved.kept.into_iter().map(|(submitted, objects, conflict)| Planned {
-        name: name.clone(),
-        invalid: invalid_reason(name, &submitted, zone_name),
-        placement: placement.clone(),
-        submitted,
-        objects,
-        conflict,
+    out.records.extend(resolved.kept.into_iter().map(|(submitted, objects, conflict)| {
+        Planned {
+            name: name.clone(),
+            invalid: invalid_reason(name, &submitted, zone_name)
+                .or_else(|| txt_label_too_long(name, &submitted, instance)),
+            placement: placement.clone(),
+            conflict: conflict.map(|conflict| of_set(conflict, submitted.endpoint.set_identifier.is_some())),
+            submitted,
+            objects,
+        }
     }));
+}
+
+/// Claims to one member of a routing set: what they do not agree on is the set identifier.
+fn of_set(conflict: Conflict, routed: bool) -> Conflict {
+    let by_target = matches!(conflict.reason, Reason::DifferentTargets | Reason::MergedTargets);
+    if routed && by_target {
+        return Conflict { reason: Reason::DuplicateSetIdentifier, ..conflict };
+    }
+    conflict
 }
 
 /// The wishes of a plan, with what the cluster knows about the objects behind them.
 #[must_use]
-pub fn wants(records: Vec<Planned>, cluster: &Cluster) -> Vec<Want> {
-    let mut wants: Vec<Want> = records.into_iter().map(|one| want(one, cluster)).collect();
+pub fn wants(records: Vec<Planned>, input: &SourceInput<'_>) -> Vec<Want> {
+    let mut wants: Vec<Want> = records.into_iter().map(|one| want(one, input)).collect();
     mark_mixed_routing(&mut wants);
     wants.sort_by(|left, right| (left.key(), &left.placement).cmp(&(right.key(), &right.placement)));
     wants
 }
 
-fn want(planned: Planned, cluster: &Cluster) -> Want {
+fn want(planned: Planned, input: &SourceInput<'_>) -> Want {
     let Planned { name, submitted, objects, conflict, placement, invalid } = planned;
     let found: Vec<&Arc<KubeObject>> =
-        objects.iter().filter_map(|object| cluster.objects.get(object)).collect();
+        objects.iter().filter_map(|object| input.objects.get(object)).collect();
+    // A new address of a Gateway is news for each of its routes.
+    let holders: Vec<&KubeObject> = found.iter().flat_map(|object| behind(object, input)).collect();
+    let all = || found.iter().map(AsRef::as_ref).chain(holders.iter().copied());
     let endpoint = submitted.endpoint;
     Want {
         name,
         set_identifier: endpoint.set_identifier,
         placement,
         demanded_ttl: endpoint.ttl,
-        changed_at: found.iter().filter_map(|object| object.changed_at).max(),
+        changed_at: all().filter_map(|object| object.changed_at).max(),
         created_at: found.iter().filter_map(|object| object.created_at).min(),
-        status_changed_at: found.iter().filter_map(|object| object.status_changed_at).max(),
+        status_changed_at: all().filter_map(|object| object.status_changed_at).max(),
         record_type: endpoint.record_type,
         content: submitted.content,
         routing: submitted.routing,

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::desired::client::Connection;
 use crate::desired::contact::Contact;
 use crate::desired::health::{Change, Failure, Heard, Listing, Patience, Stage};
-use crate::desired::kinds::{Kind, Watched};
+use crate::desired::kinds::{Kind, ServedKind, Watched};
 use crate::desired::view::View;
 use crate::desired::watch::{WatchSettings, request_failure};
 use crate::finding::Reason;
@@ -47,11 +47,12 @@ pub async fn list_raw(connection: &Connection, settings: &WatchSettings) -> (Vec
     let (mut values, mut problems, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
     let mut view = View::new(&settings.kinds());
     each_kind(connection, settings, &mut view, |kind, result| match result {
-        // A Pod may be listed twice, for its instance and for its addresses.
-        Ok(objects) => {
+        Ok(Some((served, objects))) => {
+            // A Pod may be listed twice, for its instance and for its addresses.
             let new = objects.iter().filter(|object| seen.insert(object.reference(kind)));
-            values.extend(new.map(|object| with_type(kind, object.value.clone())));
+            values.extend(new.map(|object| with_type(*served, object.value.clone())));
         }
+        Ok(None) => {}
         Err(failure) => problems.push(Problem {
             scope: kind.as_str().to_owned(),
             code: failure.code,
@@ -59,65 +60,97 @@ pub async fn list_raw(connection: &Connection, settings: &WatchSettings) -> (Vec
         }),
     })
     .await;
+    // Pods may be refused twice.
+    problems.sort();
+    problems.dedup();
     (values, problems)
 }
 
-/// Lists kind after kind, those included that only the instances that were found need.
+/// Lists kind after kind, those included that only the instances and Services that were found need.
 async fn each_kind(
     connection: &Connection,
     settings: &WatchSettings,
     view: &mut View,
-    mut take: impl FnMut(Kind, &Result<Vec<Watched>, Failure>),
+    mut take: impl FnMut(Kind, &Listed),
 ) {
-    let mut kinds = settings.kinds();
-    while !kinds.is_empty() {
-        for kind in kinds {
-            view.add(kind);
+    let mut asked = BTreeSet::new();
+    loop {
+        let kinds = wanted(view, settings);
+        view.require(&kinds);
+        let new: Vec<Kind> = kinds.into_iter().filter(|kind| asked.insert(*kind)).collect();
+        if new.is_empty() {
+            return;
+        }
+        for kind in new {
             let result = list(connection, settings, kind).await;
             take(kind, &result);
             let change = match result {
-                Ok(objects) => Change::Replaced(listing(kind, objects)),
+                Ok(Some((_, objects))) => Change::Replaced(listing(kind, objects)),
+                Ok(None) => Change::Absent,
                 Err(failure) => Change::Failed(failure),
             };
             view.apply(kind, change, Instant::now());
         }
-        kinds = view.missing_kinds();
     }
 }
 
-/// All objects of a kind that count. A list that expires between two pages is begun again once.
-async fn list(
+/// The kinds that always count, and those of the instances' sources as far as these are known.
+fn wanted(view: &mut View, settings: &WatchSettings) -> BTreeSet<Kind> {
+    settings.kinds().into_iter().chain(view.needed().into_iter().flatten()).collect()
+}
+
+/// The objects of a kind and the version in which they came; `None` for a kind that the cluster does
+/// not have.
+type Listed = Result<Option<(ServedKind, Vec<Watched>)>, Failure>;
+
+/// All objects of a kind that count, in the first version that is served.
+async fn list(connection: &Connection, settings: &WatchSettings, kind: Kind) -> Listed {
+    for served in ServedKind::ways(kind) {
+        match list_version(connection, settings, served).await {
+            Ok(objects) => return Ok(Some((served, objects))),
+            Err(Refusal::NotServed) => {}
+            Err(refusal) => return Err(refusal.failure()),
+        }
+    }
+    if kind.may_be_absent() { Ok(None) } else { Err(Refusal::NotServed.failure()) }
+}
+
+/// A list that expires between two pages is begun again once.
+async fn list_version(
     connection: &Connection,
     settings: &WatchSettings,
-    kind: Kind,
-) -> Result<Vec<Watched>, Failure> {
-    match list_from_start(connection, settings, kind).await {
-        Err(Refusal::Expired) => {
-            list_from_start(connection, settings, kind).await.map_err(|refusal| match refusal {
-                Refusal::Other(failure) => failure,
-                Refusal::Expired => Failure {
-                    stage: Stage::List,
-                    code: Reason::Unreachable,
-                    message: "the list expired between two pages, twice".to_owned(),
-                },
-            })
-        }
-        Err(Refusal::Other(failure)) => Err(failure),
-        Ok(objects) => Ok(objects),
+    served: ServedKind,
+) -> Result<Vec<Watched>, Refusal> {
+    match list_from_start(connection, settings, served).await {
+        Err(Refusal::Expired) => list_from_start(connection, settings, served).await,
+        other => other,
     }
 }
 
 enum Refusal {
     Expired,
+    NotServed,
     Other(Failure),
+}
+
+impl Refusal {
+    fn failure(self) -> Failure {
+        let message = match self {
+            Self::Other(failure) => return failure,
+            Self::Expired => "the list expired between two pages, twice",
+            Self::NotServed => "HTTP 404: the server does not have the resource",
+        };
+        Failure { stage: Stage::List, code: Reason::Unreachable, message: message.to_owned() }
+    }
 }
 
 async fn list_from_start(
     connection: &Connection,
     settings: &WatchSettings,
-    kind: Kind,
+    served: ServedKind,
 ) -> Result<Vec<Watched>, Refusal> {
-    let api = Api::<Watched>::all_with(connection.client.clone(), &kind);
+    let kind = served.kind;
+    let api = Api::<Watched>::all_with(connection.client.clone(), &served);
     let mut kept = Vec::new();
     let mut params = ListParams::default().limit(settings.page_size);
     for _ in 0..MAX_PAGES {
@@ -125,6 +158,9 @@ async fn list_from_start(
             Ok(Ok(page)) => page,
             Ok(Err(kube::Error::Api(status))) if status.code == 410 && params.continue_token.is_some() => {
                 return Err(Refusal::Expired);
+            }
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 && params.continue_token.is_none() => {
+                return Err(Refusal::NotServed);
             }
             Ok(Err(error)) => return Err(Refusal::Other(request_failure(Stage::List, &error))),
             Err(_) => {
@@ -148,7 +184,7 @@ async fn list_from_start(
 
 /// Objects that do not parse count, so that they are reported.
 fn counts(kind: Kind, object: &Watched) -> bool {
-    kind.asks_for_names() || !matches!(kind.decode(object.value.clone()), Ok(None))
+    kind.holds_objects() || !matches!(kind.decode(object.value.clone()), Ok(None))
 }
 
 fn listing(kind: Kind, objects: Vec<Watched>) -> Listing {
@@ -165,10 +201,10 @@ fn listing(kind: Kind, objects: Vec<Watched>) -> Listing {
 }
 
 /// Items of a list carry neither.
-fn with_type(kind: Kind, mut value: Value) -> Value {
+fn with_type(served: ServedKind, mut value: Value) -> Value {
     if let Some(object) = value.as_object_mut() {
-        object.insert("apiVersion".to_owned(), Value::String(kind.api_version()));
-        object.insert("kind".to_owned(), Value::String(kind.as_str().to_owned()));
+        object.insert("apiVersion".to_owned(), Value::String(served.api_version()));
+        object.insert("kind".to_owned(), Value::String(served.kind.api_kind().to_owned()));
     }
     value
 }

@@ -64,7 +64,7 @@ pub struct AliasRow {
 pub const ENCRYPTED: &str = "(encrypted)";
 
 /// Longest label. Source: RFC 1035 section 2.3.4.
-const MAX_LABEL: usize = 63;
+pub const MAX_LABEL: usize = 63;
 
 /// The record sets of a plan, sorted by zone, name, type and set identifier.
 #[must_use]
@@ -151,8 +151,18 @@ fn row(endpoint: &Endpoint, name: &str, record_type: &str, zone: ZoneId) -> Reco
     }
 }
 
-/// The names of the ownership records, by the formats of the release.
+/// The names of the ownership records that are written.
 fn txt_names(submitted: &Submitted, instance: &Instance) -> Vec<String> {
+    let mut names = txt_forms(submitted, instance);
+    let long = does(instance.effective_version(), Behaviour::LongLabelDropped);
+    names.retain(|name| !long || name.split('.').all(|label| label.len() <= MAX_LABEL));
+    names
+}
+
+/// The names of the ownership records by the formats of the release, the newest first; none without
+/// a TXT registry.
+#[must_use]
+pub fn txt_forms(submitted: &Submitted, instance: &Instance) -> Vec<String> {
     let (flags, version) = (&instance.flags, instance.effective_version());
     if flags.registry != Registry::Txt {
         return Vec::new();
@@ -173,8 +183,6 @@ fn txt_names(submitted: &Submitted, instance: &Instance) -> Vec<String> {
     if plain {
         names.push(flags.affixes.txt_text(&endpoint.name, None));
     }
-    let long = does(version, Behaviour::LongLabelDropped);
-    names.retain(|name| !long || name.split('.').all(|label| label.len() <= MAX_LABEL));
     names
 }
 

@@ -18,11 +18,13 @@ use jiff::{SignedDuration, Timestamp};
 use crate::desired::annotations::Annotations;
 use crate::desired::endpoint::{Endpoint, Shared, endpoints_for};
 use crate::desired::selector::Selector;
+use crate::desired::sources::{named_hosts, read_custom, roster};
 use crate::desired::template;
 use crate::desired::versions::{Behaviour, does};
 use crate::desired::wrap::RECORD_TYPE;
 use crate::finding::SilentReason;
 use crate::limits::MAX_NAMES_PER_OBJECT;
+use crate::model::custom::Custom;
 use crate::model::instance::{Flags, Instance};
 use crate::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress};
 use crate::model::want::{Unwanted, WithoutTarget};
@@ -40,7 +42,7 @@ pub type Objects = BTreeMap<ObjectRef, Arc<KubeObject>>;
 /// What a source may look at.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceInput<'a> {
-    /// The objects, those included that others hang on: Nodes, Pods, `EndpointSlice`s.
+    /// The objects, those included that others hang on: Nodes, Pods, `EndpointSlice`s, Gateways.
     pub objects: &'a Objects,
     /// For whom.
     pub instance: &'a Instance,
@@ -90,6 +92,12 @@ impl<'a> SourceInput<'a> {
         objects.take_while(move |(reference, _)| &*reference.kind == kind).map(|(_, object)| object)
     }
 
+    /// Hosts of the hostname annotation, unless the instance ignores it.
+    #[must_use]
+    pub fn annotated_hosts(&self, annotations: Annotations<'_>) -> Vec<String> {
+        if self.instance.flags.ignore_hostname_annotation { Vec::new() } else { annotations.list("hostname") }
+    }
+
     /// Names by the templates of the instance: none where it has none, or where the endpoints of
     /// the object itself count alone.
     fn templated(&self, object: &KubeObject, has_own: bool, out: &mut Yield) -> Vec<String> {
@@ -118,19 +126,14 @@ pub fn read_object(object: &KubeObject, input: &SourceInput<'_>) -> Yield {
         Body::Node(node) => node::read(object, node, input, annotations),
         Body::Pod(pod) => pod::read(object, pod, input, annotations),
         Body::EndpointSlice(_) => Yield::default(),
+        Body::Custom(custom) => read_custom(object, custom, input),
     }
 }
 
 /// The name that `--source` has for a kind.
 #[must_use]
 pub fn source_of(kind: &str) -> Option<&'static str> {
-    match kind {
-        "Ingress" => Some("ingress"),
-        "Service" => Some("service"),
-        "Node" => Some("node"),
-        "Pod" => Some("pod"),
-        _ => None,
-    }
+    roster::source_of(kind)
 }
 
 /// True if no filter of the instance takes the object out.
@@ -160,7 +163,7 @@ fn left_alone(
     if !selects(&flags.label_filter, &object.labels) {
         return Some((SilentReason::LabelFilter, format!("--label-filter={}", flags.label_filter)));
     }
-    if annotations.is_for_other_controller() {
+    if annotations.is_for_other_controller() && heeds_controller(object) {
         let value = annotations.get("controller").unwrap_or_default();
         return Some((
             SilentReason::ControllerAnnotation,
@@ -182,13 +185,19 @@ fn left_alone(
     None
 }
 
+/// The source of `DNSEndpoint` objects is the only one that takes them whoever is meant.
+fn heeds_controller(object: &KubeObject) -> bool {
+    !matches!(&object.body, Body::Custom(Custom::DnsEndpoint(_)))
+}
+
 /// A selector that does not parse keeps ExternalDNS from starting; we let it match, so that the
 /// names stay visible.
 fn selects(selector: &str, labels: &BTreeMap<String, String>) -> bool {
     Selector::parse(selector).map_or(true, |selector| selector.matches(labels))
 }
 
-fn is_solver(object: &KubeObject) -> bool {
+/// A cert-manager HTTP-01 solver, by its label and its name.
+pub(crate) fn is_solver(object: &KubeObject) -> bool {
     object.labels.get(SOLVER_LABEL).is_some_and(|value| value == "true")
         && object.reference.name.starts_with("cm-acme-http-solver-")
 }
@@ -214,6 +223,7 @@ fn asked_hosts(object: &KubeObject, annotations: Annotations<'_>) -> BTreeSet<Do
         }
         Body::Service(_) | Body::Pod(_) => hosts.extend(annotations.list("internal-hostname")),
         Body::Node(_) | Body::EndpointSlice(_) => hosts.clear(),
+        Body::Custom(custom) => hosts.extend(named_hosts(custom)),
     }
     names_of(&hosts)
 }
@@ -277,7 +287,7 @@ fn status_targets(addresses: &[LoadBalancerAddress]) -> Vec<String> {
 
 /// Endpoints of all hosts, or the statement that there is nothing to point them at.
 #[must_use]
-pub fn finish(
+pub(crate) fn finish(
     object: &KubeObject,
     instance: &Instance,
     annotations: Annotations<'_>,

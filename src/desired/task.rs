@@ -1,5 +1,6 @@
 //! Keeps the Kubernetes view: runs the watches, takes in their steps, publishes the view.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -37,8 +38,7 @@ struct Keeper {
     settings: WatchSettings,
     publish: watch::Sender<Reading<Cluster>>,
     pods: watch::Sender<Arc<Vec<LogTarget>>>,
-    /// Kinds that the instances need, for whoever starts the watches.
-    wanted: mpsc::Sender<Kind>,
+    needed: watch::Sender<BTreeSet<Kind>>,
     published_at: Option<Instant>,
     due: Option<Instant>,
 }
@@ -60,33 +60,78 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), TaskError> {
     let (sender, mut updates) = mpsc::channel(WATCH_QUEUE);
-    let (wanted_in, mut wanted) = mpsc::channel(WATCH_QUEUE);
-    let mut watches = JoinSet::new();
-    let place = (connection.client.clone(), connection.stats.clone());
-    let start = |kind: Kind| {
-        let one = Watch::new(kind, place.clone(), settings.clone(), sender.clone());
-        let stop = stop.clone();
-        async move {
-            one.run(stop).await;
-            kind
-        }
+    let (needed, mut wanted) = watch::channel(settings.kinds().into_iter().collect::<BTreeSet<Kind>>());
+    let mut watches = Watches {
+        connection: connection.clone(),
+        settings: settings.clone(),
+        sender,
+        stop: stop.clone(),
+        tasks: JoinSet::new(),
+        running: BTreeMap::new(),
     };
-    for kind in settings.kinds() {
-        watches.spawn(start(kind));
-    }
-    let mut keeper = Keeper::new(connection.stats, settings.clone(), publish, pods, wanted_in);
-    let ended = loop {
-        tokio::select! {
-            ended = first_end(&mut watches, &stop) => break ended,
-            never = keeper.keep(&mut updates) => never,
-            Some(kind) = wanted.recv() => {
-                tracing::info!(kind = kind.as_str(), "an instance needs this kind; watching it too");
-                watches.spawn(start(kind));
+    let mut keeper = Keeper::new(connection.stats, settings, publish, pods, needed);
+    let ended = tokio::select! {
+        ended = watches.keep(&mut wanted) => ended,
+        never = keeper.keep(&mut updates) => never,
+    };
+    watches.tasks.shutdown().await;
+    ended
+}
+
+/// The running watches, one for each kind that is needed.
+struct Watches {
+    connection: Connection,
+    settings: WatchSettings,
+    sender: mpsc::Sender<Update>,
+    stop: CancellationToken,
+    tasks: JoinSet<Kind>,
+    running: BTreeMap<Kind, CancellationToken>,
+}
+
+impl Watches {
+    /// Starts and stops watches as the sources of the instances come and go.
+    async fn keep(&mut self, wanted: &mut watch::Receiver<BTreeSet<Kind>>) -> Result<(), TaskError> {
+        loop {
+            let kinds = wanted.borrow_and_update().clone();
+            self.adjust(&kinds);
+            tokio::select! {
+                ended = first_end(&mut self.tasks, &self.stop) => match ended {
+                    // A watch that was told to stop because nobody needs its kind any more.
+                    Err(TaskError::EndedEarly { kind }) if !self.running.contains_key(&kind) => {}
+                    other => return other,
+                },
+                changed = wanted.changed() => if changed.is_err() {
+                    return Ok(());
+                },
             }
         }
-    };
-    watches.shutdown().await;
-    ended
+    }
+
+    fn adjust(&mut self, kinds: &BTreeSet<Kind>) {
+        self.running.retain(|kind, stop| {
+            let needed = kinds.contains(kind);
+            if !needed {
+                stop.cancel();
+            }
+            needed
+        });
+        for kind in kinds {
+            if !self.running.contains_key(kind) {
+                self.start(*kind);
+            }
+        }
+    }
+
+    fn start(&mut self, kind: Kind) {
+        let place = (self.connection.client.clone(), self.connection.stats.clone());
+        let one = Watch::new(kind, place, self.settings.clone(), self.sender.clone());
+        let stop = self.stop.child_token();
+        self.running.insert(kind, stop.clone());
+        self.tasks.spawn(async move {
+            one.run(stop).await;
+            kind
+        });
+    }
 }
 
 /// Watches end when stopped, and never else: without one the view would grow old unseen.
@@ -108,10 +153,10 @@ impl Keeper {
         settings: WatchSettings,
         publish: watch::Sender<Reading<Cluster>>,
         pods: watch::Sender<Arc<Vec<LogTarget>>>,
-        wanted: mpsc::Sender<Kind>,
+        needed: watch::Sender<BTreeSet<Kind>>,
     ) -> Self {
         let view = View::new(&settings.kinds());
-        Self { view, stats, settings, publish, pods, wanted, published_at: None, due: None }
+        Self { view, stats, settings, publish, pods, needed, published_at: None, due: None }
     }
 
     async fn keep(&mut self, updates: &mut mpsc::Receiver<Update>) -> ! {
@@ -142,6 +187,21 @@ impl Keeper {
         self.publish_soon();
     }
 
+    /// The kinds that the sources of the instances read are watched from now on. Before they are
+    /// listed the view is not complete, so this comes before it is made.
+    fn ask_for_needed(&mut self) {
+        let Some(needed) = self.view.needed() else { return };
+        let kinds: BTreeSet<Kind> = self.settings.kinds().into_iter().chain(needed).collect();
+        self.view.require(&kinds);
+        self.needed.send_if_modified(|last| {
+            let changed = *last != kinds;
+            if changed {
+                *last = kinds;
+            }
+            changed
+        });
+    }
+
     /// Changes come in bursts; one view of all of them is enough.
     fn publish_soon(&mut self) {
         let now = Instant::now();
@@ -149,25 +209,15 @@ impl Keeper {
         self.due.get_or_insert(earliest.max(now));
     }
 
-    /// Asks for the watches of kinds that the instances need.
-    fn ask_for_kinds(&mut self) {
-        for kind in self.view.missing_kinds() {
-            // The queue is longer than there are kinds; else the next publishing asks again.
-            if self.wanted.try_send(kind).is_ok() {
-                self.view.add(kind);
-            }
-        }
-    }
-
     fn publish(&mut self) {
-        self.ask_for_kinds();
         let now = Instant::now();
         self.due = None;
         self.published_at = Some(now);
+        self.ask_for_needed();
         let stats = &self.stats;
         let heard = |kind: Kind| Heard {
-            last: stats.last_contact(kind.plural()),
-            watch: stats.last_contact_by(kind.plural(), Channel::Watch),
+            last: stats.last_contact(kind.resource()),
+            watch: stats.last_contact_by(kind.resource(), Channel::Watch),
         };
         let Some(reading) = self.view.reading(heard, now, self.settings.patience()) else { return };
         let targets = self.view.log_targets();

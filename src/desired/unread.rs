@@ -8,10 +8,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::desired::source::{SourceInput, Yield, considers, read_object};
+use crate::desired::sources::behind;
 use crate::desired::{objects_of, provider};
 use crate::finding::Reason;
+use crate::model::custom::Custom;
 use crate::model::instance::{ALPHA_PREFIX, GA_PREFIX, Instance};
-use crate::model::object::KubeObject;
+use crate::model::object::{Body, KubeObject};
 use crate::model::want::UnreadAnnotations;
 use crate::model::{DomainName, RecordType};
 use crate::snapshot::Cluster;
@@ -36,9 +38,52 @@ const KNOWN: [&str; 12] = [
 #[must_use]
 pub fn unread_annotations(cluster: &Cluster, instance: &Instance, now: Timestamp) -> Vec<UnreadAnnotations> {
     let input = SourceInput { objects: &cluster.objects, instance, now };
-    objects_of(cluster, instance)
-        .filter_map(|object| other_prefix(cluster, object, &input).or_else(|| typo(object, &input)))
-        .collect()
+    let own = objects_of(cluster, instance)
+        .filter_map(|object| other_prefix(cluster, object, &input).or_else(|| typo(object, &input)));
+    own.chain(holders(cluster, &input)).collect()
+}
+
+/// Gateways and ListenerSets, which ask for nothing themselves: their target annotation decides for
+/// all routes that hang on them.
+fn holders(cluster: &Cluster, input: &SourceInput<'_>) -> Vec<UnreadAnnotations> {
+    let is_holder = |object: &&Arc<KubeObject>| {
+        matches!(&object.body, Body::Custom(Custom::Gateway(_) | Custom::ListenerSet(_)))
+    };
+    let holders = cluster.objects.values().filter(is_holder);
+    holders.filter_map(|holder| holder_with_other_prefix(cluster, holder, input)).collect()
+}
+
+fn holder_with_other_prefix(
+    cluster: &Cluster,
+    holder: &Arc<KubeObject>,
+    before: &SourceInput<'_>,
+) -> Option<UnreadAnnotations> {
+    let instance = before.instance;
+    let in_force = &instance.flags.annotation_prefix;
+    let (prefix, renamed) = [ALPHA_PREFIX, GA_PREFIX]
+        .into_iter()
+        .filter(|prefix| !cluster.instances.iter().any(|other| other.flags.annotation_prefix == *prefix))
+        .find_map(|prefix| Some((prefix, renamed(holder, prefix, in_force)?)))?;
+    let mut objects = cluster.objects.clone();
+    objects.insert(holder.reference.clone(), Arc::new(renamed));
+    let after = SourceInput { objects: &objects, ..*before };
+    let hangs = |object: &&Arc<KubeObject>| {
+        behind(object, before).iter().any(|one| one.reference == holder.reference)
+    };
+    let mut if_read = Wanted::new();
+    for object in objects_of(cluster, instance).filter(hangs) {
+        let read = read_object(object, &after);
+        if read.endpoints != read_object(object, before).endpoints {
+            if_read.extend(wanted(read, instance));
+        }
+    }
+    (!if_read.is_empty()).then(|| UnreadAnnotations {
+        object: holder.reference.clone(),
+        reason: Reason::OtherPrefix,
+        keys: holder.annotations.keys().filter(|key| key.starts_with(prefix)).cloned().collect(),
+        if_read,
+        changed_at: holder.changed_at,
+    })
 }
 
 fn other_prefix(

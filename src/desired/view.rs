@@ -10,6 +10,7 @@ use crate::desired::discover::{discover, log_targets};
 use crate::desired::health::{Change, Heard, KindState, Patience};
 use crate::desired::kinds::{Kind, Row};
 use crate::desired::needs::needed_kinds;
+use crate::desired::sources::roster::needs;
 use crate::model::ObjectRef;
 use crate::model::instance::Instance;
 use crate::model::workload::LogTarget;
@@ -43,12 +44,44 @@ impl View {
         }
     }
 
+    /// Reads these kinds from now on, besides those that always count. Rows of kinds that nobody
+    /// asks for any more are forgotten.
+    pub fn require(&mut self, kinds: &BTreeSet<Kind>) {
+        let before = self.states.len();
+        self.states.retain(|kind, _| kinds.contains(kind));
+        self.objects_changed |= before != self.states.len();
+        for kind in kinds {
+            self.states.entry(*kind).or_insert_with(|| KindState::new(*kind));
+        }
+    }
+
+    /// The kinds that the sources of the running instances read, and those that the Services with a
+    /// name hang on; `None` while the workloads have not been listed, and none of their lists has
+    /// failed either.
+    pub fn needed(&mut self) -> Option<BTreeSet<Kind>> {
+        let mut workloads = self.states.iter().filter(|(kind, _)| !kind.holds_objects());
+        if !workloads.all(|(_, state)| state.is_settled()) {
+            return None;
+        }
+        self.refresh_instances();
+        Some(self.needed_kinds())
+    }
+
+    fn needed_kinds(&self) -> BTreeSet<Kind> {
+        let rows = self.states.get(&Kind::Service).map(KindState::rows).into_iter().flatten();
+        let services = rows.filter_map(|(_, row)| match row {
+            Row::Object(object) => Some(object),
+            Row::Workload(_) | Row::Pod(_) => None,
+        });
+        needed_kinds(&self.instances, &services)
+    }
+
     /// Takes one step of the watch of a kind.
     pub fn apply(&mut self, kind: Kind, change: Change, now: Instant) {
         let Some(state) = self.states.get_mut(&kind) else { return };
         let was_listed = state.is_listed();
         let changed = state.apply(change, now) || was_listed != state.is_listed();
-        if changed && kind.asks_for_names() {
+        if changed && kind.holds_objects() {
             self.objects_changed = true;
         } else if changed {
             self.instances_changed = true;
@@ -58,8 +91,9 @@ impl View {
     /// The view at a time. `None` while a kind is still being listed for the first time: what is
     /// known would be partial.
     ///
-    /// Without the kinds that ask for names the view is stale, or unread; without the others it
-    /// is read, and the problems say that the instances are not known.
+    /// Without Ingresses the view is unread. A kind that was read and is not any more makes it
+    /// stale. For the rest the problems tell: that the instances are not known, that the objects of
+    /// a source cannot be listed.
     pub fn reading(
         &mut self,
         heard: impl Fn(Kind) -> Heard,
@@ -77,13 +111,19 @@ impl View {
             if kind.is_vital() {
                 listed &= state.is_listed();
             }
-            if kind.is_vital() || kind.asks_for_names() && state.is_listed() {
+            // A kind that was never read is told by a problem and by what is watched; one that was
+            // read and is not any more freezes the view.
+            if kind.holds_objects() && state.is_listed() {
                 fresh &= trust.fresh;
+            }
+            if kind.holds_objects() && state.is_listed() && !state.is_absent() {
                 let at = heard.last.map(|contact| contact.at);
                 oldest = oldest.into_iter().chain(at).min();
             }
         }
         problems.sort();
+        // Pods may be read twice, for their instances and for their addresses.
+        problems.dedup();
         if !listed {
             return settled.then(|| Reading::unread(problems));
         }
@@ -97,47 +137,14 @@ impl View {
         Some(Reading { state, read_at: self.read_at, value: Some(self.cluster()), problems })
     }
 
-    /// Kinds that the instances need and that are not watched yet.
-    #[must_use]
-    pub fn missing_kinds(&mut self) -> Vec<Kind> {
-        self.find_instances();
-        let mut needed = self.needed_kinds();
-        needed.retain(|kind| !self.states.contains_key(kind));
-        needed.into_iter().collect()
-    }
-
-    /// Waits for the rows of one more kind.
-    pub fn add(&mut self, kind: Kind) {
-        self.states.entry(kind).or_insert_with(|| KindState::new(kind));
-        self.objects_changed = true;
-    }
-
-    fn needed_kinds(&self) -> BTreeSet<Kind> {
-        let rows = self.states.get(&Kind::Service).map(KindState::rows).into_iter().flatten();
-        let services = rows.filter_map(|(_, row)| match row {
-            Row::Object(object) => Some(object),
-            Row::Workload(_) | Row::Pod(_) => None,
-        });
-        needed_kinds(&self.instances, &services)
-    }
-
     /// The containers whose logs tell what the instances try, as of the last reading.
     #[must_use]
     pub fn log_targets(&self) -> Vec<LogTarget> {
         log_targets(&self.instances)
     }
 
-    fn find_instances(&mut self) {
-        if std::mem::take(&mut self.instances_changed) {
-            let instances = self.discover();
-            // An instance that did not change is the same value in every view.
-            self.objects_changed |= instances != self.instances;
-            self.instances = instances;
-        }
-    }
-
     fn cluster(&mut self) -> Arc<Cluster> {
-        self.find_instances();
+        self.refresh_instances();
         match &self.cluster {
             Some(cluster) if !self.objects_changed => Arc::clone(cluster),
             _ => {
@@ -146,11 +153,22 @@ impl View {
                     instances: self.instances.clone(),
                     watched_kinds: self.watched_kinds(),
                     unread_kinds: self.unread_kinds(),
+                    // Reading roles would need rights that nothing else here needs.
+                    grants: None,
                 });
                 self.objects_changed = false;
                 self.cluster = Some(Arc::clone(&cluster));
                 cluster
             }
+        }
+    }
+
+    fn refresh_instances(&mut self) {
+        if std::mem::take(&mut self.instances_changed) {
+            let instances = self.discover();
+            // An instance that did not change is the same value in every view.
+            self.objects_changed |= instances != self.instances;
+            self.instances = instances;
         }
     }
 
@@ -185,8 +203,10 @@ impl View {
     }
 
     fn watched_kinds(&self) -> Vec<Arc<str>> {
-        let kinds = self.states.iter().filter(|(kind, state)| kind.asks_for_names() && state.is_listed());
-        kinds.map(|(kind, _)| Arc::from(kind.as_str())).collect()
+        let read =
+            |kind: &Kind| self.states.get(kind).is_some_and(|state| state.is_listed() && !state.is_absent());
+        let kinds = self.states.keys().filter(|kind| kind.holds_objects() && read(kind));
+        kinds.filter(|kind| needs(**kind).iter().all(read)).map(|kind| Arc::from(kind.as_str())).collect()
     }
 }
 

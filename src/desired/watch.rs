@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::desired::contact::KubeStats;
 use crate::desired::health::{Change, Failure, Listing, Patience, Stage};
-use crate::desired::kinds::{Kind, Row, Watched};
+use crate::desired::kinds::{Kind, Row, ServedKind, Watched};
 use crate::error_chain::ErrorChain;
 use crate::finding::Reason;
 use crate::model::ObjectRef;
@@ -44,6 +44,8 @@ pub struct WatchSettings {
     pub renew_after: Duration,
     /// After a suspicious empty list the next one is asked for so much later.
     pub confirm_empty_after: Duration,
+    /// How often a custom resource that is not installed is looked for.
+    pub look_again_every: Duration,
     /// Shortest time between two published views.
     pub publish_every: Duration,
     /// How often the freshness is judged although nothing happens.
@@ -62,6 +64,8 @@ pub struct Update {
 /// What a watch needs.
 pub struct Watch {
     kind: Kind,
+    /// The version that is tried now, by its place among those of the kind.
+    version: usize,
     client: kube::Client,
     stats: KubeStats,
     settings: WatchSettings,
@@ -76,6 +80,7 @@ pub struct Watch {
 enum End {
     Renew,
     ConfirmEmpty,
+    NotServed,
     NobodyListens,
 }
 
@@ -97,6 +102,7 @@ impl Default for WatchSettings {
             calm: Duration::from_mins(1),
             renew_after: Duration::from_mins(5),
             confirm_empty_after: Duration::from_secs(30),
+            look_again_every: Duration::from_mins(1),
             publish_every: Duration::from_secs(1),
             judge_every: Duration::from_secs(5),
         }
@@ -104,7 +110,8 @@ impl Default for WatchSettings {
 }
 
 impl WatchSettings {
-    /// The kinds to watch in any case; the instances that are found may need more.
+    /// The kinds to watch whatever the instances' sources are: what runs ExternalDNS, and
+    /// Ingresses, which stand in for the sources of an instance that is not found.
     #[must_use]
     pub fn kinds(&self) -> Vec<Kind> {
         vec![Kind::Ingress, Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Pod]
@@ -137,7 +144,8 @@ impl Watch {
         updates: mpsc::Sender<Update>,
     ) -> Self {
         let pace = Pace { next: settings.first_pause, last_error: None };
-        Self { kind, client, stats, settings, updates, pace, known: HashSet::new(), confirming: false }
+        let known = HashSet::new();
+        Self { kind, version: 0, client, stats, settings, updates, pace, known, confirming: false }
     }
 
     /// Runs until stopped, or until nobody takes the updates any more.
@@ -147,6 +155,10 @@ impl Watch {
                 match Box::pin(self.follow_one_stream()).await {
                     End::Renew => {}
                     End::ConfirmEmpty => sleep(self.settings.confirm_empty_after).await,
+                    End::NotServed => match self.try_next_version().await {
+                        Some(pause) => sleep(pause).await,
+                        None => break,
+                    },
                     End::NobodyListens => break,
                 }
             }
@@ -154,8 +166,28 @@ impl Watch {
         .await;
     }
 
+    /// After a 404: the next version, or the statement that the kind is not installed. A server
+    /// that has just started answers so for a while, so rows are given up only after a second look.
+    /// `None` when nobody listens.
+    async fn try_next_version(&mut self) -> Option<Duration> {
+        self.version = self.version.saturating_add(1);
+        if self.version < self.kind.versions().len() {
+            return Some(Duration::ZERO);
+        }
+        self.version = 0;
+        if !self.known.is_empty() && !self.confirming {
+            self.confirming = true;
+            return self.send(Change::SuspiciouslyEmpty).await.then_some(self.settings.confirm_empty_after);
+        }
+        self.confirming = false;
+        self.known.clear();
+        self.send(Change::Absent).await.then_some(self.settings.look_again_every)
+    }
+
     async fn follow_one_stream(&mut self) -> End {
-        let api = Api::<Watched>::all_with(self.client.clone(), &self.kind);
+        let version = self.kind.versions().get(self.version).copied().unwrap_or("v1");
+        let served = ServedKind { kind: self.kind, version };
+        let api = Api::<Watched>::all_with(self.client.clone(), &served);
         let mut stream = Box::pin(watcher::watcher(api, self.settings.watcher()));
         let began = Instant::now();
         let mut listing = Listing::default();
@@ -172,6 +204,9 @@ impl Watch {
             };
             let sent = match item {
                 None => return End::Renew,
+                Some(Err(error)) if self.kind.may_be_absent() && is_not_served(&error) => {
+                    return End::NotServed;
+                }
                 Some(Err(error)) => {
                     let starts_over = must_start_over(&error);
                     match self.pause_after(failure_of(&error)).await {
@@ -230,7 +265,7 @@ impl Watch {
 
     /// When to give up on the stream, as far as is known now.
     fn silent_until(&self, began: Instant) -> Instant {
-        let heard = self.stats.last_contact(self.kind.plural()).map(|contact| contact.instant);
+        let heard = self.stats.last_contact(self.kind.resource()).map(|contact| contact.instant);
         began.max(heard.unwrap_or(began)) + self.settings.renew_after
     }
 
@@ -268,7 +303,7 @@ impl Pace {
         let pause = self.next;
         self.next = pause.saturating_mul(2).min(settings.longest_pause);
         self.last_error = Some(now);
-        // Five watches must not ask in step.
+        // Several watches must not ask in step.
         pause.mul_f64(rand::random_range(0.8..1.2))
     }
 }
@@ -282,6 +317,15 @@ fn hash(reference: &ObjectRef) -> u64 {
 /// kube repeats a resume point that was refused over HTTP for ever.
 fn must_start_over(error: &watcher::Error) -> bool {
     matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410)
+}
+
+/// The server does not have the resource, in this version or at all.
+fn is_not_served(error: &watcher::Error) -> bool {
+    matches!(
+        error,
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+            | watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 404
+    )
 }
 
 fn failure_of(error: &watcher::Error) -> Failure {

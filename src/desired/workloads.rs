@@ -21,6 +21,16 @@ pub struct RawWorkload {
     pub metadata: RawMeta,
     #[serde(deserialize_with = "nullable")]
     pub spec: RawWorkloadSpec,
+    pub status: Option<RawWorkloadStatus>,
+}
+
+/// `status` of a workload.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[expect(missing_docs, reason = "the members of the API's own type")]
+pub struct RawWorkloadStatus {
+    pub observed_generation: Option<i64>,
+    pub ready_replicas: Option<i32>,
 }
 
 /// Spec of a workload.
@@ -90,9 +100,11 @@ pub struct RawOwner {
 
 /// Spec of a Pod.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 #[expect(missing_docs, reason = "the members of the API's own type")]
 pub struct RawPodSpec {
+    #[serde(deserialize_with = "nullable")]
+    pub service_account_name: String,
     #[serde(deserialize_with = "nullable")]
     pub containers: Vec<RawContainer>,
 }
@@ -223,10 +235,18 @@ impl RawWorkload {
             labels: self.metadata.labels,
             template_labels: self.spec.template.metadata.labels,
             replicas: if kind == "DaemonSet" { None } else { Some(self.spec.replicas.unwrap_or(1)) },
+            ready_replicas: ready_replicas(kind, self.status.as_ref()),
+            service_account: self.spec.template.spec.service_account_name.as_str().into(),
             containers: self.spec.template.spec.decode(&reference.namespace),
             reference,
         }
     }
+}
+
+/// The API leaves a zero out. A status that no controller has filled in yet tells nothing.
+fn ready_replicas(kind: &str, status: Option<&RawWorkloadStatus>) -> Option<i32> {
+    let status = status.filter(|status| status.observed_generation.is_some() && kind != "DaemonSet")?;
+    Some(status.ready_replicas.unwrap_or(0))
 }
 
 impl RawPod {
@@ -242,6 +262,7 @@ impl RawPod {
             deletion_at: meta.deletion_timestamp,
             owner: owner.map(|owner| ObjectRef::new(&owner.kind, &meta.namespace, &owner.name)),
             labels: meta.labels,
+            service_account: self.spec.service_account_name.as_str().into(),
             containers: self.spec.decode(&meta.namespace),
             statuses: self.status.container_statuses.into_iter().map(RawContainerStatus::decode).collect(),
             ready: self

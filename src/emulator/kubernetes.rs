@@ -1,4 +1,5 @@
-//! A Kubernetes API server of a few hundred lines: lists, watches, logs, discovery, and faults.
+//! A Kubernetes API server of a few hundred lines: lists, watches, logs, plain writes, discovery,
+//! and faults.
 //!
 //! It keeps the wire contract that clients rely on (one global version, paging, bookmarks, too-old
 //! versions, Status errors). It validates nothing and knows no authorization.
@@ -13,6 +14,7 @@ mod selector;
 mod status;
 mod store;
 mod watch;
+mod write;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -141,6 +143,19 @@ impl Kubernetes {
         self.shared.wake();
     }
 
+    /// What a Pod answers on `/metrics` at a port, through the API's proxy.
+    pub fn set_metrics(&self, namespace: &str, pod: &str, port: u16, text: &str) {
+        let key = (namespace.to_owned(), format!("{pod}:{port}"));
+        self.shared.store().metrics.insert(key, text.to_owned());
+    }
+
+    /// Rotates the running container's log: new readers see only its last `keep` lines, as the
+    /// kubelet serves the newest file only. Followers go on.
+    pub fn rotate_log(&self, namespace: &str, pod: &str, container: &str, keep: usize) {
+        self.shared.store().rotate_log(namespace, pod, container, keep);
+        self.shared.wake();
+    }
+
     /// Ends the container and starts it anew: its log becomes the previous one, followers end, and
     /// the pod's restart count rises.
     pub fn restart_container(&self, namespace: &str, pod: &str, container: &str) {
@@ -179,7 +194,7 @@ impl Kubernetes {
     }
 
     /// How often each (verb, path) was asked for, refused requests included. Verbs are those of
-    /// RBAC (`list`, `watch`, `get`), `log`, `discovery` and `other`.
+    /// RBAC (`list`, `watch`, `get`, `create`, `patch`, `delete`), `log`, `discovery` and `other`.
     #[must_use]
     pub fn requests(&self) -> BTreeMap<(String, String), u64> {
         lock(&self.shared.requests).clone()

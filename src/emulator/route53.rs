@@ -1,4 +1,4 @@
-//! Route 53 (and the two calls of STS that clients need) over its REST and XML protocol.
+//! Route 53 (and the calls of STS and CloudTrail that clients need) over its wire protocols.
 //!
 //! Batches are validated with the service's own texts, are atomic, and reach the emulated name
 //! servers after a delay of choice, as on the real service.
@@ -8,6 +8,7 @@ mod handler;
 mod listing;
 mod parse;
 mod sts;
+mod trail;
 mod validate;
 mod world;
 mod write;
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::trail::Trail;
 use self::world::World;
 use super::fault::Faults;
 use super::http;
@@ -49,6 +51,7 @@ struct Shared {
     world: Mutex<World>,
     faults: Faults<R53Fault>,
     requests: Mutex<std::collections::VecDeque<SeenRequest>>,
+    trail: Mutex<Trail>,
     changed: tokio::sync::watch::Sender<u64>,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
@@ -112,6 +115,7 @@ impl Route53 {
             world: Mutex::new(World::default()),
             faults: Faults::default(),
             requests: Mutex::default(),
+            trail: Mutex::default(),
             changed: tokio::sync::watch::Sender::new(0),
             clock,
             stop: stop.clone(),
@@ -176,9 +180,25 @@ impl Route53 {
         }
     }
 
+    /// Creates a health check, or changes what its checkers say.
+    pub fn set_health(&self, health_check: &str, healthy: bool) {
+        self.shared.world().health_checks.insert(health_check.to_owned(), healthy);
+    }
+
     /// How long an accepted change stays PENDING and invisible to DNS. Zero at first.
     pub fn set_propagation(&self, delay: Duration) {
         self.shared.world().propagation = delay;
+    }
+
+    /// How late CloudTrail shows a call. Zero at first.
+    pub fn set_trail_delay(&self, delay: Duration) {
+        lock(&self.shared.trail).delay = delay;
+    }
+
+    /// The records that CloudTrail shows now, oldest first.
+    #[must_use]
+    pub fn trail(&self) -> Vec<serde_json::Value> {
+        lock(&self.shared.trail).records(self.shared.clock.now())
     }
 
     /// Largest pages: of record sets (the service's own bound is 300) and of zones (100).
@@ -280,7 +300,10 @@ impl Shared {
         comment: Option<String>,
     ) -> Result<AppliedChange, Refusal> {
         let at = self.clock.now();
-        let applied = self.world().change(zone_id, changes, principal, comment, at, Instant::now())?;
+        let told = changes.clone();
+        let outcome = self.world().change(zone_id, changes, principal, comment, at, Instant::now());
+        lock(&self.trail).note(at, zone_id, &told, principal, outcome.as_ref().err());
+        let applied = outcome?;
         self.note_change();
         Ok(applied)
     }

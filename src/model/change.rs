@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::finding::Reason;
-use crate::model::{DomainName, RecordType, ZoneId};
+use crate::model::{DomainName, RecordType, Version, ZoneId};
 
 /// Everything that is known about changes, oldest first. Bounded by
 /// [`crate::limits::MAX_CHANGE_EVENTS`].
@@ -15,6 +15,49 @@ pub struct ChangeFeed {
     pub events: Vec<ChangeEvent>,
     /// The streams that are followed, with the time of the last line or event.
     pub streams: Vec<FeedStream>,
+    /// What the Pods of ExternalDNS say about themselves on `/metrics`, sorted by namespace and
+    /// Pod; empty when nobody scrapes.
+    pub controllers: Vec<ControllerMetrics>,
+}
+
+/// The metrics of one ExternalDNS process. What a version does not export is `None`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControllerMetrics {
+    /// Namespace of the Pod.
+    pub namespace: Arc<str>,
+    /// Pod name.
+    pub pod: Arc<str>,
+    /// When they were read.
+    pub at: Timestamp,
+    /// The last reconcile without any error (v0.7 and later); `None` also before the first.
+    pub last_sync: Option<Timestamp>,
+    /// The last reconcile that began (v0.14.0 and later).
+    pub last_reconcile: Option<Timestamp>,
+    /// Reconciles that failed in a row (v0.18.0 and later).
+    pub soft_errors: Option<u64>,
+    /// Reconciles that failed on the side of Route 53, since the process started.
+    pub registry_errors: Option<u64>,
+    /// Reconciles that failed on the side of Kubernetes, since the process started.
+    pub source_errors: Option<u64>,
+    /// The first reading in which one of the two had grown last; `None` while neither was seen to.
+    pub errors_grew_at: Option<Timestamp>,
+    /// Creates that another owner blocks (v0.21.0 and later).
+    pub owner_mismatches: Option<u64>,
+    /// Version (v0.19.0 and later).
+    pub version: Option<Version>,
+    /// Start of the process.
+    pub started_at: Option<Timestamp>,
+}
+
+/// What CloudTrail tells about a caller beside its principal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// ARN with the name of the session, which often is a person; empty when not told.
+    pub session: Arc<str>,
+    /// `userAgent`; empty when not told.
+    pub user_agent: Arc<str>,
+    /// `sourceIPAddress`: an address or the name of an AWS service; empty when not told.
+    pub source: Arc<str>,
 }
 
 /// One followed stream.
@@ -132,6 +175,8 @@ pub struct RefusedBatch {
     /// True for a group that was sent alone after its batch had been refused: all its changes
     /// belong to one name, which the line does not tell.
     pub alone: bool,
+    /// Who called; `None` in a log.
+    pub caller: Option<Arc<Caller>>,
 }
 
 /// A `ChangeResourceRecordSets` call that went through.
@@ -143,6 +188,8 @@ pub struct AppliedBatch {
     pub changes: Vec<AttemptedChange>,
     /// Number of changes that the line claims; `None` when it tells none.
     pub count: Option<u64>,
+    /// Who called; `None` in a log.
+    pub caller: Option<Arc<Caller>>,
 }
 
 /// One change of a batch.

@@ -34,6 +34,10 @@ pub struct Instance {
     pub command_line: CommandLine,
     /// Wanted replicas; `None` for a kind without the field.
     pub replicas: Option<i32>,
+    /// `status.readyReplicas` of the workload; `None` when its status tells nothing.
+    pub ready_replicas: Option<i32>,
+    /// The service account of its Pods; empty when unknown.
+    pub service_account: Arc<str>,
     /// When the workload's spec last changed; `None` when unknown.
     pub changed_at: Option<Timestamp>,
     /// Its Pods, sorted by name; empty when there is none.
@@ -80,6 +84,8 @@ pub struct PodHealth {
     pub last_exit: Option<i32>,
     /// Start of the running container, or of the last one.
     pub started_at: Option<Timestamp>,
+    /// `metadata.creationTimestamp`.
+    pub created_at: Option<Timestamp>,
 }
 
 /// What the registry keeps where. Source: kubernetes-sigs/external-dns:docs/registry/registry.md.
@@ -271,6 +277,8 @@ pub struct FlagDetails {
     pub traefik_enable_legacy: bool,
     /// `--traefik-disable-new`.
     pub traefik_disable_new: bool,
+    /// `--traefik-disable-legacy` (v0.14.1 to v0.18.0).
+    pub traefik_disable_legacy: bool,
     /// `--crd-source-apiversion`.
     pub crd_api_version: String,
     /// `--crd-source-kind`.
@@ -324,6 +332,7 @@ impl Default for FlagDetails {
             openshift_router_name: String::new(),
             traefik_enable_legacy: false,
             traefik_disable_new: false,
+            traefik_disable_legacy: false,
             crd_api_version: "externaldns.k8s.io/v1alpha1".to_owned(),
             crd_kind: "DNSEndpoint".to_owned(),
             dynamodb_table: "external-dns".to_owned(),

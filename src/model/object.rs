@@ -5,12 +5,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::model::custom::Custom;
 
 /// Names one object of the cluster.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectRef {
-    /// Kind as the API spells it, for example `Ingress`.
+    /// Kind as the API spells it, for example `Ingress`; with its group where two kinds of one
+    /// spelling are read.
     pub kind: Arc<str>,
     /// Namespace; empty for a cluster-scoped object.
     pub namespace: Arc<str>,
@@ -19,7 +22,7 @@ pub struct ObjectRef {
 }
 
 /// One object that may ask for DNS names, reduced to what decides its records.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KubeObject {
     /// Kind, namespace, name.
     pub reference: ObjectRef,
@@ -43,7 +46,7 @@ pub struct KubeObject {
 }
 
 /// The part of an object that differs by kind.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Body {
     /// `networking.k8s.io/v1` Ingress.
     Ingress(Ingress),
@@ -55,10 +58,12 @@ pub enum Body {
     Pod(PodAddresses),
     /// `discovery.k8s.io/v1` `EndpointSlice`.
     EndpointSlice(EndpointSlice),
+    /// A custom resource, or what one hangs on.
+    Custom(Custom),
 }
 
 /// Spec and status of an Ingress.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ingress {
     /// `spec.ingressClassName`; `None` when absent or empty.
     pub class_name: Option<String>,
@@ -71,7 +76,7 @@ pub struct Ingress {
 }
 
 /// Spec and status of a Service.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Service {
     /// `spec.type`; empty in a hand-made file without one, and then nothing has a name.
     pub service_type: String,
@@ -94,7 +99,7 @@ pub struct Service {
 }
 
 /// One row of `spec.ports[]` of a Service.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServicePort {
     /// `TCP`, `UDP` or `SCTP`.
     pub protocol: String,
@@ -103,7 +108,7 @@ pub struct ServicePort {
 }
 
 /// What counts of a Node.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     /// `status.addresses[]`: type and address, in order.
     pub addresses: Vec<(String, String)>,
@@ -112,7 +117,7 @@ pub struct Node {
 }
 
 /// What counts of a Pod whose addresses may get names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodAddresses {
     /// `spec.nodeName`; empty before it is placed.
     pub node: String,
@@ -131,7 +136,7 @@ pub struct PodAddresses {
 }
 
 /// What counts of an `EndpointSlice`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointSlice {
     /// Label `kubernetes.io/service-name`.
     pub service: String,
@@ -142,7 +147,7 @@ pub struct EndpointSlice {
 }
 
 /// One row of `endpoints[]` of an `EndpointSlice`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SliceEndpoint {
     /// `conditions.ready`; absent counts as ready.
     pub ready: bool,
@@ -153,7 +158,7 @@ pub struct SliceEndpoint {
 }
 
 /// One row of `status.loadBalancer.ingress[]`. Either, both or none may be set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadBalancerAddress {
     /// `ip`, as written.
     pub ip: Option<String>,
@@ -183,7 +188,7 @@ impl ObjectRef {
 /// sources, each with a spelling of its own.
 #[must_use]
 pub fn registry_word(kind: &str) -> String {
-    match kind {
+    match kind.strip_suffix(".traefik.containo.us").unwrap_or(kind) {
         "DNSEndpoint" => "crd".to_owned(),
         "HTTPProxy" => "HTTPProxy".to_owned(),
         other => other.to_ascii_lowercase(),
@@ -193,10 +198,12 @@ pub fn registry_word(kind: &str) -> String {
 impl fmt::Display for ObjectRef {
     /// `Ingress/shop/web`; `Node//n1` has no namespace and is shown as `Node/n1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The group that tells two kinds of one spelling apart is for us, not for a reader.
+        let kind = self.kind.split('.').next().unwrap_or_default();
         if self.namespace.is_empty() {
-            write!(f, "{}/{}", self.kind, self.name)
+            write!(f, "{kind}/{}", self.name)
         } else {
-            write!(f, "{}/{}/{}", self.kind, self.namespace, self.name)
+            write!(f, "{kind}/{}/{}", self.namespace, self.name)
         }
     }
 }
@@ -211,6 +218,7 @@ impl KubeObject {
             Body::Ingress(ingress) => &ingress.addresses,
             Body::Service(service) => &service.addresses,
             Body::Node(_) | Body::Pod(_) | Body::EndpointSlice(_) => &[],
+            Body::Custom(custom) => custom.addresses(),
         }
     }
 }

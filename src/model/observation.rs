@@ -1,5 +1,6 @@
 //! One answer of one DNS server.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -127,6 +128,35 @@ pub struct ExtendedError {
     /// Extra text; may be empty.
     #[serde(default)]
     pub text: Arc<str>,
+}
+
+impl Observation {
+    /// The name servers that an answer to an NS question gives for the asked name, and their time
+    /// to live: a referral, or the set itself. `None` for every other answer.
+    #[must_use]
+    pub fn delegation(&self) -> Option<(BTreeSet<DomainName>, u32)> {
+        if &*self.record_type != "NS" || !matches!(self.outcome, Outcome::Answer | Outcome::Nodata) {
+            return None;
+        }
+        let records = self.answers.iter().chain(&self.authority);
+        let own = records.filter(|record| &*record.record_type == "NS" && record.name == self.name);
+        let (servers, ttls): (BTreeSet<DomainName>, Vec<u32>) =
+            own.map(|record| (DomainName::new(&record.data), record.ttl)).unzip();
+        let ttl = ttls.into_iter().max()?;
+        Some((servers, ttl))
+    }
+
+    /// NOERROR without records and without a SOA, but with name servers: a referral. Gives the name
+    /// whose servers they are.
+    #[must_use]
+    pub fn referral(&self) -> Option<&DomainName> {
+        if self.outcome != Outcome::Nodata
+            || self.authority.iter().any(|record| &*record.record_type == "SOA")
+        {
+            return None;
+        }
+        self.authority.iter().find(|record| &*record.record_type == "NS").map(|record| &record.name)
+    }
 }
 
 impl Outcome {

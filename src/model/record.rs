@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::DomainName;
 use crate::model::zone::ZoneId;
@@ -52,7 +52,7 @@ pub enum Value {
 }
 
 /// What stands behind an alias record. Source: Route 53 API, data type `AliasTarget`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AliasTarget {
     /// `DNSName`, canonical, its `dualstack.` prefix kept.
     pub dns_name: DomainName,
@@ -64,13 +64,14 @@ pub struct AliasTarget {
 }
 
 /// What a record set answers with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Content {
     /// Plain values.
     Values {
         /// Time to live in seconds.
         ttl: u32,
         /// Sorted, without duplicates.
+        #[serde(with = "stored_values")]
         values: Vec<Value>,
     },
     /// An alias; it has no TTL of its own.
@@ -124,7 +125,7 @@ pub struct RecordSet {
 }
 
 /// What makes a record set unique within its zone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RecordKey {
     /// Owner name.
     pub name: DomainName,
@@ -194,6 +195,44 @@ impl fmt::Display for RecordType {
 impl Serialize for RecordType {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for RecordType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Ok(Self::new(&text))
+    }
+}
+
+/// Values as they are kept: what each was parsed as must survive.
+mod stored_values {
+    use super::{Arc, Deserialize, Deserializer, DomainName, IpAddr, Serialize, Serializer, Value};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Stored {
+        Ip(IpAddr),
+        Host(DomainName),
+        Text(Arc<str>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(values: &[Value], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(|value| match value.clone() {
+            Value::Ip(ip) => Stored::Ip(ip),
+            Value::Host(host) => Stored::Host(host),
+            Value::Text(text) => Stored::Text(text),
+        }))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Error> {
+        let stored = Vec::<Stored>::deserialize(deserializer)?;
+        let value = |stored| match stored {
+            Stored::Ip(ip) => Value::Ip(ip),
+            Stored::Host(host) => Value::Host(host),
+            Stored::Text(text) => Value::Text(text),
+        };
+        Ok(stored.into_iter().map(value).collect())
     }
 }
 

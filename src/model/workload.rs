@@ -21,6 +21,10 @@ pub struct Workload {
     /// `spec.replicas`; the API's default 1 for a Deployment or StatefulSet that names none,
     /// `None` for a DaemonSet.
     pub replicas: Option<i32>,
+    /// `status.readyReplicas`, 0 when a status is there and names none; `None` without a status.
+    pub ready_replicas: Option<i32>,
+    /// `spec.template.spec.serviceAccountName`; empty when absent.
+    pub service_account: Arc<str>,
     /// Containers of the Pod template, in order; init containers are not among them.
     pub containers: Vec<Container>,
 }
@@ -40,6 +44,8 @@ pub struct Pod {
     pub labels: BTreeMap<String, String>,
     /// The controlling owner, for example the `ReplicaSet`; `None` for a bare Pod.
     pub owner: Option<ObjectRef>,
+    /// `spec.serviceAccountName`; empty when absent.
+    pub service_account: Arc<str>,
     /// Containers, in order.
     pub containers: Vec<Container>,
     /// State of the containers, in the order of the API.

@@ -5,12 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{DomainName, RecordSet};
 
 /// The id of a hosted zone, bare: `Z0123...` without `/hostedzone/`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ZoneId(Arc<str>);
 
@@ -33,8 +33,8 @@ pub struct HostedZone {
     pub limit: Option<ZoneLimit>,
     /// `GetDNSSEC`; `None` when not read.
     pub dnssec: Option<Dnssec>,
-    /// Tags; empty when not read.
-    pub tags: BTreeMap<String, String>,
+    /// Tags; `None` when not read.
+    pub tags: Option<BTreeMap<String, String>>,
 }
 
 /// A VPC that a private zone is associated with.
@@ -72,8 +72,22 @@ pub struct ZoneReading {
     /// Its record sets, sorted by name, type and set identifier; `None` while no complete listing
     /// has succeeded. Never partial.
     pub record_sets: Option<Arc<Vec<RecordSet>>>,
-    /// When the listing was complete.
+    /// When the complete listing began: what changed later may be missing from it.
     pub read_at: Option<Timestamp>,
+    /// Names that were read alone after the listing began, and when.
+    pub names_read: BTreeMap<DomainName, Timestamp>,
+}
+
+/// What the checkers of a health check say. Route 53 takes a check for healthy while more than 18 %
+/// of them do. Source: Route 53 API, `GetHealthCheckStatus`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckerVotes {
+    /// Checkers that report success.
+    pub success: usize,
+    /// Checkers that were asked.
+    pub all: usize,
+    /// When this was read.
+    pub read_at: Timestamp,
 }
 
 /// A change that Route 53 accepted. Source: Route 53 API, data type `ChangeInfo`.
@@ -96,6 +110,8 @@ pub struct Zones {
     pub zones: BTreeMap<ZoneId, ZoneReading>,
     /// Changes whose status is known, if anybody recorded them.
     pub changes: Vec<ChangeInfo>,
+    /// Health checks of names that matter now, by id; empty where they may not be read.
+    pub health: BTreeMap<Arc<str>, CheckerVotes>,
 }
 
 // === impl ZoneId ===
@@ -127,6 +143,12 @@ impl ZoneReading {
     #[must_use]
     pub fn records(&self) -> &[RecordSet] {
         self.record_sets.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// When the record sets at one name were read.
+    #[must_use]
+    pub fn name_read_at(&self, name: &DomainName) -> Option<Timestamp> {
+        self.read_at.max(self.names_read.get(name).copied())
     }
 
     /// The record sets at one name.

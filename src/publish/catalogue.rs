@@ -69,6 +69,7 @@ const FIRST_SEEN_LABELS: &[&str] = &[
 ];
 
 const ZONE: &[&str] = &["zone", "zone_id"];
+const CHANGE: &[&str] = &["owner_id", "zone", "zone_id"];
 const INSTANCE_INFO: &[&str] = &["owner_id", "version", "workload", "policy", "annotation_prefix", "origin"];
 
 const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> MetricDoc {
@@ -106,6 +107,11 @@ pub const METRICS: &[MetricDoc] = &[
     gauge("dns_drift_instance_wanted_records", &["owner_id"], "Records that the instance wants."),
     gauge("dns_drift_instance_pods", &["owner_id"], "Pods of the instance."),
     gauge("dns_drift_instance_pods_ready", &["owner_id"], "Pods of the instance that are ready."),
+    counter("dns_drift_refused_changes_total", &["owner_id", "zone", "zone_id", "reason", "origin"], "Changes that Route 53 refused, once for each reconcile; origin is log or cloudtrail, and a change that both tell counts in both."),
+    gauge("dns_drift_last_refused_change_timestamp_seconds", CHANGE, "When a change was last refused, Unix time; absent until one was."),
+    gauge("dns_drift_last_applied_change_timestamp_seconds", CHANGE, "When a change last went through, Unix time; absent until one did."),
+    counter("dns_drift_poisoned_batch_calls_total", CHANGE, "Calls to Route 53 that ExternalDNS made only because a refused batch is sent again name by name."),
+    counter("dns_drift_queue_messages_set_aside_total", &[], "Messages of the CloudTrail queue that could not be understood."),
     counter("dns_drift_rounds_total", &[], "Rounds that ended."),
     gauge("dns_drift_last_round_timestamp_seconds", &[], "The time of the last round, Unix time."),
     gauge("dns_drift_round_duration_seconds", &[], "How long the last round took."),

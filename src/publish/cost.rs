@@ -1,5 +1,7 @@
 //! What watching costs: requests, queries, lines and rounds, counted by whoever makes them.
 
+use jiff::Timestamp;
+
 /// Knows the counters of the running program.
 pub trait CostSource: Send + Sync {
     /// The counters now. Cheap: called at each scrape.
@@ -20,10 +22,38 @@ pub struct CostSnapshot {
     pub log_lines: u64,
     /// Those that were dropped unread: too long, or too many.
     pub log_lines_dropped: u64,
+    /// Changes that were refused and applied.
+    pub changes: ChangeCounts,
     /// Rounds that ended.
     pub rounds: u64,
     /// How long the last round took, in seconds; `None` before the first.
     pub round_seconds: Option<f64>,
+}
+
+/// Changes that were refused and applied, since the start of the program.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChangeCounts {
+    /// Refused changes: place, reason, origin (`log` or `cloudtrail`), count.
+    pub refused: Vec<(ChangePlace, String, String, u64)>,
+    /// The last refusal.
+    pub last_refused: Vec<(ChangePlace, Timestamp)>,
+    /// The last change that went through.
+    pub last_applied: Vec<(ChangePlace, Timestamp)>,
+    /// Calls that were only needed because refused batches were sent again group by group.
+    pub extra_calls: Vec<(ChangePlace, u64)>,
+    /// Queue messages that nobody could understand.
+    pub messages_set_aside: u64,
+}
+
+/// Whose change, and where. What is not known is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChangePlace {
+    /// Owner id of the instance.
+    pub owner_id: String,
+    /// Zone name.
+    pub zone: String,
+    /// Bare zone id.
+    pub zone_id: String,
 }
 
 /// Requests of one AWS operation.

@@ -80,6 +80,7 @@ fn verdict(out: &mut String, report: &Report, finding: &Finding, style: Style) {
         ("object", optional(finding.object.as_ref().map(ToString::to_string))),
         ("instance", optional(finding.instance.as_ref().map(ToString::to_string))),
         ("pending until", optional(finding.pending_until.map(|until| until.to_string()))),
+        ("muted by", optional(finding.mute.as_ref().map(ToString::to_string))),
         ("explained by", optional(finding.explained_by.clone())),
         ("fix", finding.fix.summary.clone()),
         ("runbook", finding.runbook.clone()),
@@ -96,6 +97,12 @@ fn verdict(out: &mut String, report: &Report, finding: &Finding, style: Style) {
     }
     for evidence in &finding.evidence {
         line(out, &format!("  | {}", printable(evidence)));
+    }
+    if !finding.fix.checks.is_empty() {
+        line(out, "  look for yourself:");
+    }
+    for command in &finding.fix.checks {
+        line(out, &format!("  $ {}", printable(command)));
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Registry;
@@ -14,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::finding::{Kind, Reason, Severity, SilentReason, State};
 use crate::limits::MAX_COST_ROWS;
-use crate::publish::cost::{CostSnapshot, CostSource};
+use crate::publish::cost::{ChangeCounts, ChangePlace, CostSnapshot, CostSource};
 use crate::publish::family::{Family, Number};
 use crate::publish::labels::{self, LabelSet};
 use crate::publish::process::ProcessCollector;
@@ -82,7 +83,8 @@ impl Collector for ReportCollector {
         self.encode_findings(&report, &mut encoder)?;
         let families = [summary(&report), zones(&report), views(&report), instances(&report)];
         let costs = self.costs.snapshot();
-        let costs = rounds(&report, &costs).into_iter().chain(requests(costs));
+        let changes = changes(&report, &costs.changes);
+        let costs = changes.into_iter().chain(rounds(&report, &costs)).chain(requests(costs));
         for family in families.into_iter().flatten().chain(costs) {
             family.encode(&mut encoder)?;
         }
@@ -117,6 +119,43 @@ fn rounds(report: &Report, costs: &CostSnapshot) -> Vec<Family> {
         families.push(Family::single("dns_drift_round_duration_seconds", Number::Real(seconds)));
     }
     families
+}
+
+/// Refused and applied changes. CloudTrail tells no zone name; the report knows it.
+fn changes(report: &Report, counts: &ChangeCounts) -> Vec<Family> {
+    let place = |place: &ChangePlace| {
+        let known = || report.zones.iter().find(|zone| zone.zone.id.as_str() == place.zone_id);
+        let zone = Some(place.zone.clone()).filter(|name| !name.is_empty());
+        let zone = zone.or_else(|| known().map(|zone| zone.zone.name.to_string())).unwrap_or_default();
+        [place.owner_id.clone(), zone, place.zone_id.clone()]
+    };
+    let labels = |at: &ChangePlace| {
+        let [owner_id, zone, zone_id] = place(at);
+        LabelSet::default().with("owner_id", &owner_id).with("zone", &zone).with("zone_id", &zone_id)
+    };
+    let refused = counts.refused.iter().map(|(at, reason, origin, count)| {
+        let [owner_id, zone, zone_id] = place(at);
+        ([owner_id, zone, zone_id, reason.clone(), origin.clone()], *count)
+    });
+    let times = |name: &str, rows: &[(ChangePlace, Timestamp)]| {
+        let mut family = Family::new(name);
+        for (at, time) in rows {
+            family.add(labels(at), (*time).into());
+        }
+        family
+    };
+    let calls = counts.extra_calls.iter().map(|(at, count)| (place(at), *count));
+    vec![
+        counters(
+            "dns_drift_refused_changes_total",
+            ["owner_id", "zone", "zone_id", "reason", "origin"],
+            refused,
+        ),
+        times("dns_drift_last_refused_change_timestamp_seconds", &counts.last_refused),
+        times("dns_drift_last_applied_change_timestamp_seconds", &counts.last_applied),
+        counters("dns_drift_poisoned_batch_calls_total", ["owner_id", "zone", "zone_id"], calls),
+        Family::single("dns_drift_queue_messages_set_aside_total", counts.messages_set_aside.into()),
+    ]
 }
 
 fn requests(costs: CostSnapshot) -> [Family; 5] {

@@ -162,6 +162,7 @@ fn facts(html: &mut Html, report: &Report, finding: &Finding) {
         ("zone", optional(finding.zone.as_ref().map(|zone| format!("{} ({})", zone.name, zone.id)))),
         ("instance", optional(finding.instance.as_ref().map(ToString::to_string))),
         ("pending until", optional(finding.pending_until.map(|until| until.to_string()))),
+        ("muted by", optional(finding.mute.as_ref().map(ToString::to_string))),
     ];
     let labels = finding.labels.iter().map(|(name, value)| (name.as_str(), value.clone()));
     for (name, value) in rows.into_iter().chain(labels).filter(|(_, value)| !value.is_empty()) {

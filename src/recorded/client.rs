@@ -1,22 +1,26 @@
 //! The only place that calls Route 53: every attempt takes a token from the budget and is counted.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
+use aws_config::sts::AssumeRoleProvider;
 use aws_sdk_route53::config::retry::RetryConfig;
 use aws_sdk_route53::config::timeout::TimeoutConfig;
-use aws_sdk_route53::config::{AppName, BehaviorVersion, Region};
+use aws_sdk_route53::config::{AppName, BehaviorVersion, Region, SharedCredentialsProvider};
 use aws_sdk_route53::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_route53::operation::list_hosted_zones::ListHostedZonesOutput;
 use aws_sdk_route53::operation::list_resource_record_sets::ListResourceRecordSetsOutput;
-use aws_sdk_route53::types::{HostedZoneLimitType, RrType};
+use aws_sdk_route53::types::{HostedZoneLimitType, RrType, TagResourceType};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::Instant;
 
 use crate::model::zone::{Dnssec, ZoneLimit};
 use crate::model::{DomainName, HostedZone, ZoneId};
-use crate::recorded::budget::{Budget, BudgetError};
+use crate::recorded::accounts::AccountSettings;
+use crate::recorded::budget::Budget;
 use crate::recorded::error::{Failure, ReadError, failure};
 use crate::recorded::route53::Route53Settings;
 use crate::recorded::sdk;
@@ -37,6 +41,12 @@ const FAILED_TRIES: u32 = 3;
 /// Zones per page. Source: Route 53 API, `ListHostedZones`.
 const ZONES_PER_PAGE: i32 = 100;
 
+/// Questions until two answers about tags must agree.
+const TAG_TRIES: usize = 4;
+
+/// Zones whose tags one call tells. Source: Route 53 API, `ListTagsForResources`.
+pub(crate) const TAGGED_PER_CALL: usize = 10;
+
 /// Name servers of every delegation set. Source: Route 53 Developer Guide.
 const DELEGATION_SET: usize = 4;
 
@@ -52,24 +62,19 @@ pub(crate) struct Cursor {
 #[derive(Debug)]
 pub struct Client {
     sdk: aws_sdk_route53::Client,
-    budget: Budget,
+    budget: Arc<Budget>,
     stats: Arc<ApiStats>,
 }
 
 // === impl Client ===
 
 impl Client {
-    /// Makes a client with the default credential chain. Sends nothing yet.
-    ///
-    /// # Errors
-    ///
-    /// When the configured rate is out of bounds.
-    pub async fn connect(settings: &Route53Settings) -> Result<Self, BudgetError> {
-        let budget = Budget::new(settings.requests_per_second)?;
-        Ok(Self::with(settings, budget).await)
-    }
-
-    pub(crate) async fn with(settings: &Route53Settings, budget: Budget) -> Self {
+    /// Makes a client of one account. Sends nothing yet, but for credentials of a web identity.
+    pub(crate) async fn with(
+        settings: &Route53Settings,
+        account: &AccountSettings,
+        budget: Arc<Budget>,
+    ) -> Self {
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(Region::new(settings.region.to_string()));
         if let Ok(name) = AppName::new("dns-drift") {
@@ -78,7 +83,15 @@ impl Client {
         if let Some(credentials) = &settings.credentials {
             loader = loader.credentials_provider(credentials.clone());
         }
-        let shared = Box::pin(loader.load()).await;
+        let mut shared = Box::pin(loader.load()).await;
+        if let Some(role) = &account.role_arn {
+            let mut sts = shared.to_builder();
+            if let Some(url) = &settings.sts_endpoint_url {
+                sts = sts.endpoint_url(url);
+            }
+            let provider = Box::pin(assumed(role, account.external_id.as_deref(), &sts.build())).await;
+            shared = shared.into_builder().credentials_provider(provider).build();
+        }
         // The SDK's own retries would go past the budget, so there are none.
         let mut config = aws_sdk_route53::config::Builder::from(&shared)
             .retry_config(RetryConfig::disabled())
@@ -92,8 +105,15 @@ impl Client {
         if let Some(url) = &settings.endpoint_url {
             config = config.endpoint_url(url.as_str());
         }
-        let sdk = aws_sdk_route53::Client::from_conf(config.build());
-        Self { sdk, budget, stats: Arc::clone(&settings.stats) }
+        Self::from_config(config, budget, Arc::clone(&settings.stats))
+    }
+
+    pub(crate) fn from_config(
+        config: aws_sdk_route53::config::Builder,
+        budget: Arc<Budget>,
+        stats: Arc<ApiStats>,
+    ) -> Self {
+        Self { sdk: aws_sdk_route53::Client::from_conf(config.build()), budget, stats }
     }
 
     /// The counters of this client.
@@ -194,6 +214,49 @@ impl Client {
         Ok(sdk::dnssec(answer.status, answer.key_signing_keys))
     }
 
+    /// Reads the tags of some zones, at most ten.
+    ///
+    /// # Errors
+    ///
+    /// When the call fails, or its answers cannot be whole.
+    pub async fn tags(
+        &self,
+        zones: &[ZoneId],
+    ) -> Result<BTreeMap<ZoneId, BTreeMap<String, String>>, ReadError> {
+        let ids = zones.iter().map(|id| id.as_str().to_owned()).collect();
+        let request = self
+            .sdk
+            .list_tags_for_resources()
+            .resource_type(TagResourceType::Hostedzone)
+            .set_resource_ids(Some(ids));
+        // A cut answer loses tags silently; two equal answers are believed.
+        let mut last = None;
+        for _ in 0..TAG_TRIES {
+            let answer = self.call(Operation::ListTagsForResources, None, || request.clone().send()).await?;
+            let found = sdk::tags(answer.resource_tag_sets);
+            if zones.iter().all(|zone| found.contains_key(zone)) {
+                if last.as_ref() == Some(&found) {
+                    return Ok(found);
+                }
+                last = Some(found);
+            }
+        }
+        let text = "zones are missing from it, or no two answers agree".to_owned();
+        Err(ReadError::Answer { operation: Operation::ListTagsForResources, zone: None, text })
+    }
+
+    /// Reads what the checkers of a health check report: how many were asked, and how many of them
+    /// report success.
+    ///
+    /// # Errors
+    ///
+    /// When the call fails.
+    pub async fn checker_votes(&self, health_check: &str) -> Result<(usize, usize), ReadError> {
+        let request = self.sdk.get_health_check_status().health_check_id(health_check);
+        let answer = self.call(Operation::GetHealthCheckStatus, None, || request.clone().send()).await?;
+        Ok(sdk::checker_votes(&answer.health_check_observations))
+    }
+
     /// Tries a call until it is answered, refused, or has failed too often.
     async fn call<T, E, F>(
         &self,
@@ -253,6 +316,16 @@ impl Client {
     }
 }
 
+/// Credentials of a role, renewed by the SDK before they expire. The session name is what CloudTrail
+/// shows.
+async fn assumed(role: &str, external_id: Option<&str>, base: &SdkConfig) -> SharedCredentialsProvider {
+    let mut builder = AssumeRoleProvider::builder(role).session_name("dns-drift").configure(base);
+    if let Some(id) = external_id {
+        builder = builder.external_id(id);
+    }
+    SharedCredentialsProvider::new(builder.build().await)
+}
+
 fn tries(outcome: Outcome) -> u32 {
     match outcome {
         Outcome::Throttled => THROTTLED_TRIES,
@@ -265,3 +338,6 @@ fn tries(outcome: Outcome) -> u32 {
         | Outcome::Other => 1,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -270,7 +270,7 @@ impl RawHostedZone {
             vpcs: None,
             limit: None,
             dnssec: None,
-            tags: std::collections::BTreeMap::new(),
+            tags: None,
         })
     }
 }

@@ -51,6 +51,16 @@ pub enum ReadError {
         /// The zone.
         zone: ZoneId,
     },
+    /// Only the zone's own NS and SOA records were listed, and the zone says that it holds more.
+    #[error(
+        "hosted zone {zone} lists nothing but its own NS and SOA, and says that it holds {expected} record sets"
+    )]
+    OnlyApex {
+        /// The zone.
+        zone: ZoneId,
+        /// `ResourceRecordSetCount`.
+        expected: u64,
+    },
     /// There were zones, and now the list of zones is empty.
     #[error("ListHostedZones returned no zones; {known} were known before")]
     NoZones {
@@ -85,7 +95,7 @@ impl ReadError {
                 | Outcome::Other => Reason::Unreachable,
             },
             Self::Answer { .. } | Self::Incomplete { .. } => Reason::Parse,
-            Self::EmptyZone { .. } | Self::NoZones { .. } => Reason::EmptySuspicious,
+            Self::EmptyZone { .. } | Self::OnlyApex { .. } | Self::NoZones { .. } => Reason::EmptySuspicious,
         }
     }
 
@@ -100,7 +110,9 @@ impl ReadError {
     pub fn problem(&self) -> Problem {
         let scope = match self {
             Self::Call { zone, .. } | Self::Answer { zone, .. } => zone.as_ref(),
-            Self::Incomplete { zone, .. } | Self::EmptyZone { zone } => Some(zone),
+            Self::Incomplete { zone, .. } | Self::EmptyZone { zone } | Self::OnlyApex { zone, .. } => {
+                Some(zone)
+            }
             Self::NoZones { .. } => None,
         };
         Problem {
@@ -124,6 +136,8 @@ where
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Outcome::Timeout,
         SdkError::DispatchFailure(failure) if failure.is_io() => Outcome::Connect,
         SdkError::DispatchFailure(_) if is_about_credentials(&text) => Outcome::Auth,
+        // Also a connection that ends in the middle of an answer, which is no I/O error to the SDK.
+        SdkError::DispatchFailure(failure) if !failure.is_user() => Outcome::Connect,
         SdkError::ResponseError(_) => Outcome::Parse,
         SdkError::ServiceError(service) => by_code(service.err().code(), status),
         _ => Outcome::Other,
@@ -132,7 +146,8 @@ where
         (Outcome::Auth, SdkError::DispatchFailure(_)) => no_credentials(&text),
         (Outcome::Denied, SdkError::ServiceError(service)) => {
             format!(
-                "no permission for route53:{operation}: {}",
+                "no permission for {}: {}",
+                operation.action(),
                 service.err().message().unwrap_or("access denied")
             )
         }

@@ -3,8 +3,11 @@
 //! The SDK's types are large (512 bytes for one record set) and accept a cut answer as whole, so
 //! they end here, page by page.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_route53::types as sdk;
 
+use crate::model::ZoneId;
 use crate::model::zone::{Dnssec, Vpc};
 use crate::recorded::decode::{
     RawAliasTarget, RawCidr, RawCoordinates, RawGeoLocation, RawGeoProximity, RawHostedZone, RawRecord,
@@ -68,6 +71,23 @@ pub(crate) fn vpcs(vpcs: Vec<sdk::Vpc>) -> Vec<Vpc> {
         .collect();
     vpcs.sort();
     vpcs
+}
+
+/// Copies the tags of zones.
+pub(crate) fn tags(sets: Vec<sdk::ResourceTagSet>) -> BTreeMap<ZoneId, BTreeMap<String, String>> {
+    let of = |tag: sdk::Tag| Some((tag.key?, tag.value.unwrap_or_default()));
+    let sets = sets.into_iter().filter_map(|set| {
+        let tags = set.tags.unwrap_or_default().into_iter().filter_map(of).collect();
+        Some((ZoneId::new(&set.resource_id?), tags))
+    });
+    sets.collect()
+}
+
+/// Counts the checkers, and those of them that report success.
+pub(crate) fn checker_votes(observations: &[sdk::HealthCheckObservation]) -> (usize, usize) {
+    let statuses = observations.iter().filter_map(|one| one.status_report.as_ref()?.status.as_deref());
+    let healthy: Vec<bool> = statuses.map(|status| status.starts_with("Success")).collect();
+    (healthy.len(), healthy.iter().filter(|healthy| **healthy).count())
 }
 
 /// Copies the signing state; only active key-signing keys have a DS record to publish.

@@ -20,6 +20,10 @@ pub enum Operation {
     GetHostedZoneLimit,
     /// `GetDNSSEC`.
     GetDnssec,
+    /// `ListTagsForResources`.
+    ListTagsForResources,
+    /// `GetHealthCheckStatus`.
+    GetHealthCheckStatus,
 }
 
 /// How one attempt ended. Source: Route 53 API Reference, "Common Errors", and the SDK's own
@@ -69,7 +73,18 @@ pub struct ApiStats {
 // === impl Operation ===
 
 impl Operation {
-    /// The API's own name, which is also that of the permission after `route53:`.
+    /// Every operation.
+    pub const ALL: [Self; 7] = [
+        Self::ListHostedZones,
+        Self::GetHostedZone,
+        Self::ListResourceRecordSets,
+        Self::GetHostedZoneLimit,
+        Self::GetDnssec,
+        Self::ListTagsForResources,
+        Self::GetHealthCheckStatus,
+    ];
+
+    /// The API's own name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -78,7 +93,15 @@ impl Operation {
             Self::ListResourceRecordSets => "ListResourceRecordSets",
             Self::GetHostedZoneLimit => "GetHostedZoneLimit",
             Self::GetDnssec => "GetDNSSEC",
+            Self::ListTagsForResources => "ListTagsForResources",
+            Self::GetHealthCheckStatus => "GetHealthCheckStatus",
         }
+    }
+
+    /// The permission that the operation needs.
+    #[must_use]
+    pub fn action(self) -> String {
+        format!("route53:{}", self.as_str())
     }
 }
 

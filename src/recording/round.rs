@@ -82,11 +82,12 @@ impl RawRound {
         }
     }
 
-    /// True if the round has anything for the changes view: a log or CloudTrail events. Without
-    /// either the view is off, unless a problem says that it should have been read.
+    /// True if the round has anything for the changes view: a log, a scrape or CloudTrail events.
+    /// Without any the view is off, unless a problem says that it should have been read.
     #[must_use]
     pub fn changes_present(&self) -> bool {
         !self.logs.logs.is_empty()
+            || !self.logs.scrapes.is_empty()
             || self.cloudtrail.is_some()
             || self.problems.iter().any(|(view, _)| *view == ViewName::Changes)
     }

@@ -53,7 +53,7 @@ pub fn read_route53(round: &Path, at: Timestamp) -> (Option<Zones>, Vec<Problem>
         zones.insert(zone.id.clone(), read_zone(&folder, zone, at, &mut problems));
     }
     let changes = read_changes(&folder, &mut problems);
-    (Some(Zones { zones, changes }), problems)
+    (Some(Zones { zones, changes, ..Zones::default() }), problems)
 }
 
 /// The id becomes a folder name, so it must not lead anywhere else.
@@ -81,11 +81,11 @@ fn read_zone(folder: &Path, mut zone: HostedZone, at: Timestamp, problems: &mut 
     match read_records(&folder.join("record-sets.json"), zone.record_set_count) {
         Ok(records) => {
             let read_at = records.as_ref().map(|_| at);
-            ZoneReading { zone, record_sets: records.map(Arc::new), read_at }
+            ZoneReading { zone, record_sets: records.map(Arc::new), read_at, names_read: BTreeMap::new() }
         }
         Err((code, text)) => {
             problems.push(Problem { code, ..file::parse_problem(&scope, &text) });
-            ZoneReading { zone, record_sets: None, read_at: None }
+            ZoneReading { zone, record_sets: None, read_at: None, names_read: BTreeMap::new() }
         }
     }
 }

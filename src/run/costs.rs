@@ -5,16 +5,21 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::changes::feed::FeedCounts;
+use crate::changes::inbox::SourceHealth;
+use crate::changes::tally::{Place, Tally};
 use crate::desired::contact::KubeStats;
 use crate::live::prober::Prober;
 use crate::live::settings::{ResolverSettings, shown_address};
-use crate::publish::cost::{AwsRequests, CostSnapshot, CostSource, DnsQueries, KubernetesRequests};
+use crate::publish::cost::{
+    AwsRequests, ChangeCounts, ChangePlace, CostSnapshot, CostSource, DnsQueries, KubernetesRequests,
+};
 use crate::recorded::stats::ApiStats;
 
 /// What the tasks tell beside the counters of their clients.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counted {
     pub(super) feed: FeedCounts,
+    pub(super) tally: Arc<Tally>,
     pub(super) rounds: u64,
     pub(super) round_seconds: Option<f64>,
 }
@@ -26,6 +31,7 @@ pub(super) struct Costs {
     pub(super) route53: Arc<ApiStats>,
     pub(super) prober: Prober,
     views: BTreeMap<SocketAddr, Arc<str>>,
+    sources: SourceHealth,
     counted: Arc<Mutex<Counted>>,
 }
 
@@ -35,9 +41,10 @@ impl Costs {
         route53: Arc<ApiStats>,
         prober: Prober,
         resolvers: &[ResolverSettings],
+        sources: SourceHealth,
     ) -> Self {
         let views = resolvers.iter().map(|one| (one.address, Arc::clone(&one.view))).collect();
-        Self { kube, route53, prober, views, counted: Arc::default() }
+        Self { kube, route53, prober, views, sources, counted: Arc::default() }
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut Counted)) {
@@ -80,14 +87,38 @@ impl CostSource for Costs {
             class: kind.status.to_owned(),
             count,
         });
+        let feeds = self.sources.requests().into_iter().map(|(operation, outcome, count)| AwsRequests {
+            operation: operation.to_owned(),
+            outcome: outcome.to_owned(),
+            count,
+        });
         CostSnapshot {
-            aws_requests: aws.collect(),
+            aws_requests: aws.chain(feeds).collect(),
             dns_queries: self.dns(),
             kubernetes_requests: kube.collect(),
             log_lines: counted.feed.lines,
             log_lines_dropped: counted.feed.oversize_lines.saturating_add(counted.feed.dropped_lines),
+            changes: changes(&counted.tally, self.sources.messages_set_aside()),
             rounds: counted.rounds,
             round_seconds: counted.round_seconds,
         }
+    }
+}
+
+fn changes(tally: &Tally, messages_set_aside: u64) -> ChangeCounts {
+    let place = |place: &Place| ChangePlace {
+        owner_id: place.owner_id.to_string(),
+        zone: tally.zone_name(&place.zone_id).to_owned(),
+        zone_id: place.zone_id.to_string(),
+    };
+    let refused = tally.refused.iter().map(|((at, reason, origin), count)| {
+        (place(at), reason.as_str().to_owned(), origin.as_str().to_owned(), *count)
+    });
+    ChangeCounts {
+        refused: refused.collect(),
+        last_refused: tally.last_refused.iter().map(|(at, time)| (place(at), *time)).collect(),
+        last_applied: tally.last_applied.iter().map(|(at, time)| (place(at), *time)).collect(),
+        extra_calls: tally.extra_calls.iter().map(|(at, count)| (place(at), *count)).collect(),
+        messages_set_aside,
     }
 }

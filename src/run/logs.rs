@@ -4,18 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::changes::feed::{FeedBuilder, FeedCounts};
 use crate::changes::follow::{LogHealth, LogLine};
+use crate::changes::inbox::{Delivery, SourceHealth};
 use crate::changes::log::LogParser;
 use crate::clock::Clock;
 use crate::model::change::{ChangeFeed, FeedSource};
 use crate::model::workload::LogTarget;
 use crate::run::costs::Costs;
-use crate::snapshot::{Problem, Reading, ViewState};
+use crate::snapshot::{Cluster, Problem, Reading, ViewState};
 
 /// How often the health of the followers is looked at although no line comes.
 const JUDGE_EVERY: Duration = Duration::from_secs(5);
@@ -63,6 +65,26 @@ impl Streams {
         }
     }
 
+    /// Takes what another source brought.
+    pub(crate) fn deliver(&mut self, delivery: Delivery, clock: &dyn Clock) {
+        match delivery {
+            Delivery::Trail(events) => self.builder.add(events, clock.now()),
+            Delivery::Metrics(metrics) => self.builder.scraped(metrics),
+        }
+    }
+
+    /// Says which instance writes which stream, as far as the cluster shows it.
+    fn name(&mut self, targets: &[LogTarget], cluster: &Cluster) {
+        for target in targets {
+            let runs = cluster.instances.iter().find(|instance| {
+                instance.pods.iter().any(|pod| pod.name == target.pod && pod.namespace == target.namespace)
+            });
+            if let Some(instance) = runs {
+                self.builder.name_stream(&source_of(target), &instance.id);
+            }
+        }
+    }
+
     /// Completes what waits for a line that will not come.
     pub(crate) fn finish(&mut self, clock: &dyn Clock) {
         let events: Vec<_> = self.parsers.values_mut().flat_map(LogParser::finish).collect();
@@ -78,11 +100,23 @@ fn source_of(target: &LogTarget) -> FeedSource {
     }
 }
 
+/// What was published last; the same is not published again.
+#[derive(PartialEq)]
+struct Told {
+    counts: FeedCounts,
+    problems: Vec<Problem>,
+    state: ViewState,
+    controllers: Option<Timestamp>,
+}
+
 /// What the parser task needs.
 pub(super) struct LogTask {
     pub(super) lines: mpsc::Receiver<LogLine>,
+    pub(super) deliveries: mpsc::Receiver<Delivery>,
     pub(super) targets: watch::Receiver<Arc<Vec<LogTarget>>>,
+    pub(super) cluster: watch::Receiver<Reading<Cluster>>,
     pub(super) health: LogHealth,
+    pub(super) sources: SourceHealth,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) costs: Costs,
     pub(super) publish: watch::Sender<Reading<ChangeFeed>>,
@@ -95,7 +129,9 @@ impl LogTask {
         let mut judge = interval(JUDGE_EVERY);
         judge.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut due: Option<Instant> = None;
-        let mut told: Option<(FeedCounts, Vec<Problem>, ViewState)> = None;
+        let mut told: Option<Told> = None;
+        // Closed from the start when no such source is in use.
+        let mut delivers = true;
         loop {
             let at = due;
             let settled = async move {
@@ -108,10 +144,20 @@ impl LogTask {
                 () = stop.cancelled() => break,
                 line = self.lines.recv() => match line {
                     Some(line) => {
+                        if !streams.parsers.contains_key(&source_of(&line.target)) {
+                            self.name(&mut streams);
+                        }
                         streams.push(&line, &*self.clock);
                         due.get_or_insert_with(|| Instant::now() + SETTLE);
                     }
                     None => stop.cancelled().await,
+                },
+                delivery = self.deliveries.recv(), if delivers => match delivery {
+                    Some(delivery) => {
+                        streams.deliver(delivery, &*self.clock);
+                        due.get_or_insert_with(|| Instant::now() + SETTLE);
+                    }
+                    None => delivers = false,
                 },
                 () = settled => {
                     due = None;
@@ -122,25 +168,42 @@ impl LogTask {
         }
     }
 
-    fn publish(&self, streams: &mut Streams, told: &mut Option<(FeedCounts, Vec<Problem>, ViewState)>) {
+    fn name(&self, streams: &mut Streams) {
         let targets = Arc::clone(&self.targets.borrow());
+        let cluster = self.cluster.borrow().value.clone();
+        if let Some(cluster) = cluster {
+            streams.name(&targets, &cluster);
+        }
+    }
+
+    fn publish(&self, streams: &mut Streams, told: &mut Option<Told>) {
+        let targets = Arc::clone(&self.targets.borrow());
+        self.name(streams);
         streams.follow(&targets, &*self.clock);
         let counts = streams.builder.counts();
-        self.costs.update(|counted| counted.feed = counts);
-        let problems = self.health.problems();
-        let failed = !targets.is_empty() && targets.len() <= problems.len();
-        let state = match (targets.is_empty(), failed, counts.lines) {
-            (true, _, 0) => ViewState::Off,
-            (_, true, 0) => ViewState::Unread,
-            (_, true, _) => ViewState::Stale,
-            (_, false, _) => ViewState::Read,
+        let tally = Arc::new(streams.builder.tally().clone());
+        self.costs.update(|counted| (counted.feed, counted.tally) = (counts, tally));
+        let log_problems = self.health.problems();
+        let (sources, read) = self.sources.sources();
+        let logs_read = !targets.is_empty() && log_problems.len() < targets.len();
+        let seen = 0 < counts.lines || 0 < counts.events;
+        let state = match (targets.is_empty() && sources == 0, logs_read || 0 < read) {
+            // The last container is gone: what it told still counts.
+            (true, _) if 0 < counts.lines => ViewState::Read,
+            (true, _) => ViewState::Off,
+            (false, true) => ViewState::Read,
+            (false, false) if seen => ViewState::Stale,
+            (false, false) => ViewState::Unread,
         };
+        let mut problems = log_problems;
+        problems.extend(self.sources.problems());
         let now = self.clock.now();
+        let controllers = streams.builder.controllers_read_at();
         let feed = match state {
             ViewState::Off | ViewState::Unread => None,
             ViewState::Read | ViewState::Stale => Some(Arc::new(streams.builder.feed(now))),
         };
-        let next = (counts, problems.clone(), state);
+        let next = Told { counts, problems: problems.clone(), state, controllers };
         let news = told.as_ref() != Some(&next);
         *told = Some(next);
         self.publish.send_if_modified(|last| {

@@ -1,7 +1,6 @@
 //! The rounds: what changed is judged soon, everything is judged each interval.
 
 use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,23 +12,21 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::live::plan::ProbePlan;
-use crate::model::change::{ChangeEventKind, ChangeFeed};
+use crate::model::change::ChangeFeed;
 use crate::model::instance::Instance;
 use crate::model::observation::Observation;
-use crate::model::want::InstanceWants;
 use crate::model::zone::Zones;
 use crate::policy::Policy;
+use crate::recorded::urgent::UrgentName;
 use crate::report::Report;
 use crate::run::costs::Costs;
 use crate::run::plan::{PlanInput, probe_plan};
+use crate::run::saver::Saver;
+use crate::run::urgent::{UrgentInput, UrgentNames};
 use crate::snapshot::{Cluster, Reading, Snapshot, ViewState};
 
 /// The first report waits so long for Kubernetes and Route 53; then it says what is missing.
 const FIRST_ROUND_WITHIN: Duration = Duration::from_secs(30);
-
-/// A listing of Route 53 out of turn is asked for at most this often: it costs the account's
-/// budget.
-const WAKE_EVERY: Duration = Duration::from_secs(15);
 
 /// The receivers of the four views.
 pub(super) struct Views {
@@ -43,6 +40,7 @@ pub(super) struct Views {
 pub(super) struct Rounds {
     pub(super) views: Views,
     pub(super) engine: Engine,
+    pub(super) saver: Option<Saver>,
     pub(super) policy: Policy,
     pub(super) min_round: Duration,
     pub(super) assumed: Assumption,
@@ -51,7 +49,8 @@ pub(super) struct Rounds {
     pub(super) costs: Costs,
     pub(super) latest: watch::Sender<Option<Arc<Report>>>,
     pub(super) plan: watch::Sender<Arc<ProbePlan>>,
-    pub(super) wake: Wake,
+    pub(super) urgent: UrgentNames,
+    pub(super) urgent_out: watch::Sender<Arc<[UrgentName]>>,
 }
 
 /// The instance that is taken for granted when the cluster shows none.
@@ -60,15 +59,6 @@ pub(crate) struct Assumption {
     instance: Option<Arc<Instance>>,
     /// The cluster it was last added to, and the result: kept so that equal views stay the same.
     last: Option<(Arc<Cluster>, Arc<Cluster>)>,
-}
-
-/// Asks for a listing of Route 53 out of turn.
-pub(super) struct Wake {
-    sender: watch::Sender<u64>,
-    wanted: Option<u64>,
-    refused_at: Option<Timestamp>,
-    woken_at: Option<Instant>,
-    owed: bool,
 }
 
 // === impl Views ===
@@ -115,6 +105,9 @@ impl Rounds {
         loop {
             let start = Instant::now();
             self.round();
+            if let Some(saver) = &mut self.saver {
+                saver.save_sometimes(self.engine.memory(), self.clock.now()).await;
+            }
             let next = start + self.policy.interval;
             let rest = start + self.min_round;
             let wait = async {
@@ -125,8 +118,11 @@ impl Rounds {
                 }
             };
             if stop.run_until_cancelled(wait).await.is_none() {
-                return;
+                break;
             }
+        }
+        if let Some(saver) = &mut self.saver {
+            saver.save(self.engine.memory(), self.clock.now()).await;
         }
     }
 
@@ -161,8 +157,15 @@ impl Rounds {
                 }
                 news
             });
+            let urgent = self.urgent.consider(UrgentInput {
+                wants: self.engine.wants(),
+                changes: snapshot.changes.value(),
+                report: &report,
+                zones,
+                at: snapshot.at,
+            });
+            self.urgent_out.send_replace(urgent);
         }
-        self.wake.consider(self.engine.wants(), snapshot.changes.value());
         let took = start.elapsed();
         self.costs.update(|counted| {
             counted.rounds = counted.rounds.saturating_add(1);
@@ -201,35 +204,5 @@ impl Assumption {
         };
         self.last = Some((cluster, Arc::clone(&with)));
         snapshot.kubernetes.value = Some(with);
-    }
-}
-
-// === impl Wake ===
-
-impl Wake {
-    pub(super) fn new(sender: watch::Sender<u64>) -> Self {
-        Self { sender, wanted: None, refused_at: None, woken_at: None, owed: false }
-    }
-
-    /// Wakes the reader when a wanted record changed or a change was refused since the last time.
-    fn consider(&mut self, wants: &[InstanceWants], changes: Option<&ChangeFeed>) {
-        let mut hasher = DefaultHasher::new();
-        for want in wants.iter().flat_map(|instance| &instance.wants) {
-            (want.key(), want.zone_id(), want.targets()).hash(&mut hasher);
-        }
-        let wanted = Some(hasher.finish());
-        let events = changes.into_iter().flat_map(|feed| &feed.events);
-        let refused = events.filter(|event| matches!(event.kind, ChangeEventKind::Refused(_)));
-        let refused_at = refused.map(|event| event.at).max();
-        // The first round has just had its listing.
-        self.owed |= self.wanted.is_some() && (wanted != self.wanted || self.refused_at < refused_at);
-        self.wanted = wanted;
-        self.refused_at = refused_at;
-        let rested = self.woken_at.is_none_or(|at| WAKE_EVERY <= at.elapsed());
-        if self.owed && rested {
-            self.owed = false;
-            self.woken_at = Some(Instant::now());
-            self.sender.send_modify(|count| *count = count.wrapping_add(1));
-        }
     }
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use dns_drift::finding::{Cause, Impact, Kind, Reason, Severity, SilentReason, State, Subject};
 use dns_drift::model::instance::{Origin, Policy};
 use dns_drift::model::{DomainName, ObjectRef, RecordKey, RecordType, Version, ZoneId};
-use dns_drift::publish::cost::{AwsRequests, CostSnapshot, CostSource, DnsQueries, KubernetesRequests};
+use dns_drift::publish::cost::{
+    AwsRequests, ChangeCounts, ChangePlace, CostSnapshot, CostSource, DnsQueries, KubernetesRequests,
+};
 use dns_drift::report::{
     Also, FORMAT, Finding, Fix, InstanceReport, Report, Silent, Summary, ViewReport, ZoneRef, ZoneReport,
 };
@@ -51,6 +53,7 @@ pub(crate) fn finding(id: &str, subject: Subject) -> Finding {
         first_seen: at("2026-11-23T09:00:00Z"),
         last_seen: at("2026-11-23T10:01:00Z"),
         pending_until: None,
+        mute: None,
         desired: json!({"type": "A", "ttl": 300, "values": ["203.0.113.10"]}),
         recorded: json!({}),
         live: json!({"public": "NXDOMAIN"}),
@@ -73,7 +76,7 @@ fn findings() -> Vec<Finding> {
         fix: Fix {
             summary: String::from("Remove the alias annotation."),
             commands: vec![String::from("kubectl -n shop annotate ingress web alias-")],
-            change_batch: None,
+            ..Fix::default()
         },
         ..finding("0000000000000001", record("realtime.example.com"))
     };
@@ -90,7 +93,7 @@ fn findings() -> Vec<Finding> {
             (String::from("a_b_team"), String::from("meets the other one")),
         ]),
         summary: HOSTILE.to_owned(),
-        fix: Fix { summary: HOSTILE.to_owned(), commands: vec![HOSTILE.to_owned()], change_batch: None },
+        fix: Fix { summary: HOSTILE.to_owned(), commands: vec![HOSTILE.to_owned()], ..Fix::default() },
         evidence: vec![HOSTILE.to_owned()],
         live: json!({HOSTILE: [HOSTILE]}),
         runbook: String::from("javascript:alert(1)"),
@@ -152,6 +155,7 @@ pub(crate) fn report() -> Report {
             pending: 1,
             open,
             unknown: 1,
+            mutes_without_end: 0,
             silent: BTreeMap::from([(SilentReason::ClassFilter, 3)]),
         },
         findings,
@@ -167,11 +171,13 @@ pub(crate) fn report() -> Report {
             version: Some(Version::new(0, 14, 2)),
             annotation_prefix: String::from("external-dns.alpha.kubernetes.io/"),
             sources: vec![String::from("ingress")],
+            sources_not_modelled: Vec::new(),
             policy: Policy::UpsertOnly,
             wants: 12,
             ready_pods: 1,
             pods: 2,
         }],
+        mutes: Vec::new(),
         zones: vec![
             ZoneReport { zone: zone("Z1", false), record_sets: Some(40), read_at, wants: 11, out_of_sync: 3 },
             ZoneReport { zone: zone("Z2", true), record_sets: None, read_at: None, wants: 1, out_of_sync: 1 },
@@ -186,6 +192,11 @@ pub(crate) struct Costs;
 impl CostSource for Costs {
     fn snapshot(&self) -> CostSnapshot {
         let text = |text: &str| text.to_owned();
+        let place = |zone: &str| ChangePlace {
+            owner_id: text("gke-prod"),
+            zone: zone.to_owned(),
+            zone_id: text("Z1"),
+        };
         let aws = AwsRequests { operation: text("ListHostedZones"), outcome: text("ok"), count: 3 };
         CostSnapshot {
             aws_requests: vec![aws.clone(), aws],
@@ -203,6 +214,16 @@ impl CostSource for Costs {
             }],
             log_lines: 100,
             log_lines_dropped: 1,
+            changes: ChangeCounts {
+                refused: vec![
+                    (place(""), text("alias_target_not_in_zone"), text("log"), 5),
+                    (place(HOSTILE), text("unknown"), text("cloudtrail"), 1),
+                ],
+                last_refused: vec![(place(""), at("2026-11-23T10:00:00Z"))],
+                last_applied: vec![(place(""), at("2026-11-23T09:59:00Z"))],
+                extra_calls: vec![(place(""), 12)],
+                messages_set_aside: 2,
+            },
             rounds: 9,
             round_seconds: Some(0.25),
         }

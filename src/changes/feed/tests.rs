@@ -171,3 +171,51 @@ fn huge_batches_push_out_the_oldest() {
     assert!(5 < events && events < 60 && bytes <= MAX_CHANGE_FEED_BYTES, "{events} {bytes}");
     assert_eq!(builder.feed(at(NOW)).events.last().unwrap().at, at("2026-11-23T09:59:00Z"));
 }
+
+/// A storm in one log must not push out what CloudTrail told hours ago.
+#[test]
+fn a_storm_of_one_stream_leaves_the_others_alone() {
+    let mut builder = FeedBuilder::default();
+    let applied = || ChangeEventKind::Applied(AppliedBatch::default());
+    builder.add([event("2026-11-23T05:00:00Z", trail("1"), applied())], at(NOW));
+    let start = at("2026-11-23T09:00:00Z");
+    for number in 0..i64::try_from(MAX_CHANGE_EVENTS).unwrap() + 100 {
+        let time = start.saturating_add(SignedDuration::from_millis(number)).unwrap().to_string();
+        builder.add([event(&time, log("a"), refused())], at(NOW));
+    }
+    let feed = builder.feed(at(NOW));
+    assert_eq!(feed.events.len(), MAX_CHANGE_EVENTS);
+    assert_eq!(feed.events[0].source, trail("1"));
+    assert_eq!(builder.counts().dropped_events, 101);
+}
+
+#[test]
+fn growing_errors_of_a_controller() {
+    let metrics = |time: &str, errors: Option<u64>| ControllerMetrics {
+        namespace: "dns".into(),
+        pod: "a".into(),
+        at: at(time),
+        last_sync: None,
+        last_reconcile: None,
+        soft_errors: None,
+        registry_errors: errors,
+        source_errors: None,
+        errors_grew_at: None,
+        owner_mismatches: None,
+        version: None,
+        started_at: None,
+    };
+    let mut builder = FeedBuilder::default();
+    let mut grew = |minute: u8, errors: Option<u64>| {
+        builder.scraped(metrics(&format!("2026-11-23T09:{minute:02}:00Z"), errors));
+        builder.feed(at(NOW)).controllers[0].errors_grew_at.map(|at| at.to_string())
+    };
+    let shown = |minute: u8| Some(format!("2026-11-23T09:{minute:02}:00Z"));
+    assert_eq!(grew(0, Some(5)), None, "the first reading tells nothing about growth");
+    assert_eq!(grew(1, Some(5)), None);
+    assert_eq!(grew(2, Some(6)), shown(2));
+    assert_eq!(grew(3, Some(6)), shown(2));
+    assert_eq!(grew(4, Some(0)), shown(2), "another process, no error yet");
+    assert_eq!(grew(5, Some(1)), shown(5));
+    assert_eq!(grew(6, None), shown(5));
+}

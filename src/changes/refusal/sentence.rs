@@ -110,7 +110,13 @@ fn read_not_permitted(text: &str, error: &mut RefusalError) {
     let Some(found) = NOT_PERMITTED.captures(text) else { return };
     error.name = group(&found, "name").map(DomainName::from_route53);
     error.record_type = group(&found, "type").or_else(|| group(&found, "type2")).map(record_type);
-    error.set_identifier = group(&found, "set").map(short);
+    // Some sentences name the region behind the identifier.
+    let set = group(&found, "set").map(|set| {
+        [", and region ", ", region "]
+            .iter()
+            .fold(set, |set, mark| set.split_once(mark).map_or(set, |(set, _)| set))
+    });
+    error.set_identifier = set.map(short);
     let why = words(group(&found, "why").unwrap_or_default());
     // At the apex it is the SOA and NS records that the CNAME conflicts with.
     error.reason = if why.contains("conflict") || why.starts_with("at apex") {

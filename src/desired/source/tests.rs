@@ -20,6 +20,8 @@ fn instance(args: &[&str], version: &str) -> Instance {
         flags: Flags::from_args(&args, &BTreeMap::new(), version),
         command_line: CommandLine::default(),
         replicas: None,
+        ready_replicas: None,
+        service_account: "".into(),
         changed_at: None,
         pods: Vec::new(),
     }

@@ -62,7 +62,7 @@ fn body(body: &Body) -> (Data, Data) {
         Body::Service(service) => (of_service(service), load_balancer(&service.addresses)),
         Body::Node(node) => of_node(node),
         Body::Pod(pod) => of_pod(pod),
-        Body::EndpointSlice(_) => (fields([]), fields([])),
+        Body::EndpointSlice(_) | Body::Custom(_) => (fields([]), fields([])),
     }
 }
 

@@ -30,6 +30,15 @@ const BUILT_IN: [(&str, &str, &str, bool); 10] = [
     ("apps", "replicasets", "ReplicaSet", true),
 ];
 
+/// The plural that code generators give a kind.
+fn plural_of(kind: &str) -> String {
+    match kind.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'o']) => format!("{stem}ies"),
+        _ if kind.ends_with(['s', 'x']) => format!("{kind}es"),
+        _ => format!("{kind}s"),
+    }
+}
+
 // === impl ResourceKind ===
 
 impl ResourceKind {
@@ -60,7 +69,7 @@ impl ResourceKind {
         let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
         let (group, version) = text("apiVersion").split_once('/').unwrap_or(("", text("apiVersion")));
         let kind = text("kind");
-        Self::namespaced(group, version, &format!("{}s", kind.to_lowercase()), kind)
+        Self::namespaced(group, version, &plural_of(&kind.to_lowercase()), kind)
     }
 
     /// `v1` or `group/version`.
@@ -77,7 +86,7 @@ impl ResourceKind {
     pub(super) fn discovery(&self) -> Value {
         json!({
             "name": self.plural, "singularName": self.kind.to_lowercase(), "namespaced": self.namespaced,
-            "kind": self.kind, "verbs": ["get", "list", "watch"],
+            "kind": self.kind, "verbs": ["create", "delete", "get", "list", "patch", "watch"],
         })
     }
 

@@ -26,6 +26,8 @@ pub(super) struct ContainerLog {
     /// Lines of this run that were rotated away.
     dropped: usize,
     previous: Option<Vec<(Timestamp, String)>>,
+    /// Lines of the run before that were rotated away.
+    previous_dropped: usize,
     /// Which run of the container this is.
     run: u64,
 }
@@ -35,15 +37,19 @@ pub(super) struct ContainerLog {
 impl ContainerLog {
     pub(super) fn append(&mut self, line: &str, now: Timestamp) {
         self.lines.push_back((now, line.to_owned()));
-        if MAX_LINES < self.lines.len() {
-            self.lines.pop_front();
-            self.dropped = self.dropped.saturating_add(1);
-        }
+        self.rotate(MAX_LINES);
+    }
+
+    /// Keeps the last `keep` lines for new readers. Whoever follows has the others already.
+    pub(super) fn rotate(&mut self, keep: usize) {
+        let gone = self.lines.len().saturating_sub(keep);
+        self.lines.drain(..gone);
+        self.dropped = self.dropped.saturating_add(gone);
     }
 
     pub(super) fn restart(&mut self) {
         self.previous = Some(std::mem::take(&mut self.lines).into());
-        self.dropped = 0;
+        self.previous_dropped = std::mem::take(&mut self.dropped);
         self.run = self.run.saturating_add(1);
     }
 }
@@ -103,7 +109,8 @@ pub(super) fn answer(
             let message = format!("previous terminated container \"{container}\" in pod \"{pod}\" not found");
             return status::failure(400, "BadRequest", &message);
         };
-        let body = request.render(lines.iter(), request.limit_bytes.unwrap_or(usize::MAX));
+        let skip = request.tail.map_or(0, |tail| lines.len().saturating_sub(tail));
+        let body = request.render(lines.iter().skip(skip), request.limit_bytes.unwrap_or(usize::MAX));
         return http::answer(200, "text/plain", body);
     }
     let length = log.lines.len();
@@ -162,7 +169,8 @@ impl Follow {
         // The last lines of a run that just ended are in the previous log.
         let last = log.previous.as_ref().filter(|_| log.run == self.run.saturating_add(1));
         let text = last.map_or_else(String::new, |lines| {
-            self.request.render(lines.iter().skip(self.next), self.bytes_left)
+            let skip = self.next.saturating_sub(log.previous_dropped);
+            self.request.render(lines.iter().skip(skip), self.bytes_left)
         });
         self.next = usize::MAX;
         (text, true)

@@ -10,7 +10,7 @@ use http::Method;
 
 use super::kinds::ResourceKind;
 use super::selector::{Filter, Selector};
-use super::{KubeFaultKind, Shared, discovery, list, logs, status, watch};
+use super::{KubeFaultKind, Shared, discovery, list, logs, status, watch, write};
 use crate::emulator::http as wire;
 
 /// Longest watch when the client names no time; real servers choose 30 to 60 minutes.
@@ -30,9 +30,8 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
     let uri = request.uri().clone();
     let path: Vec<&str> = uri.path().split('/').filter(|part| !part.is_empty()).collect();
     let query = wire::query(&uri);
-    if request.method() != Method::GET {
-        shared.count("other", uri.path());
-        return status::failure(405, "MethodNotAllowed", "the emulator only reads");
+    if let ["api", "v1", "namespaces", namespace, "pods", pod, "proxy", "metrics"] = path.as_slice() {
+        return proxied(&shared, namespace, pod);
     }
     let kinds = shared.store().kinds.clone();
     let Some(target) = target(&shared, &path) else {
@@ -45,12 +44,34 @@ pub(super) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
             _ => discovery::answer(&path, &kinds).unwrap_or_else(|| missing(&path, &kinds)),
         };
     };
+    if request.method() != Method::GET {
+        shared.count(write_verb(request.method()), uri.path());
+        let (parts, body) = request.into_parts();
+        return write::answer(&shared, &target.place(), &parts, body).await;
+    }
     let verb = target.verb(&query);
     shared.count(verb, uri.path());
     if let Some(failure) = ordered_failure(&shared, &target, verb).await {
         return failure;
     }
     target.answer(&shared, &query)
+}
+
+/// `/metrics` of a Pod through the proxy. Without the right to logs there is none to the proxy.
+fn proxied(shared: &Shared, namespace: &str, pod: &str) -> Response {
+    shared.count("proxy", &format!("/api/v1/namespaces/{namespace}/pods/{pod}/proxy"));
+    if shared.takes("pods", &KubeFaultKind::ForbidLogs) {
+        return status::failure(
+            403,
+            "Forbidden",
+            &format!("pods \"{pod}\" is forbidden: cannot get pods/proxy"),
+        );
+    }
+    let text = shared.store().metrics.get(&(namespace.to_owned(), pod.to_owned())).cloned();
+    match text {
+        Some(text) => wire::answer(200, "text/plain", text),
+        None => status::failure(503, "ServiceUnavailable", &format!("error trying to reach pod {pod}")),
+    }
 }
 
 /// The fault in force for a request, if it answers the request.
@@ -86,6 +107,15 @@ async fn ordered_failure(shared: &Shared, target: &Target<'_>, verb: &str) -> Op
     shared
         .takes(plural, &forbids)
         .then(|| status::forbidden(denied, &target.kind, subresource, target.namespace))
+}
+
+fn write_verb(method: &Method) -> &'static str {
+    match *method {
+        Method::POST => "create",
+        Method::PATCH => "patch",
+        Method::DELETE => "delete",
+        _ => "other",
+    }
 }
 
 fn target<'a>(shared: &Shared, path: &[&'a str]) -> Option<Target<'a>> {
@@ -132,6 +162,16 @@ impl Target<'_> {
             (Some(_), _) => "get",
             (None, _) if is_true(query, "watch") => "watch",
             (None, _) => "list",
+        }
+    }
+
+    fn place(&self) -> write::Place<'_> {
+        write::Place {
+            index: self.index,
+            kind: &self.kind,
+            namespace: self.namespace,
+            name: self.name,
+            subresource: self.subresource,
         }
     }
 

@@ -61,6 +61,10 @@ pub(super) fn not_found(kind: &ResourceKind, name: &str) -> Response {
     failure(404, "NotFound", &format!("{} \"{name}\" not found", kind.qualified()))
 }
 
+pub(super) fn exists(kind: &ResourceKind, name: &str) -> Response {
+    failure(409, "AlreadyExists", &format!("{} \"{name}\" already exists", kind.qualified()))
+}
+
 /// The text of a version that the history no longer reaches.
 pub(super) fn too_old(asked: u64, oldest: u64) -> Value {
     object(410, "Expired", &format!("too old resource version: {asked} ({oldest})"))

@@ -28,6 +28,8 @@ pub(super) struct Store {
     /// Changes up to this version are forgotten.
     pub(super) forgotten: u64,
     pub(super) logs: BTreeMap<ContainerKey, ContainerLog>,
+    /// What Pods answer on `/metrics`, by namespace and `<pod>:<port>`.
+    pub(super) metrics: BTreeMap<(String, String), String>,
 }
 
 /// One change of one object. `before` is `None` for a creation, `after` for a deletion.
@@ -50,6 +52,7 @@ impl Store {
             history: VecDeque::new(),
             forgotten: 0,
             logs: BTreeMap::new(),
+            metrics: BTreeMap::new(),
         }
     }
 
@@ -138,6 +141,17 @@ impl Store {
         true
     }
 
+    /// Deletes everything in a namespace, as its deletion does in the end.
+    pub(super) fn empty(&mut self, namespace: &str) {
+        let inside: Vec<ObjectKey> =
+            self.objects.keys().filter(|(_, own, _)| own == namespace).cloned().collect();
+        for (index, namespace, name) in inside {
+            if let Some(kind) = self.kinds.get(index).map(|kind| kind.kind.clone()) {
+                self.delete(&kind, &namespace, &name);
+            }
+        }
+    }
+
     fn put(&mut self, key: ObjectKey, mut object: Value) {
         self.version = self.version.saturating_add(1);
         metadata(&mut object).insert("resourceVersion".to_owned(), json!(self.version.to_string()));
@@ -177,6 +191,11 @@ impl Store {
     ) {
         let key = (namespace.to_owned(), pod.to_owned(), container.to_owned());
         self.logs.entry(key).or_default().append(line, now);
+    }
+
+    pub(super) fn rotate_log(&mut self, namespace: &str, pod: &str, container: &str, keep: usize) {
+        let key = (namespace.to_owned(), pod.to_owned(), container.to_owned());
+        self.logs.entry(key).or_default().rotate(keep);
     }
 
     pub(super) fn restart_container(&mut self, namespace: &str, pod: &str, container: &str, now: Timestamp) {

@@ -13,7 +13,7 @@ use super::fault::R53FaultKind;
 use super::listing::{self, bare};
 use super::world::{ZoneOptions, no_such_zone};
 use super::write::{Xml, refuse, respond, with_request_id};
-use super::{ACCOUNT, Refusal, SeenRequest, Shared, parse, sts};
+use super::{ACCOUNT, Refusal, SeenRequest, Shared, parse, sts, trail};
 use crate::emulator::http as wire;
 
 /// What a request is, as far as its path tells.
@@ -42,6 +42,9 @@ pub(super) async fn handle(
     body: Bytes,
 ) -> Response {
     let body = String::from_utf8_lossy(&body).into_owned();
+    if let Some(answer) = trail::answer(&shared, &headers, &body).await {
+        return answer;
+    }
     let query = wire::query(&uri);
     let call = call(&method, uri.path(), &body);
     let zone = call.zone();
@@ -171,12 +174,14 @@ fn call(method: &Method, path: &str, body: &str) -> Call {
         ("POST", ["2013-04-01", "hostedzone", id, "rrset"]) => ("ChangeResourceRecordSets", Some(*id), ""),
         ("GET", ["2013-04-01", "hostedzone", id, "dnssec"]) => ("GetDNSSEC", Some(*id), ""),
         ("GET", ["2013-04-01", "hostedzonelimit", id, kind]) => ("GetHostedZoneLimit", Some(*id), *kind),
+        ("GET", ["2013-04-01", "healthcheck", id, "status"]) => ("GetHealthCheckStatus", Some(*id), ""),
         ("GET", ["2013-04-01", "change", id]) => ("GetChange", Some(*id), ""),
         ("GET", ["2013-04-01", "tags", "hostedzone", id]) => ("ListTagsForResource", Some(*id), ""),
         ("POST", ["2013-04-01", "tags", "hostedzone"]) => ("ListTagsForResources", None, ""),
         ("POST", []) if body.contains("Action=AssumeRoleWithWebIdentity") => {
             ("AssumeRoleWithWebIdentity", None, "")
         }
+        ("POST", []) if body.contains("Action=AssumeRole&") => ("AssumeRole", None, ""),
         ("POST", []) if body.contains("Action=GetCallerIdentity") => ("GetCallerIdentity", None, ""),
         _ => ("Unknown", None, ""),
     };
@@ -185,7 +190,7 @@ fn call(method: &Method, path: &str, body: &str) -> Call {
 
 impl Call {
     fn zone(&self) -> Option<String> {
-        self.subject.clone().filter(|_| self.operation != "GetChange")
+        self.subject.clone().filter(|_| !matches!(self.operation, "GetChange" | "GetHealthCheckStatus"))
     }
 }
 
@@ -202,11 +207,12 @@ fn answer(
     };
     let subject = call.subject.as_deref().unwrap_or_default();
     let text = match call.operation {
-        "ListHostedZones" => listing::zones(&shared.world(), query, count_off)?,
+        "ListHostedZones" => listing::zones(&shared.world(), query, count_off, principal)?,
         "ListHostedZonesByName" => listing::zones_by_name(&shared.world(), query, count_off)?,
         "ListResourceRecordSets" => listing::record_sets(&shared.world(), subject, query, fault)?,
         "GetHostedZone" => get_zone(shared, subject, count_off)?,
         "GetHostedZoneLimit" => zone_limit(shared, subject, &call.detail)?,
+        "GetHealthCheckStatus" => health_check_status(shared, subject)?,
         "GetDNSSEC" => dnssec(shared, subject)?,
         "ListTagsForResource" => tags(shared, subject)?,
         "ListTagsForResources" => tags_of_many(shared, body)?,
@@ -214,6 +220,7 @@ fn answer(
         "ChangeResourceRecordSets" => change(shared, subject, body, principal)?,
         "CreateHostedZone" => return create_zone(shared, body).map(|text| (201, text)),
         "AssumeRoleWithWebIdentity" => sts::assumed_role(&*shared.clock),
+        "AssumeRole" => sts::role(&*shared.clock, body)?,
         "GetCallerIdentity" => sts::caller_identity(),
         _ => {
             return Err(Refusal::new(
@@ -264,6 +271,26 @@ fn zone_limit(shared: &Shared, id: &str, kind: &str) -> Result<String, Refusal> 
             xml.leaf("Value", limit);
         });
         xml.leaf("Count", count);
+    }))
+}
+
+/// Three checkers, of one opinion.
+fn health_check_status(shared: &Shared, id: &str) -> Result<String, Refusal> {
+    let healthy = shared.world().health_checks.get(id).copied().ok_or_else(|| {
+        Refusal::new(404, "NoSuchHealthCheck", format!("A health check with id {id} does not exist."))
+    })?;
+    let status =
+        if healthy { "Success: HTTP Status Code 200, OK" } else { "Failure: The endpoint did not respond" };
+    Ok(Xml::response("GetHealthCheckStatus", |xml| {
+        xml.within("HealthCheckObservations", |xml| {
+            for region in ["us-east-1", "eu-west-1", "ap-southeast-1"] {
+                xml.within("HealthCheckObservation", |xml| {
+                    xml.leaf("Region", region);
+                    xml.leaf("IPAddress", "198.51.100.1");
+                    xml.within("StatusReport", |xml| xml.leaf("Status", status));
+                });
+            }
+        });
     }))
 }
 

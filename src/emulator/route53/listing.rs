@@ -65,17 +65,23 @@ fn start(query: &Query) -> Result<SortKey, Refusal> {
 }
 
 /// `ListHostedZones`: in the order of creation, as the cursor is opaque.
-pub(super) fn zones(world: &World, query: &Query, count_off: i64) -> Result<String, Refusal> {
+pub(super) fn zones(
+    world: &World,
+    query: &Query,
+    count_off: i64,
+    principal: &str,
+) -> Result<String, Refusal> {
     let size = page_size(query, world.zone_page)?;
     let private_only = query.get("hostedzonetype").is_some_and(|kind| kind == "PrivateHostedZone");
     let marker = query.get("marker");
-    let all = world.zones();
+    let visible = |zone: &&Zone| zone.account.as_deref().is_none_or(|account| principal.ends_with(account));
+    let all: Vec<&Zone> = world.zones().iter().filter(visible).collect();
     let from = match marker {
         None => 0,
         Some(marker) => all.iter().position(|zone| zone.id == *marker).ok_or_else(|| no_such_zone(marker))?,
     };
     let mut rows = all.iter().skip(from).filter(|zone| !private_only || zone.private);
-    let page: Vec<&Zone> = rows.by_ref().take(size).collect();
+    let page: Vec<&Zone> = rows.by_ref().take(size).copied().collect();
     let next = rows.next();
     Ok(Xml::response("ListHostedZones", |xml| {
         write_zones(xml, &page, count_off);

@@ -26,6 +26,8 @@ pub struct ZoneOptions {
     pub delegation_set: Option<Vec<String>>,
     /// The comment of its configuration.
     pub comment: Option<String>,
+    /// Only a role of this account finds it in `ListHostedZones`; `None` for everybody.
+    pub account: Option<String>,
 }
 
 /// An accepted batch.
@@ -54,6 +56,8 @@ pub(super) struct World {
     applied: VecDeque<AppliedChange>,
     pending: VecDeque<Pending>,
     made: u64,
+    /// Health checks by id, and whether they are healthy.
+    pub(super) health_checks: BTreeMap<String, bool>,
     pub(super) propagation: Duration,
     pub(super) record_page: usize,
     pub(super) zone_page: usize,
@@ -67,6 +71,7 @@ pub(super) struct Zone {
     pub(super) name: String,
     pub(super) caller_reference: String,
     pub(super) comment: Option<String>,
+    pub(super) account: Option<String>,
     pub(super) private: bool,
     pub(super) vpcs: Vec<(String, String)>,
     pub(super) name_servers: Vec<String>,
@@ -92,6 +97,7 @@ impl Default for World {
             applied: VecDeque::new(),
             pending: VecDeque::new(),
             made: 0,
+            health_checks: BTreeMap::new(),
             propagation: Duration::ZERO,
             record_page: 300,
             zone_page: 100,
@@ -135,6 +141,7 @@ impl World {
             name: canonical(name),
             caller_reference: format!("emulator-{number}"),
             comment: options.comment,
+            account: options.account,
             private: options.private,
             vpcs: options.vpcs,
             name_servers,

@@ -9,6 +9,8 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 
+use jiff::Timestamp;
+
 use super::*;
 use crate::clock::ManualClock;
 use crate::finding::Reason;
@@ -32,12 +34,13 @@ async fn answer(State(script): State<Shared>, request: Request) -> impl IntoResp
     let mut script = script.lock().expect("lock");
     let path = request.uri().path().to_owned();
     script.requests.push(request.uri().to_string());
+    let extra = ["/dnssec", "hostedzonelimit", "/tags/"].iter().any(|part| path.contains(part));
     let queue = if path.ends_with("/rrset") {
         &mut script.records
+    } else if extra {
+        &mut script.extras
     } else if path.ends_with("/hostedzone") {
         &mut script.zones
-    } else if path.contains("/dnssec") || path.contains("hostedzonelimit") {
-        &mut script.extras
     } else {
         &mut script.zone
     };
@@ -94,12 +97,12 @@ impl Stub {
             recover_every: quick,
             retry_after: quick,
         };
-        Client::with(&self.settings, Budget::with(pace)).await
+        Client::with(&self.settings, &self.settings.default_account(), Arc::new(Budget::with(pace))).await
     }
 
     async fn reader(&self) -> Reader {
         let clock = ManualClock::starting_at(Timestamp::UNIX_EPOCH);
-        Reader::new(self.client().await, Vec::new(), Arc::new(clock))
+        Reader::new(self.client().await, ZoneFilter::default(), Arc::new(clock))
     }
 }
 
@@ -399,7 +402,8 @@ async fn named_zones_are_read_without_the_list() {
         script.records = one(&three());
     });
     let clock = Arc::new(ManualClock::starting_at(Timestamp::UNIX_EPOCH));
-    let only = vec![ZoneId::new("Z1"), ZoneId::new("Z9")];
+    let ids = vec![ZoneId::new("Z1"), ZoneId::new("Z9")];
+    let only = ZoneFilter { ids, ..ZoneFilter::default() };
     let mut reader = Reader::new(stub.client().await, only, clock);
     reader.read_all(|_| ()).await;
     let reading = reader.reading();
@@ -467,17 +471,24 @@ async fn one_name_is_read_with_one_small_page() {
 }
 
 #[tokio::test]
-async fn the_task_publishes_listens_to_bumps_and_stops() {
+async fn the_task_publishes_reads_urgent_names_and_stops() {
     let mut stub = Stub::start().await;
     stub.settings.interval = Duration::from_hours(1);
     stub.settings.requests_per_second = 5.0;
     stub.set(|script| script.records = one(&three()));
-    let (bump, wake) = watch::channel(0_u64);
+    let (ask, urgent) = watch::channel(Arc::default());
     let (publish, mut latest) = watch::channel(Reading::unread(Vec::new()));
     let stop = tokio_util::sync::CancellationToken::new();
-    let clock = Arc::new(ManualClock::starting_at(Timestamp::UNIX_EPOCH));
+    let clock = ManualClock::starting_at(Timestamp::UNIX_EPOCH);
+    let running = crate::recorded::route53::run(
+        stub.settings.clone(),
+        urgent,
+        Arc::new(clock.clone()),
+        publish,
+        stop.clone(),
+    );
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(crate::recorded::route53::run(stub.settings.clone(), wake, clock, publish, stop.clone()));
+    tasks.spawn(running);
     let deadline = Duration::from_secs(30);
     let records = |reading: &Reading<Zones>| {
         reading.value().and_then(|zones| zones.zones.get(&ZoneId::new(ZONE))).map(|zone| zone.records().len())
@@ -486,16 +497,169 @@ async fn the_task_publishes_listens_to_bumps_and_stops() {
         .await
         .expect("in time")
         .expect("alive");
-    stub.set(|script| script.records = one(&page(&["a.example.com.", "b.example.com."], None)));
-    bump.send_replace(1);
-    tokio::time::timeout(deadline, latest.wait_for(|reading| records(reading) == Some(2)))
+    stub.set(|script| {
+        script.records = one(&page(&["a.example.com.", "b.example.com."], None));
+        script.zone = one(&zone_body(ZONE, 2));
+    });
+    clock.advance(jiff::SignedDuration::from_secs(5));
+    ask.send_replace([group(&["a.example.com"], clock.now())].into());
+    let reading = tokio::time::timeout(deadline, latest.wait_for(|reading| records(reading) == Some(2)))
         .await
         .expect("in time")
-        .expect("alive");
+        .expect("alive")
+        .clone();
+    let zone = &reading.value().expect("value").zones[&ZoneId::new(ZONE)];
+    assert_eq!(zone.read_at, Some(clock.now()), "one page is cheaper than any name: the zone was listed");
     stop.cancel();
     tokio::time::timeout(deadline, tasks.join_next())
         .await
         .expect("stops")
         .expect("one task")
         .expect("no panic");
+}
+
+fn group(names: &[&str], newer_than: Timestamp) -> UrgentName {
+    let names = names.iter().map(|name| DomainName::new(name)).collect();
+    UrgentName { zone_id: ZoneId::new(ZONE), names, newer_than }
+}
+
+#[tokio::test]
+async fn names_in_a_large_zone_are_read_alone_and_merged_whole() {
+    let stub = Stub::start().await;
+    let names: Vec<String> = (0..900).map(|n| format!("h{n:04}.example.com.")).collect();
+    let rows: Vec<&str> = names.iter().map(String::as_str).collect();
+    let pages = |script: &mut Script| {
+        script.zones = one(&zone_list(&["Z1"], 900));
+        script.records = [
+            (200, page(&rows[..300], Some(rows[300]))),
+            (200, page(&rows[300..600], Some(rows[600]))),
+            (200, page(&rows[600..], None)),
+        ]
+        .into();
+    };
+    stub.set(pages);
+    let clock = ManualClock::starting_at(Timestamp::UNIX_EPOCH);
+    let mut reader = Reader::new(stub.client().await, ZoneFilter::default(), Arc::new(clock.clone()));
+    reader.read_all(|_| ()).await;
+    assert_eq!(lock(&reader.view).zones[&ZoneId::new(ZONE)].records().len(), 900);
+    clock.advance(jiff::SignedDuration::from_secs(5));
+    stub.set(|script| {
+        script.requests.clear();
+        // The record is gone; its ownership record is a failure first, and then gone too.
+        script.records = [
+            (200, page(&[rows[8]], None)),
+            error(500, "InternalFailure", "oops"),
+            (200, page(&[rows[8]], None)),
+        ]
+        .into();
+    });
+    let (_ask, urgent) =
+        watch::channel([group(&["h0007.example.com", "a-h0007.example.com"], clock.now())].into());
+    let (client, view) = (Arc::clone(&reader.client), Arc::clone(&reader.view));
+    let (published, mut count) = watch::channel(0);
+    let urgent = UrgentReader::new(client, Arc::clone(&reader.clock), view, urgent);
+    let reading = urgent.keep_reading(|| published.send_modify(|count| *count += 1));
+    let heard = tokio::time::timeout(Duration::from_secs(30), count.wait_for(|count| *count == 1));
+    tokio::select! {
+        () = reading => panic!("it never returns"),
+        heard = heard => drop(heard.expect("in time").expect("alive")),
+    }
+    assert_eq!(stub.asked("maxitems=20"), 3, "two names and one more try, no page of 300");
+    let reading = reader.reading();
+    let zone = &reading.value().expect("value").zones[&ZoneId::new(ZONE)];
+    assert_eq!(zone.records().len(), 899);
+    assert_eq!(zone.at(&DomainName::new("h0007.example.com")).len(), 0);
+    assert_eq!(zone.name_read_at(&DomainName::new("h0007.example.com")), Some(clock.now()));
+    assert_eq!(zone.read_at, Some(Timestamp::UNIX_EPOCH), "the rest is as old as it was");
+}
+
+#[tokio::test]
+async fn an_urgent_name_that_cannot_be_read_changes_nothing() {
+    let stub = Stub::start().await;
+    stub.set(|script| script.records = one(&three()));
+    let clock = ManualClock::starting_at(Timestamp::UNIX_EPOCH);
+    let mut reader = Reader::new(stub.client().await, ZoneFilter::default(), Arc::new(clock.clone()));
+    reader.read_all(|_| ()).await;
+    let before = reader.reading();
+    clock.advance(jiff::SignedDuration::from_secs(5));
+    stub.set(|script| script.records = [error(403, "AccessDenied", "no")].into());
+    let (_ask, urgent) = watch::channel([group(&["a.example.com"], clock.now())].into());
+    let (client, view) = (Arc::clone(&reader.client), Arc::clone(&reader.view));
+    let urgent = UrgentReader::new(client, Arc::clone(&reader.clock), view, urgent);
+    stub.set(|script| script.requests.clear());
+    let reading = urgent.keep_reading(|| panic!("nothing to publish"));
+    let asked = async {
+        while stub.asked("rrset") == 0 {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! { () = reading => {}, () = asked => {} }
+    assert_eq!(stub.asked("rrset"), 1, "and it is not asked again at once");
+    assert_eq!(reader.reading().value, before.value);
+}
+
+#[tokio::test]
+async fn a_full_zone_that_seems_emptied_is_not_believed() {
+    let stub = Stub::start().await;
+    stub.set(|script| {
+        script.records = one(&page(&["a.example.com.", "b.example.com."], None));
+        script.zone = one(&zone_body(ZONE, 6));
+    });
+    let error = walked(&stub, 6).await.expect_err("four records cannot vanish unseen");
+    assert_eq!(error.code(), Reason::EmptySuspicious);
+    stub.set(|script| script.zone = one(&zone_body(ZONE, 2)));
+    assert!(walked(&stub, 6).await.is_ok(), "the zone itself says so: confirmed");
+}
+
+#[tokio::test]
+async fn an_empty_list_is_believed_when_the_zones_themselves_are_gone() {
+    let stub = Stub::start().await;
+    stub.set(|script| script.records = one(&three()));
+    let mut reader = stub.reader().await;
+    reader.read_all(|_| ()).await;
+    stub.set(|script| script.zones = one(&zone_list(&[], 0)));
+    reader.read_all(|_| ()).await;
+    let reading = reader.reading();
+    assert_eq!(reading.problems[0].code, Reason::EmptySuspicious);
+    assert_eq!(reading.value().expect("kept").zones.len(), 1);
+    stub.set(|script| {
+        script.zone = [error(404, "NoSuchHostedZone", "No hosted zone found with ID: Z1")].into();
+    });
+    reader.read_all(|_| ()).await;
+    assert!(reader.reading().is_whole(), "{:?}", reader.reading().problems);
+    assert_eq!(reader.reading().value().expect("empty").zones.len(), 0);
+}
+
+#[tokio::test]
+async fn tags_are_believed_when_two_answers_agree() {
+    let stub = Stub::start().await;
+    let tags = |value: &str| {
+        format!(
+            "<ListTagsForResourcesResponse><ResourceTagSets><ResourceTagSet><ResourceType>hostedzone</ResourceType><ResourceId>Z1</ResourceId><Tags>{value}</Tags></ResourceTagSet></ResourceTagSets></ListTagsForResourcesResponse>"
+        )
+    };
+    let whole = tags("<Tag><Key>team</Key><Value>web</Value></Tag>");
+    stub.set(|script| {
+        script.records = one(&three());
+        script.extras = [(200, tags("")), (200, whole.clone()), (200, whole.clone())].into();
+    });
+    let filter = ZoneFilter { tags: vec!["team=web".parse().expect("a tag")], ..ZoneFilter::default() };
+    let clock = ManualClock::starting_at(Timestamp::UNIX_EPOCH);
+    let mut reader = Reader::new(stub.client().await, filter.clone(), Arc::new(clock.clone()));
+    reader.read_all(|_| ()).await;
+    let reading = reader.reading();
+    let zone = &reading.value().expect("value").zones[&ZoneId::new(ZONE)].zone;
+    assert_eq!(zone.tags.as_ref().map(|tags| tags["team"].clone()), Some("web".to_owned()));
+    assert_eq!(stub.asked("/tags/"), 3);
+
+    // Without the permission the filter cannot choose, which is no empty view.
+    stub.set(|script| script.extras = [error(403, "AccessDenied", "no")].into());
+    let mut reader = Reader::new(stub.client().await, filter, Arc::new(clock));
+    reader.read_all(|_| ()).await;
+    let reading = reader.reading();
+    assert_eq!((reading.state, reading.problems[0].code), (ViewState::Unread, Reason::Forbidden));
+    assert!(reading.problems[0].message.contains("route53:ListTagsForResources"), "{:?}", reading.problems);
 }

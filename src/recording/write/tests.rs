@@ -42,12 +42,16 @@ fn zones() -> Zones {
         ChangeInfo { id: "C1".into(), zone_id: ZoneId::new("Z1"), in_sync: false, submitted_at: at() };
     let reading = |zone: HostedZone, records: Option<Vec<RecordSet>>| {
         let read_at = records.as_ref().map(|_| at());
-        (zone.id.clone(), ZoneReading { zone, record_sets: records.map(Arc::new), read_at })
+        (
+            zone.id.clone(),
+            ZoneReading { zone, record_sets: records.map(Arc::new), read_at, names_read: BTreeMap::new() },
+        )
     };
     Zones {
         zones: [reading(public, Some(records)), reading(private, None), reading(zone("Z3", false), None)]
             .into(),
         changes: vec![change],
+        ..Zones::default()
     }
 }
 

@@ -1,0 +1,165 @@
+//! A fleet of any size as one snapshot: names in many zones, with records, ownership and answers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dns_drift::config::Config;
+use dns_drift::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress};
+use dns_drift::model::observation::{AnswerRecord, Observation, Outcome, Transport, Vantage};
+use dns_drift::model::record::{Content, RecordSet, RecordType, Value};
+use dns_drift::model::zone::{HostedZone, ZoneReading, Zones, sort_record_sets};
+use dns_drift::model::{DomainName, ObjectRef, ZoneId};
+use dns_drift::snapshot::{Cluster, Reading, Snapshot};
+use jiff::Timestamp;
+
+/// Names in each hosted zone.
+const NAMES_IN_ZONE: usize = 1_000;
+
+/// One name of a hundred lacks its record.
+const FAULTY: usize = 100;
+
+/// `names` wanted names; for each its record, its ownership TXT and one record that is not ours,
+/// and the answers of two authoritative servers and a resolver.
+pub(crate) fn snapshot(names: usize, at: Timestamp) -> Snapshot {
+    let mut objects = BTreeMap::new();
+    let mut zones = Zones::default();
+    let mut observations = Vec::new();
+    for zone in 0..names.div_ceil(NAMES_IN_ZONE) {
+        let count = NAMES_IN_ZONE.min(names - zone * NAMES_IN_ZONE);
+        let apex = format!("z{zone}.example.com");
+        let id = ZoneId::new(&format!("Z{zone:06}"));
+        let mut records = Vec::new();
+        for index in 0..count {
+            let host = format!("host-{index}.{apex}");
+            let address = format!("203.0.{}.{}", index / 250 % 250, index % 250);
+            let object = ingress(zone, index, &host, &address, at);
+            objects.insert(object.reference.clone(), Arc::new(object));
+            records.extend(record_sets(&host, &apex, &address, zone, index));
+            observations.extend(answers(&host, &address, &id, at));
+        }
+        sort_record_sets(&mut records);
+        zones.zones.insert(id.clone(), reading(id, &apex, records, at));
+    }
+    let cluster = Cluster {
+        objects,
+        instances: vec![Config::from_value(&serde_json::json!({})).expect("defaults").assumed()],
+        watched_kinds: vec!["Ingress".into()],
+        ..Cluster::default()
+    };
+    Snapshot {
+        at,
+        kubernetes: Reading::read(at, cluster),
+        route53: Reading::read(at, zones),
+        dns: Reading::read(at, observations),
+        changes: Reading::off(),
+    }
+}
+
+/// The same snapshot a minute later, with one object that has another address.
+pub(crate) fn with_one_change(snapshot: &Snapshot, at: Timestamp) -> Snapshot {
+    let mut next = Snapshot { at, ..snapshot.clone() };
+    let mut cluster = Cluster::clone(next.kubernetes.value().expect("a cluster"));
+    let (reference, object) = cluster.objects.first_key_value().expect("an object");
+    let (reference, mut object) = (reference.clone(), KubeObject::clone(object));
+    object.status_changed_at = Some(at);
+    if let Body::Ingress(ingress) = &mut object.body {
+        ingress.addresses[0].ip = Some("198.51.100.1".to_owned());
+    }
+    cluster.objects.insert(reference, Arc::new(object));
+    next.kubernetes = Reading::read(at, cluster);
+    next
+}
+
+fn ingress(zone: usize, index: usize, host: &str, address: &str, at: Timestamp) -> KubeObject {
+    KubeObject {
+        reference: ObjectRef::new("Ingress", &format!("team-{zone}"), &format!("web-{index}")),
+        uid: format!("uid-{zone}-{index}").into(),
+        created_at: Some(at - jiff::SignedDuration::from_hours(24)),
+        deletion_at: None,
+        changed_at: Some(at - jiff::SignedDuration::from_hours(24)),
+        status_changed_at: Some(at - jiff::SignedDuration::from_hours(24)),
+        labels: BTreeMap::from([("team".to_owned(), format!("team-{zone}"))]),
+        annotations: BTreeMap::new(),
+        body: Body::Ingress(Ingress {
+            rule_hosts: vec![host.to_owned()],
+            addresses: vec![LoadBalancerAddress { ip: Some(address.to_owned()), hostname: None }],
+            ..Ingress::default()
+        }),
+    }
+}
+
+fn record_sets(host: &str, apex: &str, address: &str, zone: usize, index: usize) -> Vec<RecordSet> {
+    let set = |name: &str, record_type: RecordType, value: Value| RecordSet {
+        name: DomainName::new(name),
+        record_type,
+        set_identifier: None,
+        routing: None,
+        content: Content::values(300, [value]),
+        health_check_id: None,
+    };
+    let owner = format!(
+        "\"heritage=external-dns,external-dns/owner=default,external-dns/resource=ingress/team-{zone}/web-{index}\""
+    );
+    let mut sets = vec![
+        set(&format!("a-{host}"), RecordType::Txt, Value::Text(owner.as_str().into())),
+        set(&format!("mail-{index}.{apex}"), RecordType::Mx, Value::Text("10 mx.example.net.".into())),
+    ];
+    if index % FAULTY != 0 {
+        sets.push(set(host, RecordType::A, Value::Ip(address.parse().expect("an address"))));
+    }
+    sets
+}
+
+fn answers(host: &str, address: &str, zone: &ZoneId, at: Timestamp) -> Vec<Observation> {
+    let name = DomainName::new(host);
+    let one = |vantage: Vantage, server: &str| Observation {
+        at,
+        vantage,
+        view: "public".into(),
+        server: server.into(),
+        zone_id: (vantage == Vantage::Authoritative).then(|| zone.as_str().into()),
+        transport: Transport::Udp,
+        name: name.clone(),
+        record_type: "A".into(),
+        outcome: Outcome::Answer,
+        rcode: Some("NOERROR".into()),
+        answers: vec![AnswerRecord {
+            name: name.clone(),
+            record_type: "A".into(),
+            ttl: 300,
+            data: address.into(),
+        }],
+        authority: Vec::new(),
+        ad: false,
+        cd: false,
+        ede: None,
+        rtt_ms: Some(1.0),
+    };
+    vec![
+        one(Vantage::Authoritative, "ns-1.awsdns-01.com"),
+        one(Vantage::Authoritative, "ns-2.awsdns-02.net"),
+        one(Vantage::Recursive, "192.0.2.53"),
+    ]
+}
+
+fn reading(id: ZoneId, apex: &str, records: Vec<RecordSet>, at: Timestamp) -> ZoneReading {
+    ZoneReading {
+        zone: HostedZone {
+            id,
+            name: DomainName::new(apex),
+            private: false,
+            record_set_count: Some(records.len() as u64),
+            delegation_set: vec![
+                DomainName::new("ns-1.awsdns-01.com"),
+                DomainName::new("ns-2.awsdns-02.net"),
+            ],
+            vpcs: None,
+            limit: None,
+            dnssec: None,
+            tags: None,
+        },
+        record_sets: Some(Arc::new(records)),
+        names_read: BTreeMap::new(),
+        read_at: Some(at),
+    }
+}

@@ -1,0 +1,169 @@
+//! What one answer of a resolver is, against a record that is right. Pure.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use crate::compare::live::{Expected, Match, addresses, chain, judge};
+use crate::compare::world::World;
+use crate::model::DomainName;
+use crate::model::observation::{Observation, Outcome};
+use crate::model::record::{Content, RecordKey, RecordType, Value};
+use crate::model::want::Want;
+use crate::model::zone::ZoneReading;
+
+/// A wanted record with its zone and what it should lead to.
+pub struct Name<'a> {
+    /// The wish.
+    pub want: &'a Want,
+    /// Its zone.
+    pub zone: &'a ZoneReading,
+    /// What any record set of the name and type may answer.
+    pub expected: &'a Expected,
+    /// True if a part of that is a right answer.
+    pub routed: bool,
+}
+
+/// What an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// As it should be.
+    Right,
+    /// What the zone held before.
+    Stale {
+        /// When it ended.
+        ended: Timestamp,
+        /// The time to live that it had; `None` for an alias.
+        ttl: Option<u32>,
+    },
+    /// A denial by the zone's own authority.
+    Denied,
+    /// An address that leads nowhere, or one that the resolver says is forged.
+    Sinkhole,
+    /// A denial that comes from the resolver itself.
+    Filtered,
+    /// What another zone of ours holds, or a private address for a public name.
+    OtherView,
+    /// Something that was never published.
+    Rewritten,
+    /// A failure.
+    Fails,
+    /// No answer.
+    Silent,
+    /// Nothing that can be judged.
+    Nothing,
+}
+
+/// Extended errors of a resolver that blocks: blocked, censored, filtered, prohibited.
+/// Source: RFC 8914, sections 4.16 to 4.19.
+const BLOCKED: std::ops::RangeInclusive<u16> = 15..=18;
+
+/// The extended error of a forged answer. Source: RFC 8914, section 4.5.
+const FORGED: u16 = 4;
+
+/// Classifies one answer.
+#[must_use]
+pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class {
+    let code = seen.ede.as_ref().map(|error| error.code);
+    let blocked = code.is_some_and(|code| BLOCKED.contains(&code));
+    match seen.outcome {
+        Outcome::Answer => match judge(seen, name.expected) {
+            Match::Right => Class::Right,
+            Match::Partial if name.routed => Class::Right,
+            Match::Elsewhere if blocked || code == Some(FORGED) => Class::Sinkhole,
+            Match::Partial => earlier(world, name, seen).unwrap_or(Class::Nothing),
+            Match::Elsewhere => elsewhere(world, name, seen),
+            Match::Denied => Class::Nothing,
+        },
+        // The resolver has our CNAME; that its target is dead is another story.
+        Outcome::Nxdomain | Outcome::Nodata if !chain(seen).is_disjoint(&name.expected.hosts) => Class::Right,
+        Outcome::Nxdomain | Outcome::Nodata | Outcome::Refused if blocked => Class::Filtered,
+        Outcome::Nxdomain | Outcome::Nodata => denial(name, seen),
+        Outcome::Servfail => Class::Fails,
+        Outcome::Timeout | Outcome::Unreachable => Class::Silent,
+        Outcome::Refused | Outcome::Malformed => Class::Nothing,
+    }
+}
+
+/// A denial is signed with the SOA of a zone above the name; a block list has none, or its own.
+fn denial(name: &Name<'_>, seen: &Observation) -> Class {
+    let soa = seen.authority.iter().find(|record| &*record.record_type == "SOA");
+    match soa {
+        Some(soa) if name.want.name.is_within(&soa.name) => Class::Denied,
+        Some(_) => Class::Filtered,
+        None if seen.outcome == Outcome::Nxdomain => Class::Filtered,
+        // NOERROR without anything is a resolver that hands out a bare referral.
+        None => Class::Nothing,
+    }
+}
+
+fn elsewhere(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class {
+    let found = addresses(seen);
+    if !found.is_empty() && found.iter().all(|ip| leads_nowhere(*ip)) {
+        return Class::Sinkhole;
+    }
+    if let Some(stale) = earlier(world, name, seen) {
+        return stale;
+    }
+    let hidden = !found.is_empty() && found.iter().all(|ip| is_private(*ip));
+    let public = name.expected.addresses.iter().any(|ip| !is_private(*ip));
+    if in_other_zone(world, name, seen) || hidden && public {
+        return Class::OtherView;
+    }
+    if name.expected.rotating {
+        // The addresses of a load balancer change faster than anybody can look.
+        return Class::Nothing;
+    }
+    Class::Rewritten
+}
+
+/// Something that the zone held earlier at this name, under this key or as another type.
+fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Class> {
+    let own = name.want.key();
+    let others = [RecordType::A, RecordType::Aaaa, RecordType::Cname]
+        .into_iter()
+        .filter(|other| *other != own.record_type)
+        .map(|record_type| RecordKey { record_type, set_identifier: None, ..own.clone() });
+    std::iter::once(own.clone()).chain(others).find_map(|key| {
+        let mut contents = world.past.earlier_records(&name.zone.zone.id, &key);
+        contents.find_map(|(content, ended)| {
+            let content = content.filter(|content| leads_to(content, seen))?;
+            Some(Class::Stale { ended, ttl: content.ttl() })
+        })
+    })
+}
+
+/// True if the answer is what the content says.
+fn leads_to(content: &Content, seen: &Observation) -> bool {
+    let found = addresses(seen);
+    let values = content.plain_values();
+    let ips: BTreeSet<IpAddr> = values.iter().filter_map(Value::ip).collect();
+    let mut hosts: BTreeSet<DomainName> = values.iter().filter_map(|value| value.host().cloned()).collect();
+    hosts.extend(content.alias().map(crate::model::record::AliasTarget::bare_name));
+    !found.is_empty() && found.is_subset(&ips) || !chain(seen).is_disjoint(&hosts)
+}
+
+fn in_other_zone(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> bool {
+    let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
+    zones.filter(|zone| zone.zone.id != name.zone.zone.id).any(|zone| {
+        let here = zone.at(&name.want.name).iter().filter(|set| set.record_type.is_address());
+        here.into_iter().any(|set| leads_to(&set.content, seen))
+    })
+}
+
+/// An address that nobody can serve a public name from.
+fn leads_nowhere(ip: IpAddr) -> bool {
+    ip.is_unspecified() || ip.is_loopback()
+}
+
+/// An address of private networks. Source: RFC 1918, RFC 6598, RFC 4193, RFC 3927, RFC 4291.
+#[must_use]
+pub fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(four) => {
+            four.is_private() || four.is_link_local() || matches!(four.octets(), [100, 64..=127, _, _])
+        }
+        IpAddr::V6(six) => six.is_unique_local() || six.is_unicast_link_local(),
+    }
+}

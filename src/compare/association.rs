@@ -1,0 +1,89 @@
+//! Private zones against the VPCs from which their names are asked. Pure.
+//!
+//! Source: findings.md, kind `zone_unassociated`.
+
+use crate::compare::delegation::wants_in;
+use crate::compare::live::{Match, answers, expected, worst};
+use crate::compare::verdict::{Candidate, Verdicts};
+use crate::compare::world::World;
+use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
+use crate::model::observation::{Observation, Vantage};
+use crate::model::zone::ZoneReading;
+use crate::policy::NetworkView;
+use crate::report::Fix;
+use crate::snapshot::ViewName;
+
+/// Judges every private zone in which somebody wants a name.
+pub fn judge_associations(world: &World<'_>, out: &mut Verdicts) {
+    let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
+    for zone in zones.filter(|zone| zone.zone.private && wants_in(world, &zone.zone.id).next().is_some()) {
+        out.candidates.extend(unassociated(world, zone));
+    }
+}
+
+/// A zone that some configured view can see is where it should be: which of several VPCs should
+/// see it is nobody's knowledge but its owner's.
+fn unassociated(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
+    let vpcs = zone.zone.vpcs.as_deref()?;
+    let bound: Vec<&NetworkView> =
+        world.policy.views.iter().filter(|view| view.vpc_id.is_some() && !view.internal).collect();
+    let sees = |view: &&&NetworkView| vpcs.iter().any(|vpc| Some(&vpc.id) == view.vpc_id.as_ref());
+    if bound.iter().any(|view| sees(&view)) || bound.is_empty() && !vpcs.is_empty() {
+        return None;
+    }
+    let reason = if vpcs.is_empty() { Reason::NoVpc } else { Reason::VpcMissing };
+    let impact = match worst(&answers_in(world, zone, &bound)) {
+        Some(harm) => harm,
+        None if answers_in(world, zone, &bound).is_empty() => Impact::Down,
+        // A forwarding rule or a shared profile brings the zone into the VPC.
+        None => return None,
+    };
+    let key = FindingKey {
+        subject: Subject::Zone(zone.zone.name.clone()),
+        zone_id: Some(zone.zone.id.clone()),
+        instance: None,
+        kind: Kind::ZoneUnassociated,
+    };
+    let mut candidate = Candidate::new(key, reason, impact, zone.read_at.unwrap_or(world.at()));
+    candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
+    describe(zone, &bound, &mut candidate);
+    Some(candidate)
+}
+
+fn answers_in(world: &World<'_>, zone: &ZoneReading, bound: &[&NetworkView]) -> Vec<Match> {
+    let here =
+        |seen: &Observation| bound.iter().any(|view| view.name == seen.view) && world.control_works(seen);
+    let of_want = |want| {
+        let want: &crate::model::want::Want = want;
+        let target = expected(world, &want.content, &want.record_type);
+        answers(world, &want.name, &want.record_type, Vantage::Recursive, &here, &target).rows
+    };
+    wants_in(world, &zone.zone.id).flat_map(of_want).map(|row| row.1).collect()
+}
+
+fn describe(zone: &ZoneReading, bound: &[&NetworkView], candidate: &mut Candidate) {
+    let wanted: Vec<&str> = bound.iter().filter_map(|view| view.vpc_id.as_deref()).collect();
+    let has: Vec<&str> = zone.zone.vpcs.iter().flatten().map(|vpc| &*vpc.id).collect();
+    candidate.evidence.push(format!("VPCs of the zone: {}", has.join(", ")));
+    candidate.evidence.push(format!("VPCs of the configured views: {}", wanted.join(", ")));
+    let name = &zone.zone.name;
+    candidate.summary = if has.is_empty() {
+        format!("Private zone {name} belongs to no VPC: nobody can resolve its names.")
+    } else {
+        format!("Private zone {name} is not associated with the VPC that resolves its names.")
+    };
+    candidate.fix = Fix {
+        summary: "Associate the VPC with the private zone.".to_owned(),
+        commands: wanted
+            .iter()
+            .map(|vpc| {
+                format!(
+                    "aws route53 associate-vpc-with-hosted-zone --hosted-zone-id {} --vpc VPCRegion=<region>,VPCId={}",
+                    zone.zone.id,
+                    crate::compare::fix::quote(vpc)
+                )
+            })
+            .collect(),
+        ..Fix::default()
+    };
+}

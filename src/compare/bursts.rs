@@ -1,0 +1,176 @@
+//! Names that vanish together: `mass_deletion`. Pure.
+//!
+//! A burst is told by what is still gone: a wish or a record that came back is no loss. A view that
+//! could not be read whole shows no absence, so it never makes a burst.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::compare::instances::prefix::rows;
+use crate::compare::instances::start;
+use crate::compare::verdict::{Candidate, Verdicts};
+use crate::compare::world::World;
+use crate::finding::{Impact, Kind, Reason};
+use crate::model::observation::Outcome;
+use crate::model::record::RecordKey;
+use crate::model::want::{InstanceWants, Want};
+use crate::model::{DomainName, RecordType, ZoneId};
+use crate::report::Fix;
+use crate::snapshot::ViewName;
+
+/// How long a burst counts after its last loss.
+const BURST_LIFE: SignedDuration = SignedDuration::from_hours(2);
+
+/// Fewer names than this are housekeeping. Source: findings.md section 3, rank 5.
+const LEAST_NAMES: usize = 5;
+
+/// A smaller share than this is housekeeping, in tenths.
+const LEAST_TENTHS: usize = 3;
+
+/// A name and its last time of being there, among those that were there together.
+struct Loss<'a> {
+    name: &'a DomainName,
+    /// Last round with it.
+    until: Timestamp,
+    zone: Option<ZoneId>,
+}
+
+/// Names that vanished together, and how many there were before.
+struct Burst<'a> {
+    names: BTreeSet<&'a DomainName>,
+    alive: usize,
+    until: Timestamp,
+    zone: Option<ZoneId>,
+}
+
+/// The largest loss of one instance: of its wishes, else of its records.
+pub(super) fn mass_deletion(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) -> Option<Candidate> {
+    // Names that are not known have not vanished.
+    if !out.coverage.kubernetes || !wants.unknown.is_empty() {
+        return None;
+    }
+    wishes_vanished(world, wants).or_else(|| records_vanished(world, wants, out))
+}
+
+/// A large share of the wishes vanished and has not come back.
+fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
+    let wanted: BTreeSet<RecordKey> = wants.wants.iter().map(Want::key).collect();
+    let still: BTreeSet<&DomainName> = wants.wants.iter().map(|want| &want.name).collect();
+    let mine = world.past.wishes.iter().filter(|((instance, _), _)| *instance == wants.instance.id);
+    let mut lost = Vec::new();
+    let mut alive: Vec<(&DomainName, Timestamp, Timestamp)> = Vec::new();
+    for ((_, key), sightings) in mine {
+        let (Some(first), Some(last)) = (sightings.first(), sightings.last()) else { continue };
+        alive.push((&key.name, first.since, last.until));
+        if !wanted.contains(key) && !still.contains(&key.name) {
+            lost.push(Loss { name: &key.name, until: last.until, zone: zone_of(world, wants, &key.name) });
+        }
+    }
+    let zone = |name: &DomainName| zone_of(world, wants, name);
+    let burst = largest(world, lost, &alive, zone)?;
+    let without: BTreeSet<&DomainName> = wants.without_target.iter().flat_map(|one| &one.names).collect();
+    let by_address =
+        burst.names.iter().filter(|name| without.contains(*name)).count() * 2 >= burst.names.len();
+    let reason = if by_address { Reason::LbStatusLost } else { Reason::WantsVanished };
+    let mut candidate = start(world, wants, Kind::MassDeletion, reason, impact(world, &burst));
+    candidate.evidence = lines("no longer wanted", &burst);
+    Some(dress(candidate, &burst, &wants.instance.id))
+}
+
+/// A large share of the records that are still wanted vanished from a zone.
+fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) -> Option<Candidate> {
+    let wanted: BTreeSet<(Option<&ZoneId>, &DomainName)> =
+        wants.wants.iter().map(|want| (want.zone_id(), &want.name)).collect();
+    let mut lost = Vec::new();
+    let mut alive: Vec<(&DomainName, Timestamp, Timestamp)> = Vec::new();
+    for ((zone_id, key), sightings) in &world.past.records {
+        if !wanted.contains(&(Some(zone_id), &key.name)) || !out.coverage.zones.contains_key(zone_id) {
+            continue;
+        }
+        let there: Vec<_> = sightings.iter().filter(|sighting| sighting.value.is_some()).collect();
+        let (Some(first), Some(last)) = (there.first(), there.last()) else { continue };
+        alive.push((&key.name, first.since, last.until));
+        let zone = world.zone(zone_id);
+        let gone = sightings.last().is_some_and(|last| last.value.is_none());
+        let served =
+            zone.is_some_and(|zone| zone.at(&key.name).iter().any(|set| set.record_type.is_address()));
+        if gone && !served {
+            lost.push(Loss { name: &key.name, until: last.until, zone: Some(zone_id.clone()) });
+        }
+    }
+    let zone = |name: &DomainName| zone_of(world, wants, name);
+    let burst = largest(world, lost, &alive, zone)?;
+    let reason = Reason::RecordsVanished;
+    let mut candidate = start(world, wants, Kind::MassDeletion, reason, impact(world, &burst));
+    candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
+    candidate.evidence = lines("no longer recorded", &burst);
+    Some(dress(candidate, &burst, &wants.instance.id))
+}
+
+/// By zone, because a burst in one zone must not drown in the names of another; losses within two
+/// cycles are one burst.
+fn largest<'a>(
+    world: &World<'_>,
+    mut lost: Vec<Loss<'a>>,
+    alive: &[(&DomainName, Timestamp, Timestamp)],
+    zone_of: impl Fn(&DomainName) -> Option<ZoneId>,
+) -> Option<Burst<'a>> {
+    lost.retain(|loss| world.at().duration_since(loss.until) < BURST_LIFE);
+    let cycles = SignedDuration::try_from(world.policy.interval.saturating_mul(2)).ok()?;
+    let mut starts: BTreeMap<(Option<ZoneId>, Timestamp), BTreeSet<&'a DomainName>> = BTreeMap::new();
+    for loss in &lost {
+        starts.entry((loss.zone.clone(), loss.until)).or_default();
+    }
+    for ((zone, start), names) in &mut starts {
+        let together = lost.iter().filter(|loss| {
+            loss.zone == *zone && *start <= loss.until && loss.until.duration_since(*start) <= cycles
+        });
+        names.extend(together.map(|loss| loss.name));
+    }
+    let ((zone, until), names) = starts.into_iter().max_by_key(|(_, names)| names.len())?;
+    let there = alive.iter().filter(|(name, since, last)| {
+        *since <= until && until <= *last && (zone_of(name) == zone || names.contains(name))
+    });
+    let alive = there.map(|(name, _, _)| *name).collect::<BTreeSet<_>>().len();
+    let many = LEAST_NAMES <= names.len() && alive * LEAST_TENTHS <= names.len() * 10;
+    many.then_some(Burst { names, alive, until, zone })
+}
+
+/// The longest zone of the instance that the name lies in.
+fn zone_of(world: &World<'_>, wants: &InstanceWants, name: &DomainName) -> Option<ZoneId> {
+    let zones = wants.zones.iter().filter_map(|id| world.zone(id)).map(|reading| &reading.zone);
+    let zones = zones.filter(|zone| name.is_within(&zone.name));
+    zones.max_by_key(|zone| (zone.name.as_str().len(), !zone.private)).map(|zone| zone.id.clone())
+}
+
+fn impact(world: &World<'_>, burst: &Burst<'_>) -> Impact {
+    let denied = burst.names.iter().any(|name| {
+        let seen = rows(world, name, &RecordType::A);
+        !seen.is_empty() && seen.iter().all(|answer| answer.outcome != Outcome::Answer)
+    });
+    if denied { Impact::Down } else { Impact::Latent }
+}
+
+fn lines(what: &str, burst: &Burst<'_>) -> Vec<String> {
+    burst.names.iter().take(10).map(|name| format!("{what}: {name}")).collect()
+}
+
+fn dress(mut candidate: Candidate, burst: &Burst<'_>, instance: &str) -> Candidate {
+    candidate.onset = Some(burst.until);
+    candidate.covers = burst.names.iter().map(|name| (*name).clone()).collect();
+    candidate.summary = format!(
+        "{} of {} names of ExternalDNS {instance} vanished at once ({}).",
+        burst.names.len(),
+        burst.alive,
+        candidate.reason
+    );
+    if let Some(zone) = &burst.zone {
+        candidate.evidence.push(format!("in hosted zone {zone}"));
+    }
+    candidate.fix = Fix {
+        summary: "Stop ExternalDNS (scale it to 0) before it deletes more, then find out why.".to_owned(),
+        ..Fix::default()
+    };
+    candidate
+}

@@ -1,0 +1,146 @@
+//! What made a request bad, and what a version of ExternalDNS cannot do. Pure.
+//!
+//! Source: findings.md sections 2.1 and 10.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_same_arms,
+    reason = "tables of exceptions over large vocabularies: a new word must fall into the general row"
+)]
+
+use std::net::IpAddr;
+
+use crate::compare::feed::Refusal;
+use crate::desired::canonical::canonical_zone;
+use crate::finding::{Cause, Reason};
+use crate::model::Version;
+use crate::model::instance::{Instance, NEWEST_KNOWN};
+use crate::model::record::{RecordType, Value};
+use crate::model::want::{InstanceWants, Want};
+use crate::model::zone::ZoneReading;
+
+/// The release that sends an alias of a host name as a plain A.
+const HOST_AS_ADDRESS: Version = Version::new(0, 14, 0);
+
+/// From this release an IPv6 address makes an AAAA and no A.
+const KNOWS_IPV6: Version = Version::new(0, 13, 5);
+
+/// From this release a type change is planned as DELETE and CREATE.
+const PLANS_TYPE_CHANGES: Version = Version::new(0, 14, 0);
+
+/// What the comparison knows about the record that was refused.
+#[derive(Debug)]
+pub struct Circumstances<'a> {
+    /// The instance and all that it wants.
+    pub wants: &'a InstanceWants,
+    /// The wish.
+    pub want: &'a Want,
+    /// Its zone.
+    pub zone: &'a ZoneReading,
+    /// What the ownership of the name says.
+    pub owner: Option<Cause>,
+    /// The policy forbids the deletion that would have to come first.
+    pub policy_forbids: bool,
+}
+
+impl Circumstances<'_> {
+    /// The cause of a refused change of a wanted record.
+    #[must_use]
+    pub fn of_refusal(&self, refusal: &Refusal) -> Option<Cause> {
+        if let Some(culprit) = &refusal.culprit {
+            return Some(Cause::FailedChangeOf(culprit.clone()));
+        }
+        let invalid = self.want.invalid.map(Cause::InvalidDesired);
+        match refusal.reason {
+            Reason::AliasTargetNotInZone => {
+                let target = refusal.target.as_deref().unwrap_or_default();
+                let is_ip = target.trim_end_matches('.').parse::<IpAddr>().is_ok();
+                Some(Cause::InvalidDesired(if is_ip { Reason::AliasOnIp } else { Reason::AliasNotInZone }))
+            }
+            // The AAAA alias that recent versions write for every target.
+            Reason::AliasTargetNotFound => {
+                invalid.or_else(|| self.want.companion.then_some(Cause::ControllerVersion))
+            }
+            Reason::IllegalName => Some(Cause::InvalidDesired(self.want.invalid.unwrap_or(Reason::BadChars))),
+            Reason::LimitsExceeded => {
+                // The limit of one record is no quota of the zone.
+                let of_record = refusal.message.to_ascii_lowercase().contains("rdata");
+                Some(if of_record { Cause::InvalidDesired(Reason::TooManyValues) } else { Cause::ZoneQuota })
+            }
+            Reason::CnameConflict => invalid.or_else(|| self.of_type_change()),
+            Reason::AlreadyExists => invalid.or_else(|| self.owner.clone()).or(Some(Cause::OwnerMissing)),
+            Reason::RoutingPolicyMix => self.of_routing(Reason::MixedRouting).or(Some(Cause::OwnerMissing)),
+            Reason::RoutingDuplicate => self.of_routing(Reason::DuplicateSetIdentifier),
+            Reason::InvalidRdata => {
+                by_version(&self.wants.instance, self.want, refusal.target.as_deref()).or(invalid)
+            }
+            _ => invalid,
+        }
+    }
+
+    /// The record in the way is somebody else's, or ours and its deletion is never sent.
+    fn of_type_change(&self) -> Option<Cause> {
+        if let Some(conflict) = self.want.conflict.as_ref().filter(|one| one.reason == Reason::MixedTypes) {
+            return Some(Cause::ConflictingDesired(conflict.reason));
+        }
+        if let Some(owner) = &self.owner {
+            return Some(owner.clone());
+        }
+        if self.policy_forbids {
+            return Some(Cause::Policy);
+        }
+        let old = self.wants.instance.effective_version() < PLANS_TYPE_CHANGES;
+        old.then_some(Cause::ControllerVersion)
+    }
+
+    /// Two of our own wishes exclude each other, or the other record is somebody else's.
+    fn of_routing(&self, reason: Reason) -> Option<Cause> {
+        let rival = self.wants.wants.iter().any(|other| {
+            other.name == self.want.name
+                && other.record_type == self.want.record_type
+                && other.placement == self.want.placement
+                && other.set_identifier != self.want.set_identifier
+                && (reason == Reason::MixedRouting
+                    && other.set_identifier.is_none() != self.want.set_identifier.is_none()
+                    || reason == Reason::DuplicateSetIdentifier && other.routing == self.want.routing)
+        });
+        let wish = rival.then_some(Cause::ConflictingDesired(reason));
+        wish.or_else(|| self.want.invalid.map(Cause::InvalidDesired)).or_else(|| self.owner_of_rival())
+    }
+
+    fn owner_of_rival(&self) -> Option<Cause> {
+        let here = self.zone.at(&self.want.name).iter();
+        let rival = here
+            .filter(|set| {
+                set.record_type == self.want.record_type && set.set_identifier != self.want.set_identifier
+            })
+            .find(|set| set.set_identifier.is_none() || set.routing == self.want.routing)?;
+        let wish = Want { set_identifier: rival.set_identifier.clone(), ..self.want.clone() };
+        match crate::compare::owner::ownership(&self.wants.instance, &wish, self.zone) {
+            crate::compare::owner::Ownership::Foreign(_) => Some(Cause::OwnerForeign),
+            crate::compare::owner::Ownership::Missing => Some(Cause::OwnerMissing),
+            _ => None,
+        }
+    }
+}
+
+/// This version turns the wish into something that cannot be what the object asks for.
+#[must_use]
+pub fn by_version(instance: &Instance, want: &Want, refused: Option<&str>) -> Option<Cause> {
+    let version = instance.effective_version();
+    let values = want.content.plain_values();
+    let address = matches!(want.record_type, RecordType::A | RecordType::Aaaa);
+    let host_as_address =
+        version == HOST_AS_ADDRESS && address && values.iter().any(|value| Value::ip(value).is_none());
+    let quoted = refused.and_then(|text| text.trim_end_matches('.').parse::<IpAddr>().ok());
+    let six_as_four = version < KNOWS_IPV6
+        && want.record_type == RecordType::A
+        && (quoted.is_some_and(|ip| ip.is_ipv6())
+            || values.iter().filter_map(Value::ip).any(|ip| ip.is_ipv6()));
+    let apex = want.invalid == Some(Reason::ApexCname)
+        && values.iter().filter_map(Value::host).any(|host| {
+            canonical_zone(host.as_str(), NEWEST_KNOWN).is_some()
+                && canonical_zone(host.as_str(), version).is_none()
+        });
+    (host_as_address || six_as_four || apex).then_some(Cause::ControllerVersion)
+}

@@ -1,0 +1,338 @@
+//! The parent's delegation against each public hosted zone. Pure.
+//!
+//! The parent decides, never the delegation set that Route 53 reports: a zone that nobody delegates
+//! to answers perfectly when asked directly. Source: findings.md, kind `delegation_broken`, sections
+//! 7 and 8.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "tables of exceptions over large vocabularies: a new word must fall into the general row"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::compare::live::{answers, expected, worst};
+use crate::compare::verdict::{Candidate, Verdicts};
+use crate::compare::wishes::open;
+use crate::compare::world::World;
+use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
+use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::record::RecordType;
+use crate::model::want::Want;
+use crate::model::zone::ZoneReading;
+use crate::model::{DomainName, ZoneId};
+use crate::report::{Fix, Silent};
+use crate::snapshot::ViewName;
+
+/// Observations in one round that a verdict needs: two transports, or two servers.
+pub const LOOKS: usize = 2;
+
+/// What the parent's servers say about one zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parent {
+    /// Not asked, or no usable answer.
+    Unknown,
+    /// They deny the name.
+    Denied,
+    /// They delegate to these servers.
+    Servers(BTreeSet<DomainName>),
+}
+
+/// Reads the parent's answer about a zone. Servers that disagree, as while a change spreads, count
+/// by the answer that is best for the zone; a bad answer needs two looks.
+#[must_use]
+pub fn parent_of(world: &World<'_>, zone: &ZoneReading) -> Parent {
+    let own = name_servers(zone);
+    let mut said: BTreeMap<BTreeSet<DomainName>, usize> = BTreeMap::new();
+    for seen in world.answers.get(&zone.zone.name).map(Vec::as_slice).unwrap_or_default() {
+        if seen.vantage != Vantage::Parent || &*seen.record_type != "NS" {
+            continue;
+        }
+        if let Some((servers, _)) = seen.delegation() {
+            *said.entry(servers).or_default() += 1;
+        } else if seen.outcome == Outcome::Nxdomain || is_denial(seen) {
+            *said.entry(BTreeSet::new()).or_default() += 1;
+        }
+    }
+    let best = said.into_iter().max_by_key(|(servers, _)| {
+        let ours = servers.intersection(&own).count();
+        (ours, std::cmp::Reverse(servers.len() - ours), servers.clone())
+    });
+    match best {
+        Some((servers, looks)) if LOOKS <= looks || !servers.is_disjoint(&own) => {
+            if servers.is_empty() {
+                Parent::Denied
+            } else {
+                Parent::Servers(servers)
+            }
+        }
+        Some(_) | None => Parent::Unknown,
+    }
+}
+
+fn is_denial(seen: &Observation) -> bool {
+    seen.outcome == Outcome::Nodata && seen.authority.iter().any(|record| &*record.record_type == "SOA")
+}
+
+/// The name servers of a zone: its delegation set and the NS set at its apex, which names further
+/// ones where somebody serves copies of the zone.
+#[must_use]
+pub fn name_servers(zone: &ZoneReading) -> BTreeSet<DomainName> {
+    let apex = zone.at(&zone.zone.name).iter().filter(|set| set.record_type == RecordType::Ns);
+    let values = apex.flat_map(|set| set.content.plain_values());
+    zone.zone.delegation_set.iter().cloned().chain(values.filter_map(|value| value.host().cloned())).collect()
+}
+
+/// Public zones of the same name.
+pub fn twins<'a>(world: &World<'a>, zone: &'a ZoneReading) -> impl Iterator<Item = &'a ZoneReading> {
+    world.zones().into_iter().flat_map(|zones| zones.zones.values()).filter(move |other| {
+        other.zone.id != zone.zone.id && !other.zone.private && other.zone.name == zone.zone.name
+    })
+}
+
+/// The public zone of this name that the parent delegates to, if it is another one.
+#[must_use]
+pub fn delegated_twin<'a>(world: &World<'a>, zone: &'a ZoneReading) -> Option<&'a ZoneReading> {
+    let Parent::Servers(servers) = parent_of(world, zone) else { return None };
+    if !servers.is_disjoint(&name_servers(zone)) {
+        return None;
+    }
+    twins(world, zone).find(|other| !servers.is_disjoint(&name_servers(other)))
+}
+
+/// Wishes that lie in a zone.
+pub fn wants_in<'a>(world: &World<'a>, id: &'a ZoneId) -> impl Iterator<Item = &'a Want> {
+    world.wants.iter().flat_map(|one| &one.wants).filter(move |want| want.zone_id() == Some(id))
+}
+
+/// Judges the delegation of every public zone in which somebody wants a name.
+pub fn judge_delegations(world: &World<'_>, out: &mut Verdicts) {
+    let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
+    let mut told: BTreeSet<&DomainName> = BTreeSet::new();
+    let servers = by_server(world);
+    for zone in zones.filter(|zone| !zone.zone.private && wants_in(world, &zone.zone.id).next().is_some()) {
+        // Of several zones of one name that all lack a delegation the first one speaks.
+        if let Some(candidate) = broken(world, zone, &servers).or_else(|| old_servers(world, zone, out))
+            && told.insert(&zone.zone.name)
+        {
+            out.candidates.push(candidate);
+        }
+    }
+}
+
+/// The observations at each authoritative server of each zone.
+type ByServer<'a> = BTreeMap<(&'a str, DomainName), Vec<&'a Observation>>;
+
+fn by_server<'a>(world: &World<'a>) -> ByServer<'a> {
+    let mut out = ByServer::new();
+    let seen = world.answers.values().flatten().filter(|seen| seen.vantage == Vantage::Authoritative);
+    for seen in seen {
+        if let Some(zone) = &seen.zone_id {
+            out.entry((zone, DomainName::new(&seen.server))).or_default().push(seen);
+        }
+    }
+    out
+}
+
+fn broken(world: &World<'_>, zone: &ZoneReading, servers: &ByServer<'_>) -> Option<Candidate> {
+    let own = name_servers(zone);
+    if own.is_empty() {
+        return None;
+    }
+    let delegated = match parent_of(world, zone) {
+        Parent::Unknown => return None,
+        Parent::Denied => {
+            return Some(candidate(world, zone, Reason::NotDelegated, Impact::Down, &BTreeSet::new()));
+        }
+        Parent::Servers(delegated) => delegated,
+    };
+    if delegated_twin(world, zone).is_some() {
+        // The records of the zone stand in the wrong one; the name itself is delegated well.
+        return None;
+    }
+    let state = |server: &DomainName| {
+        let key = (zone.zone.id.as_str(), server.clone());
+        service(servers.get(&key).map(Vec::as_slice).unwrap_or_default(), &zone.zone.name)
+    };
+    let states: BTreeMap<&DomainName, Service> =
+        delegated.iter().map(|server| (server, state(server))).collect();
+    let stranger = |server: &DomainName| !own.contains(server);
+    let bad: BTreeSet<DomainName> = states
+        .iter()
+        .filter(|(server, state)| **state == Service::Lame || stranger(server) && **state != Service::Answers)
+        .map(|(server, _)| (*server).clone())
+        .collect();
+    let all_lame = states.values().all(|state| *state == Service::Lame);
+    if all_lame {
+        return Some(candidate(world, zone, Reason::LameAll, Impact::Down, &bad));
+    }
+    if delegated.is_disjoint(&own) {
+        return Some(candidate(world, zone, Reason::DelegatedElsewhere, Impact::Down, &delegated));
+    }
+    (!bad.is_empty()).then(|| candidate(world, zone, Reason::LamePartial, Impact::Degraded, &bad))
+}
+
+/// Whether a server serves the zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Service {
+    /// It has answered with records.
+    Answers,
+    /// It has denied every name that it was asked for.
+    Denies,
+    /// It does not know the zone: it refuses, or refers upwards.
+    Lame,
+    /// It could not be asked; a timeout is no lameness.
+    Unknown,
+}
+
+fn service(seen: &[&Observation], zone: &DomainName) -> Service {
+    let upward = |seen: &&&Observation| {
+        seen.referral().is_some_and(|to| !to.is_within(zone) || to == zone && seen.name != *zone)
+    };
+    let lame = seen.iter().filter(|seen| seen.outcome == Outcome::Refused || upward(seen)).count();
+    if seen.iter().any(|seen| seen.outcome == Outcome::Answer) {
+        return Service::Answers;
+    }
+    let denies =
+        seen.iter().any(|seen| matches!(seen.outcome, Outcome::Nxdomain | Outcome::Nodata) && !upward(&seen));
+    match (denies, lame) {
+        (true, _) => Service::Denies,
+        (false, looks) if LOOKS <= looks => Service::Lame,
+        (false, _) => Service::Unknown,
+    }
+}
+
+/// What users of the zone's names get from public resolvers; assumed when nobody asked.
+fn impact(world: &World<'_>, zone: &ZoneReading, assumed: Impact) -> Impact {
+    let mut rows = Vec::new();
+    for want in wants_in(world, &zone.zone.id) {
+        let target = expected(world, &want.content, &want.record_type);
+        let public = |seen: &Observation| &*seen.view == "public" && world.control_works(seen);
+        let found = answers(world, &want.name, &want.record_type, Vantage::Recursive, &public, &target);
+        rows.extend(found.rows.iter().map(|(_, verdict, _, _)| *verdict));
+    }
+    if rows.is_empty() {
+        return assumed;
+    }
+    let seen = worst(&rows);
+    if assumed == Impact::Degraded && matches!(seen, None | Some(Impact::Degraded)) {
+        // Part of the servers is wrong: users meet it now and then, whatever a resolver shows.
+        return Impact::Degraded;
+    }
+    seen.unwrap_or(Impact::Latent)
+}
+
+fn candidate(
+    world: &World<'_>,
+    zone: &ZoneReading,
+    reason: Reason,
+    assumed: Impact,
+    bad: &BTreeSet<DomainName>,
+) -> Candidate {
+    let mut candidate = start(world, zone, reason, impact(world, zone, assumed));
+    let list = |names: &mut dyn Iterator<Item = &DomainName>| {
+        names.map(DomainName::as_str).collect::<Vec<_>>().join(", ")
+    };
+    let own = if zone.zone.delegation_set.is_empty() {
+        list(&mut name_servers(zone).iter())
+    } else {
+        list(&mut zone.zone.delegation_set.iter())
+    };
+    let name = &zone.zone.name;
+    candidate.evidence.push(format!("the hosted zone {} is served by {own}", zone.zone.id));
+    candidate.summary = match reason {
+        Reason::NotDelegated => format!("Nobody delegates {name} to its hosted zone {}.", zone.zone.id),
+        Reason::LameAll => format!("Every name server that the parent gives for {name} is lame."),
+        Reason::DelegatedElsewhere => {
+            format!("The parent delegates {name} to other name servers than those of its hosted zone.")
+        }
+        _ => format!("Some name servers that the parent gives for {name} do not serve it."),
+    };
+    if !bad.is_empty() {
+        candidate.evidence.push(format!("the parent delegates to {}", list(&mut bad.iter())));
+    }
+    candidate.fix = Fix {
+        summary: format!("At the registrar or in the parent zone of {name}, set the NS records to {own}."),
+        commands: vec![format!("dig +trace {} NS", crate::compare::fix::quote(name.as_str()))],
+        ..Fix::default()
+    };
+    candidate
+}
+
+fn start(world: &World<'_>, zone: &ZoneReading, reason: Reason, impact: Impact) -> Candidate {
+    let key = FindingKey {
+        subject: Subject::Zone(zone.zone.name.clone()),
+        zone_id: Some(zone.zone.id.clone()),
+        instance: None,
+        kind: Kind::DelegationBroken,
+    };
+    let asked = world.answers.get(&zone.zone.name).into_iter().flatten();
+    let seen_at = asked.filter(|seen| &*seen.record_type == "NS").map(|seen| seen.at).max();
+    let mut candidate = Candidate::new(key, reason, impact, seen_at.unwrap_or(world.at()));
+    candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+    candidate
+}
+
+/// Until when resolvers may still follow the delegation that the parent had before.
+#[must_use]
+pub fn delegation_window(world: &World<'_>, zone: &ZoneReading) -> Option<Window> {
+    let (before, moved) = world.past.moved_delegation(&zone.zone.name)?;
+    let length = jiff::SignedDuration::from_secs(i64::from(before.ttl));
+    open(SilentReason::DelegationTtlWindow, moved, length, world.at())
+}
+
+/// The parent is right, and a resolver still follows the former delegation.
+fn old_servers(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) -> Option<Candidate> {
+    let Parent::Servers(delegated) = parent_of(world, zone) else { return None };
+    let own: BTreeSet<DomainName> = name_servers(zone).union(&delegated).cloned().collect();
+    let mut bad: BTreeMap<&str, (usize, BTreeSet<DomainName>)> = BTreeMap::new();
+    let mut good = BTreeSet::new();
+    for seen in world.answers.get(&zone.zone.name).into_iter().flatten() {
+        let counts =
+            seen.vantage == Vantage::Recursive && &*seen.view == "public" && world.control_works(seen);
+        let Some((servers, _)) = seen.delegation().filter(|_| counts) else { continue };
+        if servers.is_disjoint(&own) {
+            let row = bad.entry(&seen.server).or_default();
+            row.0 += 1;
+            row.1.extend(servers);
+        } else {
+            good.insert(&*seen.server);
+        }
+    }
+    bad.retain(|server, (looks, _)| LOOKS <= *looks && !good.contains(server));
+    let (_, (_, servers)) = bad.first_key_value()?;
+    let mut candidate = start(world, zone, Reason::DelegatedElsewhere, Impact::Degraded);
+    candidate.window = delegation_window(world, zone);
+    if candidate.window.is_none() && world.past.moved_delegation(&zone.zone.name).is_none() {
+        // The move was before our time: the longest time to live that a parent gives may still run.
+        candidate.window = world.past.first_at.and_then(|first| {
+            open(
+                SilentReason::DelegationTtlWindow,
+                first,
+                jiff::SignedDuration::from_secs(LONGEST_TTL),
+                world.at(),
+            )
+        });
+    }
+    let list: Vec<&str> = bad.keys().copied().collect();
+    let list = crate::model::text::printable(&list.join(", "));
+    if let Some(window) = candidate.window {
+        out.silent.insert(Silent {
+            subject: candidate.key.subject.clone(),
+            reason: window.reason,
+            detail: format!("{list} may still follow the former delegation until {}", window.until),
+        });
+    }
+    let old: Vec<&str> = servers.iter().map(DomainName::as_str).collect();
+    candidate.evidence.push(format!("{list} still asks {}", old.join(", ")));
+    candidate.summary =
+        format!("Resolvers still follow the former delegation of {}: {list}.", zone.zone.name);
+    candidate.fix = Fix {
+        summary: "Keep the former name servers serving the zone, or flush it at the resolver.".to_owned(),
+        ..Fix::default()
+    };
+    Some(candidate)
+}
+
+/// Source: findings.md section 7, delegation TTL.
+const LONGEST_TTL: i64 = 172_800;

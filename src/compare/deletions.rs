@@ -1,0 +1,122 @@
+//! Deletions that Route 53 refuses: the record stays although nobody wants it. Pure.
+
+use crate::compare::feed::{Refusal, refusals, still_counts};
+use crate::compare::leftovers::{is_owned_by, is_wanted};
+use crate::compare::show;
+use crate::compare::verdict::Candidate;
+use crate::compare::world::World;
+use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Subject};
+use crate::model::Version;
+use crate::model::change::{Action, ChangeEventKind};
+use crate::model::heritage::TxtRole;
+use crate::model::record::{RecordKey, RecordSet, RecordType};
+use crate::model::want::InstanceWants;
+use crate::model::zone::ZoneReading;
+use crate::report::Fix;
+use crate::snapshot::ViewName;
+
+/// From this release on the ownership of an alias is deleted under `a-<name>`, where older
+/// releases have never put it.
+const DELETES_OTHER_TXT: Version = Version::new(0, 22, 0);
+
+/// Refused changes of records that stand and that nobody wants.
+pub fn refused_deletions(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate>) {
+    for (key, refusal) in refusals(world, wants) {
+        let zones = wants.zones.iter().filter_map(|id| world.zone(id));
+        for zone in zones.filter(|zone| key.name.is_within(&zone.zone.name)) {
+            let Some(set) = zone.at(&key.name).iter().find(|set| set.key() == key) else { continue };
+            let read_at = zone.read_at.unwrap_or(world.at());
+            let counts = still_counts(&refusal, &wants.instance, read_at)
+                && was_deletion(world, &refusal, &key)
+                && !is_wanted(world, zone, &key.name);
+            if counts {
+                out.push(refused(world, wants, zone, set, &refusal));
+            }
+        }
+    }
+}
+
+/// The sentence says so, or the batch asked for it.
+fn was_deletion(world: &World<'_>, refusal: &Refusal, key: &RecordKey) -> bool {
+    if matches!(
+        refusal.reason,
+        Reason::DeleteNotFound | Reason::DeleteValuesMismatch | Reason::ProtectedRecord
+    ) {
+        return true;
+    }
+    let events = world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
+    events.filter(|event| event.at == refusal.at).any(|event| match &event.kind {
+        ChangeEventKind::Refused(batch) => batch.attempted.iter().any(|change| {
+            change.action == Action::Delete
+                && change.name == key.name
+                && change.record_type == key.record_type
+        }),
+        ChangeEventKind::Applied(_)
+        | ChangeEventKind::RunFailed { .. }
+        | ChangeEventKind::RunSucceeded
+        | ChangeEventKind::Skipped { .. } => false,
+    })
+}
+
+fn refused(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    zone: &ZoneReading,
+    set: &RecordSet,
+    refusal: &Refusal,
+) -> Candidate {
+    let key = FindingKey {
+        subject: Subject::Record(set.key()),
+        zone_id: Some(zone.zone.id.clone()),
+        instance: Some(wants.instance.id.clone()),
+        kind: Kind::FailedChange,
+    };
+    let mut candidate = Candidate::new(key, refusal.reason, Impact::None, zone.read_at.unwrap_or(world.at()));
+    candidate.certain = true;
+    candidate.onset = Some(refusal.since);
+    candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Changes];
+    candidate.recorded = show::records(zone.at(&set.name));
+    candidate.live = show::live(world, &set.name);
+    candidate
+        .evidence
+        .push(format!("refused {} times, last at {}: {}", refusal.count, refusal.at, refusal.message));
+    candidate.summary = format!(
+        "Route 53 refuses to delete {} ({}), which nobody wants any more.",
+        set.key(),
+        refusal.reason
+    );
+    candidate.fix = Fix {
+        summary: "Delete the record and its ownership TXT by hand, with the values that stand there."
+            .to_owned(),
+        ..Fix::default()
+    };
+    explain_companion(&mut candidate, zone, set);
+    candidate.caused_by(cause(wants, zone, set, refusal))
+}
+
+/// The AAAA half of an alias stays with its A half.
+fn explain_companion(candidate: &mut Candidate, zone: &ZoneReading, set: &RecordSet) {
+    let twin = RecordKey { record_type: RecordType::A, ..set.key() };
+    let has_twin =
+        zone.at(&set.name).iter().any(|other| other.key() == twin && other.content.alias().is_some());
+    if set.record_type == RecordType::Aaaa && set.content.alias().is_some() && has_twin {
+        candidate.explained_by = Some((Subject::Record(twin), Kind::FailedChange));
+    }
+}
+
+fn cause(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, refusal: &Refusal) -> Option<Cause> {
+    if let Some(culprit) = &refusal.culprit {
+        return Some(Cause::FailedChangeOf(culprit.clone()));
+    }
+    let instance = &wants.instance;
+    let old = instance.flags.affixes.typed_name(&set.name, &RecordType::Cname);
+    let by_old_name = zone.at(&old).iter().any(|txt| matches!(TxtRole::of(txt), TxtRole::Heritage(_)));
+    let by_version = refusal.reason == Reason::DeleteNotFound
+        && DELETES_OTHER_TXT <= instance.effective_version()
+        && zone.at(&set.name).iter().any(|one| one.content.alias().is_some())
+        && by_old_name;
+    if by_version {
+        return Some(Cause::ControllerVersion);
+    }
+    (!is_owned_by(wants, zone, set)).then_some(Cause::OwnerMissing)
+}

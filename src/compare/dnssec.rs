@@ -1,0 +1,170 @@
+//! Validation that fails although the answer is there. Pure.
+//!
+//! Source: findings.md, kind `dnssec_broken`.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "tables of exceptions over large vocabularies: a new word must fall into the general row"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::compare::delegation::{LOOKS, delegated_twin, wants_in};
+use crate::compare::verdict::{Candidate, Verdicts};
+use crate::compare::world::World;
+use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
+use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::zone::ZoneReading;
+use crate::report::Fix;
+use crate::snapshot::ViewName;
+
+/// Extended errors that name a signature: expired, not yet valid, missing.
+/// Source: RFC 8914, sections 4.8, 4.9 and 4.11.
+const SIGNATURE: [u16; 3] = [7, 8, 10];
+
+/// Judges every public zone in which somebody wants a name.
+pub fn judge_dnssec(world: &World<'_>, out: &mut Verdicts) {
+    let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
+    for zone in zones.filter(|zone| !zone.zone.private && delegated_twin(world, zone).is_none()) {
+        out.candidates.extend(broken(world, zone));
+    }
+}
+
+/// What one resolver does with the names of a zone.
+#[derive(Default)]
+struct Resolver<'a> {
+    works: bool,
+    failures: usize,
+    unchecked: bool,
+    shown: Option<&'a Observation>,
+}
+
+fn broken(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
+    let resolvers = resolvers(world, zone);
+    let fails = |one: &&Resolver<'_>| LOOKS <= one.failures && one.unchecked && !one.works;
+    let bad: Vec<&Resolver<'_>> = resolvers.values().filter(fails).collect();
+    let seen_at = bad.iter().filter_map(|one| one.shown).map(|seen| seen.at).max()?;
+    let judged = resolvers.values().filter(|one| one.works || fails(one)).count();
+    let impact = if bad.len() == judged { Impact::Down } else { Impact::Degraded };
+    let reason = reason(world, zone, &bad);
+    let key = FindingKey {
+        subject: Subject::Zone(zone.zone.name.clone()),
+        zone_id: Some(zone.zone.id.clone()),
+        instance: None,
+        kind: Kind::DnssecBroken,
+    };
+    let mut candidate = Candidate::new(key, reason, impact, seen_at);
+    candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+    candidate.evidence = bad.iter().filter_map(|one| one.shown).map(describe).collect();
+    describe_zone(world, zone, &mut candidate);
+    Some(candidate)
+}
+
+/// Resolvers whose control name works, asked for names that somebody wants in the zone.
+fn resolvers<'a>(world: &World<'a>, zone: &ZoneReading) -> BTreeMap<(&'a str, &'a str), Resolver<'a>> {
+    let mut out: BTreeMap<(&str, &str), Resolver<'_>> = BTreeMap::new();
+    let names: BTreeSet<_> = wants_in(world, &zone.zone.id).map(|want| &want.name).collect();
+    for seen in names.into_iter().filter_map(|name| world.answers.get(name)).flatten() {
+        let internal = world.policy.view(&seen.view).is_some_and(|view| view.internal);
+        if seen.vantage != Vantage::Recursive || internal || !world.control_works(seen) {
+            continue;
+        }
+        let row = out.entry((&seen.view, &seen.server)).or_default();
+        let said = matches!(seen.outcome, Outcome::Answer | Outcome::Nodata | Outcome::Nxdomain);
+        match (seen.cd, said) {
+            (true, said) => row.unchecked |= said,
+            (false, true) => row.works = true,
+            (false, false) if seen.outcome == Outcome::Servfail => {
+                row.failures += 1;
+                row.shown = Some(seen);
+            }
+            (false, false) => {}
+        }
+    }
+    out
+}
+
+fn reason(world: &World<'_>, zone: &ZoneReading, bad: &[&Resolver<'_>]) -> Reason {
+    let parent = ds_at_parent(world, zone);
+    let Some(dnssec) = &zone.zone.dnssec else { return by_error(bad) };
+    let own: BTreeSet<String> = dnssec.ds_records.iter().map(|record| normal_ds(record)).collect();
+    if !parent.is_empty() && parent.is_disjoint(&own) {
+        return Reason::DsMismatch;
+    }
+    if matches!(&*dnssec.serve_signature, "ACTION_NEEDED" | "INTERNAL_FAILURE") {
+        return Reason::SigningError;
+    }
+    by_error(bad)
+}
+
+fn by_error(bad: &[&Resolver<'_>]) -> Reason {
+    let codes = bad.iter().filter_map(|one| one.shown?.ede.as_ref()).map(|error| error.code);
+    let mut codes = codes.peekable();
+    if codes.peek().is_some() && codes.all(|code| SIGNATURE.contains(&code)) {
+        Reason::SigningError
+    } else {
+        Reason::ValidationFails
+    }
+}
+
+fn ds_at_parent(world: &World<'_>, zone: &ZoneReading) -> BTreeSet<String> {
+    let seen = world.answers.get(&zone.zone.name).map(Vec::as_slice).unwrap_or_default();
+    let asked = seen.iter().filter(|seen| seen.vantage == Vantage::Parent && &*seen.record_type == "DS");
+    let records = asked.flat_map(|seen| &seen.answers).filter(|record| &*record.record_type == "DS");
+    records.map(|record| normal_ds(&record.data)).collect()
+}
+
+/// Tag, algorithm and digest type as they are; the digest may be broken by blanks and in any case.
+fn normal_ds(text: &str) -> String {
+    let mut words = text.split_whitespace();
+    let head: Vec<&str> = words.by_ref().take(3).collect();
+    format!("{} {}", head.join(" "), words.collect::<String>().to_ascii_uppercase())
+}
+
+fn describe(seen: &Observation) -> String {
+    let error = seen.ede.as_ref().map(|error| {
+        format!(" (extended error {}: {})", error.code, crate::model::text::printable(&error.text))
+    });
+    format!(
+        "{} fails for {} and answers it with checking disabled{}",
+        crate::model::text::printable(&seen.server),
+        seen.name,
+        error.unwrap_or_default()
+    )
+}
+
+fn describe_zone(world: &World<'_>, zone: &ZoneReading, candidate: &mut Candidate) {
+    let name = &zone.zone.name;
+    let parent: Vec<String> = ds_at_parent(world, zone).into_iter().collect();
+    if !parent.is_empty() {
+        candidate.evidence.push(format!("DS at the parent: {}", parent.join(", ")));
+    }
+    let own = zone.zone.dnssec.as_ref().map(|dnssec| dnssec.ds_records.join(", ")).unwrap_or_default();
+    let own = crate::model::text::printable(&own);
+    candidate.summary = format!("Validating resolvers refuse {name}: {}.", candidate.reason);
+    candidate.fix = Fix {
+        summary: match candidate.reason {
+            Reason::DsMismatch if own.is_empty() => {
+                format!("Remove the DS records of {name} at the parent: the zone is not signed.")
+            }
+            Reason::DsMismatch => format!("Set the DS record of {name} at the parent to {own}."),
+            _ => format!("Look at the key-signing keys of {name} and at their KMS keys."),
+        },
+        commands: vec![format!("aws route53 get-dnssec --hosted-zone-id {}", zone.zone.id)],
+        ..Fix::default()
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normal_ds;
+
+    #[test]
+    fn a_ds_record_is_the_same_in_every_spelling() {
+        let plain = "28571 13 2 4860C1710DE466BC";
+        for spelling in ["28571 13 2 4860c1710de466bc", " 28571  13 2 4860C171 0DE466BC "] {
+            assert_eq!(normal_ds(spelling), plain);
+        }
+        assert_ne!(normal_ds("28571 13 1 4860C1710DE466BC"), plain);
+    }
+}

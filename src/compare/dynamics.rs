@@ -1,0 +1,383 @@
+//! Records that move too much: back and forth (`flapping`), or written without need (`churn`). Pure.
+//!
+//! Judged from what our own rounds have seen of the record set and from the change feed, never from
+//! live answers: those rotate by design. Each source is counted alone, because their clocks and
+//! their sight differ and a merged line would show changes that nobody made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::compare::ladder::targets;
+use crate::compare::show;
+use crate::compare::verdict::{Candidate, Verdicts};
+use crate::compare::world::World;
+use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Subject};
+use crate::model::change::{Action, AttemptedChange, ChangeEvent, ChangeEventKind, FeedSource};
+use crate::model::heritage::Heritage;
+use crate::model::object::Body;
+use crate::model::record::{RecordKey, Value};
+use crate::model::want::{InstanceWants, Want};
+use crate::model::zone::ZoneReading;
+use crate::model::{Content, DomainName, RecordType, ZoneId};
+use crate::past::Sighting;
+use crate::report::Fix;
+
+/// The time in which changes and writes count. Source: findings.md section 3, ranks 70 and 71.
+const SPAN: SignedDuration = SignedDuration::from_hours(1);
+
+/// So many changes are back and forth.
+const FLAPS: usize = 3;
+
+/// More values than these are a series and no flapping; absence is a value.
+const MAX_VALUES: usize = 3;
+
+/// So many writes without a change are churn.
+const NEEDLESS_WRITES: usize = 5;
+
+/// What stood under a key, as far as a source tells it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Held {
+    /// Nothing.
+    Absent,
+    /// Something; logs do not tell what.
+    Present,
+    /// These targets.
+    Targets(BTreeSet<Value>),
+}
+
+/// One applied change of a record, as the feed tells it.
+#[derive(Debug)]
+struct Write<'a> {
+    event: &'a ChangeEvent,
+    change: &'a AttemptedChange,
+}
+
+/// Applied writes of the last hour by name and type.
+type Writes<'a> = BTreeMap<(&'a DomainName, &'a RecordType), Vec<(Option<&'a ZoneId>, Write<'a>)>>;
+
+/// Judges the record sets that stand at wanted names.
+pub fn judge_dynamics(world: &World<'_>, out: &mut Verdicts) {
+    let (writes, claims) = (writes(world), claims(world));
+    for ((zone_id, key), sightings) in &world.past.records {
+        // Members of a routing set come and go as their traffic is shifted.
+        if key.set_identifier.is_some() {
+            continue;
+        }
+        let Some(zone) = world.zone(zone_id).filter(|_| out.coverage.zones.contains_key(zone_id)) else {
+            continue;
+        };
+        let Some((wants, want)) = claims.get(&(zone_id, key.clone())).copied() else { continue };
+        let none = Vec::new();
+        let all = writes.get(&(&key.name, &key.record_type)).unwrap_or(&none);
+        let mine: Vec<&Write<'_>> = all
+            .iter()
+            .filter(|(zone, _)| zone.is_none_or(|zone| zone == zone_id))
+            .map(|(_, write)| write)
+            .collect();
+        let record = Record { world, wants, want, zone, key, sightings, writes: mine };
+        out.candidates.extend(record.flapping().or_else(|| record.churn()));
+    }
+}
+
+/// Who wants which record; another type of the same name is the other half of somebody's finding.
+fn claims<'a>(world: &World<'a>) -> BTreeMap<(&'a ZoneId, RecordKey), (&'a InstanceWants, &'a Want)> {
+    let mut claims = BTreeMap::new();
+    for one in world.wants {
+        for want in &one.wants {
+            if let Some(zone) = want.zone_id() {
+                claims.entry((zone, want.key())).or_insert((one, want));
+            }
+        }
+    }
+    claims
+}
+
+fn writes<'a>(world: &World<'a>) -> Writes<'a> {
+    let mut all = Writes::new();
+    let Some(feed) = world.snapshot.changes.value() else { return all };
+    for event in feed.events.iter().filter(|event| is_recent(world.at(), event.at)) {
+        let ChangeEventKind::Applied(batch) = &event.kind else { continue };
+        for change in batch.changes.iter().filter(|change| change.record_type.is_address()) {
+            let key = (&change.name, &change.record_type);
+            all.entry(key).or_default().push((batch.zone_id.as_ref(), Write { event, change }));
+        }
+    }
+    all
+}
+
+fn is_recent(now: Timestamp, at: Timestamp) -> bool {
+    now.duration_since(at) < SPAN
+}
+
+struct Record<'a> {
+    world: &'a World<'a>,
+    wants: &'a InstanceWants,
+    want: &'a Want,
+    zone: &'a ZoneReading,
+    key: &'a RecordKey,
+    sightings: &'a [Sighting<Option<Content>>],
+    writes: Vec<&'a Write<'a>>,
+}
+
+impl Record<'_> {
+    fn start(&self, kind: Kind, reason: Reason, impact: Impact) -> Candidate {
+        let key = FindingKey {
+            subject: Subject::Record(self.key.clone()),
+            zone_id: Some(self.zone.zone.id.clone()),
+            instance: Some(self.wants.instance.id.clone()),
+            kind,
+        };
+        let read_at = self.zone.read_at.unwrap_or(self.world.at());
+        let mut candidate = Candidate::new(key, reason, impact, read_at);
+        // Several rounds or feed lines are in it already.
+        candidate.certain = true;
+        candidate.object = self.want.objects.first().cloned();
+        candidate.desired = show::want(self.want);
+        candidate.recorded = show::records(self.zone.at(&self.key.name));
+        candidate.live = show::live(self.world, &self.key.name);
+        candidate
+    }
+
+    // === flapping ===
+
+    fn flapping(&self) -> Option<Candidate> {
+        let lines = [self.seen_by_us(), self.told(true), self.told(false)];
+        let (held, onset) = lines.into_iter().max_by_key(|(held, _)| held.len())?;
+        let values: BTreeSet<&Held> = held.iter().collect();
+        if held.len() <= FLAPS || MAX_VALUES < values.len() || self.has_solver() {
+            return None;
+        }
+        let absent = values.contains(&Held::Absent);
+        let reason = if absent { Reason::CreateDelete } else { Reason::TwoValues };
+        let wrong = values.iter().any(|held| matches!(held, Held::Targets(set) if !self.was_wanted(set)));
+        let impact = if absent || wrong { Impact::Degraded } else { Impact::None };
+        let mut candidate = self.start(Kind::Flapping, reason, impact);
+        candidate.onset = onset;
+        let changes = held.len() - 1;
+        candidate.evidence.push(format!("{changes} changes within an hour between {} values", values.len()));
+        candidate.evidence.extend(held.iter().take(6).map(Held::to_string));
+        candidate.summary = format!("{} goes back and forth: {changes} changes within an hour.", self.key);
+        candidate.fix = Fix {
+            summary: "Find the other writer; each ExternalDNS needs an owner id of its own.".to_owned(),
+            ..Fix::default()
+        };
+        Some(candidate.caused_by(self.cause()))
+    }
+
+    /// What our rounds saw, from the value in force an hour ago on; the first time of change.
+    fn seen_by_us(&self) -> (Vec<Held>, Option<Timestamp>) {
+        let recent = |sighting: &Sighting<_>| is_recent(self.world.at(), sighting.since);
+        let first = self.sightings.iter().position(recent).unwrap_or(self.sightings.len());
+        let span = self.sightings.iter().skip(first.saturating_sub(1));
+        let mut held: Vec<Held> = span.map(|sighting| Held::of(sighting.value.as_ref())).collect();
+        // A new TTL is another content with the same targets.
+        held.dedup();
+        let start = first.max(1);
+        (held, self.sightings.get(start).map(|sighting| sighting.since))
+    }
+
+    /// What CloudTrail or the logs tell; each creation and deletion implies what was there before.
+    fn told(&self, by_trail: bool) -> (Vec<Held>, Option<Timestamp>) {
+        let mut held: Vec<Held> = Vec::new();
+        let mut onset = None;
+        for (at, writes) in self.batches(by_trail) {
+            onset.get_or_insert(at);
+            // Deleted and created in one batch is one change.
+            let written = writes.iter().rev().find(|write| write.change.action != Action::Delete);
+            let Some(write) = written.or(writes.last()) else { continue };
+            let replaces = written.is_some() && writes.iter().any(|one| one.change.action == Action::Delete);
+            let before = match write.change.action {
+                Action::Delete => Some(Held::Present),
+                Action::Create if !replaces => Some(Held::Absent),
+                Action::Create | Action::Upsert => None,
+            };
+            let contradicts = |last: &Held| match before {
+                Some(Held::Absent) => *last != Held::Absent,
+                _ => *last == Held::Absent,
+            };
+            if let Some(before) = before.clone()
+                && held.last().is_none_or(contradicts)
+            {
+                held.push(before);
+            }
+            held.push(Held::after(write.change));
+        }
+        held.dedup();
+        (known_only(held), onset)
+    }
+
+    fn batches(&self, by_trail: bool) -> BTreeMap<Timestamp, Vec<&Write<'_>>> {
+        let mut batches: BTreeMap<Timestamp, Vec<&Write<'_>>> = BTreeMap::new();
+        for write in &self.writes {
+            if by_trail == matches!(write.event.source, FeedSource::CloudTrail { .. }) {
+                batches.entry(write.event.at).or_default().push(write);
+            }
+        }
+        batches
+    }
+
+    fn was_wanted(&self, held: &BTreeSet<Value>) -> bool {
+        let wishes = self.world.past.wishes.iter().filter(|((_, key), _)| key == self.key);
+        wishes.flat_map(|(_, sightings)| sightings).any(|sighting| targets(&sighting.value) == *held)
+    }
+
+    /// A certificate solver borrows the host for minutes.
+    fn has_solver(&self) -> bool {
+        self.world.past.objects.values().any(|past| {
+            let Body::Ingress(ingress) = &past.last.body else { return false };
+            past.deleted_at.is_none_or(|gone| is_recent(self.world.at(), gone))
+                && crate::desired::source::is_solver(&past.last)
+                && ingress.rule_hosts.iter().any(|host| DomainName::new(host) == self.key.name)
+        })
+    }
+
+    fn cause(&self) -> Option<Cause> {
+        if self.shares_owner_id() {
+            return Some(Cause::ControllerMisconfigured(Reason::OwnerIdShared));
+        }
+        let others = self.world.wants.iter().filter(|other| other.instance.id != self.wants.instance.id);
+        let here = |want: &Want| want.zone_id() == Some(&self.zone.zone.id) && want.key() == *self.key;
+        if others.into_iter().any(|other| other.wants.iter().any(here)) {
+            return Some(Cause::ControllerMisconfigured(Reason::OverlappingInstances));
+        }
+        if let Some(conflict) = &self.want.conflict {
+            return Some(Cause::ConflictingDesired(conflict.reason));
+        }
+        let controllers = crate::compare::wishes::controller_principals(self.world);
+        let by_hand = self.writes.iter().any(|write| match &write.event.source {
+            FeedSource::CloudTrail { principal, .. } => !controllers.contains(principal),
+            FeedSource::Log { .. } => false,
+        });
+        if by_hand {
+            return Some(Cause::ManualChange);
+        }
+        self.world.snapshot.changes.is_whole().then_some(Cause::UnknownSilent)
+    }
+
+    /// Somebody writes ownership under our owner id for objects that this cluster does not have.
+    fn shares_owner_id(&self) -> bool {
+        let owner = self.wants.instance.flags.owner_id.as_str();
+        let Some(cluster) = self.world.snapshot.kubernetes.value() else { return false };
+        let seen = self.world.past.strangers.keys();
+        let ours = seen.filter(|(instance, _)| *instance == self.wants.instance.id);
+        if ours.map(|(_, object)| object).any(|object| crate::past::is_watched(cluster, object)) {
+            return true;
+        }
+        let batches = self.world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
+        let applied = batches.filter_map(|event| {
+            let ChangeEventKind::Applied(batch) = &event.kind else { return None };
+            (batch.zone_id.as_ref() == Some(&self.zone.zone.id)).then_some(batch)
+        });
+        applied.flat_map(|batch| &batch.changes).flat_map(|change| &change.targets).any(|value| {
+            let heritage = Heritage::parse(value).filter(|one| one.owner.as_deref() == Some(owner));
+            heritage.and_then(|one| one.object()).is_some_and(|object| {
+                crate::past::is_watched(cluster, &object) && !self.world.past.knows(&object)
+            })
+        })
+    }
+
+    // === churn ===
+
+    /// Writes since the record has had its present content.
+    fn churn(&self) -> Option<Candidate> {
+        let since = self.sightings.last().filter(|last| last.value.is_some())?.since;
+        let held = Held::of(self.sightings.last()?.value.as_ref());
+        let needless = |write: &&&Write<'_>| {
+            let told = Held::after(write.change);
+            write.change.action == Action::Upsert
+                && (told == held || told == Held::Present && since <= write.event.at)
+        };
+        let count = |by_trail: bool| {
+            let counted = self
+                .writes
+                .iter()
+                .filter(needless)
+                .filter(|write| by_trail == matches!(write.event.source, FeedSource::CloudTrail { .. }));
+            // Two containers may tell of one write.
+            counted.map(|write| write.event.at).collect::<BTreeSet<_>>()
+        };
+        let times = [count(true), count(false)].into_iter().max_by_key(BTreeSet::len)?;
+        if times.len() < NEEDLESS_WRITES {
+            return None;
+        }
+        let mut candidate = self.start(Kind::Churn, Reason::NoOpUpsert, Impact::None);
+        candidate.onset = times.first().copied();
+        candidate.evidence.extend(times.last().map(|last| {
+            format!("written {} times within an hour without any change, last at {last}", times.len())
+        }));
+        candidate.summary = format!(
+            "{} is written again and again although nothing changes; it costs API requests.",
+            self.key
+        );
+        candidate.fix = Fix {
+            summary: "Drop the annotation that asks for what the record cannot have (a TTL on an alias), or \
+                      update ExternalDNS."
+                .to_owned(),
+            ..Fix::default()
+        };
+        Some(candidate)
+    }
+}
+
+/// Logs do not tell values: beside told ones they are no value of their own.
+fn known_only(held: Vec<Held>) -> Vec<Held> {
+    if !held.iter().any(|one| matches!(one, Held::Targets(_))) {
+        return held;
+    }
+    let mut out: Vec<Held> = Vec::new();
+    let mut rest = held.into_iter().peekable();
+    while let Some(one) = rest.next() {
+        let known = if one == Held::Present {
+            rest.peek().cloned().filter(|next| *next != Held::Absent)
+        } else {
+            None
+        };
+        out.push(known.unwrap_or(one));
+    }
+    out.dedup();
+    out
+}
+
+// === impl Held ===
+
+impl Held {
+    fn of(content: Option<&Content>) -> Self {
+        match content {
+            None => Self::Absent,
+            Some(content) => Self::Targets(targets(content)),
+        }
+    }
+
+    fn after(change: &AttemptedChange) -> Self {
+        if change.action == Action::Delete {
+            return Self::Absent;
+        }
+        if change.targets.is_empty() {
+            return Self::Present;
+        }
+        let value = |text: &Arc<str>| match (change.alias, Value::new(&change.record_type, text)) {
+            (Some(true), _) => {
+                let name = DomainName::from_route53(text);
+                let bare = name.as_str().strip_prefix("dualstack.").map(DomainName::new);
+                Value::Host(bare.unwrap_or(name))
+            }
+            (_, value) => value,
+        };
+        Self::Targets(change.targets.iter().map(value).collect())
+    }
+}
+
+impl std::fmt::Display for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Absent => f.write_str("no record"),
+            Self::Present => f.write_str("a record"),
+            Self::Targets(targets) => {
+                let all: Vec<String> = targets.iter().take(5).map(ToString::to_string).collect();
+                f.write_str(&all.join(", "))
+            }
+        }
+    }
+}

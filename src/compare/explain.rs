@@ -1,0 +1,327 @@
+//! What explains what: one table. Pure.
+//!
+//! Source: findings.md section 5. A statement that another *open* one explains does not alert;
+//! whether it is open is the business of [`crate::history`].
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "tables of exceptions over large vocabularies: a new word must fall into the general row"
+)]
+
+use jiff::Timestamp;
+
+use crate::compare::verdict::Candidate;
+use crate::finding::{Cause, Kind, Reason, Subject};
+use crate::model::DomainName;
+use crate::snapshot::ViewName;
+
+/// A statement and when it was first seen.
+pub type Told<'a> = (&'a Candidate, Timestamp);
+
+/// True if `outer` explains `inner`, provided that `outer` is open.
+#[must_use]
+pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
+    let ((cause, _), (effect, _)) = (outer, inner);
+    if cause.key == effect.key {
+        return false;
+    }
+    // A half of the same thing says so itself.
+    if effect.explained_by.as_ref().is_some_and(|(subject, _)| {
+        *subject == cause.key.subject
+            && (cause.key.zone_id.is_none() || effect.key.zone_id == cause.key.zone_id)
+    }) {
+        return true;
+    }
+    match cause.key.kind {
+        Kind::ObserverBlind => blinds(cause, effect),
+        Kind::ControllerStalled | Kind::ControllerFailing | Kind::ControllerMisconfigured => {
+            controls(outer, inner)
+        }
+        Kind::MassDeletion => {
+            same_instance(cause, effect) && is_of_burst(effect) && shares_name(cause, effect)
+        }
+        Kind::NoZone | Kind::FailedChange | Kind::InvalidDesired | Kind::NoAddress => {
+            same_place(cause, effect)
+                && (effect.key.kind.is_record_ladder()
+                    || effect.key.kind.is_live()
+                    || effect.key.kind == Kind::OwnerOrphan)
+        }
+        Kind::ConflictingDesired => {
+            let of_claims = matches!(effect.key.kind, Kind::Flapping | Kind::WrongTarget | Kind::StaleTarget);
+            of_claims && same_place(cause, effect)
+        }
+        Kind::TargetUnresolvable => {
+            let of_target = match effect.key.kind {
+                Kind::AuthMismatch => effect.reason == Reason::Nodata,
+                Kind::HealthWithdrawn | Kind::DanglingRecord => true,
+                _ => false,
+            };
+            of_target && same_place(cause, effect)
+        }
+        Kind::WrongZone | Kind::DelegationBroken | Kind::DnssecBroken | Kind::ZoneUnassociated => {
+            effect.key.kind.is_live() && same_zone(cause, effect)
+        }
+        Kind::MissingRecord => effect.key.kind.is_live() && same_place(cause, effect),
+        Kind::WrongAlias | Kind::WrongType | Kind::WrongRouting | Kind::StaleTarget | Kind::WrongTarget => {
+            let answers = effect.key.kind.is_live()
+                && !matches!(effect.key.kind, Kind::WildcardShadow | Kind::HealthWithdrawn);
+            answers && same_place(cause, effect)
+        }
+        Kind::DanglingRecord => {
+            effect.key.kind == Kind::StaleRecord
+                && effect.key.subject == cause.key.subject
+                && effect.key.zone_id == cause.key.zone_id
+        }
+        _ => false,
+    }
+}
+
+/// What rests on a view that is blind.
+fn blinds(cause: &Candidate, effect: &Candidate) -> bool {
+    let kind = effect.key.kind;
+    match &cause.key.subject {
+        Subject::Source(ViewName::Kubernetes) => {
+            matches!(kind, Kind::StaleRecord | Kind::DanglingRecord | Kind::MassDeletion)
+        }
+        Subject::Source(ViewName::Route53) => matches!(kind.rank(), 20..=41 | 72),
+        Subject::Source(ViewName::Dns) => {
+            kind.is_live() || matches!(kind, Kind::DelegationBroken | Kind::DnssecBroken)
+        }
+        _ => false,
+    }
+}
+
+/// What a controller that does not work leaves undone. What was wrong before it stopped has a
+/// cause of its own, and a refused change is what a human must mend in any case.
+fn controls(outer: Told<'_>, inner: Told<'_>) -> bool {
+    let ((cause, onset), (effect, first_seen)) = (outer, inner);
+    // Wrong flags say themselves what they do; a controller that stands still leaves everything.
+    let matches = cause.key.kind == Kind::ControllerMisconfigured;
+    leaves_undone(cause, effect) && same_instance(cause, effect) && (matches || onset <= first_seen)
+}
+
+/// True if a fault of a controller leaves this undone.
+#[must_use]
+pub fn leaves_undone(cause: &Candidate, effect: &Candidate) -> bool {
+    let kind = effect.key.kind;
+    let ladder = kind.is_record_ladder();
+    match cause.reason {
+        // The flip is one finding for all the objects that carry the former prefix.
+        Reason::AnnotationPrefixFlip => ladder || kind == Kind::AnnotationUnread,
+        Reason::OwnerIdChanged => {
+            ladder && effect.cause == Some(Cause::OwnerForeign)
+                || matches!(kind, Kind::OwnerForeign | Kind::OwnerConflict)
+        }
+        Reason::TxtAffixChanged => {
+            ladder && effect.cause == Some(Cause::OwnerMissing) || kind == Kind::OwnerMissing
+        }
+        Reason::OwnerIdShared => {
+            matches!(kind, Kind::StaleRecord | Kind::OwnerOrphan)
+                || kind == Kind::MissingRecord && effect.reason == Reason::Deleted
+        }
+        Reason::OverlappingInstances => {
+            ladder && effect.cause == Some(Cause::OwnerForeign) || kind == Kind::OwnerConflict
+        }
+        Reason::ZoneFilterMatchesNothing | Reason::DomainFilterQuoted => {
+            ladder || matches!(kind, Kind::NoZone | Kind::StaleRecord)
+        }
+        _ => {
+            ladder
+                || kind == Kind::StaleRecord
+                || kind == Kind::NoZone && effect.reason == Reason::FilteredOut
+        }
+    }
+}
+
+/// The cause that an explaining finding is to what it explains; `None` where the explained one needs
+/// none.
+#[must_use]
+pub fn cause_word(outer: &Candidate, inner: &Candidate) -> Option<Cause> {
+    let told = !matches!(inner.cause, None | Some(Cause::UnknownSilent));
+    if told || !inner.key.kind.is_record_ladder() {
+        return None;
+    }
+    match outer.key.kind {
+        Kind::ControllerStalled => Some(Cause::ControllerStalled),
+        Kind::ControllerFailing => Some(Cause::ControllerFailing),
+        Kind::ControllerMisconfigured => Some(Cause::ControllerMisconfigured(outer.reason)),
+        _ => None,
+    }
+}
+
+fn is_of_burst(effect: &Candidate) -> bool {
+    effect.key.kind == Kind::MissingRecord
+        || effect.key.kind == Kind::NoAddress && effect.reason == Reason::Lost
+}
+
+fn same_instance(cause: &Candidate, effect: &Candidate) -> bool {
+    cause.key.instance.is_some() && cause.key.instance == effect.key.instance
+}
+
+/// The same name in the same zone. What lives in no zone speaks for its instance.
+fn same_place(cause: &Candidate, effect: &Candidate) -> bool {
+    let zone = match (&cause.key.zone_id, &effect.key.zone_id) {
+        (Some(one), Some(other)) => one == other,
+        (None, _) | (_, None) => cause.key.instance == effect.key.instance,
+    };
+    let member = |one: &Candidate| one.key.subject.record().and_then(|key| key.set_identifier.clone());
+    let same_member = match (member(cause), member(effect)) {
+        (Some(one), Some(other)) => one == other,
+        (None, _) | (_, None) => true,
+    };
+    zone && same_member && shares_name(cause, effect)
+}
+
+fn shares_name(cause: &Candidate, effect: &Candidate) -> bool {
+    names(effect).any(|name| names(cause).any(|other| other == name))
+}
+
+/// The names that a statement is about.
+pub fn names(candidate: &Candidate) -> impl Iterator<Item = &DomainName> {
+    candidate.key.subject.record().map(|key| &key.name).into_iter().chain(&candidate.covers)
+}
+
+/// A name in the zone that the outer statement is about.
+fn same_zone(cause: &Candidate, effect: &Candidate) -> bool {
+    if cause.key.zone_id.is_some() && effect.key.zone_id.is_some() {
+        return cause.key.zone_id == effect.key.zone_id;
+    }
+    let Subject::Zone(zone) = &cause.key.subject else { return shares_name(cause, effect) };
+    names(effect).any(|name| name.is_within(zone))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::{FindingKey, Impact};
+    use crate::model::{RecordKey, RecordType, ZoneId};
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(minute * 60).expect("a time")
+    }
+
+    /// `app.example.com/A missing_record absent`, or `instance mass_deletion lb_status_lost`.
+    fn candidate(words: &str) -> Candidate {
+        let mut words = words.split(' ');
+        let mut next = || words.next().expect("a word");
+        let (subject, kind, reason) = (next(), next(), next());
+        let (subject, zone) = match subject.split_once('/') {
+            Some(("zone", name)) => (Subject::Zone(name.into()), Some("Z1")),
+            Some(("source", view)) => {
+                let view = ViewName::ALL.into_iter().find(|one| one.as_str() == view);
+                (Subject::Source(view.expect("a view")), None)
+            }
+            Some((name, record_type)) => {
+                let (record_type, set) = record_type.split_once('#').unwrap_or((record_type, ""));
+                let key = RecordKey {
+                    name: name.into(),
+                    record_type: RecordType::new(record_type),
+                    set_identifier: Some(set.into()).filter(|_| !set.is_empty()),
+                };
+                (Subject::Record(key), Some("Z1"))
+            }
+            None => (Subject::Instance(subject.into()), None),
+        };
+        let kind = Kind::from_word(kind).expect("a kind");
+        let key = FindingKey {
+            subject,
+            zone_id: zone.map(ZoneId::new),
+            instance: (kind != Kind::ObserverBlind).then(|| "prod".into()),
+            kind,
+        };
+        Candidate::new(key, Reason::from_word(reason).expect("a reason"), Impact::Latent, at(0))
+    }
+
+    fn check(outer: &str, inner: &str, expected: bool) {
+        let told = explains((&candidate(outer), at(0)), (&candidate(inner), at(0)));
+        assert_eq!(told, expected, "{outer} -> {inner}");
+    }
+
+    #[test]
+    fn the_rows_of_the_table() {
+        let (app, other) = ("app.example.com", "b.example.com");
+        let missing = format!("{app}/A missing_record absent");
+        check("prod controller_stalled crash_loop", &missing, true);
+        check("prod controller_stalled crash_loop", &format!("{app}/A failed_change cname_conflict"), false);
+        check("prod controller_failing throttled", &format!("{app}/A no_zone filtered_out"), true);
+        check("prod controller_failing throttled", &format!("{app}/A no_zone not_found"), false);
+        check("prod controller_failing throttled", &format!("{app}/A flapping two_values"), false);
+        check("prod mass_deletion records_vanished", &missing, false);
+        check(
+            &format!("{app}/A failed_change cname_conflict"),
+            &format!("{app}/AAAA missing_record absent"),
+            true,
+        );
+        check(
+            &format!("{app}/A failed_change cname_conflict"),
+            &format!("{other}/A missing_record absent"),
+            false,
+        );
+        check(
+            &format!("{app}/A#a failed_change unknown"),
+            &format!("{app}/A#b missing_record absent"),
+            false,
+        );
+        check(
+            &format!("{app}/A conflicting_desired merged_targets"),
+            &format!("{app}/AAAA wrong_target subset"),
+            true,
+        );
+        check(&format!("{app}/A conflicting_desired merged_targets"), &missing, false);
+        check(
+            &format!("{app}/A target_unresolvable nxdomain"),
+            &format!("{app}/AAAA auth_mismatch nodata"),
+            true,
+        );
+        check(
+            &format!("{app}/A target_unresolvable nxdomain"),
+            &format!("{app}/AAAA auth_mismatch different"),
+            false,
+        );
+        check(
+            "zone/example.com delegation_broken lame_all",
+            &format!("{app}/A resolver_unreachable servfail_quorum"),
+            true,
+        );
+        check("zone/example.com delegation_broken lame_all", &missing, false);
+        check(&missing, &format!("{app}/AAAA wildcard_shadow other_target"), true);
+        check(
+            &format!("{app}/A wrong_type cname_instead_of_a"),
+            &format!("{app}/AAAA resolver_stale positive"),
+            true,
+        );
+        check(&format!("{app}/A owner_missing none"), &missing, false);
+        check(
+            "source/kubernetes observer_blind forbidden",
+            &format!("{app}/A stale_record not_deleted"),
+            true,
+        );
+        check("source/kubernetes observer_blind forbidden", &missing, false);
+        check("source/route53 observer_blind throttled", &missing, true);
+        check("source/dns observer_blind unreachable", &format!("{app}/A auth_mismatch nxdomain"), true);
+        check(&missing, &missing, false);
+    }
+
+    #[test]
+    fn what_was_wrong_before_has_a_cause_of_its_own() {
+        let stalled = candidate("prod controller_stalled no_reconcile");
+        let mut missing = candidate("app.example.com/A missing_record absent");
+        assert_eq!(cause_word(&stalled, &missing), Some(Cause::ControllerStalled));
+        assert!(explains((&stalled, at(5)), (&missing, at(6))));
+        assert!(!explains((&stalled, at(5)), (&missing, at(4))));
+        let flags = candidate("prod controller_misconfigured zone_filter_matches_nothing");
+        assert!(explains((&flags, at(5)), (&missing, at(4))), "wrong flags say what they do");
+        missing.key.instance = Some("other".into());
+        assert!(!explains((&stalled, at(5)), (&missing, at(6))), "another instance");
+    }
+
+    #[test]
+    fn a_burst_explains_its_own_names() {
+        let mut burst = candidate("prod mass_deletion records_vanished");
+        burst.covers.insert("app.example.com".into());
+        let told = |inner: &str| explains((&burst, at(0)), (&candidate(inner), at(0)));
+        assert!(told("app.example.com/A missing_record deleted"));
+        assert!(!told("b.example.com/A missing_record deleted"));
+        assert!(!told("app.example.com/A wrong_target disjoint"));
+    }
+}

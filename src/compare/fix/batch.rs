@@ -1,0 +1,232 @@
+//! Change batches for `aws route53 change-resource-record-sets`, each with its inverse. Pure.
+//!
+//! A batch is atomic, so a record is replaced by DELETE and CREATE: an UPSERT would be refused where
+//! the type, the alias form or the routing policy changes.
+
+use serde_json::{Value as Json, json};
+
+use crate::compare::fix::quote;
+use crate::compare::owner::{Ownership, heritage_names, ownership};
+use crate::model::heritage::TxtRole;
+use crate::model::instance::{Instance, Registry};
+use crate::model::record::{AliasTarget, Content, RecordSet, RecordType, Value};
+use crate::model::want::{InstanceWants, Want};
+use crate::model::zone::ZoneReading;
+use crate::model::{ObjectRef, Version};
+use crate::report::Fix;
+
+/// TTL of an ownership TXT, as ExternalDNS writes it.
+const TXT_TTL: u32 = 300;
+
+/// What a batch takes away and what it writes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Record sets as they stand.
+    pub delete: Vec<RecordSet>,
+    /// Record sets as they shall be.
+    pub create: Vec<RecordSet>,
+}
+
+impl Batch {
+    /// Makes the zone hold what is wanted, ownership included; empty when it does already.
+    #[must_use]
+    pub fn mending(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Self {
+        let mut batch = Self { delete: in_the_way(want, zone), create: vec![wanted(want, zone)] };
+        batch.own(&wants.instance, want, zone);
+        batch.delete.retain(|set| {
+            let stays = batch.create.contains(set);
+            batch.create.retain(|other| other != set);
+            !stays
+        });
+        batch
+    }
+
+    /// Writes the ownership of a record whose values are right; empty when nobody may say whose it is.
+    #[must_use]
+    pub fn owning(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Self {
+        let mut batch = Self::default();
+        batch.own(&wants.instance, want, zone);
+        batch
+    }
+
+    /// Takes record sets away.
+    #[must_use]
+    pub fn deleting(sets: impl IntoIterator<Item = RecordSet>) -> Self {
+        let mut delete: Vec<RecordSet> = Vec::new();
+        for set in sets {
+            if !delete.iter().any(|other| other.key() == set.key()) {
+                delete.push(set);
+            }
+        }
+        Self { delete, create: Vec::new() }
+    }
+
+    /// A record that ExternalDNS does not own is left alone by it: the mended one would not last.
+    ///
+    /// Another owner's claim is not for us to take; whoever reads the fix has to settle it first.
+    fn own(&mut self, instance: &Instance, want: &Want, zone: &ZoneReading) {
+        let flags = &instance.flags;
+        let readable = flags.registry == Registry::Txt && !flags.txt_encrypt;
+        if !readable || matches!(ownership(instance, want, zone), Ownership::Foreign(_) | Ownership::Unknown)
+        {
+            return;
+        }
+        let ours = heritage(instance, want);
+        for set in heritage_sets(instance, want, zone) {
+            let owner = match TxtRole::of(set) {
+                TxtRole::Heritage(heritage) => heritage.owner,
+                TxtRole::Encrypted | TxtRole::Other => continue,
+            };
+            // One of several owners that contradict each other.
+            if owner.as_deref() != Some(&*flags.owner_id) {
+                self.delete.push(set.clone());
+            }
+        }
+        for set in ours {
+            let stands = zone.at(&set.name).iter().find(|other| other.key() == set.key());
+            match stands {
+                Some(other) if speaks_for(other, &flags.owner_id) => {}
+                Some(other) => {
+                    if !self.delete.contains(other) {
+                        self.delete.push(other.clone());
+                    }
+                    self.create.push(set);
+                }
+                None => self.create.push(set),
+            }
+        }
+    }
+
+    /// True if there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.delete.is_empty() && self.create.is_empty()
+    }
+
+    /// The fix that carries this batch, its inverse and the command.
+    #[must_use]
+    pub fn into_fix(self, summary: &str, zone: &ZoneReading) -> Fix {
+        let mut fix = Fix { summary: summary.to_owned(), ..Fix::default() };
+        if self.is_empty() {
+            return fix;
+        }
+        let (batch, inverse) = (changes(&self.delete, &self.create), changes(&self.create, &self.delete));
+        fix.commands.push(format!(
+            "aws route53 change-resource-record-sets --hosted-zone-id {} --change-batch {}",
+            zone.zone.id,
+            quote(&batch.to_string())
+        ));
+        fix.change_batch = Some(batch);
+        fix.inverse_batch = Some(inverse);
+        fix
+    }
+}
+
+fn changes(delete: &[RecordSet], create: &[RecordSet]) -> Json {
+    let one = |action: &str, set: &RecordSet| json!({ "Action": action, "ResourceRecordSet": raw(set) });
+    let all: Vec<Json> = delete
+        .iter()
+        .map(|set| one("DELETE", set))
+        .chain(create.iter().map(|set| one("CREATE", set)))
+        .collect();
+    json!({ "Comment": "suggested by dns-drift", "Changes": all })
+}
+
+fn raw(set: &RecordSet) -> Json {
+    // The shape of the API, so that the batch can be given to the command as it is.
+    serde_json::to_value(crate::recorded::decode::RawRecordSet::from(set)).unwrap_or(Json::Null)
+}
+
+/// Record sets at the name that cannot stand beside the wanted one, its present form included.
+fn in_the_way(want: &Want, zone: &ZoneReading) -> Vec<RecordSet> {
+    let is_cname = |record_type: &RecordType| *record_type == RecordType::Cname;
+    let blocks = |set: &&RecordSet| {
+        let other_type =
+            set.record_type.is_address() && is_cname(&set.record_type) != is_cname(&want.record_type);
+        let other_policy = set.record_type == want.record_type
+            && set.set_identifier.is_none() != want.set_identifier.is_none();
+        set.key() == want.key() || other_type || other_policy
+    };
+    zone.at(&want.name).iter().filter(blocks).cloned().collect()
+}
+
+fn wanted(want: &Want, zone: &ZoneReading) -> RecordSet {
+    RecordSet {
+        name: want.name.clone(),
+        record_type: want.record_type.clone(),
+        set_identifier: want.set_identifier.clone(),
+        routing: want.routing.clone(),
+        content: in_zone(&want.content, zone),
+        health_check_id: want.health_check_id.clone(),
+    }
+}
+
+/// An alias without a zone id lies in the record's own zone.
+fn in_zone(content: &Content, zone: &ZoneReading) -> Content {
+    match content {
+        Content::Alias(target) if target.hosted_zone_id.is_none() => {
+            Content::Alias(AliasTarget { hosted_zone_id: Some(zone.zone.id.clone()), ..target.clone() })
+        }
+        other @ (Content::Alias(_) | Content::Values { .. } | Content::TrafficPolicy(_)) => other.clone(),
+    }
+}
+
+/// The ownership records that the instance's release writes for a record.
+///
+/// Source: findings.md section 10: the plain name before v0.12.0, both names up to v0.17, the typed
+/// name alone from v0.18.0; an alias of type A counts as CNAME from v0.12.0 to v0.21.
+fn heritage(instance: &Instance, want: &Want) -> Vec<RecordSet> {
+    let version = instance.effective_version();
+    let affixes = &instance.flags.affixes;
+    let alias_counts_as_cname = version < Version::new(0, 22, 0)
+        && want.content.alias().is_some()
+        && want.record_type == RecordType::A;
+    let typed = if alias_counts_as_cname { RecordType::Cname } else { want.record_type.clone() };
+    let mut names = Vec::new();
+    if version < Version::new(0, 18, 0) && want.record_type != RecordType::Aaaa {
+        names.push(affixes.plain_name(&want.name));
+    }
+    if Version::new(0, 12, 0) <= version {
+        names.push(affixes.typed_name(&want.name, &typed));
+    }
+    // Where the old format has no affix, its name is the record's own: beside a CNAME nothing may stand.
+    names.retain(|name| *name != want.name || want.record_type != RecordType::Cname);
+    let value = format!(
+        "\"heritage=external-dns,external-dns/owner={},external-dns/resource={}\"",
+        instance.flags.owner_id,
+        want.objects.first().map(resource).unwrap_or_default()
+    );
+    names
+        .into_iter()
+        .map(|name| RecordSet {
+            name,
+            record_type: RecordType::Txt,
+            set_identifier: want.set_identifier.clone(),
+            routing: want.routing.clone(),
+            content: Content::values(TXT_TTL, [Value::Text(value.as_str().into())]),
+            health_check_id: want.health_check_id.clone(),
+        })
+        .collect()
+}
+
+/// The object as the registry spells it.
+fn resource(object: &ObjectRef) -> String {
+    format!("{}/{}/{}", object.kind.to_lowercase(), object.namespace, object.name)
+}
+
+fn speaks_for(set: &RecordSet, owner: &str) -> bool {
+    matches!(TxtRole::of(set), TxtRole::Heritage(heritage) if heritage.owner.as_deref() == Some(owner))
+}
+
+fn heritage_sets<'a>(
+    instance: &'a Instance,
+    want: &'a Want,
+    zone: &'a ZoneReading,
+) -> impl Iterator<Item = &'a RecordSet> {
+    heritage_names(instance, &want.name, &want.record_type).into_iter().flat_map(move |name| {
+        zone.at(&name)
+            .iter()
+            .filter(|set| set.record_type == RecordType::Txt && set.set_identifier == want.set_identifier)
+            .collect::<Vec<_>>()
+    })
+}

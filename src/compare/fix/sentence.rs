@@ -1,0 +1,165 @@
+//! One sentence for a tired person about each kind of finding of a wanted record. Pure.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_same_arms,
+    reason = "tables of exceptions over large vocabularies: a new word must fall into the general row"
+)]
+
+use crate::compare::verdict::Candidate;
+use crate::finding::{Cause, Kind, Reason};
+use crate::model::RecordKey;
+use crate::model::want::Want;
+use crate::model::zone::ZoneReading;
+
+/// What is wrong with a wanted record.
+#[must_use]
+pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -> String {
+    let key = want.key();
+    let targets = want.targets().join(", ");
+    let zone_name = zone.map_or_else(String::new, |reading| reading.zone.name.to_string());
+    let object = want.objects.first().map_or_else(String::new, |object| format!(" ({object})"));
+    match candidate.key.kind {
+        Kind::FailedChange => refused(candidate, &key, &object),
+        Kind::InvalidDesired => format!(
+            "{key}{object} asks for something that Route 53 cannot hold: {}.",
+            plain(candidate.reason)
+        ),
+        Kind::ConflictingDesired => {
+            format!("Several objects ask for {key} and do not agree ({}).", candidate.reason)
+        }
+        Kind::NoZone => match candidate.reason {
+            Reason::NotFound => {
+                format!("No hosted zone takes {key}{object}; the host will never get a record.")
+            }
+            Reason::FilteredOut => {
+                format!("A hosted zone for {key}{object} exists, but a filter of the instance takes it out.")
+            }
+            _ => format!(
+                "No hosted zone that the instance handles takes {key}{object} ({}).",
+                candidate.reason
+            ),
+        },
+        Kind::MissingRecord => format!("Zone {zone_name} has no record {key}; {targets} is wanted{object}."),
+        Kind::WrongAlias => format!(
+            "{key} in zone {zone_name} has the wrong alias form ({}); {targets} is wanted.",
+            candidate.reason
+        ),
+        Kind::WrongType => {
+            format!("{key} is wanted, but zone {zone_name} holds another type ({}).", candidate.reason)
+        }
+        Kind::WrongRouting => format!(
+            "The routing of {key} in zone {zone_name} differs from the annotation ({}).",
+            candidate.reason
+        ),
+        Kind::StaleTarget => format!(
+            "{key} in zone {zone_name} still points at the previous load balancer; {targets} is wanted{object}."
+        ),
+        Kind::WrongTarget => {
+            format!("{key} in zone {zone_name} points somewhere else; {targets} is wanted{object}.")
+        }
+        Kind::WrongTtl => format!("The TTL of {key} in zone {zone_name} differs from the annotation."),
+        Kind::HealthWithdrawn => format!("Route 53 withholds {key}{object}: its target counts as unhealthy."),
+        Kind::AuthMismatch => format!(
+            "Zone {zone_name} holds {key} rightly, but authoritative servers answer otherwise ({}).",
+            candidate.reason
+        ),
+        Kind::TargetUnresolvable => {
+            format!("{targets}, the target of {key}{object}, leads nowhere: {}.", plain(candidate.reason))
+        }
+        Kind::WrongZone => format!(
+            "{key} is right in zone {zone_name}{}, but that zone does not answer its users: {}.",
+            zone.map_or_else(String::new, |reading| format!(" ({})", reading.zone.id)),
+            plain(candidate.reason)
+        ),
+        Kind::PrivateTargetInPublicZone => {
+            format!("{key} in the public zone {zone_name} points at the private address {targets}{object}.")
+        }
+        Kind::OwnerConflict => {
+            format!(
+                "Ownership records in zone {zone_name} name several owners for {key}; its next change may be ignored."
+            )
+        }
+        Kind::OwnerForeign => {
+            format!("Another owner holds {key} in zone {zone_name}; ExternalDNS will ignore its next change.")
+        }
+        Kind::OwnerMissing => {
+            format!("Nobody owns {key} in zone {zone_name}; ExternalDNS will ignore its next change.")
+        }
+        Kind::WildcardShadow => {
+            format!("A wildcard of zone {zone_name} decides what {key} answers: {}.", plain(candidate.reason))
+        }
+        Kind::ResolverStale => {
+            format!("Resolvers still answer an older state of {key} although its TTL has run out.")
+        }
+        Kind::ResolverMismatch => {
+            format!("Resolvers answer for {key} what its zone never held: {}.", plain(candidate.reason))
+        }
+        Kind::ResolverUnreachable => {
+            format!(
+                "Most resolvers of a view fail for {key}, though the zone answers: {}.",
+                plain(candidate.reason)
+            )
+        }
+        Kind::Flapping => {
+            format!("{key} in zone {zone_name} changes back and forth: {}.", plain(candidate.reason))
+        }
+        Kind::Churn => {
+            format!("{key} in zone {zone_name} is written again and again although nothing changes.")
+        }
+        other => format!("{key}: {other} ({}).", candidate.reason),
+    }
+}
+
+fn refused(candidate: &Candidate, key: &RecordKey, object: &str) -> String {
+    match (&candidate.cause, candidate.reason) {
+        (Some(Cause::FailedChangeOf(culprit)), _) => {
+            format!("The change of {key}{object} is lost because {culprit} in the same batch is refused.")
+        }
+        (_, Reason::AliasTargetNotInZone) => format!(
+            "Route 53 refuses {key}{object}: ExternalDNS asks for an alias to an IP address or a foreign name, which cannot exist."
+        ),
+        _ => format!("Route 53 refuses the change of {key}{object}: {}.", plain(candidate.reason)),
+    }
+}
+
+/// A reason in words.
+fn plain(reason: Reason) -> &'static str {
+    match reason {
+        Reason::AliasOnIp => "an alias to an IP address",
+        Reason::AliasNotInZone => "an alias to a name outside of the zone",
+        Reason::ApexCname => "a CNAME at the apex of the zone",
+        Reason::EmptyLabel => "a name with an empty label",
+        Reason::LabelTooLong => "a name with a label over 63 octets",
+        Reason::BadChars => "a name with characters that DNS does not know",
+        Reason::SelfReference => "a CNAME to itself",
+        Reason::TooManyValues => "more values than a record may hold",
+        Reason::CnameConflict => "a record of another type stands in the way",
+        Reason::AlreadyExists => "the record exists already and is not owned",
+        Reason::LimitsExceeded => "the zone is full",
+        Reason::Throttled => "too many requests in the account",
+        Reason::AccessDenied => "the role of ExternalDNS lacks the permission",
+        Reason::IllegalName => "the name is no legal DNS name",
+        Reason::RoutingPolicyMix => "simple and routed records cannot share a name",
+        Reason::Nxdomain => "its own name servers say that it does not exist",
+        Reason::Loop => "its CNAMEs run in a circle",
+        Reason::NoAddress => "it has no address",
+        Reason::NotTheDelegatedOne => "the parent delegates to another zone of this name",
+        Reason::OccludedByDelegation => "a delegation below the apex takes the name away",
+        Reason::ShadowedByPrivateZone => "a private zone answers in its place",
+        Reason::ParentZone => "the child zone is the one that answers",
+        Reason::PrivateVsPublic => {
+            "it is the private zone where the public one is needed, or the other way round"
+        }
+        Reason::OtherTarget => "the wildcard leads elsewhere",
+        Reason::EmptyNonTerminal => "a name below it exists, and that switches the wildcard off",
+        Reason::Rewritten => "somebody rewrites the answer",
+        Reason::Filtered => "somebody filters the answer",
+        Reason::OtherView => "it is the answer of another view",
+        Reason::ServfailQuorum => "they answer SERVFAIL",
+        Reason::TimeoutQuorum => "they do not answer",
+        Reason::TwoValues => "between a few values",
+        Reason::CreateDelete => "between there and not there",
+        other => other.as_str(),
+    }
+}

@@ -1,0 +1,128 @@
+//! Flags that keep an instance from starting or from handling any zone. Pure.
+
+use std::collections::BTreeSet;
+
+use crate::compare::instances::prefix::rows;
+use crate::compare::instances::start;
+use crate::compare::verdict::Candidate;
+use crate::compare::world::World;
+use crate::finding::{Impact, Kind, Reason, SilentReason};
+use crate::model::instance::{Policy, ZoneType};
+use crate::model::observation::Outcome;
+use crate::model::want::{InstanceWants, Placement};
+use crate::model::{DomainName, RecordType};
+use crate::report::Fix;
+use crate::snapshot::{ViewName, ViewState};
+
+/// From v0.22.0 the program does not start without `--policy`.
+pub(super) fn policy_missing(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
+    let instance = &wants.instance;
+    // A Pod that runs must have got its policy from where we cannot look.
+    let runs = instance.pods.iter().any(|pod| pod.ready && pod.waiting.is_none());
+    if instance.flags.policy != Policy::Missing || runs || instance.workload.is_none() {
+        return None;
+    }
+    let mut candidate =
+        start(world, wants, Kind::ControllerMisconfigured, Reason::PolicyMissing, Impact::Latent);
+    candidate.summary = format!(
+        "ExternalDNS {} {} does not start without --policy.",
+        instance.effective_version(),
+        instance.id
+    );
+    candidate.fix =
+        Fix { summary: "Set --policy; sync was the default up to v0.21.0.".to_owned(), ..Fix::default() };
+    Some(candidate)
+}
+
+/// A filter value with quotes, or several values in one, which ExternalDNS takes by the letter.
+pub(super) fn domain_filter_quoted(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
+    let flags = &wants.instance.flags;
+    let lists = [
+        ("--domain-filter", &flags.domain_filter),
+        ("--exclude-domains", &flags.exclude_domains),
+        ("--zone-id-filter", &flags.zone_id_filter),
+    ];
+    let odd = lists.into_iter().flat_map(|(flag, values)| values.iter().map(move |value| (flag, value)));
+    let odd: Vec<String> = odd
+        .filter(|(_, value)| value.contains(['"', '\'', ',']))
+        .map(|(flag, value)| format!("{flag}={value}"))
+        .collect();
+    if odd.is_empty() {
+        return None;
+    }
+    let impact = unserved(world, wants).unwrap_or(Impact::Latent);
+    let mut candidate =
+        start(world, wants, Kind::ControllerMisconfigured, Reason::DomainFilterQuoted, impact);
+    candidate.evidence = odd;
+    candidate.summary = format!(
+        "A filter of ExternalDNS {} carries quotes or commas, which match no name.",
+        wants.instance.id
+    );
+    candidate.fix = Fix {
+        summary: "Write the value without quotes, and the flag once for each value.".to_owned(),
+        ..Fix::default()
+    };
+    Some(candidate)
+}
+
+/// The filters leave the instance no zone, although it is asked for names that lie in one.
+pub(super) fn zone_filter_matches_nothing(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
+    let flags = &wants.instance.flags;
+    let zones = world.zones().filter(|zones| !zones.zones.is_empty())?;
+    // Tags are not read everywhere; a filter on what is unknown matches nothing for us alone.
+    let tags_unknown = !flags.zone_tags.is_empty() && zones.zones.values().all(|one| one.zone.tags.is_none());
+    // That the account has no zone of the type is the business of each name, `no_zone(wrong_type)`.
+    let typed = |private: bool| match flags.zone_type {
+        ZoneType::Any => true,
+        ZoneType::Public => !private,
+        ZoneType::Private => private,
+    };
+    if !zones.zones.values().any(|one| typed(one.zone.private)) {
+        return None;
+    }
+    let whole = world.snapshot.route53.state == ViewState::Read && world.snapshot.route53.is_whole();
+    if !wants.zones.is_empty() || tags_unknown || !whole {
+        return None;
+    }
+    let impact = unserved(world, wants)?;
+    let mut candidate =
+        start(world, wants, Kind::ControllerMisconfigured, Reason::ZoneFilterMatchesNothing, impact);
+    candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
+    candidate.evidence =
+        zones.zones.values().take(5).map(|one| format!("not handled: {}", one.zone.name)).collect();
+    candidate.summary =
+        format!("The filters of ExternalDNS {} match none of the account's hosted zones.", wants.instance.id);
+    candidate.fix =
+        Fix { summary: "Correct --domain-filter or --zone-id-filter.".to_owned(), ..Fix::default() };
+    Some(candidate)
+}
+
+/// What users get of the names that the filters take out although a hosted zone would take them
+/// and no other instance does; `None` when there is no such name.
+fn unserved(world: &World<'_>, wants: &InstanceWants) -> Option<Impact> {
+    let filtered = wants.unwanted.iter().filter(|row| row.reason == SilentReason::DomainFilter);
+    let homeless = wants.wants.iter().filter(|want| match &want.placement {
+        Placement::NoZone(no_zone) => no_zone.reason == Reason::FilteredOut,
+        Placement::Zone(_) | Placement::Unknown => false,
+    });
+    let names: BTreeSet<&DomainName> =
+        filtered.filter_map(|row| row.name.as_ref()).chain(homeless.map(|want| &want.name)).collect();
+    let others = |name: &DomainName| {
+        let mut others = world.wants.iter().filter(|other| other.instance != wants.instance);
+        others.any(|other| other.wants.iter().any(|want| want.name == *name && want.zone_id().is_some()))
+    };
+    let names = names.into_iter().filter(|name| !others(name));
+    names.map(|name| impact_on(world, name)).max_by_key(|impact| impact.weight())
+}
+
+fn impact_on(world: &World<'_>, name: &DomainName) -> Impact {
+    let seen = rows(world, name, &RecordType::A);
+    if seen.is_empty() {
+        let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
+        let recorded =
+            zones.into_iter().any(|zone| zone.at(name).iter().any(|set| set.record_type.is_address()));
+        return if recorded { Impact::Latent } else { Impact::Down };
+    }
+    let denied = seen.iter().all(|answer| answer.outcome != Outcome::Answer);
+    if denied { Impact::Down } else { Impact::Latent }
+}

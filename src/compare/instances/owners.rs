@@ -1,0 +1,203 @@
+//! An instance whose owner id or TXT affixes no longer fit the ownership that is recorded, or that
+//! writes the names of another one. Pure.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::compare::instances::start;
+use crate::compare::owner::{Ownership, heritages, ownership};
+use crate::compare::verdict::Candidate;
+use crate::compare::world::World;
+use crate::desired::merge::is_same;
+use crate::finding::{Impact, Kind, Reason};
+use crate::model::heritage::TxtRole;
+use crate::model::record::{RecordKey, RecordType};
+use crate::model::want::{InstanceWants, Want};
+use crate::model::zone::ZoneReading;
+use crate::model::{DomainName, ZoneId};
+use crate::report::Fix;
+use crate::snapshot::ViewName;
+
+/// Names that must agree where no earlier round shows the former id: another cluster may be made
+/// of the same manifests.
+const ENOUGH_NAMES: usize = 2;
+
+/// Everything that the instance wants and that is recorded belongs to one other id, made for the
+/// very same objects.
+pub(super) fn owner_id_changed(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
+    let mut owners: BTreeSet<Arc<str>> = BTreeSet::new();
+    let mut names: BTreeSet<&DomainName> = BTreeSet::new();
+    for (want, zone) in recorded(world, wants) {
+        match ownership(&wants.instance, want, zone) {
+            Ownership::Foreign(owner) if made_for(wants, want, zone) => {
+                owners.insert(owner);
+                names.insert(&want.name);
+            }
+            Ownership::Missing => {}
+            Ownership::Own | Ownership::Foreign(_) | Ownership::Conflict(_) | Ownership::Unknown => {
+                return None;
+            }
+        }
+    }
+    let former = owners.pop_first().filter(|_| owners.is_empty())?;
+    if world.wants.iter().any(|other| other.instance.id == former) {
+        return None;
+    }
+    let was_ours = world.past.wishes.keys().any(|(instance, _)| *instance == former);
+    if !was_ours && names.len() < ENOUGH_NAMES {
+        return None;
+    }
+    let id = &wants.instance.id;
+    let mut candidate = change(world, wants, Reason::OwnerIdChanged);
+    candidate.evidence = names.iter().map(|name| format!("{name} belongs to {former}")).collect();
+    candidate.summary = format!(
+        "All {} recorded names of ExternalDNS {id} belong to the owner id {former}; it will neither update nor delete them.",
+        names.len()
+    );
+    candidate.fix = Fix {
+        summary: format!(
+            "Start it with --txt-owner-id={former} again, or move the records with --migrate-from-txt-owner (v0.20.0 and later)."
+        ),
+        ..Fix::default()
+    };
+    Some(candidate)
+}
+
+/// The ownership of the wanted names stands under another prefix or suffix.
+pub(super) fn txt_affix_changed(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
+    let mut found: Vec<String> = Vec::new();
+    for (want, zone) in recorded(world, wants) {
+        match ownership(&wants.instance, want, zone) {
+            Ownership::Missing => found.extend(elsewhere(wants, want, zone)),
+            Ownership::Own => return None,
+            Ownership::Foreign(_) | Ownership::Conflict(_) | Ownership::Unknown => {}
+        }
+    }
+    if found.is_empty() {
+        return None;
+    }
+    found.sort();
+    found.dedup();
+    let mut candidate = change(world, wants, Reason::TxtAffixChanged);
+    candidate.summary = format!(
+        "The ownership records of ExternalDNS {} stand under another --txt-prefix or --txt-suffix; its records count as nobody's.",
+        wants.instance.id
+    );
+    candidate.evidence = found;
+    candidate.fix = Fix {
+        summary: "Start it with the former --txt-prefix and --txt-suffix.".to_owned(),
+        ..Fix::default()
+    };
+    Some(candidate)
+}
+
+/// Two instances of this cluster write the same records. The one that owns less of them is told.
+pub(super) fn overlapping_instances(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
+    let mine: BTreeSet<(RecordKey, &ZoneId)> = keys(wants);
+    let (other, shared) = world
+        .wants
+        .iter()
+        .filter(|other| other.instance.workload != wants.instance.workload)
+        .map(|other| (other, keys(other).intersection(&mine).cloned().collect::<BTreeSet<_>>()))
+        .find(|(other, shared)| !shared.is_empty() && yields(world, wants, other, shared))?;
+    let mut candidate = change(world, wants, Reason::OverlappingInstances);
+    candidate.evidence = shared.iter().take(5).map(|(key, _)| format!("both write {key}")).collect();
+    candidate.summary = format!(
+        "ExternalDNS {} and {} write the same {} records.",
+        wants.instance.id,
+        other.instance.id,
+        shared.len()
+    );
+    candidate.fix = Fix {
+        summary: "Give each its own class, namespace, annotation or domain filter.".to_owned(),
+        ..Fix::default()
+    };
+    Some(candidate)
+}
+
+/// True if both really write, and `wants` is the one to tell. Where one owns all of the common
+/// records the other is only kept from writing, which hurts nobody while they agree.
+fn yields(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    other: &InstanceWants,
+    shared: &BTreeSet<(RecordKey, &ZoneId)>,
+) -> bool {
+    let common = |one: &InstanceWants| -> Vec<Want> {
+        let is_shared = |want: &&Want| want.zone_id().is_some_and(|id| shared.contains(&(want.key(), id)));
+        one.wants.iter().filter(is_shared).cloned().collect()
+    };
+    let owned = |one: &InstanceWants| {
+        let of_zone = |want: &&Want| {
+            let zone = want.zone_id().and_then(|id| world.zone(id));
+            zone.is_some_and(|zone| ownership(&one.instance, want, zone) == Ownership::Own)
+        };
+        common(one).iter().filter(of_zone).count()
+    };
+    let (mine, theirs) = (owned(wants), owned(other));
+    if wants.instance.id == other.instance.id {
+        // One id: what the one does not want, or wants otherwise, it takes away from the other.
+        let contents =
+            |one: &InstanceWants| common(one).into_iter().map(|want| want.content).collect::<Vec<_>>();
+        return keys(wants) != keys(other) || contents(wants) != contents(other);
+    }
+    let tells_me = (mine, &other.instance.id) < (theirs, &wants.instance.id);
+    0 < mine && 0 < theirs && tells_me
+}
+
+fn keys(wants: &InstanceWants) -> BTreeSet<(RecordKey, &ZoneId)> {
+    wants.wants.iter().filter_map(|want| Some((want.key(), want.zone_id()?))).collect()
+}
+
+fn change(world: &World<'_>, wants: &InstanceWants, reason: Reason) -> Candidate {
+    let mut candidate = start(world, wants, Kind::ControllerMisconfigured, reason, Impact::Latent);
+    candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
+    candidate
+}
+
+/// The wants under whose name something stands.
+fn recorded<'a>(
+    world: &'a World<'_>,
+    wants: &'a InstanceWants,
+) -> impl Iterator<Item = (&'a Want, &'a ZoneReading)> {
+    wants.wants.iter().filter_map(|want| {
+        let zone = want.zone_id().and_then(|id| world.zone(id))?;
+        let stands = zone.at(&want.name).iter().any(|set| set.record_type == want.record_type);
+        stands.then_some((want, zone))
+    })
+}
+
+/// The ownership record names one of the objects behind the wish.
+fn made_for(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> bool {
+    heritages(&wants.instance, want, zone).iter().any(|heritage| {
+        heritage.object().is_some_and(|held| want.objects.iter().any(|object| is_same(&held, object)))
+    })
+}
+
+/// Ownership records of this instance for the wish under names that its affixes do not give.
+fn elsewhere(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Vec<String> {
+    let text = want.name.as_str();
+    let (label, rest) = text.split_once('.').unwrap_or((text, ""));
+    let looks_related = |txt: &DomainName| {
+        let (first, tail) = txt.as_str().split_once('.').unwrap_or((txt.as_str(), ""));
+        txt.as_str().ends_with(text) || tail == rest && (label == "*" || first.contains(label))
+    };
+    let sets =
+        zone.records().iter().filter(|set| set.record_type == RecordType::Txt && looks_related(&set.name));
+    sets.filter(|set| match TxtRole::of(set) {
+        TxtRole::Heritage(heritage) => {
+            heritage.owner.as_deref() == Some(&wants.instance.flags.owner_id)
+                && heritage
+                    .object()
+                    .is_some_and(|held| want.objects.iter().any(|object| is_same(&held, object)))
+        }
+        TxtRole::Encrypted | TxtRole::Other => false,
+    })
+    .filter(|set| {
+        // Ownership of a sibling: the same object may have several hosts.
+        let owner = wants.instance.flags.affixes.owner_name(&set.name);
+        owner.is_none_or(|(name, _)| !wants.wants.iter().any(|other| other.name == name))
+    })
+    .map(|set| format!("the ownership of {} stands at {}", want.name, set.name))
+    .collect()
+}

@@ -1,0 +1,137 @@
+//! Annotations under a prefix that the instance does not read. Pure.
+
+use std::collections::BTreeSet;
+
+use crate::compare::instances::start;
+use crate::compare::live::{Expected, Match, judge, says_nothing};
+use crate::compare::verdict::{Candidate, Verdicts};
+use crate::compare::world::World;
+use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
+use crate::model::observation::Vantage;
+use crate::model::record::Value;
+use crate::model::want::{InstanceWants, UnreadAnnotations};
+use crate::model::{DomainName, RecordType};
+use crate::report::Fix;
+use crate::snapshot::ViewName;
+
+/// The annotation prefix in force reads nothing of what the objects carry.
+pub(super) fn prefix_flip(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
+    let unread: Vec<&UnreadAnnotations> =
+        wants.unread.iter().filter(|one| one.reason == Reason::OtherPrefix).collect();
+    let lost: Vec<&UnreadAnnotations> =
+        unread.iter().copied().filter(|one| was_read(world, wants, one)).collect();
+    if lost.is_empty() && !(2 <= unread.len() && nobody_uses_prefix(world, wants)) {
+        return None;
+    }
+    let rows = if lost.is_empty() { &unread } else { &lost };
+    let impact = rows.iter().map(|one| unread_impact(world, one)).max_by_key(|impact| impact.weight())?;
+    let reason = Reason::AnnotationPrefixFlip;
+    let mut candidate = start(world, wants, Kind::ControllerMisconfigured, reason, impact);
+    candidate.evidence =
+        rows.iter().map(|one| format!("{} carries {}", one.object, one.keys.join(", "))).collect();
+    candidate.summary = format!(
+        "ExternalDNS {} reads annotations under {} only; {} objects carry another prefix.",
+        wants.instance.id,
+        wants.instance.flags.annotation_prefix,
+        rows.len()
+    );
+    candidate.fix = Fix {
+        summary: "Start it with the former --annotation-prefix, or rename the annotations.".to_owned(),
+        ..Fix::default()
+    };
+    Some(candidate)
+}
+
+/// An earlier round wanted what the unread annotations ask for, and it is not wanted any more.
+fn was_read(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations) -> bool {
+    unread.if_read.iter().any(|(name, record_type, targets)| {
+        let sightings = world.past.wishes.iter().filter(|((instance, key), _)| {
+            *instance == wants.instance.id && key.name == *name && key.record_type == *record_type
+        });
+        sightings.flat_map(|(_, sightings)| sightings).any(|sighting| {
+            let held: BTreeSet<String> = match &sighting.value {
+                crate::model::Content::Values { values, .. } => values.iter().map(Value::to_string).collect(),
+                crate::model::Content::Alias(target) => BTreeSet::from([target.dns_name.to_string()]),
+                crate::model::Content::TrafficPolicy(_) => BTreeSet::new(),
+            };
+            sighting.until < world.at() && targets.iter().all(|target| held.contains(&target.to_lowercase()))
+        })
+    })
+}
+
+fn nobody_uses_prefix(world: &World<'_>, wants: &InstanceWants) -> bool {
+    let prefix = wants.instance.flags.annotation_prefix.as_str();
+    let objects = world.snapshot.kubernetes.value().into_iter().flat_map(|cluster| cluster.objects.values());
+    !objects.into_iter().any(|object| object.annotations.keys().any(|key| key.starts_with(prefix)))
+}
+
+/// What users of the names get, measured against what the unread annotations ask for.
+fn unread_impact(world: &World<'_>, unread: &UnreadAnnotations) -> Impact {
+    let each = unread.if_read.iter().map(|(name, record_type, targets)| {
+        let (expected, seen) = (wanted_targets(world, record_type, targets), rows(world, name, record_type));
+        if seen.is_empty() {
+            return Impact::WrongPlace;
+        }
+        let verdicts: Vec<Match> = seen.iter().map(|answer| judge(answer, &expected)).collect();
+        if verdicts.iter().all(|verdict| *verdict == Match::Right) {
+            Impact::Latent
+        } else if verdicts.iter().all(|verdict| *verdict == Match::Denied) {
+            Impact::Down
+        } else {
+            Impact::WrongPlace
+        }
+    });
+    each.max_by_key(|impact| impact.weight()).unwrap_or(Impact::Latent)
+}
+
+/// Useful answers for one name and family.
+pub(in crate::compare) fn rows<'a>(
+    world: &World<'a>,
+    name: &DomainName,
+    record_type: &RecordType,
+) -> Vec<&'a crate::model::observation::Observation> {
+    let asked = if *record_type == RecordType::Aaaa { "AAAA" } else { "A" };
+    let all = world.answers.get(name).cloned().unwrap_or_default();
+    all.into_iter()
+        .filter(|answer| {
+            matches!(answer.vantage, Vantage::Authoritative | Vantage::Recursive)
+                && &*answer.record_type == asked
+                && !says_nothing(answer.outcome)
+        })
+        .collect()
+}
+
+fn wanted_targets(world: &World<'_>, record_type: &RecordType, targets: &[std::sync::Arc<str>]) -> Expected {
+    let values = targets.iter().map(|target| match target.parse() {
+        Ok(ip) => Value::Ip(ip),
+        Err(_not_an_address) => Value::Host(DomainName::new(target)),
+    });
+    crate::compare::live::expected(world, &crate::model::Content::values(0, values), record_type)
+}
+
+/// One statement for each object whose annotations nobody reads.
+pub(super) fn unread_objects(world: &World<'_>, wants: &InstanceWants, flipped: bool, out: &mut Verdicts) {
+    for unread in &wants.unread {
+        let key = FindingKey {
+            subject: Subject::Object(unread.object.clone()),
+            zone_id: None,
+            instance: Some(wants.instance.id.clone()),
+            kind: Kind::AnnotationUnread,
+        };
+        let mut candidate = Candidate::new(key, unread.reason, unread_impact(world, unread), world.at());
+        candidate.object = Some(unread.object.clone());
+        candidate.onset = unread.changed_at;
+        candidate.rests_on = &[ViewName::Kubernetes];
+        candidate.evidence.push(format!("nobody reads {}", unread.keys.join(", ")));
+        candidate.summary = format!("{} carries annotations that no ExternalDNS reads.", unread.object);
+        candidate.fix = Fix {
+            summary: format!("Rename the keys to the prefix {}.", wants.instance.flags.annotation_prefix),
+            ..Fix::default()
+        };
+        if flipped {
+            candidate.explained_by =
+                Some((Subject::instance(&wants.instance), Kind::ControllerMisconfigured));
+        }
+        out.candidates.push(candidate);
+    }
+}

@@ -1,0 +1,130 @@
+//! An owner id that somebody in another cluster uses too. Pure.
+//!
+//! A left-over of an object that is gone looks alike. What tells them apart: a left-over is never
+//! written anew, and an instance that deletes does not keep several of them.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use crate::compare::instances::start;
+use crate::compare::verdict::Candidate;
+use crate::compare::world::World;
+use crate::desired::merge::is_same;
+use crate::finding::{Impact, Kind, Reason};
+use crate::model::change::{Action, AttemptedChange, ChangeEventKind, FeedSource};
+use crate::model::instance::Policy;
+use crate::model::want::InstanceWants;
+use crate::model::{Heritage, ObjectRef, RecordType, Version};
+use crate::report::Fix;
+use crate::snapshot::ViewName;
+
+/// How long a sign of the other writer counts.
+const LIFE: SignedDuration = SignedDuration::from_hours(1);
+
+/// Strange objects that are no accident where the instance would have deleted them.
+const ENOUGH: usize = 2;
+
+/// From this release on the ownership of old aliases is never deleted, and their records stay.
+const KEEPS_OLD_ALIASES: Version = Version::new(0, 22, 0);
+
+/// The owner id also stands for objects that this cluster does not have.
+pub(super) fn owner_id_shared(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
+    let mut strange: BTreeSet<ObjectRef> = written_anew(world, wants);
+    strange.extend(written_by_others(world, wants));
+    let standing = standing(world, wants);
+    if strange.is_empty() && (migrates(wants) || are_too_many(world, wants, &standing)) {
+        strange = standing;
+    }
+    if strange.is_empty() {
+        return None;
+    }
+    let mut candidate =
+        start(world, wants, Kind::ControllerMisconfigured, Reason::OwnerIdShared, Impact::Latent);
+    candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
+    candidate.evidence =
+        strange.iter().take(5).map(|object| format!("this cluster has no {object}")).collect();
+    candidate.summary = format!(
+        "The owner id {} is in use for objects that this cluster does not have; the instances delete each other's records.",
+        wants.instance.id
+    );
+    candidate.fix = Fix { summary: "Give each cluster its own --txt-owner-id.".to_owned(), ..Fix::default() };
+    Some(candidate)
+}
+
+/// Objects that nobody here has ever seen, whose records appeared while we looked.
+fn written_anew(world: &World<'_>, wants: &InstanceWants) -> BTreeSet<ObjectRef> {
+    let first = world.past.first_at;
+    let rows = world.past.strangers.iter().filter(|((instance, _), _)| *instance == wants.instance.id);
+    rows.filter(|((_, object), seen)| {
+        is_strange(world, wants, object)
+            && first.is_some_and(|first| first < seen.since)
+            && world.at().duration_since(seen.until) < LIFE
+    })
+    .map(|((_, object), _)| object.clone())
+    .collect()
+}
+
+/// Objects that a caller of Route 53 wrote ownership for, and that nobody here has ever seen.
+fn written_by_others(world: &World<'_>, wants: &InstanceWants) -> BTreeSet<ObjectRef> {
+    let mut found = BTreeSet::new();
+    for event in world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events) {
+        let changes = match (&event.kind, &event.source) {
+            (ChangeEventKind::Applied(batch), FeedSource::CloudTrail { .. }) => &batch.changes,
+            _ => continue,
+        };
+        if world.at().duration_since(event.at) < LIFE {
+            let objects = changes.iter().filter_map(|change| heritage_of(wants, change)?.object());
+            found.extend(objects.filter(|object| is_strange(world, wants, object)));
+        }
+    }
+    found
+}
+
+fn heritage_of(wants: &InstanceWants, change: &AttemptedChange) -> Option<Heritage> {
+    let writes = change.action != Action::Delete && change.record_type == RecordType::Txt;
+    let heritage = change.targets.first().filter(|_| writes).and_then(|value| Heritage::parse(value))?;
+    (heritage.owner.as_deref() == Some(&wants.instance.flags.owner_id)).then_some(heritage)
+}
+
+/// Strange objects whose records stand now.
+fn standing(world: &World<'_>, wants: &InstanceWants) -> BTreeSet<ObjectRef> {
+    let rows = world.past.strangers.iter();
+    rows.filter(|((instance, object), seen)| {
+        *instance == wants.instance.id
+            && Some(seen.until) == world.past.last_at
+            && is_strange(world, wants, object)
+    })
+    .map(|((_, object), _)| object.clone())
+    .collect()
+}
+
+/// What the instance takes over belongs to somebody who still uses it.
+fn migrates(wants: &InstanceWants) -> bool {
+    !wants.instance.flags.migrate_from_owner.is_empty()
+}
+
+/// An instance that deletes would not leave them, unless it is refused; and they stand where this
+/// cluster has nothing.
+fn are_too_many(world: &World<'_>, wants: &InstanceWants, standing: &BTreeSet<ObjectRef>) -> bool {
+    let instance = &wants.instance;
+    let keeps = instance.flags.policy != Policy::Sync || KEEPS_OLD_ALIASES <= instance.effective_version();
+    let spaces: BTreeSet<&str> = world.past.objects.keys().map(|object| &*object.namespace).collect();
+    let refused = world.snapshot.changes.value().is_some_and(|feed| {
+        feed.events.iter().any(|event| matches!(event.kind, ChangeEventKind::Refused(_)))
+    });
+    let foreign = standing.iter().filter(|object| !spaces.contains(&*object.namespace)).count();
+    !keeps && !refused && ENOUGH <= foreign
+}
+
+/// An object of a kind that the instance and we read, that never was here. Solvers of cert-manager
+/// live shorter than a round.
+fn is_strange(world: &World<'_>, wants: &InstanceWants, object: &ObjectRef) -> bool {
+    let cluster = world.snapshot.kubernetes.value();
+    let watched = cluster.is_some_and(|cluster| cluster.watches(&object.kind));
+    let source = wants.instance.flags.sources.iter().any(|source| source.eq_ignore_ascii_case(&object.kind));
+    let known = world.past.objects.keys().any(|seen| is_same(object, seen));
+    let in_reach =
+        wants.instance.flags.namespace.is_empty() || *object.namespace == *wants.instance.flags.namespace;
+    watched && source && in_reach && !known && !object.name.starts_with("cm-acme-http-solver-")
+}

@@ -1,0 +1,176 @@
+//! An instance that does not reconcile: no Pod runs, the Pods crash, it is silent, or it only
+//! pretends. Pure.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_same_arms,
+    reason = "tables of exceptions over large vocabularies: a new word must fall into the general row"
+)]
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::compare::instances::{start, wrote};
+use crate::compare::verdict::Candidate;
+use crate::compare::wishes::signed;
+use crate::compare::world::World;
+use crate::finding::{Cause, Impact, Kind, Reason};
+use crate::model::change::ChangeEventKind;
+use crate::model::instance::{Instance, PodHealth, Policy};
+use crate::model::want::InstanceWants;
+use crate::report::Fix;
+use crate::snapshot::{ViewName, ViewState};
+
+/// Least silence that counts, and the time that a new Pod has to start.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Least silence of a log that counts: lines can be late or lost, a gauge cannot.
+const LOG_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+
+/// Two fatal ends within this time are a crash loop.
+const CRASH_SPAN: SignedDuration = SignedDuration::from_mins(15);
+
+/// Restarts that make a Pod that is not ready a crashing one.
+const MANY_RESTARTS: i32 = 3;
+
+/// Judges whether the instance reconciles. `fails` is what its loops end in.
+pub(super) fn stalled(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    fails: Option<&Candidate>,
+) -> Option<Candidate> {
+    let instance = &wants.instance;
+    instance.workload.as_ref()?;
+    if instance.flags.details.once && instance.pods.is_empty() {
+        return None;
+    }
+    if instance.flags.dry_run {
+        let cause = Cause::ControllerMisconfigured(Reason::DryRunOn);
+        return Some(stall(world, wants, Reason::DryRun, Some(cause)));
+    }
+    if is_absent(world, instance) {
+        return Some(stall(world, wants, Reason::Absent, None));
+    }
+    if crash_loops(world, wants) {
+        let cause = if instance.flags.policy == Policy::Missing {
+            Some(Cause::ControllerMisconfigured(Reason::PolicyMissing))
+        } else {
+            fails.map(|_| Cause::ControllerFailing)
+        };
+        return Some(stall(world, wants, Reason::CrashLoop, cause));
+    }
+    let last = silent_since(world, wants)?;
+    let mut candidate = stall(world, wants, Reason::NoReconcile, None);
+    candidate.onset = Some(last);
+    candidate.certain = true;
+    candidate.rests_on = &[ViewName::Kubernetes, ViewName::Changes];
+    candidate.evidence.insert(0, format!("the last sign of a reconcile is of {last}"));
+    Some(candidate)
+}
+
+/// Nothing runs. A Pod that is just being started is given its time.
+fn is_absent(world: &World<'_>, instance: &Instance) -> bool {
+    if instance.replicas == Some(0) {
+        return true;
+    }
+    let known = !world.snapshot.kubernetes.problems.iter().any(|problem| problem.scope == "Pod");
+    if instance.pods.is_empty() {
+        let rolled = instance.changed_at.is_some_and(|at| world.at().duration_since(at) < PATIENCE);
+        return known && !rolled && instance.ready_replicas == Some(0);
+    }
+    let started = |pod: &PodHealth| pod.created_at.or(pod.started_at);
+    let waits_long = |pod: &PodHealth| {
+        !pod.ready
+            && !is_crashing(pod)
+            && started(pod).is_some_and(|at| PATIENCE < world.at().duration_since(at))
+    };
+    known && instance.pods.iter().all(waits_long)
+}
+
+fn is_crashing(pod: &PodHealth) -> bool {
+    pod.waiting.as_deref() == Some("CrashLoopBackOff")
+        || (!pod.ready && MANY_RESTARTS <= pod.restarts && pod.last_exit.is_some_and(|code| code != 0))
+}
+
+/// By the state of the Pods, or by a log that ends fatally again and again. Between two crashes a
+/// Pod looks well for a moment.
+fn crash_loops(world: &World<'_>, wants: &InstanceWants) -> bool {
+    let pods = &wants.instance.pods;
+    if !pods.is_empty() && pods.iter().all(is_crashing) {
+        return true;
+    }
+    let mut ends: Vec<Timestamp> = Vec::new();
+    for event in world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events) {
+        match &event.kind {
+            ChangeEventKind::RunFailed { fatal: true, .. } if wrote(wants, &event.source) => {
+                ends.push(event.at);
+            }
+            ChangeEventKind::RunSucceeded if wrote(wants, &event.source) => ends.clear(),
+            _ => {}
+        }
+    }
+    let recent = ends.iter().filter(|at| world.at().duration_since(**at) < CRASH_SPAN).count();
+    2 <= recent && pods.iter().all(|pod| 0 < pod.restarts)
+}
+
+/// The last sign of a reconcile, if it is too long ago; `None` while all is well or nobody can say.
+fn silent_since(world: &World<'_>, wants: &InstanceWants) -> Option<Timestamp> {
+    let instance = &wants.instance;
+    let passed = |floor: SignedDuration, intervals: u32, at: Timestamp| {
+        let limit = floor.max(signed(instance.flags.interval.saturating_mul(intervals)));
+        limit < world.at().duration_since(at)
+    };
+    let too_long = |at: Timestamp| passed(PATIENCE, 3, at);
+    // The container of a Pod that runs shorter than that has had no time to be silent.
+    if instance.pods.is_empty()
+        || instance.pods.iter().any(|pod| pod.started_at.is_none_or(|at| !too_long(at)))
+    {
+        return None;
+    }
+    match last_reconcile(world, wants) {
+        Some(at) => Some(at).filter(|at| too_long(*at)),
+        None => last_line(world, wants).filter(|at| passed(LOG_PATIENCE, 6, *at)),
+    }
+}
+
+/// What the metrics of its Pods say, where they are read.
+fn last_reconcile(world: &World<'_>, wants: &InstanceWants) -> Option<Timestamp> {
+    let pods = &wants.instance.pods;
+    let ours = world.snapshot.changes.value()?.controllers.iter().filter(|metrics| {
+        pods.iter().any(|pod| pod.name == metrics.pod && pod.namespace == metrics.namespace)
+    });
+    ours.filter_map(|metrics| metrics.last_reconcile).max()
+}
+
+/// The last line of its log. Only an instance that writes a line in every loop can be silent.
+fn last_line(world: &World<'_>, wants: &InstanceWants) -> Option<Timestamp> {
+    let changes = &world.snapshot.changes;
+    let talks = matches!(wants.instance.flags.details.log_level.as_str(), "info" | "debug" | "trace");
+    if changes.state != ViewState::Read || !changes.problems.is_empty() || !talks {
+        return None;
+    }
+    let streams = changes.value()?.streams.iter().filter(|stream| wrote(wants, &stream.source));
+    streams.map(|stream| stream.last_at).max()?
+}
+
+fn stall(world: &World<'_>, wants: &InstanceWants, reason: Reason, cause: Option<Cause>) -> Candidate {
+    let instance = &wants.instance;
+    let mut candidate = start(world, wants, Kind::ControllerStalled, reason, Impact::Latent);
+    candidate.cause = cause;
+    candidate.evidence = instance
+        .pods
+        .iter()
+        .map(|pod| {
+            let waiting = pod.waiting.as_deref().unwrap_or("nothing");
+            format!("{}/{}: {} restarts, waits for {waiting}", pod.namespace, pod.name, pod.restarts)
+        })
+        .collect();
+    candidate.summary = format!("ExternalDNS {} does not reconcile ({reason}).", instance.id);
+    let advice = match reason {
+        Reason::DryRun => "Take --dry-run away.",
+        Reason::Absent => "Scale it up again, or see why its Pods do not start.",
+        Reason::NoReconcile => "Restart its Pod and keep its log: the process hangs.",
+        _ => "Read the log of its Pod and mend what stops it.",
+    };
+    candidate.fix = Fix { summary: advice.to_owned(), ..Fix::default() };
+    candidate
+}

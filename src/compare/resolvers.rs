@@ -1,0 +1,349 @@
+//! Resolvers against the authoritative answer: old answers, answers that were never valid, no
+//! answer. Pure.
+//!
+//! A resolver whose control name fails says nothing, and every verdict needs two looks. Source:
+//! findings.md, kinds `resolver_stale`, `resolver_mismatch` and `resolver_unreachable`, sections 6 to
+//! 8.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "tables of exceptions over large vocabularies: a new word must fall into the general row"
+)]
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::compare::answer_class::{Class, Name, classify};
+use crate::compare::delegation::{LOOKS, delegation_window, name_servers};
+use crate::compare::live::{Match, answers, questions, serves, union};
+use crate::compare::mismatch::empty_family;
+use crate::compare::verdict::{Candidate, Verdicts};
+use crate::compare::wishes::{open, signed};
+use crate::compare::world::World;
+use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
+use crate::model::DomainName;
+use crate::model::observation::{Observation, Vantage};
+use crate::model::record::{RecordSet, RecordType};
+use crate::model::want::{InstanceWants, Want};
+use crate::model::zone::ZoneReading;
+use crate::report::Silent;
+use crate::snapshot::ViewName;
+
+/// Longest time that a resolver may keep an answer. Source: findings.md section 7.
+const LONGEST_TTL: u32 = 86_400;
+
+/// Time to live of an alias to a load balancer. Source: findings.md section 7.
+const ALIAS_TTL: u32 = 60;
+
+/// What a negative answer lives when the zone's SOA is not known: the default of Route 53.
+const NEGATIVE_TTL: u32 = 900;
+
+/// What one resolver says about one name.
+struct Row<'a> {
+    view: &'a str,
+    server: &'a str,
+    class: Class,
+    seen: &'a Observation,
+    window: Option<Window>,
+}
+
+/// Judges what resolvers say about a record that is right in its zone.
+pub fn judge_resolvers(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &ZoneReading,
+    out: &mut Verdicts,
+) -> Vec<Candidate> {
+    let members: Vec<&RecordSet> =
+        zone.at(&want.name).iter().filter(|set| set.record_type == want.record_type).collect();
+    let expected = union(world, members.iter().copied());
+    if empty_family(want, &expected) {
+        return Vec::new();
+    }
+    let routed = members.iter().any(|set| set.set_identifier.is_some());
+    let name = Name { want, zone, expected: &expected, routed };
+    let authority = authority(world, &name);
+    if authority == Authority::Wrong {
+        return Vec::new();
+    }
+    let rows = rows(world, &name, out);
+    let mut found = Vec::new();
+    for kind in [Kind::ResolverStale, Kind::ResolverMismatch, Kind::ResolverUnreachable] {
+        // Only a failure can be told without the right answer beside it.
+        if authority == Authority::Right || kind == Kind::ResolverUnreachable {
+            found.extend(candidate(wants, &name, kind, &rows));
+        }
+    }
+    for window in found.iter().filter_map(|one| one.window.map(|window| (window, one))) {
+        out.silent.insert(Silent {
+            subject: window.1.key.subject.clone(),
+            reason: window.0.reason,
+            detail: format!("resolvers may keep an earlier answer until {}", window.0.until),
+        });
+    }
+    found
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Authority {
+    Right,
+    Wrong,
+    Unknown,
+}
+
+/// Nobody can ask the servers of a private zone: there the zone itself is the authority.
+fn authority(world: &World<'_>, name: &Name<'_>) -> Authority {
+    if name.zone.zone.private {
+        return Authority::Right;
+    }
+    let id = name.zone.zone.id.as_str();
+    let own = name_servers(name.zone);
+    let here = |seen: &Observation| {
+        seen.zone_id.as_deref() == Some(id)
+            && (own.is_empty() || own.contains(&DomainName::new(&seen.server)))
+    };
+    let want = name.want;
+    let rows =
+        answers(world, &want.name, &want.record_type, Vantage::Authoritative, &here, name.expected).rows;
+    let right = |verdict: Match| verdict == Match::Right || name.routed && verdict == Match::Partial;
+    match rows.iter().all(|row| right(row.1)) {
+        true if rows.is_empty() => Authority::Unknown,
+        true => Authority::Right,
+        false => Authority::Wrong,
+    }
+}
+
+/// One row for each resolver whose view the zone serves and whose control name works.
+fn rows<'a>(world: &World<'a>, name: &Name<'_>, out: &mut Verdicts) -> Vec<Row<'a>> {
+    let want = name.want;
+    let mut asked: BTreeMap<(&str, &str), Vec<&'a Observation>> = BTreeMap::new();
+    for seen in questions(world, &want.name) {
+        let same_type = *seen.record_type == *want.record_type.as_str()
+            || want.record_type == RecordType::Cname && matches!(&*seen.record_type, "A" | "AAAA");
+        if seen.vantage == Vantage::Recursive && same_type && judged_view(world, seen, name.zone, want) {
+            asked.entry((&seen.view, &seen.server)).or_default().push(seen);
+        }
+    }
+    let mut rows = Vec::new();
+    for ((view, server), seen) in asked {
+        if !seen.iter().any(|one| world.control_works(one)) {
+            continue;
+        }
+        let (class, seen, contradicted) = one_resolver(world, name, &seen);
+        if contradicted {
+            out.silent.insert(Silent {
+                subject: Subject::Record(want.key()),
+                reason: SilentReason::SingleObservation,
+                detail: "a second look at a resolver contradicts the first".to_owned(),
+            });
+        }
+        if let Some(seen) = seen {
+            rows.push(Row { view, server, class, seen, window: window(world, name, class) });
+        }
+    }
+    rows
+}
+
+/// True if the resolver should see what the zone holds.
+fn judged_view(world: &World<'_>, seen: &Observation, zone: &ZoneReading, want: &Want) -> bool {
+    let view = world.policy.view(&seen.view);
+    if view.is_some_and(|view| view.internal) {
+        return false;
+    }
+    if zone.zone.private {
+        return serves(world, seen, Some(zone));
+    }
+    if &*seen.view == "public" {
+        return true;
+    }
+    let Some(view) = view.filter(|view| view.resolves_public) else { return false };
+    // A private zone of that VPC answers in the place of the public one.
+    let hidden = world.zones().into_iter().flat_map(|zones| zones.zones.values()).any(|other| {
+        let vpcs = other.zone.vpcs.as_deref().unwrap_or_default();
+        let passes_on = world.policy.zones.get(&other.zone.id).is_some_and(|facts| facts.public_dns_fallback)
+            && other.at(&want.name).is_empty();
+        other.zone.private
+            && !passes_on
+            && want.name.is_within(&other.zone.name)
+            && view.vpc_id.as_ref().is_some_and(|id| vpcs.iter().any(|vpc| vpc.id == *id))
+    });
+    !hidden
+}
+
+/// The class of a resolver, an answer that shows it, and whether its looks contradict each other.
+fn one_resolver<'a>(
+    world: &World<'_>,
+    name: &Name<'_>,
+    seen: &[&'a Observation],
+) -> (Class, Option<&'a Observation>, bool) {
+    let unchecked_works = seen.iter().any(|one| one.cd && classify(world, name, one) == Class::Right);
+    let looks: Vec<(Class, &'a Observation)> = seen
+        .iter()
+        .filter(|one| !one.cd)
+        .map(|one| (classify(world, name, one), *one))
+        // Validation that fails is a fault of the zone, not of this resolver.
+        .filter(|(class, _)| *class != Class::Fails || !unchecked_works)
+        .collect();
+    let right = looks.iter().find(|(class, _)| *class == Class::Right);
+    let bad: Vec<&(Class, &'a Observation)> =
+        looks.iter().filter(|(class, _)| !matches!(class, Class::Right | Class::Nothing)).collect();
+    if let Some((class, one)) = right {
+        return (*class, Some(*one), !bad.is_empty());
+    }
+    match bad.first() {
+        Some((class, one)) if LOOKS <= bad.len() && bad.iter().all(|other| same(other.0, *class)) => {
+            (*class, Some(*one), false)
+        }
+        Some(_) | None => (Class::Nothing, None, false),
+    }
+}
+
+fn same(left: Class, right: Class) -> bool {
+    std::mem::discriminant(&left) == std::mem::discriminant(&right)
+}
+
+/// Until when this answer is to be expected.
+fn window(world: &World<'_>, name: &Name<'_>, class: Class) -> Option<Window> {
+    let propagation = signed(world.policy.propagation);
+    let after = |reason, start: Timestamp, ttl: u32| {
+        let length = SignedDuration::from_secs(i64::from(ttl.min(LONGEST_TTL)));
+        open(reason, start, length.saturating_add(propagation), world.at())
+    };
+    let own_ttl = name
+        .zone
+        .at(&name.want.name)
+        .iter()
+        .map(|set| set.content.ttl().unwrap_or(ALIAS_TTL))
+        .max()
+        .unwrap_or(ALIAS_TTL);
+    let own = match class {
+        Class::Stale { ended, ttl } => after(SilentReason::TtlWindow, ended, ttl.unwrap_or(ALIAS_TTL)),
+        Class::Denied => {
+            after(SilentReason::NegativeTtlWindow, change_start(world, name)?, negative_ttl(name.zone))
+        }
+        // What stood there before we first looked may have been anything.
+        Class::Rewritten | Class::OtherView if !saw_change(world, name) => {
+            after(SilentReason::TtlWindow, change_start(world, name)?, own_ttl)
+        }
+        Class::Right
+        | Class::Sinkhole
+        | Class::Filtered
+        | Class::Rewritten
+        | Class::OtherView
+        | Class::Fails
+        | Class::Silent
+        | Class::Nothing => None,
+    };
+    let moved = delegation_window(world, name.zone).filter(|_| class != Class::Right);
+    [own, moved].into_iter().flatten().max_by_key(|window| window.until)
+}
+
+fn saw_change(world: &World<'_>, name: &Name<'_>) -> bool {
+    world.past.earlier_records(&name.zone.zone.id, &name.want.key()).next().is_some()
+}
+
+/// When the record got its present content. Without a change that we saw: the last change of the
+/// wish before the first round, after which the controller wrote it.
+fn change_start(world: &World<'_>, name: &Name<'_>) -> Option<Timestamp> {
+    let since = world.past.record_since(&name.zone.zone.id, &name.want.key())?;
+    let first = world.past.first_at?;
+    if first < since {
+        return Some(since);
+    }
+    let want = name.want;
+    let wished = want.changed_at.max(want.status_changed_at).max(want.created_at);
+    let written = wished.and_then(|wished| wished.saturating_add(signed(world.policy.sync_floor)).ok());
+    Some(written.map_or(since, |written| written.min(since)))
+}
+
+/// What a denial lives: the smaller of the SOA's time to live and its minimum.
+fn negative_ttl(zone: &ZoneReading) -> u32 {
+    let soa = zone.at(&zone.zone.name).iter().find(|set| set.record_type == RecordType::Soa);
+    let read = |set: &RecordSet| {
+        let text = set.content.plain_values().first()?.to_string();
+        let minimum = text.split_whitespace().last()?.parse::<u32>().ok()?;
+        Some(minimum.min(set.content.ttl()?))
+    };
+    soa.and_then(read).unwrap_or(NEGATIVE_TTL)
+}
+
+/// The kind and reason that a class of answers stands for.
+fn kind_of(class: Class) -> Option<(Kind, Reason)> {
+    match class {
+        Class::Stale { .. } => Some((Kind::ResolverStale, Reason::Positive)),
+        Class::Denied => Some((Kind::ResolverStale, Reason::Negative)),
+        Class::Sinkhole | Class::Rewritten => Some((Kind::ResolverMismatch, Reason::Rewritten)),
+        Class::Filtered => Some((Kind::ResolverMismatch, Reason::Filtered)),
+        Class::OtherView => Some((Kind::ResolverMismatch, Reason::OtherView)),
+        Class::Fails => Some((Kind::ResolverUnreachable, Reason::ServfailQuorum)),
+        Class::Silent => Some((Kind::ResolverUnreachable, Reason::TimeoutQuorum)),
+        Class::Right | Class::Nothing => None,
+    }
+}
+
+fn candidate(wants: &InstanceWants, name: &Name<'_>, kind: Kind, rows: &[Row<'_>]) -> Option<Candidate> {
+    let of_kind = |row: &&Row<'_>| kind_of(row.class).is_some_and(|(of, _)| of == kind);
+    let mut bad: Vec<&Row<'_>> = rows.iter().filter(of_kind).collect();
+    if bad.iter().any(|row| row.window.is_none()) {
+        bad.retain(|row| row.window.is_none());
+    }
+    if kind == Kind::ResolverUnreachable {
+        bad.retain(|row| is_quorum(row.view, &bad_in(rows, row.view, kind), rows));
+    }
+    let mut reasons: BTreeMap<Reason, usize> = BTreeMap::new();
+    for (_, reason) in bad.iter().filter_map(|row| kind_of(row.class)) {
+        *reasons.entry(reason).or_default() += 1;
+    }
+    let (reason, _) =
+        reasons.into_iter().max_by_key(|(reason, count)| (*count, std::cmp::Reverse(*reason)))?;
+    let key = FindingKey {
+        subject: Subject::Record(name.want.key()),
+        zone_id: Some(name.zone.zone.id.clone()),
+        instance: Some(wants.instance.id.clone()),
+        kind,
+    };
+    let seen_at = bad.iter().map(|row| row.seen.at).max()?;
+    let mut candidate = Candidate::new(key, reason, impact(name, reason, &bad, rows), seen_at);
+    candidate.window = bad.iter().filter_map(|row| row.window).max_by_key(|window| window.until);
+    candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+    candidate.evidence = bad.iter().map(|row| describe(row)).collect();
+    Some(candidate)
+}
+
+fn bad_in<'a>(rows: &'a [Row<'a>], view: &str, kind: Kind) -> Vec<&'a Row<'a>> {
+    let of_kind = |row: &&Row<'_>| kind_of(row.class).is_some_and(|(of, _)| of == kind);
+    rows.iter().filter(|row| row.view == view).filter(of_kind).collect()
+}
+
+/// More than half of the resolvers of a view that could be judged.
+fn is_quorum(view: &str, bad: &[&Row<'_>], rows: &[Row<'_>]) -> bool {
+    let judged = rows.iter().filter(|row| row.view == view).count();
+    judged < bad.iter().filter(|row| row.view == view).count() * 2
+}
+
+/// What users get: a single resolver of several, or a view beside the one that the zone is for,
+/// leaves the others served.
+fn impact(name: &Name<'_>, reason: Reason, bad: &[&Row<'_>], rows: &[Row<'_>]) -> Impact {
+    let private = name.zone.zone.private;
+    let mut views: Vec<&str> = bad.iter().map(|row| row.view).collect();
+    views.dedup();
+    let quorum = views.into_iter().any(|view| {
+        let judged = rows.iter().filter(|row| row.view == view).count();
+        (private || view == "public" && 1 < judged) && is_quorum(view, bad, rows)
+    });
+    match reason {
+        _ if !quorum => Impact::Degraded,
+        Reason::Positive | Reason::Rewritten | Reason::OtherView => Impact::WrongPlace,
+        _ => Impact::Down,
+    }
+}
+
+fn describe(row: &Row<'_>) -> String {
+    let found = crate::compare::live::addresses(row.seen);
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+    let server = crate::model::text::printable(row.server);
+    let code = row.seen.ede.as_ref().map(|ede| format!(" (extended error {})", ede.code)).unwrap_or_default();
+    format!("{server} ({}) answers {} {}{code}", row.view, row.seen.outcome.as_str(), found.join(" "))
+}

@@ -1,0 +1,201 @@
+//! The right record in a zone that does not serve the view. Pure.
+//!
+//! Route 53 allows any number of zones of one name, and a name may lie in several zones: what a zone
+//! holds helps only those who are led to it. Source: findings.md, kind `wrong_zone`.
+
+use crate::compare::answer_class::is_private;
+use crate::compare::delegation::{LOOKS, Parent, delegated_twin, name_servers, parent_of, twins};
+use crate::compare::ladder::Step;
+use crate::compare::live::{Match, answers, expected, worst};
+use crate::compare::mismatch::occluded;
+use crate::compare::world::World;
+use crate::finding::{Impact, Kind, Reason};
+use crate::model::observation::{Observation, Vantage};
+use crate::model::want::Want;
+use crate::model::zone::ZoneReading;
+use crate::policy::NetworkView;
+use crate::snapshot::ViewState;
+
+/// A record in the wrong zone.
+pub struct Misplaced {
+    /// Why.
+    pub reason: Reason,
+    /// What users of the view get.
+    pub impact: Impact,
+    /// What shows it.
+    pub evidence: String,
+}
+
+/// Tells whether the wanted record stands, but in a zone that its users are not led to.
+#[must_use]
+pub fn wrong_zone(
+    world: &World<'_>,
+    want: &Want,
+    zone: &ZoneReading,
+    step: Option<&Step>,
+) -> Option<Misplaced> {
+    match step.map(|step| step.kind) {
+        None | Some(Kind::WrongTtl) if zone.zone.private => private_only(world, want, zone),
+        None | Some(Kind::WrongTtl) => not_delegated(world, want, zone)
+            .or_else(|| below_a_delegation(world, want, zone))
+            .or_else(|| behind_a_private_zone(world, want, zone)),
+        Some(Kind::MissingRecord) if !zone.zone.private => elsewhere(world, want, zone),
+        Some(_) => None,
+    }
+}
+
+/// True if a zone holds the wanted record set as it is wanted.
+fn holds(zone: &ZoneReading, want: &Want) -> bool {
+    zone.at(&want.name).iter().any(|set| set.key() == want.key() && set.content == want.content)
+}
+
+fn public_zones<'a>(world: &World<'a>) -> impl Iterator<Item = &'a ZoneReading> {
+    let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
+    zones.filter(|zone| !zone.zone.private && zone.record_sets.is_some())
+}
+
+/// The parent leads users to another zone of the same name.
+fn not_delegated(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Misplaced> {
+    let other = delegated_twin(world, zone).filter(|other| !holds(other, want))?;
+    Some(Misplaced {
+        reason: Reason::NotTheDelegatedOne,
+        impact: public_impact(world, want).unwrap_or(Impact::Latent),
+        evidence: format!("the parent delegates {} to zone {}", zone.zone.name, other.zone.id),
+    })
+}
+
+/// NS records below the apex give the name to somebody else.
+fn below_a_delegation(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Misplaced> {
+    let deeper = |other: &ZoneReading| {
+        other.zone.name != zone.zone.name
+            && other.zone.name.is_within(&zone.zone.name)
+            && want.name.is_within(&other.zone.name)
+    };
+    if !occluded(zone, want) || public_zones(world).any(|other| deeper(other) && holds(other, want)) {
+        return None;
+    }
+    if world.snapshot.dns.state == ViewState::Read && !seen_in_public(world, want) {
+        // Whoever serves the delegated zone may answer rightly; nobody asked in this round.
+        return None;
+    }
+    let impact = public_impact(world, want)?;
+    Some(Misplaced {
+        reason: Reason::OccludedByDelegation,
+        impact,
+        evidence: format!("NS records in {} delegate the name away", zone.zone.name),
+    })
+}
+
+/// A private zone of the VPC answers for the name in the place of the public one.
+fn behind_a_private_zone(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Misplaced> {
+    let must_work = |view: &&NetworkView| view.resolves_public && !view.internal;
+    world.policy.views.iter().filter(must_work).find_map(|view| {
+        let shadow = shadow(world, want, view)?;
+        let seen = |seen: &Observation| seen.view == view.name && world.control_works(seen);
+        let rows = verdicts(world, want, Vantage::Recursive, &seen);
+        if !rows.is_empty() && worst(&rows).is_none() {
+            return None;
+        }
+        Some(Misplaced {
+            reason: Reason::ShadowedByPrivateZone,
+            // Users of the public view are served.
+            impact: if public_impact(world, want).is_some_and(|harm| harm == Impact::Down)
+                && seen_in_public(world, want)
+            {
+                Impact::Down
+            } else {
+                Impact::Degraded
+            },
+            evidence: format!(
+                "in view {} the private zone {} answers in the place of {}",
+                view.name, shadow.zone.id, zone.zone.id
+            ),
+        })
+    })
+}
+
+/// The private zone that hides a public name from a view: it has no set for the name, and it does
+/// not pass the question on.
+fn shadow<'a>(world: &World<'a>, want: &Want, view: &NetworkView) -> Option<&'a ZoneReading> {
+    let vpc = view.vpc_id.as_ref()?;
+    let zones = world.zones()?.zones.values();
+    let in_view = zones.filter(|zone| {
+        let associated = zone.zone.vpcs.iter().flatten().any(|one| one.id == *vpc);
+        zone.zone.private && associated && want.name.is_within(&zone.zone.name)
+    });
+    // The most specific private zone answers.
+    let shadow = in_view.max_by_key(|zone| zone.zone.name.labels().count())?;
+    let fallback = world.policy.zones.get(&shadow.zone.id).is_some_and(|facts| facts.public_dns_fallback);
+    let own = |name: &crate::model::DomainName| {
+        shadow.at(name).iter().any(|set| set.record_type.is_address())
+            || world.wants_at(&shadow.zone.id, name).next().is_some()
+    };
+    let answered = own(&want.name) || want.name.wildcard_sibling().is_some_and(|name| own(&name));
+    (shadow.record_sets.is_some() && !fallback && !answered).then_some(shadow)
+}
+
+/// A host with public targets stands in a private zone only, although a public zone could hold it.
+fn private_only(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Misplaced> {
+    let target = expected(world, &want.content, &want.record_type);
+    let public_target = !target.addresses.is_empty() && target.addresses.iter().all(|ip| !is_private(*ip));
+    let home = public_zones(world).find(|other| other.zone.name == zone.zone.name)?;
+    let known = !home.at(&want.name).is_empty() || world.wants_at(&home.zone.id, &want.name).next().is_some();
+    if !public_target || known || want.name.is_wildcard() {
+        return None;
+    }
+    let public = |seen: &Observation| &*seen.view == "public";
+    let resolvers = verdicts(world, want, Vantage::Recursive, &public);
+    let servers = verdicts(world, want, Vantage::Authoritative, &public);
+    let denied = |rows: &[Match]| !rows.is_empty() && rows.iter().all(|row| *row == Match::Denied);
+    let blind = world.snapshot.dns.state != ViewState::Read;
+    let looks = world.answers.get(&want.name).into_iter().flatten().filter(|seen| public(seen)).count();
+    let seen = LOOKS <= looks && (denied(&resolvers) || resolvers.is_empty() && denied(&servers));
+    if !blind && !seen {
+        return None;
+    }
+    Some(Misplaced {
+        reason: Reason::PrivateVsPublic,
+        impact: Impact::Down,
+        evidence: format!("the public zone {} of that name has no record for it", home.zone.id),
+    })
+}
+
+/// The zone lacks the record, and a zone that does not serve the name has it.
+fn elsewhere(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Misplaced> {
+    let served = |servers: &std::collections::BTreeSet<_>| !servers.is_disjoint(&name_servers(zone));
+    let delegated = matches!(parent_of(world, zone), Parent::Servers(servers) if served(&servers));
+    let twin = twins(world, zone).find(|other| delegated && holds(other, want));
+    let above = |other: &&ZoneReading| {
+        other.zone.name != zone.zone.name && zone.zone.name.is_within(&other.zone.name) && holds(other, want)
+    };
+    let (reason, other) = match twin {
+        Some(twin) => (Reason::NotTheDelegatedOne, twin),
+        None => (Reason::ParentZone, public_zones(world).find(above)?),
+    };
+    Some(Misplaced {
+        reason,
+        impact: public_impact(world, want).unwrap_or(Impact::Latent),
+        evidence: format!("zone {} ({}) holds the record", other.zone.id, other.zone.name),
+    })
+}
+
+fn verdicts(
+    world: &World<'_>,
+    want: &Want,
+    vantage: Vantage,
+    view: &dyn Fn(&Observation) -> bool,
+) -> Vec<Match> {
+    let target = expected(world, &want.content, &want.record_type);
+    let rows = answers(world, &want.name, &want.record_type, vantage, view, &target).rows;
+    rows.into_iter().map(|row| row.1).collect()
+}
+
+fn seen_in_public(world: &World<'_>, want: &Want) -> bool {
+    !verdicts(world, want, Vantage::Recursive, &|seen| &*seen.view == "public").is_empty()
+}
+
+/// What public resolvers answer; `None` when they are right. Assumed down when nobody asked.
+fn public_impact(world: &World<'_>, want: &Want) -> Option<Impact> {
+    let rows = verdicts(world, want, Vantage::Recursive, &|seen| &*seen.view == "public");
+    if rows.is_empty() { Some(Impact::Down) } else { worst(&rows) }
+}

@@ -1,0 +1,175 @@
+//! Routes of the Gateway API. Pure.
+//!
+//! Source: kubernetes-sigs/external-dns:source/gateway.go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::desired::annotations::Annotations;
+use crate::desired::source::{SourceInput, Yield, finish};
+use crate::desired::sources::gateway_listeners::{Guest, Parent, common_host, find, is_same_parent};
+use crate::desired::sources::left_alone;
+use crate::finding::SilentReason;
+use crate::limits::MAX_NAMES_PER_OBJECT;
+use crate::model::Version;
+use crate::model::custom::{GatewayRoute, RouteParent};
+use crate::model::object::KubeObject;
+
+/// From this release the annotation `gateway-hostname-source` counts.
+const HOSTNAME_SOURCE: Version = Version::new(0, 21, 0);
+/// From this release a parent in the status must be one of the spec.
+const PARENT_IN_SPEC: Version = Version::new(0, 17, 0);
+/// The one release that compared the generation with that of the condition.
+const GENERATION_COMPARED: Version = Version::new(0, 17, 0);
+
+/// Why nothing came of a parent; of several the last one is told.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Trouble {
+    Nothing,
+    Filtered(String),
+    NoListener,
+    NotAccepted,
+}
+
+/// What a route yields.
+#[must_use]
+pub fn read(object: &KubeObject, route: &GatewayRoute, input: &SourceInput<'_>) -> Yield {
+    let annotations = Annotations::new(&object.annotations, &input.instance.flags.annotation_prefix);
+    let hosts = hosts(route, annotations, input);
+    let mut bound: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut trouble = spec_trouble(object, route, input);
+    for parent in &route.parents {
+        trouble = trouble.max(bind(object, route, parent, &hosts, input, &mut bound));
+    }
+    if bound.is_empty() {
+        return unbound(object, &hosts, trouble, input, annotations);
+    }
+    // Hosts with the same targets are one step, so that one without targets hides no other.
+    let mut out = Yield::default();
+    for (host, targets) in bound {
+        let targets: Vec<String> = targets.into_iter().collect();
+        out = united(out, object, input, annotations, (&[&host], &targets));
+    }
+    out
+}
+
+/// Adds the endpoints of some hosts, and unites the hosts without a target in one statement.
+fn united(
+    mut out: Yield,
+    object: &KubeObject,
+    input: &SourceInput<'_>,
+    annotations: Annotations<'_>,
+    (hosts, targets): (&[&str], &[String]),
+) -> Yield {
+    let before = out.without_target.take();
+    let mut out = finish(object, input.instance, annotations, hosts, targets, out);
+    if let Some(before) = before {
+        match &mut out.without_target {
+            Some(now) => {
+                now.names.extend(before.names);
+                now.names.sort();
+                now.names.dedup();
+            }
+            None => out.without_target = Some(before),
+        }
+    }
+    out
+}
+
+fn unbound(
+    object: &KubeObject,
+    hosts: &[String],
+    trouble: Trouble,
+    input: &SourceInput<'_>,
+    annotations: Annotations<'_>,
+) -> Yield {
+    let named: Vec<&str> = hosts.iter().map(String::as_str).filter(|host| !host.is_empty()).collect();
+    match trouble {
+        // The route stands, and nothing serves it: like an Ingress without a load balancer.
+        Trouble::NotAccepted if !named.is_empty() => {
+            finish(object, input.instance, annotations, &named, &[], Yield::default())
+        }
+        Trouble::Filtered(detail) => left_alone(object, hosts, SilentReason::ClassFilter, &detail),
+        Trouble::NoListener => {
+            let detail = "no listener of its Gateway takes the route with one of its hosts";
+            left_alone(object, hosts, SilentReason::NoHost, detail)
+        }
+        Trouble::NotAccepted | Trouble::Nothing => {
+            left_alone(object, hosts, SilentReason::NoHost, "no Gateway that is read has accepted the route")
+        }
+    }
+}
+
+/// What the references of the spec alone say: a parent in view that has said nothing yet.
+fn spec_trouble(object: &KubeObject, route: &GatewayRoute, input: &SourceInput<'_>) -> Trouble {
+    let namespace = &object.reference.namespace;
+    let silent = |parent: &&crate::model::custom::ParentRef| {
+        !route.parents.iter().any(|said| is_same_parent(&said.parent, parent, namespace))
+    };
+    let troubles =
+        route.parent_refs.iter().filter(silent).map(|parent| match find(input, parent, namespace) {
+            Parent::Missing => Trouble::Nothing,
+            Parent::Filtered(detail) => Trouble::Filtered(detail),
+            Parent::Detached | Parent::Attached(_) => Trouble::NotAccepted,
+        });
+    troubles.max().unwrap_or(Trouble::Nothing)
+}
+
+/// Binds the hosts of a route to the targets of one parent of its status.
+fn bind(
+    object: &KubeObject,
+    route: &GatewayRoute,
+    said: &RouteParent,
+    hosts: &[String],
+    input: &SourceInput<'_>,
+    bound: &mut BTreeMap<String, BTreeSet<String>>,
+) -> Trouble {
+    let namespace = &object.reference.namespace;
+    let listed = route.parent_refs.iter().any(|parent| is_same_parent(parent, &said.parent, namespace));
+    if !listed && PARENT_IN_SPEC <= input.version() {
+        return Trouble::Nothing;
+    }
+    let attached = match find(input, &said.parent, namespace) {
+        Parent::Missing => return Trouble::Nothing,
+        Parent::Filtered(detail) => return Trouble::Filtered(detail),
+        Parent::Detached => return Trouble::NotAccepted,
+        Parent::Attached(attached) => attached,
+    };
+    let older = input.version() == GENERATION_COMPARED && said.observed_generation != route.generation;
+    if !said.accepted || older {
+        return Trouble::NotAccepted;
+    }
+    let guest = Guest { namespace, kind: &object.reference.kind };
+    for listener in attached.listeners(input, &said.parent, &guest) {
+        for host in hosts {
+            let Some(common) = common_host(&listener.hostname, host).filter(|host| !host.is_empty()) else {
+                continue;
+            };
+            if bound.len() < MAX_NAMES_PER_OBJECT || bound.contains_key(&common) {
+                bound.entry(common).or_default().extend(attached.targets.iter().cloned());
+            }
+        }
+    }
+    Trouble::NoListener
+}
+
+/// Hosts of the route; the empty one means whatever a listener says.
+fn hosts(route: &GatewayRoute, annotations: Annotations<'_>, input: &SourceInput<'_>) -> Vec<String> {
+    let mut defined = route.hostnames.clone();
+    defined.truncate(MAX_NAMES_PER_OBJECT);
+    let annotated = || input.annotated_hosts(annotations).into_iter().take(MAX_NAMES_PER_OBJECT);
+    let word = annotations
+        .get("gateway-hostname-source")
+        .filter(|_| HOSTNAME_SOURCE <= input.version())
+        .map(str::to_ascii_lowercase);
+    match word.as_deref() {
+        Some("annotation-only") => annotated().collect(),
+        Some("defined-hosts-only") => defined,
+        // Any other word is as if it were absent, unlike that of an Ingress.
+        Some(_) | None => {
+            if route.hostnames.is_empty() {
+                defined.push(String::new());
+            }
+            defined.into_iter().chain(annotated()).collect()
+        }
+    }
+}

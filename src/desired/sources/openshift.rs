@@ -1,0 +1,33 @@
+//! Routes of OpenShift. Pure.
+//!
+//! Source: kubernetes-sigs/external-dns:source/openshift_route.go.
+
+use crate::desired::source::{SourceInput, Yield, finish};
+use crate::desired::sources::left_alone;
+use crate::finding::SilentReason;
+use crate::model::custom::OpenshiftRoute;
+use crate::model::object::KubeObject;
+
+/// What a Route yields: the host at the canonical name of the router that took it in.
+#[must_use]
+pub fn read(object: &KubeObject, route: &OpenshiftRoute, input: &SourceInput<'_>) -> Yield {
+    let annotations = input.annotations(object);
+    let wanted = &input.instance.flags.details.openshift_router_name;
+    let router = route.routers.iter().find(|router| {
+        router.admitted
+            && !router.canonical_hostname.is_empty()
+            && (wanted.is_empty() || *wanted == router.router)
+    });
+    let annotated = input.annotated_hosts(annotations);
+    let named = router.map(|router| router.host.as_str()).filter(|host| !host.is_empty());
+    let hosts: Vec<&str> = named.into_iter().chain(annotated.iter().map(String::as_str)).collect();
+    if hosts.is_empty() {
+        let detail = "no router that counts has admitted the Route";
+        let named: Vec<String> = route.routers.iter().map(|router| router.host.clone()).collect();
+        return left_alone(object, &named, SilentReason::NoHost, detail);
+    }
+    let overriding = annotations.targets();
+    let canonical = router.map(|router| router.canonical_hostname.clone());
+    let targets = if overriding.is_empty() { canonical.into_iter().collect() } else { overriding };
+    finish(object, input.instance, annotations, &hosts, &targets, Yield::default())
+}

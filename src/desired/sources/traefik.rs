@@ -1,0 +1,97 @@
+//! Routes of Traefik. Pure.
+//!
+//! Source: kubernetes-sigs/external-dns:source/traefik_proxy.go.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::desired::source::{SourceInput, Yield, finish};
+use crate::desired::sources::left_alone;
+use crate::finding::SilentReason;
+use crate::limits::MAX_NAMES_PER_OBJECT;
+use crate::model::Version;
+use crate::model::custom::TraefikRoute;
+use crate::model::object::KubeObject;
+
+/// From this release the API group of Traefik 2 must be asked for.
+const LEGACY_BY_WISH: Version = Version::new(0, 19, 0);
+
+/// A matcher of hosts with its values.
+#[expect(clippy::expect_used, reason = "a constant pattern, which a test compiles")]
+static MATCHER: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?:HostSNI|HostHeader|Host)\s*\(\s*(`.*?`)\s*\)").expect("a constant pattern")
+});
+/// One value of a matcher.
+#[expect(clippy::expect_used, reason = "a constant pattern, which a test compiles")]
+static VALUE: LazyLock<Regex> = LazyLock::new(|| Regex::new("`([^,`]+)`").expect("a constant pattern"));
+
+/// What a route yields. Its only targets are those of the annotation.
+#[must_use]
+pub fn read(object: &KubeObject, route: &TraefikRoute, input: &SourceInput<'_>) -> Yield {
+    let annotations = input.annotations(object);
+    let mut all = input.annotated_hosts(annotations);
+    all.extend(hosts(route));
+    all.truncate(MAX_NAMES_PER_OBJECT);
+    if let Some(detail) = other_group(route, input) {
+        return left_alone(object, &all, SilentReason::ClassFilter, detail);
+    }
+    if all.is_empty() {
+        return left_alone(object, &[], SilentReason::NoHost, "the route names no host");
+    }
+    let targets = annotations.targets();
+    if targets.is_empty() {
+        let detail = "ExternalDNS publishes a route of Traefik only with a target annotation";
+        return left_alone(object, &all, SilentReason::NoHost, detail);
+    }
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    finish(object, input.instance, annotations, &all, &targets, Yield::default())
+}
+
+/// The flag that takes the API group of the route out.
+fn other_group(route: &TraefikRoute, input: &SourceInput<'_>) -> Option<&'static str> {
+    let details = &input.instance.flags.details;
+    match (route.legacy, input.version() < LEGACY_BY_WISH) {
+        (true, true) if details.traefik_disable_legacy => Some("--traefik-disable-legacy"),
+        (true, false) if !details.traefik_enable_legacy => Some("--traefik-enable-legacy is not given"),
+        (false, _) if details.traefik_disable_new => Some("--traefik-disable-new"),
+        (true | false, _) => None,
+    }
+}
+
+/// Hosts in the rules of a route, in order.
+#[must_use]
+pub fn hosts(route: &TraefikRoute) -> Vec<String> {
+    let matchers = route.rules.iter().flat_map(|rule| MATCHER.find_iter(rule));
+    matchers
+        .flat_map(|found| VALUE.find_iter(found.as_str()))
+        .map(|value| value.as_str().trim_matches('`').to_owned())
+        .filter(|host| host != "*" && !host.is_empty())
+        .take(MAX_NAMES_PER_OBJECT)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_of_rules() {
+        let check = |rule: &str, expected: &[&str]| {
+            let route = TraefikRoute { rules: vec![rule.to_owned()], ..TraefikRoute::default() };
+            assert_eq!(hosts(&route), expected, "{rule}");
+        };
+        check("Host(`a.example.com`)", &["a.example.com"]);
+        check("Host(`a.example.com`) && PathPrefix(`/x`)", &["a.example.com"]);
+        check(
+            "Host( `a.example.com`, `b.example.com` ) || Host(`c.example.com`)",
+            &["a.example.com", "b.example.com", "c.example.com"],
+        );
+        check("HostSNI(`*`)", &[]);
+        check("HostSNI(`db.example.com`)", &["db.example.com"]);
+        check("HostHeader(`h.example.com`)", &["h.example.com"]);
+        check("HostRegexp(`{sub:.*}.example.com`)", &[]);
+        check("Host(\"a.example.com\")", &[]);
+        check("PathPrefix(`/a`)", &[]);
+    }
+}

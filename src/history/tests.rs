@@ -1,0 +1,138 @@
+use super::*;
+use crate::finding::{Impact, Reason, Severity};
+use crate::model::{RecordKey, RecordType, ZoneId};
+use crate::report::Mute;
+use std::collections::BTreeSet;
+
+fn at(minute: i64) -> Timestamp {
+    Timestamp::from_second(minute * 60).expect("a time")
+}
+
+fn fault(kind: Kind, minute: i64) -> Candidate {
+    let key = FindingKey {
+        subject: Subject::Record(RecordKey {
+            name: "app.example.com".into(),
+            record_type: RecordType::A,
+            set_identifier: None,
+        }),
+        zone_id: Some(ZoneId::new("Z1")),
+        instance: Some("prod".into()),
+        kind,
+    };
+    Candidate::new(key, Reason::Absent, Impact::Down, at(minute))
+}
+
+fn outer(kind: Kind, minute: i64) -> Candidate {
+    let mut candidate = fault(kind, minute);
+    candidate.key.subject = Subject::Instance("prod".into());
+    candidate.key.zone_id = None;
+    candidate.impact = Impact::Latent;
+    candidate.severity = Severity::Warning;
+    candidate.certain = true;
+    candidate
+}
+
+/// A round that sees everything, or is blind for Route 53.
+fn round(history: &mut History, minute: i64, candidates: Vec<Candidate>, sees: bool) -> Vec<(Kind, State)> {
+    let zones = if sees { BTreeMap::from([(ZoneId::new("Z1"), at(minute))]) } else { BTreeMap::new() };
+    // The view is stated as blind after the third round that could not be read.
+    let blind = if sees || minute < 6 { BTreeSet::new() } else { BTreeSet::from([ViewName::Route53]) };
+    let coverage =
+        Coverage { kubernetes: true, zones, route53: sees, dns: true, blind, ..Coverage::default() };
+    let verdicts = Verdicts { candidates, coverage, ..Verdicts::default() };
+    history.advance(&verdicts, &Policy::default(), at(minute));
+    history.tracks().map(|track| (track.candidate.key.kind, track.state)).collect()
+}
+
+const MISSING: Kind = Kind::MissingRecord;
+
+#[test]
+fn opens_after_two_looks_and_closes_after_two() {
+    let mut history = History::default();
+    let mut go = |minute, faulty: bool| {
+        let faults = if faulty { vec![fault(MISSING, minute)] } else { Vec::new() };
+        round(&mut history, minute, faults, true)
+    };
+    assert_eq!(go(0, true), [(MISSING, State::Pending)]);
+    assert_eq!(go(0, true), [(MISSING, State::Pending)], "the same round is no second look");
+    assert_eq!(go(1, true), [(MISSING, State::Open)]);
+    assert_eq!(go(2, false), [(MISSING, State::Open)]);
+    assert_eq!(go(2, false), [(MISSING, State::Open)], "the same round is no second clean look");
+    assert_eq!(go(3, false), [(MISSING, State::Resolved)]);
+    assert_eq!(go(30, false), []);
+}
+
+#[test]
+fn one_look_that_nobody_confirms_leaves_nothing() {
+    let mut history = History::default();
+    assert_eq!(round(&mut history, 0, vec![fault(MISSING, 0)], true), [(MISSING, State::Pending)]);
+    assert_eq!(round(&mut history, 1, Vec::new(), true), []);
+}
+
+#[test]
+fn a_blind_view_opens_and_closes_nothing() {
+    let mut history = History::default();
+    round(&mut history, 0, vec![fault(MISSING, 0)], true);
+    assert_eq!(round(&mut history, 1, vec![fault(MISSING, 1)], false), [(MISSING, State::Pending)]);
+    assert_eq!(round(&mut history, 2, vec![fault(MISSING, 2)], true), [(MISSING, State::Open)]);
+    assert_eq!(round(&mut history, 3, Vec::new(), false), [(MISSING, State::Open)], "one dark round");
+    assert_eq!(round(&mut history, 9, Vec::new(), false), [(MISSING, State::Stale)]);
+    assert_eq!(round(&mut history, 10, vec![fault(MISSING, 10)], true), [(MISSING, State::Open)]);
+    let first = history.tracks().map(|track| track.first_seen).collect::<Vec<_>>();
+    assert_eq!(first, [at(0)]);
+    let mut certain = fault(Kind::WrongTarget, 0);
+    certain.certain = true;
+    let mut new = History::default();
+    assert_eq!(round(&mut new, 0, vec![certain], false), [], "nothing is decided on what was not read");
+}
+
+#[test]
+fn the_age_belongs_to_name_and_kind_and_survives_a_short_absence() {
+    let mut history = History::default();
+    for (minute, faulty) in [(0, true), (1, true), (2, false), (3, false), (4, true), (5, true)] {
+        let faults = if faulty { vec![fault(MISSING, minute)] } else { Vec::new() };
+        round(&mut history, minute, faults, true);
+    }
+    let track = history.tracks().next().expect("a track");
+    assert_eq!((track.state, track.first_seen), (State::Open, at(0)));
+    // The kind changes: the story goes on, the age is that of the kind.
+    let states = round(&mut history, 6, vec![fault(Kind::WrongTarget, 6)], true);
+    assert_eq!(states, [(Kind::WrongTarget, State::Open)]);
+    let ages: Vec<_> = history.tracks().map(|track| track.first_seen).collect();
+    assert_eq!(ages, [at(6)]);
+}
+
+#[test]
+fn only_an_open_finding_explains_and_it_hurts_as_much() {
+    let stalled = || outer(Kind::ControllerStalled, 0);
+    let mut history = History::default();
+    round(&mut history, 0, vec![stalled(), fault(MISSING, 0)], true);
+    let states = round(&mut history, 1, vec![stalled(), fault(MISSING, 1)], true);
+    assert_eq!(states, [(MISSING, State::Explained), (Kind::ControllerStalled, State::Open)]);
+    let outer = history.tracks().last().expect("a track");
+    assert_eq!((outer.candidate.impact, outer.candidate.severity), (Impact::Down, Severity::Critical));
+    // Once the cause is muted, the effect alerts itself.
+    let mut muted = stalled();
+    muted.muted = Some(Mute { by: "maintenance".to_owned(), reason: None, until: None });
+    let states = round(&mut history, 2, vec![muted, fault(MISSING, 2)], true);
+    assert_eq!(states, [(MISSING, State::Open), (Kind::ControllerStalled, State::Muted)]);
+}
+
+#[test]
+fn a_chain_of_causes_ends_at_the_open_one() {
+    let mut history = History::default();
+    let mut no_address = outer(Kind::NoAddress, 0);
+    no_address.key.subject = Subject::Object(crate::model::ObjectRef::new("Ingress", "shop", "web"));
+    no_address.reason = Reason::Lost;
+    let mut burst = outer(Kind::MassDeletion, 0);
+    for candidate in [&mut no_address, &mut burst] {
+        candidate.covers.insert("app.example.com".into());
+    }
+    for minute in [0, 1] {
+        round(&mut history, minute, vec![no_address.clone(), burst.clone(), fault(MISSING, minute)], true);
+    }
+    for track in history.tracks().filter(|track| track.candidate.key.kind != Kind::MassDeletion) {
+        assert_eq!(track.state, State::Explained, "{:?}", track.candidate.key);
+        assert_eq!(track.explained_by.as_ref().map(|key| key.kind), Some(Kind::MassDeletion));
+    }
+}

@@ -1,0 +1,236 @@
+//! What is known of the zones of one account: old until the new is complete, never a part.
+//!
+//! Shared by the listing and by the reading of single names. Pure; whoever reads says when it began.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::model::zone::{CheckerVotes, ZoneReading, Zones, sort_record_sets};
+use crate::model::{DomainName, HostedZone, RecordSet, ZoneId};
+use crate::snapshot::{Problem, Reading, ViewState};
+
+/// Zones, and what stood in the way of reading them.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) zones: BTreeMap<ZoneId, ZoneReading>,
+    pub(crate) zone_problems: BTreeMap<ZoneId, Problem>,
+    pub(crate) health: BTreeMap<Arc<str>, CheckerVotes>,
+    /// What kept the last listing from ending: belongs to no single zone.
+    pub(crate) common_problem: Option<Problem>,
+    /// Begin of the last listing that came to its end with at least one zone read.
+    pub(crate) read_at: Option<Timestamp>,
+    pub(crate) state: ViewState,
+}
+
+// === impl View ===
+
+impl View {
+    /// Nothing read.
+    pub(crate) fn new() -> Self {
+        Self {
+            zones: BTreeMap::new(),
+            zone_problems: BTreeMap::new(),
+            health: BTreeMap::new(),
+            common_problem: None,
+            read_at: None,
+            state: ViewState::Unread,
+        }
+    }
+
+    /// As the rounds get it.
+    pub(crate) fn reading(&self) -> Reading<Zones> {
+        let problems = self.common_problem.iter().chain(self.zone_problems.values()).cloned().collect();
+        let value = self.read_at.map(|_| {
+            let (zones, health) = (self.zones.clone(), self.health.clone());
+            Arc::new(Zones { zones, changes: Vec::new(), health })
+        });
+        Reading { state: self.state, read_at: self.read_at, value, problems }
+    }
+
+    /// Forgets all other zones.
+    pub(crate) fn retain(&mut self, alive: &BTreeSet<ZoneId>) {
+        self.zones.retain(|id, _| alive.contains(id));
+        self.zone_problems.retain(|id, _| alive.contains(id));
+    }
+
+    /// Takes over what is told about a zone and its complete listing; true if either differs.
+    pub(crate) fn store(
+        &mut self,
+        zone: HostedZone,
+        records: Vec<RecordSet>,
+        began: Timestamp,
+        problem: Option<&Problem>,
+    ) -> bool {
+        let id = zone.id.clone();
+        let reading = self.zones.entry(id.clone()).or_insert_with(|| unread(zone.clone()));
+        let other_zone = reading.zone != zone;
+        reading.zone = zone;
+        let other_records = put(reading, records, began);
+        let before = match problem {
+            Some(problem) => self.zone_problems.insert(id, problem.clone()),
+            None => self.zone_problems.remove(&id),
+        };
+        other_zone || other_records || before.as_ref() != problem
+    }
+
+    /// Takes over a complete listing of a zone that is known; true if it differs.
+    pub(crate) fn store_records(&mut self, id: &ZoneId, records: Vec<RecordSet>, began: Timestamp) -> bool {
+        self.zones.get_mut(id).is_some_and(|reading| put(reading, records, began))
+    }
+
+    /// Takes over the record sets of some names, read alone; true if they differ from before.
+    ///
+    /// A zone without a complete listing stays unread.
+    pub(crate) fn store_names(
+        &mut self,
+        id: &ZoneId,
+        names: &[DomainName],
+        found: &[RecordSet],
+        began: Timestamp,
+    ) -> bool {
+        let Some(reading) = self.zones.get_mut(id) else { return false };
+        let Some(records) = &reading.record_sets else { return false };
+        let newer: BTreeSet<DomainName> =
+            names.iter().filter(|name| reading.name_read_at(name) < Some(began)).cloned().collect();
+        let differs = newer.iter().any(|name| {
+            let new = found.iter().filter(|set| set.name == *name);
+            !new.eq(reading.at(name))
+        });
+        if differs {
+            let is_newer = |set: &RecordSet| newer.contains(&set.name);
+            let mut merged: Vec<RecordSet> = records.iter().filter(|set| !is_newer(set)).cloned().collect();
+            merged.extend(found.iter().filter(|set| is_newer(set)).cloned());
+            sort_record_sets(&mut merged);
+            reading.record_sets = Some(Arc::new(merged));
+        }
+        reading.names_read.extend(newer.into_iter().map(|name| (name, began)));
+        differs
+    }
+
+    /// Notes that a zone could not be read; what was known stays. True if the problem is new.
+    pub(crate) fn keep(&mut self, zone: HostedZone, problem: Problem) -> bool {
+        let id = zone.id.clone();
+        self.zones.entry(id.clone()).or_insert_with(|| unread(zone));
+        self.zone_problems.insert(id, problem.clone()) != Some(problem)
+    }
+
+    pub(crate) fn forget(&mut self, id: &ZoneId) {
+        self.zones.remove(id);
+        self.zone_problems.remove(id);
+    }
+}
+
+fn unread(zone: HostedZone) -> ZoneReading {
+    ZoneReading { zone, record_sets: None, read_at: None, names_read: BTreeMap::new() }
+}
+
+/// A listing takes a while: names that were read alone since it began keep what they have.
+fn put(reading: &mut ZoneReading, mut records: Vec<RecordSet>, began: Timestamp) -> bool {
+    if Some(began) < reading.read_at {
+        return false;
+    }
+    reading.names_read.retain(|_, at| began < *at);
+    let newer: Vec<DomainName> = reading.names_read.keys().cloned().collect();
+    if !newer.is_empty() {
+        records.retain(|set| !reading.names_read.contains_key(&set.name));
+        for name in &newer {
+            records.extend(reading.at(name).iter().cloned());
+        }
+        sort_record_sets(&mut records);
+    }
+    reading.read_at = Some(began);
+    // An unchanged listing keeps its place in memory, so that readers can compare by address.
+    if reading.record_sets.as_deref() == Some(&records) {
+        return false;
+    }
+    reading.record_sets = Some(Arc::new(records));
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Content, RecordType};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("in range")
+    }
+
+    fn set(name: &str, ttl: u32) -> RecordSet {
+        RecordSet {
+            name: DomainName::new(name),
+            record_type: RecordType::A,
+            set_identifier: None,
+            routing: None,
+            content: Content::Values { ttl, values: Vec::new() },
+            health_check_id: None,
+        }
+    }
+
+    fn view(names: &[&str], began: i64) -> (View, ZoneId) {
+        let raw = crate::recorded::decode::RawHostedZone {
+            id: "Z1".to_owned(),
+            name: "example.com.".to_owned(),
+            ..Default::default()
+        };
+        let zone = raw.decode().expect("a zone");
+        let id = zone.id.clone();
+        let mut view = View::new();
+        view.read_at = Some(at(began));
+        view.store(zone, names.iter().map(|name| set(name, 60)).collect(), at(began), None);
+        (view, id)
+    }
+
+    fn ttl(view: &View, id: &ZoneId, name: &str) -> Option<u32> {
+        let reading = &view.zones[id];
+        reading.at(&DomainName::new(name)).first().and_then(|set| match set.content {
+            Content::Values { ttl, .. } => Some(ttl),
+            Content::Alias(_) | Content::TrafficPolicy(_) => None,
+        })
+    }
+
+    #[test]
+    fn a_name_read_alone_is_merged_with_its_own_time() {
+        let (mut view, id) = view(&["a.example.com", "c.example.com"], 10);
+        let names = ["a.example.com", "b.example.com", "c.example.com"].map(DomainName::new);
+        let found = vec![set("a.example.com", 60), set("b.example.com", 5)];
+        assert!(view.store_names(&id, &names, &found, at(20)));
+        assert_eq!(ttl(&view, &id, "a.example.com"), Some(60));
+        assert_eq!(ttl(&view, &id, "b.example.com"), Some(5), "it appeared");
+        assert_eq!(ttl(&view, &id, "c.example.com"), None, "it is gone");
+        let reading = &view.zones[&id];
+        assert_eq!(reading.read_at, Some(at(10)), "the rest of the zone is as old as it was");
+        assert_eq!(reading.name_read_at(&names[1]), Some(at(20)));
+        assert_eq!(reading.name_read_at(&DomainName::new("x.example.com")), Some(at(10)));
+        let before = Arc::clone(reading.record_sets.as_ref().expect("read"));
+        assert!(!view.store_names(&id, &names[..1], &[set("a.example.com", 60)], at(30)));
+        assert!(Arc::ptr_eq(&before, view.zones[&id].record_sets.as_ref().expect("read")));
+        assert!(!view.store_names(&id, &names[..1], &[], at(25)), "late answers change nothing");
+    }
+
+    #[test]
+    fn a_listing_that_began_earlier_does_not_undo_a_newer_name() {
+        let (mut view, id) = view(&["a.example.com"], 10);
+        let name = [DomainName::new("b.example.com")];
+        view.store_names(&id, &name, &[set("b.example.com", 5)], at(30));
+        assert!(!view.store_records(&id, vec![set("a.example.com", 60)], at(20)));
+        assert_eq!(ttl(&view, &id, "b.example.com"), Some(5));
+        assert_eq!(view.zones[&id].read_at, Some(at(20)));
+        assert!(view.store_records(&id, vec![set("a.example.com", 60)], at(40)));
+        assert_eq!(ttl(&view, &id, "b.example.com"), None);
+        assert!(view.zones[&id].names_read.is_empty());
+        assert!(!view.store_records(&id, Vec::new(), at(39)), "an older listing that ends later");
+        assert_eq!(ttl(&view, &id, "a.example.com"), Some(60));
+    }
+
+    #[test]
+    fn no_listing_no_names() {
+        let (mut view, id) = view(&["a.example.com"], 10);
+        view.zones.get_mut(&id).expect("zone").record_sets = None;
+        let name = [DomainName::new("b.example.com")];
+        assert!(!view.store_names(&id, &name, &[set("b.example.com", 5)], at(30)));
+        assert!(view.zones[&id].record_sets.is_none(), "never a part of a zone");
+    }
+}

@@ -1,0 +1,435 @@
+//! What must hold for every verdict: the properties of findings.md section 12, over the whole corpus.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a test may panic"
+)]
+
+#[path = "properties/case.rs"]
+mod case;
+#[path = "properties/edits.rs"]
+mod edits;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Mutex;
+
+use case::{Case, Content, Outcome, cases, outcome};
+use dns_drift::finding::{Kind, State};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+/// Windows without a judge today.
+const NOT_YET: &[&str] = &["Q017", "Q018", "Q063"];
+
+/// Runs a check over every case, on all cores, and fails with all complaints at once.
+fn for_each(check: impl Fn(&Case) -> Result<(), String> + Sync) {
+    let all = cases();
+    let queue = Mutex::new(all.iter());
+    let complaints = Mutex::new(Vec::new());
+    let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let Some(case) = queue.lock().unwrap().next() else { break };
+                    if let Err(complaint) = check(case) {
+                        // A crowd of two hundred would bury the others.
+                        let complaint: String = complaint.chars().take(900).collect();
+                        complaints.lock().unwrap().push(format!("{}: {complaint}", case.id));
+                    }
+                }
+            });
+        }
+    });
+    let complaints = complaints.into_inner().unwrap();
+    assert!(complaints.is_empty(), "{} of {} cases\n{}", complaints.len(), all.len(), complaints.join("\n"));
+}
+
+fn same(what: &str, before: &Outcome, after: &Outcome) -> Result<(), String> {
+    if before == after {
+        return Ok(());
+    }
+    let gone: Vec<_> = before.open.difference(&after.open).collect();
+    let new: Vec<_> = after.open.difference(&before.open).collect();
+    let quiet: Vec<_> = before.silent.symmetric_difference(&after.silent).collect();
+    Err(format!("{what}: gone {gone:?}, new {new:?}, silent reasons that differ {quiet:?}"))
+}
+
+#[test]
+fn order_never_matters() {
+    for_each(|case| {
+        let before = case.as_it_is();
+        for seed in [1, 2] {
+            same("shuffled", &before, &edits::shuffled(case.clone(), seed).outcome())?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn spelling_and_filing_never_matter() {
+    for_each(|case| {
+        let before = case.as_it_is();
+        same("respelled", &before, &edits::respelled(case.clone(), 7).outcome())?;
+        same("one file", &before, &edits::refiled(case, true).outcome())?;
+        same("many files", &before, &edits::refiled(case, false).outcome())
+    });
+}
+
+#[test]
+fn names_never_matter() {
+    for_each(|case| {
+        let renamed = edits::renamed(case);
+        // The expectation is part of the recording's folder, so it is renamed with the world.
+        let faults = expectation_faults(&renamed);
+        let before = expectation_faults(case);
+        if faults.len() == before.len() { Ok(()) } else { Err(format!("{faults:?}")) }
+    });
+}
+
+/// Rows of `expected.yaml` that the report does not meet.
+fn expectation_faults(case: &Case) -> Vec<String> {
+    let outcome = case.as_it_is();
+    let mut faults = Vec::new();
+    let rows = case.expected()["open"].as_array().cloned().unwrap_or_default();
+    let fields = ["kind", "reason", "severity", "impact", "cause"];
+    for row in &rows {
+        let met = outcome.open.iter().any(|[subject, _zone, found @ ..]| {
+            row["subject"] == json!(subject)
+                && fields.iter().zip(found).all(|(field, found)| {
+                    row.get(field).is_none_or(|wanted| wanted.is_null() || *wanted == json!(found))
+                })
+        });
+        if !met {
+            faults.push(format!("not met: {row}; open: {:?}", outcome.open));
+        }
+    }
+    let subjects: BTreeSet<&str> = rows.iter().filter_map(|row| row["subject"].as_str()).collect();
+    let allowed = case.expected()["allowed"].as_array().cloned().unwrap_or_default();
+    for [subject, _, kind, ..] in &outcome.open {
+        if !subjects.contains(subject.as_str()) && !allowed.contains(&json!(kind)) {
+            faults.push(format!("unexpected: {subject} {kind}"));
+        }
+    }
+    faults
+}
+
+#[test]
+fn absolute_time_never_matters() {
+    for_each(|case| {
+        let before = case.as_it_is();
+        for by in [SignedDuration::from_hours(-24 * 400 - 5), SignedDuration::from_secs(98_765_432)] {
+            same("shifted", &before, &edits::shifted(case, by).outcome())?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn neighbours_never_matter() {
+    for_each(|case| {
+        let before = case.as_it_is();
+        let after = edits::crowded(case.clone(), 200).outcome();
+        if before.open == after.open {
+            return Ok(());
+        }
+        same("crowded", &before, &Outcome { silent: before.silent.clone(), ..after })
+    });
+}
+
+#[test]
+fn the_same_data_again_changes_nothing() {
+    for_each(|case| {
+        let before = case.as_it_is();
+        let after = case.clone().again(SignedDuration::ZERO).outcome();
+        same("the last round twice", &before, &after)
+    });
+}
+
+/// Records with an open finding.
+fn faulty_records(outcome: &Outcome) -> BTreeSet<(String, String)> {
+    let records = outcome
+        .open
+        .iter()
+        .filter(|row| !row[0].starts_with(|c: char| c.is_ascii_alphabetic()) || is_record(&row[0]));
+    records.map(|row| (row[0].clone(), row[1].clone())).collect()
+}
+
+fn is_record(subject: &str) -> bool {
+    !["zone/", "instance/", "object/", "source/"].iter().any(|outer| subject.starts_with(outer))
+}
+
+fn rank_of(kind: &str) -> u8 {
+    Kind::from_word(kind).unwrap().rank()
+}
+
+#[test]
+fn feeds_only_add_the_cause() {
+    for_each(|case| {
+        let blind = case.clone().without(|path| {
+            let part = |name: &str| path.components().any(|part| part.as_os_str() == name);
+            part("external-dns") && !part("kubernetes") || part("cloudtrail")
+        });
+        let (before, after) = (case.as_it_is(), blind.outcome());
+        // What only a feed can see.
+        let only_feed = |row: &[String; 7]| {
+            matches!(row[2].as_str(), "churn" | "flapping") || row[2] == "failed_change" && row[5] == "none"
+        };
+        let faulty = |outcome: &Outcome, all: bool| -> BTreeSet<String> {
+            let rows = outcome.open.iter().filter(|row| is_record(&row[0]) && (all || !only_feed(row)));
+            let open = rows.map(|row| row[0].clone());
+            open.chain(outcome.explained.iter().filter(|subject| is_record(subject)).cloned()).collect()
+        };
+        // What an outer finding explains that only a feed can see stands alone without it.
+        let explained = before.open.iter().any(|row| rank_of(&row[2]) <= 5);
+        let still = faulty(&after, true);
+        let lost: Vec<String> = faulty(&before, false).difference(&still).cloned().collect();
+        let known = faulty(&before, true);
+        let new: Vec<&String> = still.difference(&known).collect();
+        if lost.is_empty() && (new.is_empty() || explained) {
+            return Ok(());
+        }
+        Err(format!("without feeds: lost {lost:?}, new {new:?}"))
+    });
+}
+
+#[test]
+fn less_sight_never_means_less_fault() {
+    for_each(|case| {
+        let before = case.as_it_is();
+        let after =
+            case.clone().without(|path| path.components().any(|part| part.as_os_str() == "dns")).outcome();
+        // What rests on live answers alone cannot be seen without them.
+        let rests_on_dns =
+            |kind: &str| matches!(rank_of(kind), 16 | 17 | 50..=52 | 60..=65) || kind == "dangling_record";
+        let seen = before.open.iter().filter(|row| is_record(&row[0]) && !rests_on_dns(&row[2]));
+        let still = faulty_records(&after);
+        let lost: Vec<_> = seen.filter(|row| !still.contains(&(row[0].clone(), row[1].clone()))).collect();
+        if lost.is_empty() { Ok(()) } else { Err(format!("without DNS: lost {lost:?}")) }
+    });
+}
+
+#[test]
+fn a_view_that_goes_dark_freezes_its_verdicts() {
+    for_each(|case| {
+        let frozen = |report: &dns_drift::report::Report| -> BTreeSet<(String, Kind)> {
+            let alive = |state: State| matches!(state, State::Open | State::Stale | State::Explained);
+            let rows = report
+                .findings
+                .iter()
+                .filter(|finding| alive(finding.state) && finding.kind != Kind::ObserverBlind);
+            rows.map(|finding| (finding.subject.to_string(), finding.kind)).collect()
+        };
+        let before = frozen(&case.report());
+        for view in ["kubernetes", "route53", "dns"] {
+            let mut dark = case.clone();
+            for _ in 0..3 {
+                dark = dark.again(SignedDuration::from_mins(1));
+                let (last, _) = dark.rounds().pop().unwrap();
+                dark = dark.without(|path| path.starts_with(Path::new(&last).join(view)));
+                let problems =
+                    json!([{ "view": view, "scope": "all", "code": "unreachable", "message": "gone" }]);
+                dark.files.insert(Path::new(&last).join("problems.yaml"), Content::Tree(problems));
+            }
+            let after = frozen(&dark.report());
+            let lost: Vec<_> = before.difference(&after).collect();
+            let new: Vec<_> = after.difference(&before).collect();
+            if !lost.is_empty() || view != "dns" && !new.is_empty() {
+                return Err(format!("{view} dark: lost {lost:?}, new {new:?}"));
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn every_report_keeps_its_promises() {
+    for_each(|case| {
+        let report = case.report();
+        let open: Vec<_> = report.findings.iter().filter(|finding| finding.state == State::Open).collect();
+        let mut subjects = BTreeSet::new();
+        for finding in &open {
+            let zone = finding.zone.as_ref().map(|zone| zone.id.clone());
+            if !subjects.insert((finding.subject.clone(), zone)) {
+                return Err(format!("two open findings on {}", finding.subject));
+            }
+        }
+        for finding in report.findings.iter().filter(|finding| finding.state == State::Explained) {
+            let id = finding
+                .explained_by
+                .as_ref()
+                .ok_or(format!("{} is explained by nothing", finding.subject))?;
+            if !open.iter().any(|parent| parent.id == *id) {
+                return Err(format!("{} {} is explained by what is not open", finding.subject, finding.kind));
+            }
+        }
+        for finding in &report.findings {
+            if finding.summary.is_empty() || finding.fix.summary.is_empty() {
+                return Err(format!("{} {} has no sentence or no fix", finding.subject, finding.kind));
+            }
+        }
+        Ok(())
+    });
+}
+
+/// The round's record sets after a change batch, as Route 53 would hold them.
+fn apply(records: &mut Vec<Value>, batch: &Value) -> Result<(), String> {
+    let name_of = |set: &Value| set["Name"].as_str().unwrap().trim_end_matches('.').to_lowercase();
+    for change in batch["Changes"].as_array().ok_or("a batch without changes")? {
+        let set = &change["ResourceRecordSet"];
+        let same = |other: &Value| {
+            name_of(other) == name_of(set)
+                && other["Type"] == set["Type"]
+                && other.get("SetIdentifier") == set.get("SetIdentifier")
+        };
+        let at = records.iter().position(same);
+        match (change["Action"].as_str().unwrap(), at) {
+            ("CREATE" | "UPSERT", None) => records.push(set.clone()),
+            ("UPSERT", Some(index)) => records[index] = set.clone(),
+            ("DELETE", Some(index)) => {
+                records.remove(index);
+            }
+            (action, _) => return Err(format!("Route 53 would refuse {action} of {set}")),
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_fix_fixes() {
+    for_each(|case| {
+        let report = case.report();
+        let before = outcome(&report);
+        for finding in report.findings.iter().filter(|finding| finding.state == State::Open) {
+            let Some(batch) = &finding.fix.change_batch else { continue };
+            let zone = finding.zone.as_ref().ok_or("a batch without a zone")?;
+            let mut mended = case.clone();
+            for _ in 0..3 {
+                mended = mended.again(SignedDuration::from_mins(2));
+                let (last, _) = mended.rounds().pop().unwrap();
+                // The old answers would contradict the mended zone.
+                mended = mended.without(|path| path.starts_with(Path::new(&last).join("dns")));
+            }
+            let rounds = mended.rounds();
+            for (round, _) in rounds.iter().skip(rounds.len() - 3) {
+                let path = Path::new(round).join(format!("route53/{}/record-sets.json", zone.id));
+                // A zone that could not be read in the last round cannot be seen to be mended.
+                let Some(Content::Tree(value)) = mended.files.get_mut(&path) else { return Ok(()) };
+                apply(value["ResourceRecordSets"].as_array_mut().unwrap(), batch)
+                    .map_err(|fault| format!("{} {}: {fault}", finding.subject, finding.kind))?;
+            }
+            let after = mended.outcome();
+            let subject = finding.subject.to_string();
+            let left: Vec<_> =
+                after.open.iter().filter(|row| row[0] == subject && rank_of(&row[2]) < 60).collect();
+            let subjects: BTreeSet<&String> = before.open.iter().map(|row| &row[0]).collect();
+            let new: Vec<_> = after
+                .open
+                .iter()
+                .filter(|row| !subjects.contains(&row[0]) && rank_of(&row[2]) < 60)
+                .collect();
+            if !left.is_empty() || !new.is_empty() {
+                return Err(format!("{subject} {}: after its fix {left:?}, new {new:?}", finding.kind));
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_quiet_case_speaks_when_its_window_has_passed() {
+    let windowed = |case: &Case| {
+        if NOT_YET.contains(&case.id.as_str()) {
+            return None;
+        }
+        let silent = case.expected()["silent"].as_array().cloned().unwrap_or_default();
+        let reasons: Vec<String> = silent.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        reasons.into_iter().find(|reason| reason.ends_with("_window") || reason.starts_with("grace_"))
+    };
+    let met = Mutex::new(BTreeSet::new());
+    for_each(|case| {
+        let Some(reason) = windowed(case) else { return Ok(()) };
+        let step = if reason == "delegation_ttl_window" {
+            SignedDuration::from_hours(30)
+        } else {
+            SignedDuration::from_mins(25)
+        };
+        let mut later = (0..3).fold(case.clone(), |case, _| case.again(step));
+        later.each(&mut |path, content| {
+            if let Content::Tree(value) = content
+                && path.ends_with("route53/changes.json")
+            {
+                // No change stays PENDING for that long.
+                for change in value["Changes"].as_array_mut().into_iter().flatten() {
+                    change["Status"] = json!("INSYNC");
+                }
+            }
+        });
+        let later = later.outcome();
+        // What would be false inside of the window is right behind it.
+        let twins = case.expected()["never"].as_array().cloned().unwrap_or_default();
+        met.lock().unwrap().insert(reason.clone());
+        if later.open.iter().any(|row| twins.contains(&json!(row[2]))) {
+            return Ok(());
+        }
+        Err(format!("{reason} has passed, none of {twins:?} is open: {:?}", later.open))
+    });
+    assert!(4 <= met.into_inner().unwrap().len(), "too few windows in the corpus");
+}
+
+#[test]
+fn a_drift_case_is_quiet_inside_its_window() {
+    for_each(|case| {
+        let ladder: Vec<String> = case.expected()["open"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|row| matches!(rank_of(row["kind"].as_str().unwrap()), 20..=25 | 72))
+            .filter_map(|row| row["subject"].as_str().map(str::to_owned))
+            .collect();
+        if ladder.is_empty() {
+            return Ok(());
+        }
+        let young = young(case).again(SignedDuration::from_secs(20)).outcome();
+        let loud: Vec<_> = young
+            .open
+            .iter()
+            .filter(|row| ladder.contains(&row[0]) && matches!(rank_of(&row[2]), 20..=25 | 72))
+            .collect();
+        if loud.is_empty() { Ok(()) } else { Err(format!("inside of the window: {loud:?}")) }
+    });
+}
+
+/// Only the last round, with everything that asks for names made half a minute before it.
+fn young(case: &Case) -> Case {
+    let (last, at) = case.rounds().pop().unwrap();
+    let mut young = case.clone().without(|path| {
+        let round = path.components().next().unwrap().as_os_str();
+        path.components().count() > 1 && round != last.as_str()
+    });
+    let born = json!(at - SignedDuration::from_secs(30));
+    young.each(&mut |path, content| match content {
+        Content::Tree(index) if path == Path::new("recording.yaml") => {
+            index["rounds"].as_array_mut().unwrap().retain(|row| row["dir"] == last.as_str());
+        }
+        Content::Tree(value) if path.starts_with(Path::new(&last).join("kubernetes")) => {
+            for object in edits::objects(value) {
+                let kind = object["kind"].as_str().unwrap_or_default();
+                if matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Pod") {
+                    continue;
+                }
+                object["metadata"]["creationTimestamp"] = born.clone();
+                for row in object["metadata"]["managedFields"].as_array_mut().into_iter().flatten() {
+                    row["time"] = born.clone();
+                }
+            }
+        }
+        Content::Tree(_) | Content::Lines(_) | Content::Text(_) => {}
+    });
+    young
+}

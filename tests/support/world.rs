@@ -1,0 +1,112 @@
+//! A small world on loopback - cluster, hosted zone, name servers - for tests of the whole program.
+
+use std::sync::Arc;
+
+use dns_drift::clock::{Clock, SystemClock};
+use dns_drift::emulator::dns::Dns;
+use dns_drift::emulator::kubernetes::Kubernetes;
+use dns_drift::emulator::route53::{Change, Route53, ZoneOptions};
+use dns_drift::emulator::zones::RecordSet;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// The Pod of the instance.
+pub(crate) const POD: &str = "external-dns-6d5f7c9b8-x2x4z";
+
+pub(crate) struct World {
+    pub(crate) kubernetes: Kubernetes,
+    pub(crate) route53: Route53,
+    pub(crate) dns: Dns,
+    zone: String,
+}
+
+impl World {
+    /// Starts the emulators, with an empty zone.
+    pub(crate) fn start(tasks: &mut JoinSet<()>, stop: &CancellationToken) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let kubernetes = Kubernetes::start(tasks, stop.clone(), Arc::clone(&clock)).expect("Kubernetes");
+        let route53 = Route53::start(tasks, stop.clone(), clock).expect("Route 53");
+        let zone = route53.create_zone("example.com.", ZoneOptions::default());
+        let dns = Dns::start(tasks, stop.clone(), Arc::new(route53.clone())).expect("DNS");
+        Self { kubernetes, route53, dns, zone }
+    }
+
+    /// The instance that all is about, with one line of log.
+    pub(crate) fn external_dns(&self) {
+        let containers = json!([{"name": "external-dns",
+            "image": "registry.k8s.io/external-dns/external-dns:v0.14.2",
+            "args": ["--source=ingress", "--provider=aws", "--policy=upsert-only", "--txt-owner-id=gke-prod",
+                     "--interval=1s"]}]);
+        self.kubernetes.apply(json!({"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"namespace": "dns", "name": "external-dns"},
+            "spec": {"replicas": 1, "template": {"spec": {"containers": containers}}}}));
+        self.kubernetes.apply(json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"namespace": "dns", "name": POD, "uid": "u1", "ownerReferences": [
+                {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "external-dns-6d5f7c9b8", "uid": "r1",
+                 "controller": true}]},
+            "spec": {"containers": containers}}));
+        self.kubernetes.set_status(
+            "Pod",
+            "dns",
+            POD,
+            json!({"phase": "Running",
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "containerStatuses": [{"name": "external-dns", "restartCount": 0,
+                                   "state": {"running": {"startedAt": "2026-11-23T00:00:00Z"}}}]}),
+        );
+        self.log("info", "All records are already up to date");
+    }
+
+    /// An Ingress that has its address.
+    pub(crate) fn ingress(&self, name: &str, host: &str, annotations: &Value) {
+        self.kubernetes.apply(json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+            "metadata": {"namespace": "shop", "name": name, "annotations": annotations},
+            "spec": {"rules": [{"host": host}]}}));
+        let status = json!({"loadBalancer": {"ingress": [{"ip": "203.0.113.10"}]}});
+        assert!(self.kubernetes.set_status("Ingress", "shop", name, status));
+    }
+
+    /// What ExternalDNS would have written for a host.
+    pub(crate) fn records(&self, host: &str) {
+        let heritage = "\"heritage=external-dns,external-dns/owner=gke-prod,\
+                        external-dns/resource=ingress/shop/healthy\"";
+        let changes = vec![
+            Change::create(RecordSet::simple(&format!("{host}."), "A", 300, &["203.0.113.10"])),
+            Change::create(RecordSet::simple(&format!("{host}."), "TXT", 300, &[heritage])),
+            Change::create(RecordSet::simple(&format!("a-{host}."), "TXT", 300, &[heritage])),
+        ];
+        self.route53.change(&self.zone, changes, "external-dns").expect("accepted");
+    }
+
+    fn log(&self, level: &str, message: &str) {
+        let now = SystemClock.now();
+        let now = now.round(jiff::Unit::Second).expect("a second");
+        let line = format!("time=\"{now}\" level={level} msg={message:?}");
+        self.kubernetes.append_log("dns", POD, "external-dns", &line);
+    }
+
+    /// The log of an alias to an IP address that Route 53 does not take.
+    pub(crate) fn refused(&self, host: &str) {
+        let zone = &self.zone;
+        self.log("info", &format!("Desired change: CREATE {host} A [Id: /hostedzone/{zone}]"));
+        self.log("info", &format!("Desired change: CREATE {host} TXT [Id: /hostedzone/{zone}]"));
+        self.log("info", &format!("Desired change: CREATE a-{host} TXT [Id: /hostedzone/{zone}]"));
+        self.log(
+            "error",
+            &format!(
+                "Failure in zone example.com. [Id: /hostedzone/{zone}] when submitting change batch: \
+                 InvalidChangeBatch: [Tried to create an alias that targets 203.0.113.10., type A in zone {zone}, \
+                 but the alias target name does not lie within the target zone]\n\tstatus code: 400, request id: \
+                 6a1b0f0e-0000-4000-8000-000000000001"
+            ),
+        );
+        self.log(
+            "error",
+            &format!(
+                "Failed to do run once: soft error\nfailed to submit all changes for the following zones: \
+                 [/hostedzone/{zone}]"
+            ),
+        );
+    }
+}
