@@ -100,7 +100,7 @@ impl<'a> SourceInput<'a> {
 
     /// Names by the templates of the instance: none where it has none, or where the endpoints of
     /// the object itself count alone.
-    fn templated(&self, object: &KubeObject, has_own: bool, out: &mut Yield) -> Vec<String> {
+    pub(crate) fn templated(&self, object: &KubeObject, has_own: bool, out: &mut Yield) -> Vec<String> {
         let flags = &self.instance.flags;
         if flags.fqdn_templates.is_empty() || (has_own && !flags.combine_fqdn) {
             return Vec::new();
