@@ -104,7 +104,7 @@ fn record_sets(host: &str, apex: &str, address: &str, zone: usize, index: usize)
         set(&format!("a-{host}"), RecordType::Txt, Value::Text(owner.as_str().into())),
         set(&format!("mail-{index}.{apex}"), RecordType::Mx, Value::Text("10 mx.example.net.".into())),
     ];
-    if index % FAULTY != 0 {
+    if !index.is_multiple_of(FAULTY) {
         sets.push(set(host, RecordType::A, Value::Ip(address.parse().expect("an address"))));
     }
     sets

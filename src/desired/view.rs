@@ -236,4 +236,24 @@ mod tests {
         assert_eq!(reading(Kind::Pod, Change::Failed(refused.clone())), Some((ViewState::Read, 1)));
         assert_eq!(reading(Kind::Ingress, Change::Failed(refused)), Some((ViewState::Stale, 2)));
     }
+
+    /// Without the right to Pods the sources are still read off the workloads.
+    #[test]
+    fn refused_pods_do_not_hide_what_is_needed() {
+        let container = serde_json::json!({"image": "r/external-dns:v0.14.2", "args": ["--source=service", "--provider=aws"]});
+        let deployment = serde_json::json!({"metadata": {"name": "external-dns", "namespace": "dns"},
+            "spec": {"template": {"spec": {"containers": [container]}}}});
+        let row = Kind::Deployment.decode(deployment).expect("decoded").expect("kept");
+        let rows = [(ObjectRef::new("Deployment", "dns", "external-dns"), row)].into();
+        let mut view = View::new(&[Kind::Ingress, Kind::Deployment, Kind::Pod]);
+        view.apply(
+            Kind::Deployment,
+            Change::Replaced(Listing { rows, ..Listing::default() }),
+            Instant::now(),
+        );
+        assert_eq!(view.needed(), None);
+        let refused = Failure { stage: Stage::List, code: Reason::Forbidden, message: "no".to_owned() };
+        view.apply(Kind::Pod, Change::Failed(refused), Instant::now());
+        assert_eq!(view.needed(), Some([Kind::Service].into()));
+    }
 }
