@@ -1,6 +1,7 @@
 //! The commands: from arguments to an exit code.
 
 mod args;
+mod preview;
 
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -30,6 +31,7 @@ use crate::finding::Severity;
 use crate::live::settings::{LiveSettings, ResolverSettings};
 use crate::model::DomainName;
 use crate::once::{Observer, is_blind};
+use crate::preview::{Overrides, PreviewError};
 use crate::publish::table::Style;
 use crate::publish::{explain, table};
 use crate::recorded::route53::Route53Settings;
@@ -39,7 +41,7 @@ use crate::report::Report;
 use crate::run::feeds::FeedSettings;
 use crate::run::{self, RunError, RunSettings};
 
-pub use self::args::{Cli, Command, Common, Keys, LogFormat, Output};
+pub use self::args::{Cli, Command, Common, Keys, LogFormat, Output, Preview};
 
 /// Bad usage or configuration.
 const USAGE: u8 = 2;
@@ -92,6 +94,9 @@ pub enum CliError {
     /// The recording cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The desired view cannot be computed from what was given.
+    #[error(transparent)]
+    Preview(#[from] PreviewError),
     /// There is no way to the Kubernetes API.
     #[error("connect to Kubernetes")]
     Kubernetes(#[source] ClientError),
@@ -118,6 +123,7 @@ impl CliError {
             | Self::Listen { .. }
             | Self::Name(_)
             | Self::Replay(_)
+            | Self::Preview(_)
             | Self::Input(_)
             | Self::Write(_) => USAGE,
         }
@@ -157,6 +163,11 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
             let report = report(&config, recording, settle).await?;
             print(&explain::name(&report, &asked, style()))?;
             Ok(if is_blind(&report) { ExitCode::from(BLIND) } else { ExitCode::SUCCESS })
+        }
+        Command::Desired { input, stage } => preview::desired(&config, &input, stage).await,
+        Command::WhatIf { input, stage, from_version, from_arg } => {
+            let from = Overrides { version: from_version, args: from_arg };
+            preview::what_if(&config, &input, stage, &from).await
         }
         Command::Changes { log, cloudtrail, output } => changes(&Inputs { logs: log, cloudtrail }, output),
         Command::Record { out, rounds, every } => record(&config, &out, rounds, every).await,

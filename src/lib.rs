@@ -33,6 +33,7 @@ pub mod model;
 pub mod once;
 pub mod past;
 pub mod policy;
+pub mod preview;
 pub mod publish;
 pub mod recorded;
 pub mod recording;

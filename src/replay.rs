@@ -16,6 +16,7 @@ use crate::changes::tail::TailMerger;
 use crate::config::{Config, ConfigError};
 use crate::desired::discover::discover;
 use crate::desired::kinds::{Kind, Row};
+use crate::desired::needs::needed_kinds;
 use crate::desired::rbac::Roles;
 use crate::desired::sources::roster;
 use crate::engine::Engine;
@@ -74,6 +75,19 @@ pub fn each_round(dir: &Path, mut judge: impl FnMut(&Policy, &Snapshot)) -> Resu
     Ok(())
 }
 
+/// The views after the last round of a recording, not judged.
+///
+/// # Errors
+///
+/// As [`replay`].
+pub fn last_snapshot(dir: &Path) -> Result<Snapshot, ReplayError> {
+    let index = read_index(dir)?;
+    let config = Config::from_value(&index.config).map_err(ReplayError::Config)?;
+    let mut player = Player { assumed: Some(config.assumed()), ..Player::default() };
+    let rounds = index.rounds.iter().map(|round| player.snapshot(read_round(&round.dir, round.at)));
+    rounds.last().ok_or(ReplayError::Empty)
+}
+
 /// What is kept between the rounds of a recording.
 #[derive(Default)]
 struct Player {
@@ -119,7 +133,10 @@ impl Player {
             .collect();
         let mut cluster = objects.map(|objects| decode(objects, self.assumed.as_ref(), &mut problems));
         if let Some(cluster) = &mut cluster {
-            cluster.watched_kinds = self.watched_kinds(cluster, &refused);
+            let needed = needed(cluster);
+            cluster.watched_kinds = self.watched_kinds(cluster, &needed, &refused);
+            let unread = needed.iter().filter(|kind| refused.iter().any(|scope| scope == kind.as_str()));
+            cluster.unread_kinds = unread.map(|kind| Arc::from(kind.as_str())).collect();
         }
         // A kind that may not be listed is missing from the folder: its objects are not gone.
         let blind = refused.iter().any(|scope| self.concerns_objects(scope));
@@ -132,11 +149,18 @@ impl Player {
     /// The kinds whose objects count as gone when they are not in the round. A recording does not say
     /// what was listed: Ingresses always are; other kinds when an instance reads them and one was
     /// seen, now or before.
-    fn watched_kinds(&mut self, cluster: &Cluster, refused: &[String]) -> Vec<Arc<str>> {
-        let present = cluster.objects.keys().filter_map(|reference| Kind::from_word(&reference.kind));
+    fn watched_kinds(
+        &mut self,
+        cluster: &Cluster,
+        needed: &BTreeSet<Kind>,
+        refused: &[String],
+    ) -> Vec<Arc<str>> {
+        // Every recording has Pods; their addresses count only where an instance reads them.
+        let counts =
+            |kind: &Kind| kind.holds_objects() && (*kind != Kind::PodAddresses || needed.contains(kind));
+        let words: BTreeSet<&str> = cluster.objects.keys().map(|reference| &*reference.kind).collect();
+        let present = Kind::ALL.into_iter().filter(|kind| counts(kind) && words.contains(kind.as_str()));
         self.seen.extend(present);
-        let needed: BTreeSet<Kind> =
-            cluster.instances.iter().flat_map(|instance| roster::kinds_of(instance)).collect();
         let refused = |kind: &Kind| refused.iter().any(|scope| scope == kind.as_str());
         let read = |kind: &Kind| self.seen.contains(kind) && !refused(kind);
         // Namespaces decide only where a listener selects by their labels; few recordings have them.
@@ -149,12 +173,10 @@ impl Player {
 
     /// True if without the kind the last value must stand: a vital one, or one that was read before.
     fn concerns_objects(&self, scope: &str) -> bool {
-        scope == "all"
-            || Kind::from_word(scope).is_some_and(|kind| {
-                kind.is_vital()
-                    || kind == Kind::Service
-                    || (kind.holds_objects() && self.seen.contains(&kind))
-            })
+        let stands = |kind: Kind| {
+            kind.is_vital() || kind == Kind::Service || (kind.holds_objects() && self.seen.contains(&kind))
+        };
+        scope == "all" || Kind::ALL.into_iter().any(|kind| kind.as_str() == scope && stands(kind))
     }
 
     fn changes(&mut self, round: &RawRound, at: Timestamp, problems: Vec<Problem>) -> Reading<ChangeFeed> {
@@ -212,12 +234,20 @@ fn keep<T>(
     }
 }
 
+/// The kinds that the instances and their Services read.
+fn needed(cluster: &Cluster) -> BTreeSet<Kind> {
+    let services =
+        cluster.objects.values().filter(|object| &*object.reference.kind == Kind::Service.as_str());
+    needed_kinds(&cluster.instances, &services)
+}
+
 fn with<T>(mut reading: Reading<T>, problems: Vec<Problem>) -> Reading<T> {
     reading.problems = problems;
     reading
 }
 
-fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Vec<Problem>) -> Cluster {
+/// The cluster that raw objects make. What does not decode becomes a problem.
+pub fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Vec<Problem>) -> Cluster {
     let (mut cluster, mut workloads, mut pods) = (Cluster::default(), Vec::new(), Vec::new());
     let mut roles = Roles::default();
     for object in objects {
@@ -231,6 +261,12 @@ fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Ve
             }
             continue;
         };
+        // A Pod may run ExternalDNS, and its addresses may get names.
+        if kind == Kind::Pod
+            && let Ok(Some(Row::Object(row))) = Kind::PodAddresses.decode(object.clone())
+        {
+            cluster.objects.insert(row.reference.clone(), row);
+        }
         match kind.decode(object) {
             Ok(Some(Row::Object(row))) => {
                 cluster.objects.insert(row.reference.clone(), row);

@@ -80,6 +80,8 @@ pub struct Cluster {
     /// Kinds of objects that are watched, as the API spells them; absence of an object counts
     /// only for these.
     pub watched_kinds: Vec<Arc<str>>,
+    /// Kinds that some instance needs and that could not be read.
+    pub unread_kinds: Vec<Arc<str>>,
     /// What service accounts may do; `None` when no role was readable.
     pub grants: Option<Vec<Grant>>,
 }

@@ -77,6 +77,41 @@ fn no_cluster() {
     assert!(stderr.contains("connect to Kubernetes: read kubeconfig /nonexistent/kubeconfig"), "{stderr}");
 }
 
+/// A manifest as it lies in a repository: what would v0.22.0 make of it?
+#[test]
+fn what_another_version_would_change() {
+    let dir = tempfile::tempdir().expect("folder");
+    let path = dir.path().join("web.yaml");
+    let manifest = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: web\n  namespace: shop\n  \
+        annotations: {external-dns.alpha.kubernetes.io/hostname: extra.example.com}\nspec:\n  rules: [{host: app.example.com}]\n\
+        status: {loadBalancer: {ingress: [{ip: 203.0.113.10}]}}\n";
+    std::fs::write(&path, manifest).expect("written");
+    let path = path.display().to_string();
+    let given = ["-f", &path, "--zone=example.com", "-o", "json", "--external-dns-arg=--source=ingress"];
+    let args =
+        [&["what-if", "--from-version=v0.21.0", "--external-dns-version=v0.22.0"], &given[..]].concat();
+    let (code, stdout, stderr) = run(&args);
+    assert_eq!(code, Some(0), "{stderr}");
+    let found: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    let names = |list: &str| {
+        let rows = found[list].as_array().expect("rows").iter();
+        rows.map(|row| row["name"].as_str().expect("name").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("removed"), ["a-extra.example.com", "extra.example.com"]);
+    assert_eq!((names("added").len(), found["unchanged"].as_u64()), (0, Some(2)));
+
+    let (code, stdout, _) = run(&[&["desired", "--external-dns-version=v0.21.0"], &given[..]].concat());
+    let rows: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!((code, rows.as_array().map(Vec::len)), (Some(0), Some(4)));
+    let (code, _, stderr) = run(&["desired", "-f", &path]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("name them with --zone"), "{stderr}");
+    let (code, _, stderr) = run(&["desired", "-f", &path, "--stage=source", "--instance=other"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("no ExternalDNS with the owner id \"other\""), "{stderr}");
+    assert_eq!(run(&["desired", "-f", "/nowhere"]).0, Some(2));
+}
+
 /// Somebody with nothing but a log gets the name, the cause and what to do.
 #[test]
 fn a_log_alone() {

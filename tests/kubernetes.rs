@@ -356,3 +356,50 @@ async fn reading_once_survives_an_expired_page() {
     assert_eq!(kinds, expected);
     assert_eq!(problems.len(), 1);
 }
+
+/// What an instance with the source `service` needs is found out on the way: Services, and Nodes
+/// as soon as a Service with a name points at them. Without the right to Nodes the rest counts, and
+/// the view says that names are missing.
+#[tokio::test]
+async fn only_what_an_instance_needs_is_watched() {
+    let containers = json!([{"name": "external-dns", "image": "registry.k8s.io/external-dns/external-dns:v0.14.0",
+        "args": ["--source=ingress", "--source=service", "--provider=aws"]}]);
+    let service = |name: &str, kind: &str| {
+        json!({"metadata": {"name": name, "namespace": "shop", "resourceVersion": "5",
+                   "annotations": {"external-dns.alpha.kubernetes.io/hostname": format!("{name}.example.com")}},
+               "spec": {"type": kind}})
+    };
+    let stub = Stub::start(PATIENT, move |call| match (call.resource.as_str(), call.watch) {
+        ("ingresses", false) => Some(Reply::Json(200, list("9", None, &[ingress("a", "1")]))),
+        ("deployments", false) => {
+            let one = json!({"metadata": {"name": "external-dns", "namespace": "dns", "resourceVersion": "3"},
+                "spec": {"template": {"spec": {"containers": containers}}}});
+            Some(Reply::Json(200, list("3", None, &[one])))
+        }
+        ("services", false) => {
+            let both = [service("lb", "LoadBalancer"), service("ports", "NodePort")];
+            Some(Reply::Json(200, list("5", None, &both)))
+        }
+        ("nodes", _) => Some(Reply::Json(403, status(403, "nodes is forbidden"))),
+        ("endpointslices", _) => panic!("no headless Service needs them"),
+        _ => None,
+    })
+    .await;
+    let mut running = Running::start(&stub.connection, settings());
+    let reading = running
+        .until("Services, and Nodes refused", |reading| {
+            reading
+                .value()
+                .is_some_and(|cluster| cluster.watched_kinds.iter().any(|kind| &**kind == "Service"))
+                && problems(reading).contains(&("Node", Reason::Forbidden))
+        })
+        .await;
+    assert_eq!(reading.state, ViewState::Read);
+    assert_eq!(names(&reading), ["a", "lb", "ports"]);
+    let cluster = reading.value().expect("a view");
+    assert_eq!(cluster.unread_kinds.iter().map(|kind| &**kind).collect::<Vec<_>>(), ["Node"]);
+    running.end().await;
+    let (reading, _) = read_once(&stub.connection, &settings(), &SystemClock).await;
+    assert_eq!(names(&reading), ["a", "lb", "ports"]);
+    assert_eq!(problems(&reading), [("Node", Reason::Forbidden)]);
+}

@@ -9,6 +9,8 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::finding::Severity;
+use crate::model::Version;
+use crate::preview::Stage;
 
 /// Read-only watch over ExternalDNS and Route 53.
 #[derive(Debug, Parser)]
@@ -152,6 +154,30 @@ pub enum Command {
         #[arg(long, default_value = "20s", value_parser = duration, value_name = "DURATION")]
         settle: Duration,
     },
+    /// What the running ExternalDNS asks Route 53 for, stage by stage.
+    Desired {
+        /// Where objects and zones come from, and for which instance.
+        #[command(flatten)]
+        input: Preview,
+        /// After which stage.
+        #[arg(long, default_value = "route53")]
+        stage: Stage,
+    },
+    /// What another version or other flags of ExternalDNS would change.
+    WhatIf {
+        /// Where objects and zones come from, and for which instance.
+        #[command(flatten)]
+        input: Preview,
+        /// After which stage.
+        #[arg(long, default_value = "route53")]
+        stage: Stage,
+        /// Compare with this version and not with the running one.
+        #[arg(long, value_name = "VERSION")]
+        from_version: Option<Version>,
+        /// Compare with this flag besides those in force, for example `--from-arg=--policy=sync`.
+        #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
+        from_arg: Vec<String>,
+    },
     /// Refused changes from log and CloudTrail files alone: exit code 1 if one is still refused.
     Changes {
         /// Log of ExternalDNS, text or JSON; `-` is standard input. May be given several times.
@@ -186,6 +212,33 @@ pub enum Command {
         #[arg(long, value_name = "ADDRESS:PORT")]
         listen: Option<SocketAddr>,
     },
+}
+
+/// Flags of `desired` and `what-if`.
+#[derive(Args, Debug)]
+pub struct Preview {
+    /// Only the instance with this owner id.
+    #[arg(long, value_name = "OWNER")]
+    pub instance: Option<String>,
+    /// As this version of ExternalDNS would, whatever runs.
+    #[arg(long, value_name = "VERSION")]
+    pub external_dns_version: Option<Version>,
+    /// A flag of ExternalDNS, in the place of those of its name that are in force; for example
+    /// `--external-dns-arg=--source=ingress`.
+    #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
+    pub external_dns_arg: Vec<String>,
+    /// Look into a recording in the place of the live sources.
+    #[arg(long, value_name = "DIR", conflicts_with = "file")]
+    pub recording: Option<PathBuf>,
+    /// Objects of a file, or of all files of a folder, in the place of the live sources.
+    #[arg(short, long, value_name = "FILE|DIR")]
+    pub file: Option<PathBuf>,
+    /// A hosted zone that is supposed to exist: its name, with `-f`.
+    #[arg(long, value_name = "NAME", requires = "file")]
+    pub zone: Vec<String>,
+    /// Form of the result.
+    #[arg(short, long, default_value = "table")]
+    pub output: Output,
 }
 
 /// Form of a verdict.
@@ -224,6 +277,8 @@ impl Cli {
             Command::Serve { listen, state_dir } => (listen, state_dir),
             Command::Check { .. }
             | Command::Explain { .. }
+            | Command::Desired { .. }
+            | Command::WhatIf { .. }
             | Command::Changes { .. }
             | Command::Record { .. }
             | Command::Demo { .. } => (&None, &None),

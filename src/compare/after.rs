@@ -103,8 +103,8 @@ pub fn orphans(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate
                 continue;
             }
             let Some(object) = heritage.object() else { continue };
-            let watched =
-                world.snapshot.kubernetes.value().is_some_and(|cluster| cluster.watches(&object.kind));
+            let watched = wants.unknown.is_empty()
+                && world.snapshot.kubernetes.value().is_some_and(|cluster| cluster.watches(&object.kind));
             let alive = world.snapshot.kubernetes.value().is_some_and(|cluster| {
                 cluster.objects.keys().any(|reference| crate::desired::merge::is_same(&object, reference))
             });

@@ -46,7 +46,8 @@ struct Burst<'a> {
 
 /// The largest loss of one instance: of its wishes, else of its records.
 pub(super) fn mass_deletion(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) -> Option<Candidate> {
-    if !out.coverage.kubernetes {
+    // Names that are not known have not vanished.
+    if !out.coverage.kubernetes || !wants.unknown.is_empty() {
         return None;
     }
     wishes_vanished(world, wants).or_else(|| records_vanished(world, wants, out))

@@ -138,7 +138,8 @@ pub fn by_version(instance: &Instance, want: &Want, refused: Option<&str>) -> Op
             || values.iter().filter_map(Value::ip).any(|ip| ip.is_ipv6()));
     let apex = want.invalid == Some(Reason::ApexCname)
         && values.iter().filter_map(Value::host).any(|host| {
-            canonical_zone(host, NEWEST_KNOWN).is_some() && canonical_zone(host, version).is_none()
+            canonical_zone(host.as_str(), NEWEST_KNOWN).is_some()
+                && canonical_zone(host.as_str(), version).is_none()
         });
     (host_as_address || six_as_four || apex).then_some(Cause::ControllerVersion)
 }

@@ -28,7 +28,7 @@ use crate::snapshot::ViewName;
 /// Owned records of one instance whose objects are gone or want something else.
 pub fn stale_records(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate>) {
     let flags = &wants.instance.flags;
-    if flags.registry != Registry::Txt || flags.txt_encrypt || !flags.fqdn_templates.is_empty() {
+    if flags.registry != Registry::Txt || flags.txt_encrypt || !wants.unknown.is_empty() {
         return;
     }
     for zone in wants.zones.iter().filter_map(|id| world.zone(id)) {

@@ -312,6 +312,10 @@ fn about_leftover(
     let record_type =
         zone.at(name).iter().find(|set| set.record_type.is_address()).map(|set| set.record_type.clone());
     let subject = named(name, record_type.unwrap_or(RecordType::A));
+    if let Some(why) = wants.unknown.first().filter(|_| watched) {
+        say(out, subject, SilentReason::SourceNotWatched, &format!("the names are not all known: {why}"));
+        return;
+    }
     if !watched {
         say(
             out,

@@ -17,7 +17,7 @@ use crate::finding::Kind;
 use crate::limits::MAX_FINDING_SERIES;
 use crate::live::servers::ServerMapLine;
 use crate::live::settings::{INTERNAL_VIEW, PUBLIC_VIEW, ResolverSettings};
-use crate::model::instance::{Flags, Instance, Origin};
+use crate::model::instance::{CommandLine, Flags, Instance, Origin};
 use crate::model::{DomainName, ZoneId};
 use crate::policy::{Inventory, Maintenance, MuteRule, NetworkView, Policy, ZoneFacts};
 use crate::recorded::accounts::AccountSettings;
@@ -271,6 +271,7 @@ pub(super) fn assumed(given: Option<&AssumedConfig>) -> Arc<Instance> {
         container: "".into(),
         version,
         flags,
+        command_line: CommandLine { args, env: BTreeMap::new() },
         replicas: None,
         ready_replicas: None,
         service_account: "".into(),

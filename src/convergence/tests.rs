@@ -52,6 +52,7 @@ fn wants(wants: Vec<Want>) -> Vec<InstanceWants> {
         replicas: None,
         ready_replicas: None,
         service_account: "".into(),
+        command_line: crate::model::instance::CommandLine::default(),
         changed_at: None,
         pods: Vec::new(),
     };
@@ -62,6 +63,7 @@ fn wants(wants: Vec<Want>) -> Vec<InstanceWants> {
         unwanted: Vec::new(),
         without_target: Vec::new(),
         unread: Vec::new(),
+        unknown: Vec::new(),
         notes: Vec::new(),
     }]
 }

@@ -27,6 +27,18 @@ pub enum HostSource {
     Nothing,
 }
 
+/// Providers that have annotations with a prefix of their own.
+const PROVIDERS: [&str; 3] = ["aws", "scw", "webhook"];
+
+/// Annotations of Cloudflare; their properties carry the whole key.
+const CLOUDFLARE: [&str; 5] = [
+    "cloudflare-custom-hostname",
+    "cloudflare-proxied",
+    "cloudflare-record-comment",
+    "cloudflare-region-key",
+    "cloudflare-tags",
+];
+
 impl<'a> Annotations<'a> {
     /// Looks at an object's annotations through one prefix.
     #[must_use]
@@ -100,15 +112,19 @@ impl<'a> Annotations<'a> {
         }
     }
 
-    /// Provider properties: `alias`, and `aws/<x>` for each `aws-<x>`.
+    /// Provider properties: `alias`, and `aws/<x>` for each `aws-<x>`; those for other providers
+    /// too, which the AWS provider drops later.
     #[must_use]
     pub fn provider_properties(&self) -> BTreeMap<String, String> {
-        let mut properties: BTreeMap<String, String> = self
-            .names()
-            .filter_map(|(name, value)| {
-                Some((format!("aws/{}", name.strip_prefix("aws-")?), value.to_owned()))
-            })
-            .collect();
+        let property = |name: &str| {
+            if CLOUDFLARE.contains(&name) {
+                return Some(format!("{}{name}", self.prefix));
+            }
+            let (provider, attribute) = name.split_once('-')?;
+            PROVIDERS.contains(&provider).then(|| format!("{provider}/{attribute}"))
+        };
+        let mut properties: BTreeMap<String, String> =
+            self.names().filter_map(|(name, value)| Some((property(name)?, value.to_owned()))).collect();
         if self.alias() {
             properties.insert("alias".to_owned(), "true".to_owned());
         }

@@ -3,20 +3,21 @@
 //! Source: kubernetes-sigs/external-dns:provider/aws/aws.go, `canonicalHostedZones` at v0.22.0, with
 //! the first release that has each entry.
 
-use crate::model::{DomainName, Version, ZoneId};
+use crate::desired::versions::{Behaviour, does};
+use crate::model::{Version, ZoneId};
 
 /// The canonical hosted zone of a target, as a release of ExternalDNS knows it; `None` when it does
 /// not, and then the target becomes a CNAME.
 ///
-/// The match is by suffix: whole labels from v0.16.0 on, plain text before.
+/// The match is by suffix, in the case as written: whole labels from v0.16.0 on, plain text before.
 #[must_use]
-pub fn canonical_zone(target: &DomainName, version: Version) -> Option<ZoneId> {
-    let by_label = Version::new(0, 16, 0) <= version;
+pub fn canonical_zone(target: &str, version: Version) -> Option<ZoneId> {
+    let by_label = does(version, Behaviour::CanonicalByLabel);
     TABLE
         .iter()
         .filter(|(_, _, since)| *since <= version)
         .find(|(suffix, _, _)| {
-            let matches = target.as_str().strip_suffix(suffix);
+            let matches = target.strip_suffix(suffix);
             matches.is_some_and(|head| !by_label || head.is_empty() || head.ends_with('.'))
         })
         .map(|(_, id, _)| ZoneId::new(id))
@@ -166,7 +167,7 @@ mod tests {
     #[test]
     fn by_version_and_label() {
         let check = |target: &str, version: Version, expected: Option<&str>| {
-            let found = canonical_zone(&DomainName::new(target), version);
+            let found = canonical_zone(target, version);
             assert_eq!(found.as_ref().map(ZoneId::as_str), expected, "{target} {version}");
         };
         let newest = Version::new(0, 22, 0);

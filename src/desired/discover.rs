@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::instance::{Flags, Instance, Origin, PodHealth};
+use crate::model::instance::{CommandLine, Flags, Instance, Origin, PodHealth};
 use crate::model::workload::{Container, LogTarget, Pod, Workload};
 use crate::model::{ObjectRef, Version};
 
@@ -123,7 +123,8 @@ fn from_pods(owner: &ObjectRef, newest: &Pod, container: &Container, pods: &[&Po
 }
 
 fn instance(container: &Container, version: Option<Version>) -> Instance {
-    let flags = Flags::from_args(&container.arguments(), &container.env, version);
+    let command_line = CommandLine { args: container.arguments(), env: container.env.clone() };
+    let flags = Flags::from_args(&command_line.args, &command_line.env, version);
     Instance {
         id: flags.owner_id.as_str().into(),
         origin: Origin::Discovered,
@@ -131,6 +132,7 @@ fn instance(container: &Container, version: Option<Version>) -> Instance {
         container: Arc::clone(&container.name),
         version,
         flags,
+        command_line,
         replicas: None,
         ready_replicas: None,
         service_account: Arc::from(""),

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::desired::flags::parse::Given;
+use crate::desired::versions::{Behaviour, does};
 use crate::model::heritage::TxtAffixes;
 use crate::model::instance::{
     ALPHA_PREFIX, FlagDetails, Flags, GA_PREFIX, NEWEST_KNOWN, Policy, Registry, ZoneType,
@@ -51,7 +52,11 @@ impl Flags {
             ignore_ingress_rules: given.switch("ignore-ingress-rules-spec", false),
             ignore_ingress_tls: given.switch("ignore-ingress-tls-spec", false),
             ignore_hostname_annotation: given.switch("ignore-hostname-annotation", false),
-            fqdn_templates: split_at_commas(&given.list("fqdn-template")),
+            fqdn_templates: given
+                .list("fqdn-template")
+                .into_iter()
+                .filter(|text| !text.trim().is_empty())
+                .collect(),
             combine_fqdn: given.switch("combine-fqdn-annotation", false),
             domain_filter: given.list("domain-filter"),
             exclude_domains: given.list("exclude-domains"),
@@ -132,7 +137,7 @@ fn details(given: &mut Given) -> FlagDetails {
 
 /// Source: facts/external-dns.md section 9, annotation prefix default.
 fn default_prefix(version: Version) -> &'static str {
-    if version < Version::new(0, 22, 0) { ALPHA_PREFIX } else { GA_PREFIX }
+    if does(version, Behaviour::GaPrefix) { GA_PREFIX } else { ALPHA_PREFIX }
 }
 
 /// Source: facts/external-dns.md section 9, policy default. An unknown word would not have
@@ -142,7 +147,9 @@ fn policy(word: Option<&str>, version: Option<Version>) -> Policy {
         Some("sync") => Policy::Sync,
         Some("upsert-only") => Policy::UpsertOnly,
         Some("create-only") => Policy::CreateOnly,
-        Some(_) | None if version.is_some_and(|version| version >= Version::new(0, 22, 0)) => Policy::Missing,
+        Some(_) | None if version.is_some_and(|version| does(version, Behaviour::PolicyRequired)) => {
+            Policy::Missing
+        }
         Some(_) | None => Policy::Sync,
     }
 }
@@ -170,18 +177,13 @@ fn zone_type(word: &str) -> ZoneType {
 fn managed_types(given: &[String], excluded: &[String], version: Version) -> Vec<RecordType> {
     let types: Vec<RecordType> = if !given.is_empty() {
         given.iter().map(|text| RecordType::new(text)).collect()
-    } else if version < Version::new(0, 13, 5) {
-        vec![RecordType::A, RecordType::Cname]
-    } else {
+    } else if does(version, Behaviour::AaaaManaged) {
         vec![RecordType::A, RecordType::Aaaa, RecordType::Cname]
+    } else {
+        vec![RecordType::A, RecordType::Cname]
     };
     let excluded: Vec<RecordType> = excluded.iter().map(|text| RecordType::new(text)).collect();
     types.into_iter().filter(|kind| !excluded.contains(kind)).collect()
-}
-
-fn split_at_commas(templates: &[String]) -> Vec<String> {
-    let parts = templates.iter().flat_map(|text| text.split(','));
-    parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -140,6 +140,12 @@ impl KindState {
         self.listed
     }
 
+    /// True when a complete list has been seen, or has failed.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.listed || self.failing.is_some()
+    }
+
     /// The rows of the last list and the changes since.
     #[must_use]
     pub fn rows(&self) -> &BTreeMap<ObjectRef, Row> {
@@ -243,7 +249,7 @@ impl KindState {
         }
         let fresh = self.listed && problems.is_empty() && silent_since.is_none();
         problems.extend(broken_problems(self.kind, &self.broken));
-        Trust { fresh, settled: self.listed || self.failing.is_some(), problems }
+        Trust { fresh, settled: self.is_settled(), problems }
     }
 
     fn problem(&self, code: Reason, message: String) -> Problem {

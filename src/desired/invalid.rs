@@ -5,12 +5,13 @@
 
 use std::net::IpAddr;
 
-use crate::desired::adjust::Adjusted;
+use crate::desired::record_sets::{MAX_LABEL, txt_forms};
+use crate::desired::submit::Submitted;
 use crate::finding::Reason;
-use crate::model::instance::{Instance, Registry};
+use crate::model::instance::Instance;
 use crate::model::name::NameDefect;
 use crate::model::record::{AliasTarget, Content, RecordType};
-use crate::model::{DomainName, Version, ZoneId};
+use crate::model::{DomainName, ZoneId};
 
 /// Values that one record set may hold. Source: Route 53 quotas.
 const MAX_VALUES: usize = 400;
@@ -22,7 +23,7 @@ const MAX_VALUES: usize = 400;
 #[must_use]
 pub fn invalid_reason(
     name: &DomainName,
-    wanted: &Adjusted,
+    wanted: &Submitted,
     zone_name: Option<&DomainName>,
 ) -> Option<Reason> {
     match name.defect() {
@@ -38,41 +39,23 @@ pub fn invalid_reason(
     }
 }
 
-/// From this release the ownership TXT carries the record type in its name.
-const TYPED_TXT: Version = Version::new(0, 12, 0);
-
-/// From this release the ownership TXT of an alias A is that of an A.
-const ALIAS_AS_A: Version = Version::new(0, 22, 0);
-
-/// The longest label of DNS.
-const MAX_LABEL: usize = 63;
-
 /// The ownership TXT of the record cannot exist: the registry's addition makes a label too long.
 #[must_use]
-pub fn txt_label_too_long(name: &DomainName, wanted: &Adjusted, instance: &Instance) -> Option<Reason> {
-    let flags = &instance.flags;
-    if flags.registry != Registry::Txt || name.defect().is_some() {
+pub fn txt_label_too_long(name: &DomainName, wanted: &Submitted, instance: &Instance) -> Option<Reason> {
+    if name.defect().is_some() {
         return None;
     }
-    let version = instance.effective_version();
-    let alias_a = wanted.record_type == RecordType::A && wanted.content.alias().is_some();
-    let written = if version < TYPED_TXT {
-        flags.affixes.plain_name(name)
-    } else if alias_a && version < ALIAS_AS_A {
-        flags.affixes.typed_name(name, &RecordType::Cname)
-    } else {
-        flags.affixes.typed_name(name, &wanted.record_type)
-    };
+    let written = DomainName::new(txt_forms(wanted, instance).first()?);
     written.labels().any(|label| MAX_LABEL < label.len()).then_some(Reason::TxtLabelTooLong)
 }
 
 fn invalid_alias(name: &DomainName, target: &AliasTarget, zone_name: Option<&DomainName>) -> Option<Reason> {
+    if target.dns_name.as_str().parse::<IpAddr>().is_ok() {
+        return Some(Reason::AliasOnIp);
+    }
     let same_zone = target.hosted_zone_id.as_ref().is_none_or(|id: &ZoneId| id.as_str().is_empty());
     if !same_zone {
         return None;
-    }
-    if target.dns_name.as_str().parse::<IpAddr>().is_ok() {
-        return Some(Reason::AliasOnIp);
     }
     if target.dns_name == *name {
         return Some(Reason::SelfReference);
@@ -82,11 +65,11 @@ fn invalid_alias(name: &DomainName, target: &AliasTarget, zone_name: Option<&Dom
 
 fn invalid_values(
     name: &DomainName,
-    wanted: &Adjusted,
+    wanted: &Submitted,
     count: usize,
     zone_name: Option<&DomainName>,
 ) -> Option<Reason> {
-    if wanted.record_type == RecordType::Cname {
+    if *wanted.record_type() == RecordType::Cname {
         let targets = wanted.content.plain_values();
         if targets.iter().any(|target| target.host().is_some_and(|host| host == name)) {
             return Some(Reason::SelfReference);
@@ -101,5 +84,30 @@ fn invalid_values(
         }
         return (1 < count).then_some(Reason::TooManyValues);
     }
+    if !fits_family(wanted) {
+        return Some(Reason::MixedTypes);
+    }
     (MAX_VALUES < count).then_some(Reason::TooManyValues)
+}
+
+/// True unless an A or AAAA record has a value that is no address of its family.
+fn fits_family(wanted: &Submitted) -> bool {
+    let all = |fits: fn(&IpAddr) -> bool| {
+        wanted.content.plain_values().iter().all(|value| value.ip().is_some_and(|ip| fits(&ip)))
+    };
+    match wanted.record_type() {
+        RecordType::A => all(IpAddr::is_ipv4),
+        RecordType::Aaaa => all(IpAddr::is_ipv6),
+        RecordType::Cname
+        | RecordType::Txt
+        | RecordType::Ns
+        | RecordType::Soa
+        | RecordType::Ds
+        | RecordType::Mx
+        | RecordType::Srv
+        | RecordType::Ptr
+        | RecordType::Naptr
+        | RecordType::Caa
+        | RecordType::Other(_) => true,
+    }
 }

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::desired::addresses::{RawNode, RawPodAddresses, RawSlice};
 use crate::desired::custom::{
     RawDnsEndpoint, RawGateway, RawHttpProxy, RawIstioGateway, RawListenerSet, RawNamespace,
     RawOpenshiftRoute, RawRoute, RawTraefikRoute, RawVirtualService,
@@ -36,8 +37,14 @@ pub enum Kind {
     StatefulSet,
     /// `apps/v1` DaemonSet.
     DaemonSet,
-    /// `v1` Pod.
+    /// `v1` Pod, for the instances.
     Pod,
+    /// `v1` Pod again, every one of them: for their addresses.
+    PodAddresses,
+    /// `v1` Node.
+    Node,
+    /// `discovery.k8s.io/v1` `EndpointSlice`.
+    EndpointSlice,
     /// `v1` Namespace, for its labels.
     Namespace,
     /// Gateway API.
@@ -146,13 +153,16 @@ impl Spelling {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 28] = [
         Self::Ingress,
         Self::Service,
         Self::Deployment,
         Self::StatefulSet,
         Self::DaemonSet,
         Self::Pod,
+        Self::PodAddresses,
+        Self::Node,
+        Self::EndpointSlice,
         Self::Namespace,
         Self::Gateway,
         Self::ListenerSet,
@@ -181,7 +191,11 @@ impl Kind {
             Self::Deployment => Spelling::new("Deployment", "deployments", "apps", &["v1"]),
             Self::StatefulSet => Spelling::new("StatefulSet", "statefulsets", "apps", &["v1"]),
             Self::DaemonSet => Spelling::new("DaemonSet", "daemonsets", "apps", &["v1"]),
-            Self::Pod => Spelling::new("Pod", "pods", "", &["v1"]),
+            Self::Pod | Self::PodAddresses => Spelling::new("Pod", "pods", "", &["v1"]),
+            Self::Node => Spelling::new("Node", "nodes", "", &["v1"]),
+            Self::EndpointSlice => {
+                Spelling::new("EndpointSlice", "endpointslices", "discovery.k8s.io", &["v1"])
+            }
             Self::Namespace => Spelling::new("Namespace", "namespaces", "", &["v1"]),
             Self::Gateway => Spelling {
                 kind: "Gateway",
@@ -269,7 +283,8 @@ impl Kind {
         self.spelling().versions
     }
 
-    /// The kind of a word; `None` for one that we do not read.
+    /// The kind of a word, of Pods the one that finds the instances; `None` for one that we do not
+    /// read.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
@@ -312,6 +327,9 @@ impl Kind {
                 | Self::StatefulSet
                 | Self::DaemonSet
                 | Self::Pod
+                | Self::PodAddresses
+                | Self::Node
+                | Self::EndpointSlice
                 | Self::Namespace
         )
     }
@@ -336,6 +354,9 @@ impl Kind {
                 let kept = pod.containers.iter().any(runs_external_dns);
                 return Ok(kept.then(|| Row::Pod(Arc::new(pod))));
             }
+            Self::PodAddresses => read::<RawPodAddresses>(value)?.decode(),
+            Self::Node => read::<RawNode>(value)?.decode(),
+            Self::EndpointSlice => read::<RawSlice>(value)?.decode(),
             Self::Namespace => read::<RawNamespace>(value)?.decode(),
             Self::Gateway => read::<RawGateway>(value)?.decode(self.as_str()),
             Self::ListenerSet => read::<RawListenerSet>(value)?.decode(),
@@ -486,7 +507,8 @@ mod tests {
         check("", "Service", Some(Kind::Service));
         check("v1", "Ingress", None);
         for kind in Kind::ALL {
-            assert_eq!(Kind::from_word(kind.as_str()), Some(kind), "{kind:?}");
+            let expected = if kind == Kind::PodAddresses { Kind::Pod } else { kind };
+            assert_eq!(Kind::from_word(kind.as_str()), Some(expected), "{kind:?}");
         }
     }
 

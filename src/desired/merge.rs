@@ -3,51 +3,44 @@
 //! Source: kubernetes-sigs/external-dns:plan/conflict.go, endpoint/utils.go (`MergeEndpoints`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::desired::adjust::Adjusted;
+use crate::desired::endpoint::Claim;
+use crate::desired::submit::Submitted;
 use crate::finding::{Reason, SilentReason};
-use crate::model::record::{Content, RecordType};
+use crate::model::record::RecordType;
 use crate::model::want::{Conflict, Unwanted};
-use crate::model::{DomainName, ObjectRef, Version};
+use crate::model::{DomainName, ObjectRef};
 
 /// What is left of the endpoints of one name and set identifier.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resolved {
     /// The winners, each with all objects that asked for the same, and its conflict.
-    pub kept: Vec<(Adjusted, Vec<ObjectRef>, Option<Conflict>)>,
+    pub kept: Vec<(Submitted, Vec<ObjectRef>, Option<Conflict>)>,
     /// What the rules of precedence explain.
     pub notes: Vec<Unwanted>,
 }
-
-/// From this release targets of several Ingresses with one host are united.
-const MERGES: Version = Version::new(0, 21, 0);
 
 /// Resolves all endpoints of one name and set identifier.
 ///
 /// `holder` is the `resource` label of the existing ownership record: its object wins.
 #[must_use]
-pub fn resolve(
-    name: &DomainName,
-    candidates: Vec<Adjusted>,
-    version: Version,
-    holder: Option<&ObjectRef>,
-) -> Resolved {
+pub fn resolve(name: &DomainName, candidates: Vec<Submitted>, holder: Option<&ObjectRef>) -> Resolved {
     let mut out = Resolved::default();
     let (cnames, others): (Vec<_>, Vec<_>) =
-        candidates.into_iter().partition(|candidate| candidate.record_type == RecordType::Cname);
+        candidates.into_iter().partition(|candidate| *candidate.record_type() == RecordType::Cname);
     let mixed = !cnames.is_empty() && !others.is_empty();
     let losers: BTreeSet<&ObjectRef> = cnames.iter().map(|candidate| &candidate.endpoint.object).collect();
     let mixed_conflict =
         mixed.then(|| mixed_types(name, &cnames, &others, &losers, &mut out.notes)).flatten();
     let survivors = if others.is_empty() { cnames } else { others };
-    let mut by_type: BTreeMap<RecordType, Vec<Adjusted>> = BTreeMap::new();
+    let mut by_type: BTreeMap<RecordType, Vec<Submitted>> = BTreeMap::new();
     for candidate in survivors {
-        by_type.entry(candidate.record_type.clone()).or_default().push(candidate);
+        by_type.entry(candidate.record_type().clone()).or_default().push(candidate);
     }
     for claims in by_type.into_values() {
-        let Some((winner, objects, conflict)) = resolve_type(name, claims, version, holder, &mut out.notes)
-        else {
+        let Some((winner, objects, conflict)) = resolve_type(name, claims, holder, &mut out.notes) else {
             continue;
         };
         out.kept.push((winner, objects, conflict.or_else(|| mixed_conflict.clone())));
@@ -58,8 +51,8 @@ pub fn resolve(
 /// A beside CNAME: documented precedence within one object, a conflict between two.
 fn mixed_types(
     name: &DomainName,
-    cnames: &[Adjusted],
-    others: &[Adjusted],
+    cnames: &[Submitted],
+    others: &[Submitted],
     losers: &BTreeSet<&ObjectRef>,
     notes: &mut Vec<Unwanted>,
 ) -> Option<Conflict> {
@@ -78,11 +71,10 @@ fn mixed_types(
 
 fn resolve_type(
     name: &DomainName,
-    mut claims: Vec<Adjusted>,
-    version: Version,
+    mut claims: Vec<Submitted>,
     holder: Option<&ObjectRef>,
     notes: &mut Vec<Unwanted>,
-) -> Option<(Adjusted, Vec<ObjectRef>, Option<Conflict>)> {
+) -> Option<(Submitted, Vec<ObjectRef>, Option<Conflict>)> {
     claims.sort_by_cached_key(order);
     if let Some(index) =
         holder.and_then(|held| claims.iter().position(|claim| is_same(held, &claim.endpoint.object)))
@@ -92,28 +84,18 @@ fn resolve_type(
     }
     let all = claims_of(claims.iter());
     let mut rest = claims.into_iter();
-    let mut winner = rest.next()?;
+    let winner = rest.next()?;
     let mut objects = vec![winner.endpoint.object.clone()];
-    let mut reason = None;
+    let mut reason = united(&winner.endpoint.claims()).then_some(Reason::MergedTargets);
+    objects.extend(winner.endpoint.claims().into_iter().map(|(object, _)| object));
     for claim in rest {
         if claim.content != winner.content {
-            let may_merge = MERGES <= version
-                && claim.endpoint.object.kind == winner.endpoint.object.kind
-                && claim.endpoint.ttl == winner.endpoint.ttl
-                && claim.content.alias().is_none()
-                && winner.content.alias().is_none()
-                && claim.record_type != RecordType::Cname;
-            if may_merge {
-                winner.content = united(&winner.content, &claim.content);
-                reason = reason.or(Some(Reason::MergedTargets));
-            } else {
-                reason = Some(Reason::DifferentTargets);
-            }
+            reason = Some(Reason::DifferentTargets);
         }
-        if !objects.contains(&claim.endpoint.object) {
-            objects.push(claim.endpoint.object);
-        }
+        objects.extend(claim.endpoint.claims().into_iter().map(|(object, _)| object));
     }
+    let mut seen = BTreeSet::new();
+    objects.retain(|object| seen.insert(object.clone()));
     if reason.is_none() && 1 < objects.len() {
         notes.push(Unwanted {
             object: objects.get(1).cloned(),
@@ -127,28 +109,40 @@ fn resolve_type(
     Some((winner, objects, reason.map(|reason| Conflict { reason, claims: all })))
 }
 
-/// ExternalDNS' order: fewer targets first, then target by target.
-fn order(claim: &Adjusted) -> (usize, Vec<String>, ObjectRef) {
-    let mut targets = claim.endpoint.targets.clone();
+/// True if objects whose targets were united asked for different ones.
+fn united(claims: &[Claim]) -> bool {
+    let sorted = |targets: &[Arc<str>]| {
+        let mut targets = targets.to_vec();
+        targets.sort();
+        targets
+    };
+    let mut all = claims.iter().map(|(_, targets)| sorted(targets));
+    all.next().is_some_and(|first| all.any(|other| other != first))
+}
+
+/// Whether it is no address, the address, the text.
+type TargetOrder = (bool, Option<IpAddr>, String);
+
+/// ExternalDNS' order: fewer targets first, then target by target, addresses before host names.
+fn order(claim: &Submitted) -> (usize, Vec<TargetOrder>, ObjectRef) {
+    let mut targets: Vec<_> = claim
+        .endpoint
+        .targets
+        .iter()
+        .map(|target| {
+            let ip = target.parse::<IpAddr>().ok();
+            (ip.is_none(), ip, target.clone())
+        })
+        .collect();
     targets.sort();
     (targets.len(), targets, claim.endpoint.object.clone())
 }
 
-fn claims_of<'a>(claims: impl Iterator<Item = &'a Adjusted>) -> Vec<(ObjectRef, Vec<Arc<str>>)> {
-    let mut all: Vec<(ObjectRef, Vec<Arc<str>>)> = claims
-        .map(|claim| {
-            let targets = claim.endpoint.targets.iter().map(|target| Arc::from(target.as_str())).collect();
-            (claim.endpoint.object.clone(), targets)
-        })
-        .collect();
+fn claims_of<'a>(claims: impl Iterator<Item = &'a Submitted>) -> Vec<Claim> {
+    let mut all: Vec<Claim> = claims.flat_map(|claim| claim.endpoint.claims()).collect();
     all.sort();
     all.dedup();
     all
-}
-
-fn united(left: &Content, right: &Content) -> Content {
-    let ttl = left.ttl().unwrap_or(crate::desired::adjust::DEFAULT_TTL);
-    Content::values(ttl, left.plain_values().iter().chain(right.plain_values()).cloned())
 }
 
 /// The registry spells kinds in lower case.

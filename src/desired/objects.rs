@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
 use crate::limits::MAX_ANNOTATION;
-use crate::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress, ObjectRef, Service};
+use crate::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress, ObjectRef, Service, ServicePort};
 
 /// `metadata` of any object.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -118,6 +118,23 @@ pub struct RawServiceSpec {
     pub external_name: String,
     #[serde(deserialize_with = "nullable")]
     pub selector: BTreeMap<String, String>,
+    #[serde(deserialize_with = "nullable")]
+    pub ports: Vec<RawServicePort>,
+    #[serde(deserialize_with = "nullable")]
+    pub external_traffic_policy: String,
+    #[serde(deserialize_with = "nullable")]
+    pub publish_not_ready_addresses: bool,
+}
+
+/// One port of a Service.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[expect(missing_docs, reason = "the members of the API's own type")]
+pub struct RawServicePort {
+    #[serde(deserialize_with = "nullable")]
+    pub protocol: String,
+    #[serde(deserialize_with = "nullable")]
+    pub node_port: u16,
 }
 
 /// `status` of an Ingress or Service.
@@ -191,14 +208,24 @@ impl RawService {
         let spec = self.spec;
         let given = |text: String| Some(text).filter(|text| !text.is_empty());
         let body = Body::Service(Service {
-            service_type: given(spec.service_type).unwrap_or_else(|| "ClusterIP".to_owned()),
+            service_type: spec.service_type,
             cluster_ip: given(spec.cluster_ip),
             external_ips: spec.external_ips,
             external_name: given(spec.external_name),
             selector: spec.selector,
+            ports: spec.ports.into_iter().map(RawServicePort::decode).collect(),
+            local_traffic: spec.external_traffic_policy == "Local",
+            publish_not_ready: spec.publish_not_ready_addresses,
             addresses: self.status.decode(),
         });
         self.metadata.decode("Service", body)
+    }
+}
+
+impl RawServicePort {
+    fn decode(self) -> ServicePort {
+        let protocol = if self.protocol.is_empty() { "TCP".to_owned() } else { self.protocol };
+        ServicePort { protocol, node_port: self.node_port }
     }
 }
 

@@ -101,7 +101,10 @@ impl<'a> ZoneView<'a> {
         if suitable.is_empty() { self.nowhere(name) } else { Destination::Zones(suitable) }
     }
 
-    fn suitable(&self, name: &DomainName) -> Vec<ZoneId> {
+    /// The zones in view that take a name, whatever the filters on names say: ownership records go
+    /// where they fit.
+    #[must_use]
+    pub fn suitable(&self, name: &DomainName) -> Vec<ZoneId> {
         let mut chosen: Vec<ZoneId> = self
             .in_view
             .iter()

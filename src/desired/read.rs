@@ -31,20 +31,7 @@ pub async fn read_once(
     clock: &dyn Clock,
 ) -> (Reading<Cluster>, Vec<LogTarget>) {
     let mut view = View::new(&settings.kinds());
-    let mut asked = BTreeSet::new();
-    // Which custom resources count is known only when the instances are.
-    for _ in 0..2 {
-        let kinds = wanted(&mut view, settings);
-        view.require(&kinds);
-        for kind in kinds.into_iter().filter(|kind| asked.insert(*kind)) {
-            let change = match list(connection, settings, kind).await {
-                Ok(Some((_, objects))) => Change::Replaced(listing(kind, objects)),
-                Ok(None) => Change::Absent,
-                Err(failure) => Change::Failed(failure),
-            };
-            view.apply(kind, change, Instant::now());
-        }
-    }
+    each_kind(connection, settings, &mut view, |_, _| {}).await;
     // Each list has just been heard; how long that took does not count.
     let now = Instant::now();
     let heard = Heard { last: Some(Contact { at: clock.now(), instant: now }), watch: None };
@@ -57,28 +44,54 @@ pub async fn read_once(
 /// the workloads and Pods that run ExternalDNS. The field sets of managers and kubectl's copy of
 /// an object are left out. With the problems of what could not be read.
 pub async fn list_raw(connection: &Connection, settings: &WatchSettings) -> (Vec<Value>, Vec<Problem>) {
-    let (mut values, mut problems) = (Vec::new(), Vec::new());
+    let (mut values, mut problems, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
     let mut view = View::new(&settings.kinds());
+    each_kind(connection, settings, &mut view, |kind, result| match result {
+        Ok(Some((served, objects))) => {
+            // A Pod may be listed twice, for its instance and for its addresses.
+            let new = objects.iter().filter(|object| seen.insert(object.reference(kind)));
+            values.extend(new.map(|object| with_type(*served, object.value.clone())));
+        }
+        Ok(None) => {}
+        Err(failure) => problems.push(Problem {
+            scope: kind.as_str().to_owned(),
+            code: failure.code,
+            message: failure.message.clone(),
+        }),
+    })
+    .await;
+    // Pods may be refused twice.
+    problems.sort();
+    problems.dedup();
+    (values, problems)
+}
+
+/// Lists kind after kind, those included that only the instances and Services that were found need.
+async fn each_kind(
+    connection: &Connection,
+    settings: &WatchSettings,
+    view: &mut View,
+    mut take: impl FnMut(Kind, &Listed),
+) {
     let mut asked = BTreeSet::new();
-    for _ in 0..2 {
-        for kind in wanted(&mut view, settings).into_iter().filter(|kind| asked.insert(*kind)) {
-            match list(connection, settings, kind).await {
-                Ok(Some((served, objects))) => {
-                    if !kind.holds_objects() {
-                        view.apply(kind, Change::Replaced(listing(kind, objects.clone())), Instant::now());
-                    }
-                    values.extend(objects.into_iter().map(|object| with_type(served, object.value)));
-                }
-                Ok(None) => {}
-                Err(failure) => problems.push(Problem {
-                    scope: kind.as_str().to_owned(),
-                    code: failure.code,
-                    message: failure.message,
-                }),
-            }
+    loop {
+        let kinds = wanted(view, settings);
+        view.require(&kinds);
+        let new: Vec<Kind> = kinds.into_iter().filter(|kind| asked.insert(*kind)).collect();
+        if new.is_empty() {
+            return;
+        }
+        for kind in new {
+            let result = list(connection, settings, kind).await;
+            take(kind, &result);
+            let change = match result {
+                Ok(Some((_, objects))) => Change::Replaced(listing(kind, objects)),
+                Ok(None) => Change::Absent,
+                Err(failure) => Change::Failed(failure),
+            };
+            view.apply(kind, change, Instant::now());
         }
     }
-    (values, problems)
 }
 
 /// The kinds that always count, and those of the instances' sources as far as these are known.
@@ -86,13 +99,12 @@ fn wanted(view: &mut View, settings: &WatchSettings) -> BTreeSet<Kind> {
     settings.kinds().into_iter().chain(view.needed().into_iter().flatten()).collect()
 }
 
-/// All objects of a kind that count, in the first version that is served; `None` if the cluster
-/// does not have the kind.
-async fn list(
-    connection: &Connection,
-    settings: &WatchSettings,
-    kind: Kind,
-) -> Result<Option<(ServedKind, Vec<Watched>)>, Failure> {
+/// The objects of a kind and the version in which they came; `None` for a kind that the cluster does
+/// not have.
+type Listed = Result<Option<(ServedKind, Vec<Watched>)>, Failure>;
+
+/// All objects of a kind that count, in the first version that is served.
+async fn list(connection: &Connection, settings: &WatchSettings, kind: Kind) -> Listed {
     for served in ServedKind::ways(kind) {
         match list_version(connection, settings, served).await {
             Ok(objects) => return Ok(Some((served, objects))),

@@ -1,28 +1,54 @@
 //! From objects to endpoints: which objects count for an instance, and what they ask for. Pure.
 //!
-//! Source: kubernetes-sigs/external-dns:source/ingress.go, source/service.go.
+//! One file for each source. Source: kubernetes-sigs/external-dns:source.
+
+mod compat;
+mod headless;
+mod ingress;
+mod node;
+mod node_port;
+mod pod;
+mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::desired::annotations::{Annotations, HostSource};
+use crate::desired::annotations::Annotations;
 use crate::desired::endpoint::{Endpoint, Shared, endpoints_for};
 use crate::desired::selector::Selector;
-use crate::desired::sources::{SourceInput, named_hosts, read_custom, roster};
+use crate::desired::sources::{named_hosts, read_custom, roster};
+use crate::desired::template;
+use crate::desired::versions::{Behaviour, does};
+use crate::desired::wrap::RECORD_TYPE;
 use crate::finding::SilentReason;
 use crate::limits::MAX_NAMES_PER_OBJECT;
 use crate::model::custom::Custom;
 use crate::model::instance::{Flags, Instance};
-use crate::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress, Service};
+use crate::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress};
 use crate::model::want::{Unwanted, WithoutTarget};
-use crate::model::{DomainName, Version};
+use crate::model::{DomainName, ObjectRef, Version};
 
 /// How long a cert-manager solver object may live before it is no longer passed over.
 const SOLVER_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Label on the objects that cert-manager makes for HTTP-01 challenges.
 const SOLVER_LABEL: &str = "acme.cert-manager.io/http01-solver";
+
+/// All objects of the cluster, by kind, namespace and name.
+pub type Objects = BTreeMap<ObjectRef, Arc<KubeObject>>;
+
+/// What a source may look at.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceInput<'a> {
+    /// The objects, those included that others hang on: Nodes, Pods, `EndpointSlice`s, Gateways.
+    pub objects: &'a Objects,
+    /// For whom.
+    pub instance: &'a Instance,
+    /// The time of the round.
+    pub now: Timestamp,
+}
 
 /// What one object yields for one instance.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,35 +61,79 @@ pub struct Yield {
     pub without_target: Option<WithoutTarget>,
     /// Facts worth a line.
     pub notes: Vec<Unwanted>,
+    /// Why the names of the object cannot be known: a template that we cannot evaluate.
+    pub unknown: Option<String>,
 }
 
-/// One host and where the object names it.
-struct Host<'a> {
-    text: &'a str,
-    from: From,
-}
+// === impl SourceInput ===
 
-#[derive(Clone, Copy, PartialEq)]
-enum From {
-    Rule,
-    Tls,
-    Annotation,
+impl<'a> SourceInput<'a> {
+    /// The annotations of an object as the instance reads them.
+    #[must_use]
+    pub fn annotations(&self, object: &'a KubeObject) -> Annotations<'a> {
+        Annotations::new(&object.annotations, &self.instance.flags.annotation_prefix)
+    }
+
+    /// The version whose rules apply.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.instance.effective_version()
+    }
+
+    /// One object.
+    #[must_use]
+    pub fn object(&self, kind: &str, namespace: &str, name: &str) -> Option<&'a KubeObject> {
+        self.objects.get(&ObjectRef::new(kind, namespace, name)).map(Arc::as_ref)
+    }
+
+    /// All objects of a kind, in the order of namespace and name.
+    pub fn of_kind(&self, kind: &'a str) -> impl Iterator<Item = &'a Arc<KubeObject>> {
+        let objects = self.objects.range(ObjectRef::new(kind, "", "")..);
+        objects.take_while(move |(reference, _)| &*reference.kind == kind).map(|(_, object)| object)
+    }
+
+    /// Hosts of the hostname annotation, unless the instance ignores it.
+    #[must_use]
+    pub fn annotated_hosts(&self, annotations: Annotations<'_>) -> Vec<String> {
+        if self.instance.flags.ignore_hostname_annotation { Vec::new() } else { annotations.list("hostname") }
+    }
+
+    /// Names by the templates of the instance: none where it has none, or where the endpoints of
+    /// the object itself count alone.
+    pub(crate) fn templated(&self, object: &KubeObject, has_own: bool, out: &mut Yield) -> Vec<String> {
+        let flags = &self.instance.flags;
+        if flags.fqdn_templates.is_empty() || (has_own && !flags.combine_fqdn) {
+            return Vec::new();
+        }
+        template::names(&flags.fqdn_templates, object).unwrap_or_else(|error| {
+            out.unknown = Some(format!("{}: {error}", object.reference));
+            Vec::new()
+        })
+    }
 }
 
 /// What one object yields for one instance.
 #[must_use]
-pub fn read_object(object: &KubeObject, input: &SourceInput<'_>, now: Timestamp) -> Yield {
-    let instance = input.instance;
-    let annotations = Annotations::new(&object.annotations, &instance.flags.annotation_prefix);
-    let asked = asked_hosts(object, annotations);
-    if let Some((reason, detail)) = left_alone(object, instance, annotations, now) {
+pub fn read_object(object: &KubeObject, input: &SourceInput<'_>) -> Yield {
+    let annotations = Annotations::new(&object.annotations, &input.instance.flags.annotation_prefix);
+    if let Some((reason, detail)) = left_alone(object, input.instance, annotations, input.now) {
+        let asked = asked_hosts(object, annotations);
         return Yield { unwanted: unwanted_hosts(object, &asked, reason, &detail), ..Yield::default() };
     }
     match &object.body {
-        Body::Ingress(ingress) => read_ingress(object, ingress, instance, annotations),
-        Body::Service(service) => read_service(object, service, instance, annotations),
+        Body::Ingress(ingress) => ingress::read(object, ingress, input, annotations),
+        Body::Service(service) => service::read(object, service, input, annotations),
+        Body::Node(node) => node::read(object, node, input, annotations),
+        Body::Pod(pod) => pod::read(object, pod, input, annotations),
+        Body::EndpointSlice(_) => Yield::default(),
         Body::Custom(custom) => read_custom(object, custom, input),
     }
+}
+
+/// The name that `--source` has for a kind.
+#[must_use]
+pub fn source_of(kind: &str) -> Option<&'static str> {
+    roster::source_of(kind)
 }
 
 /// True if no filter of the instance takes the object out.
@@ -71,12 +141,6 @@ pub fn read_object(object: &KubeObject, input: &SourceInput<'_>, now: Timestamp)
 pub fn considers(object: &KubeObject, instance: &Instance, now: Timestamp) -> bool {
     let annotations = Annotations::new(&object.annotations, &instance.flags.annotation_prefix);
     left_alone(object, instance, annotations, now).is_none()
-}
-
-/// The name that `--source` has for a kind.
-#[must_use]
-pub fn source_of(kind: &str) -> Option<&'static str> {
-    roster::source_of(kind)
 }
 
 /// The rule that takes a whole object out, with its words.
@@ -157,15 +221,16 @@ fn asked_hosts(object: &KubeObject, annotations: Annotations<'_>) -> BTreeSet<Do
             hosts.extend(ingress.rule_hosts.iter().cloned());
             hosts.extend(ingress.tls_hosts.iter().cloned());
         }
-        Body::Service(_) => hosts.extend(annotations.list("internal-hostname")),
+        Body::Service(_) | Body::Pod(_) => hosts.extend(annotations.list("internal-hostname")),
+        Body::Node(_) | Body::EndpointSlice(_) => hosts.clear(),
         Body::Custom(custom) => hosts.extend(named_hosts(custom)),
     }
-    hosts
-        .iter()
-        .filter(|host| !host.is_empty())
-        .take(MAX_NAMES_PER_OBJECT)
-        .map(|host| DomainName::new(host))
-        .collect()
+    names_of(&hosts)
+}
+
+fn names_of(hosts: &[String]) -> BTreeSet<DomainName> {
+    let named = hosts.iter().filter(|host| !host.is_empty());
+    named.take(MAX_NAMES_PER_OBJECT).map(|host| DomainName::new(host)).collect()
 }
 
 fn unwanted_hosts(
@@ -181,81 +246,6 @@ fn unwanted_hosts(
         detail: detail.to_owned(),
     };
     if hosts.is_empty() { vec![row(None)] } else { hosts.iter().cloned().map(Some).map(row).collect() }
-}
-
-fn read_ingress(
-    object: &KubeObject,
-    ingress: &Ingress,
-    instance: &Instance,
-    annotations: Annotations<'_>,
-) -> Yield {
-    let flags = &instance.flags;
-    let annotated = annotations.list("hostname");
-    let (hosts, filtered) = ingress_hosts(ingress, &annotated, flags, annotations.ingress_host_source());
-    let mut out = Yield::default();
-    let kept: BTreeSet<DomainName> = hosts.iter().map(|host| DomainName::new(host.text)).collect();
-    let dropped: BTreeSet<DomainName> =
-        filtered.iter().map(|host| DomainName::new(host.text)).filter(|name| !kept.contains(name)).collect();
-    if !dropped.is_empty() {
-        let detail = "the ingress-hostname-source annotation or an --ignore-... flag takes the host out";
-        out.unwanted = unwanted_hosts(object, &dropped, SilentReason::HostSourceFilter, detail);
-    }
-    if hosts.is_empty() {
-        if dropped.is_empty() {
-            out.unwanted =
-                unwanted_hosts(object, &BTreeSet::new(), SilentReason::NoHost, "the Ingress names no host");
-        }
-        return out;
-    }
-    note_tls_hosts(object, &hosts, &mut out);
-    let targets = targets_of(object, &ingress.addresses, annotations, &mut out);
-    let hosts: Vec<&str> = hosts.iter().map(|host| host.text).collect();
-    finish(object, instance, annotations, &hosts, &targets, out)
-}
-
-/// Hosts that count, and hosts that a rule takes out.
-fn ingress_hosts<'a>(
-    ingress: &'a Ingress,
-    annotated: &'a [String],
-    flags: &Flags,
-    source: HostSource,
-) -> (Vec<Host<'a>>, Vec<Host<'a>>) {
-    let all = (ingress.rule_hosts.iter().map(|text| Host { text, from: From::Rule }))
-        .chain(ingress.tls_hosts.iter().map(|text| Host { text, from: From::Tls }))
-        .chain(annotated.iter().map(|text| Host { text, from: From::Annotation }))
-        .filter(|host| !host.text.is_empty())
-        .take(MAX_NAMES_PER_OBJECT);
-    all.partition(|host| {
-        let by_flag = match host.from {
-            From::Rule => !flags.ignore_ingress_rules,
-            From::Tls => !flags.ignore_ingress_tls,
-            From::Annotation => !flags.ignore_hostname_annotation,
-        };
-        let by_annotation = match source {
-            HostSource::All => true,
-            HostSource::AnnotationOnly => host.from == From::Annotation,
-            HostSource::DefinedHostsOnly => host.from != From::Annotation,
-            HostSource::Nothing => false,
-        };
-        by_flag && by_annotation
-    })
-}
-
-/// TLS hosts are a host source of their own: users are surprised by it, so it is listed.
-fn note_tls_hosts(object: &KubeObject, hosts: &[Host<'_>], out: &mut Yield) {
-    let rules: BTreeSet<DomainName> =
-        hosts.iter().filter(|host| host.from != From::Tls).map(|host| DomainName::new(host.text)).collect();
-    for host in hosts.iter().filter(|host| host.from == From::Tls) {
-        let name = DomainName::new(host.text);
-        if !rules.contains(&name) {
-            out.notes.push(Unwanted {
-                object: Some(object.reference.clone()),
-                name: Some(name),
-                reason: SilentReason::ResolutionOrder,
-                detail: "spec.tls[].hosts is a host source of its own".to_owned(),
-            });
-        }
-    }
 }
 
 /// The target annotation, or the load balancer's addresses.
@@ -295,54 +285,8 @@ fn status_targets(addresses: &[LoadBalancerAddress]) -> Vec<String> {
         .collect()
 }
 
-fn read_service(
-    object: &KubeObject,
-    service: &Service,
-    instance: &Instance,
-    annotations: Annotations<'_>,
-) -> Yield {
-    let flags = &instance.flags;
-    let mut out = Yield::default();
-    if !flags.service_types.is_empty() && !flags.service_types.contains(&service.service_type) {
-        return out;
-    }
-    let (external, internal) = if flags.ignore_hostname_annotation {
-        (Vec::new(), Vec::new())
-    } else {
-        (annotations.list("hostname"), annotations.list("internal-hostname"))
-    };
-    if external.is_empty() && internal.is_empty() {
-        return out;
-    }
-    let overriding = annotations.targets();
-    let cluster_ip: Vec<String> = service.cluster_ip.iter().filter(|ip| *ip != "None").cloned().collect();
-    let targets = if overriding.is_empty() {
-        service_targets(service, flags, &cluster_ip)
-    } else {
-        targets_of(object, &service.addresses, annotations, &mut out)
-    };
-    let hosts: Vec<&str> = external.iter().map(String::as_str).collect();
-    out = finish(object, instance, annotations, &hosts, &targets, out);
-    let inner: Vec<&str> = internal.iter().map(String::as_str).collect();
-    let inner_targets = if overriding.is_empty() { cluster_ip } else { overriding };
-    let more = finish(object, instance, annotations, &inner, &inner_targets, Yield::default());
-    out.endpoints.extend(more.endpoints);
-    out
-}
-
-/// What `hostname` points at, by Service type; `NodePort` and headless Services need Nodes and
-/// `EndpointSlices`, which this view does not read.
-fn service_targets(service: &Service, flags: &Flags, cluster_ip: &[String]) -> Vec<String> {
-    match service.service_type.as_str() {
-        "LoadBalancer" | "ExternalName" if !service.external_ips.is_empty() => service.external_ips.clone(),
-        "LoadBalancer" => status_targets(&service.addresses),
-        "ClusterIP" if flags.publish_internal_services => cluster_ip.to_vec(),
-        "ExternalName" => service.external_name.iter().cloned().collect(),
-        _ => Vec::new(),
-    }
-}
-
 /// Endpoints of all hosts, or the statement that there is nothing to point them at.
+#[must_use]
 pub(crate) fn finish(
     object: &KubeObject,
     instance: &Instance,
@@ -364,13 +308,37 @@ pub(crate) fn finish(
         });
         return out;
     }
-    let shared = Shared {
-        ttl: annotations.ttl(),
-        set_identifier: annotations.set_identifier(),
-        properties: annotations.provider_properties(),
-        object: object.reference.clone(),
-    };
-    let version: Version = instance.effective_version();
+    let shared = shared(object, instance, annotations);
+    let version = instance.effective_version();
     out.endpoints.extend(hosts.iter().flat_map(|host| endpoints_for(host, targets, &shared, version)));
     out
 }
+
+/// What the annotations of an object say about all its endpoints.
+fn shared(object: &KubeObject, instance: &Instance, annotations: Annotations<'_>) -> Shared {
+    let mut properties = annotations.provider_properties();
+    if let Some(word) = annotations.get(RECORD_TYPE)
+        && does(instance.effective_version(), Behaviour::Ptr)
+    {
+        properties.insert(RECORD_TYPE.to_owned(), word.to_owned());
+    }
+    Shared {
+        ttl: annotations.ttl(),
+        set_identifier: annotations.set_identifier(),
+        properties,
+        object: object.reference.clone(),
+    }
+}
+
+/// The TTL alone: Nodes and Pods have no other property.
+fn bare(object: &KubeObject, annotations: Annotations<'_>) -> Shared {
+    Shared {
+        ttl: annotations.ttl(),
+        set_identifier: None,
+        properties: BTreeMap::new(),
+        object: object.reference.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,29 +12,12 @@ pub mod openshift;
 pub mod roster;
 pub mod traefik;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use crate::desired::annotations::Annotations;
-use crate::desired::source::Yield;
+use crate::desired::source::{SourceInput, Yield};
 use crate::finding::SilentReason;
+use crate::model::DomainName;
 use crate::model::custom::Custom;
-use crate::model::instance::Instance;
 use crate::model::object::{Body, KubeObject};
 use crate::model::want::Unwanted;
-use crate::model::{DomainName, ObjectRef, Version};
-
-/// All objects of the cluster, by kind, namespace and name.
-pub type Objects = BTreeMap<ObjectRef, Arc<KubeObject>>;
-
-/// What a source may look at.
-#[derive(Clone, Copy, Debug)]
-pub struct SourceInput<'a> {
-    /// The objects.
-    pub objects: &'a Objects,
-    /// For whom.
-    pub instance: &'a Instance,
-}
 
 /// What a custom resource yields. Kinds that ask for nothing themselves yield nothing.
 #[must_use]
@@ -90,34 +73,6 @@ pub fn named_hosts(custom: &Custom) -> Vec<String> {
     }
 }
 
-// === impl SourceInput ===
-
-impl<'a> SourceInput<'a> {
-    /// The annotations of an object as the instance reads them.
-    #[must_use]
-    pub fn annotations(&self, object: &'a KubeObject) -> Annotations<'a> {
-        Annotations::new(&object.annotations, &self.instance.flags.annotation_prefix)
-    }
-
-    /// The version whose rules apply.
-    #[must_use]
-    pub fn version(&self) -> Version {
-        self.instance.effective_version()
-    }
-
-    /// One object.
-    #[must_use]
-    pub fn object(&self, kind: &str, namespace: &str, name: &str) -> Option<&'a KubeObject> {
-        self.objects.get(&ObjectRef::new(kind, namespace, name)).map(Arc::as_ref)
-    }
-
-    /// Hosts of the hostname annotation, unless the instance ignores it.
-    #[must_use]
-    pub fn annotated_hosts(&self, annotations: Annotations<'_>) -> Vec<String> {
-        if self.instance.flags.ignore_hostname_annotation { Vec::new() } else { annotations.list("hostname") }
-    }
-}
-
 /// The statement that a rule leaves an object's hosts alone; one row if it names none.
 fn left_alone(object: &KubeObject, hosts: &[String], reason: SilentReason, detail: &str) -> Yield {
     let row = |name: Option<DomainName>| Unwanted {
@@ -141,6 +96,7 @@ fn both_of_each(object: &KubeObject) -> Vec<String> {
         Body::Ingress(ingress) => &ingress.addresses[..],
         Body::Service(service) => &service.addresses[..],
         Body::Custom(custom) => custom.addresses(),
+        Body::Node(_) | Body::Pod(_) | Body::EndpointSlice(_) => &[],
     };
     addresses.iter().flat_map(|address| address.ip.iter().chain(address.hostname.iter())).cloned().collect()
 }

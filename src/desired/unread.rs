@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::desired::adjust::adjust;
-use crate::desired::objects_of;
-use crate::desired::source::{Yield, considers, read_object};
-use crate::desired::sources::{SourceInput, behind};
+use crate::desired::source::{SourceInput, Yield, considers, read_object};
+use crate::desired::sources::behind;
+use crate::desired::{objects_of, provider};
 use crate::finding::Reason;
 use crate::model::custom::Custom;
 use crate::model::instance::{ALPHA_PREFIX, GA_PREFIX, Instance};
@@ -38,44 +37,43 @@ const KNOWN: [&str; 12] = [
 /// The objects of an instance with annotations that neither it nor any other instance reads.
 #[must_use]
 pub fn unread_annotations(cluster: &Cluster, instance: &Instance, now: Timestamp) -> Vec<UnreadAnnotations> {
-    let own = objects_of(cluster, instance).filter_map(|object| {
-        other_prefix(cluster, object, instance, now).or_else(|| typo(cluster, object, instance, now))
-    });
-    own.chain(holders(cluster, instance, now)).collect()
+    let input = SourceInput { objects: &cluster.objects, instance, now };
+    let own = objects_of(cluster, instance)
+        .filter_map(|object| other_prefix(cluster, object, &input).or_else(|| typo(object, &input)));
+    own.chain(holders(cluster, &input)).collect()
 }
 
 /// Gateways and ListenerSets, which ask for nothing themselves: their target annotation decides for
 /// all routes that hang on them.
-fn holders(cluster: &Cluster, instance: &Instance, now: Timestamp) -> Vec<UnreadAnnotations> {
+fn holders(cluster: &Cluster, input: &SourceInput<'_>) -> Vec<UnreadAnnotations> {
     let is_holder = |object: &&Arc<KubeObject>| {
         matches!(&object.body, Body::Custom(Custom::Gateway(_) | Custom::ListenerSet(_)))
     };
     let holders = cluster.objects.values().filter(is_holder);
-    holders.filter_map(|holder| holder_with_other_prefix(cluster, holder, instance, now)).collect()
+    holders.filter_map(|holder| holder_with_other_prefix(cluster, holder, input)).collect()
 }
 
 fn holder_with_other_prefix(
     cluster: &Cluster,
     holder: &Arc<KubeObject>,
-    instance: &Instance,
-    now: Timestamp,
+    before: &SourceInput<'_>,
 ) -> Option<UnreadAnnotations> {
+    let instance = before.instance;
     let in_force = &instance.flags.annotation_prefix;
     let (prefix, renamed) = [ALPHA_PREFIX, GA_PREFIX]
         .into_iter()
-        .filter(|prefix| !read_by_somebody(cluster, holder, prefix, now))
+        .filter(|prefix| !read_by_somebody(cluster, holder, prefix, before.now))
         .find_map(|prefix| Some((prefix, renamed(holder, prefix, in_force)?)))?;
     let mut objects = cluster.objects.clone();
     objects.insert(holder.reference.clone(), Arc::new(renamed));
-    let before = SourceInput { objects: &cluster.objects, instance };
-    let after = SourceInput { objects: &objects, instance };
+    let after = SourceInput { objects: &objects, ..*before };
     let hangs = |object: &&Arc<KubeObject>| {
-        behind(object, &before).iter().any(|one| one.reference == holder.reference)
+        behind(object, before).iter().any(|one| one.reference == holder.reference)
     };
     let mut if_read = Wanted::new();
     for object in objects_of(cluster, instance).filter(hangs) {
-        let read = read_object(object, &after, now);
-        if read.endpoints != read_object(object, &before, now).endpoints {
+        let read = read_object(object, &after);
+        if read.endpoints != read_object(object, before).endpoints {
             if_read.extend(wanted(read, instance));
         }
     }
@@ -91,15 +89,15 @@ fn holder_with_other_prefix(
 fn other_prefix(
     cluster: &Cluster,
     object: &Arc<KubeObject>,
-    instance: &Instance,
-    now: Timestamp,
+    input: &SourceInput<'_>,
 ) -> Option<UnreadAnnotations> {
+    let (instance, now) = (input.instance, input.now);
     let (prefix, renamed) = [ALPHA_PREFIX, GA_PREFIX]
         .into_iter()
         .filter(|prefix| !read_by_somebody(cluster, object, prefix, now))
         .find_map(|prefix| Some((prefix, renamed(object, prefix, &instance.flags.annotation_prefix)?)))?;
     let keys = object.annotations.keys().filter(|key| key.starts_with(prefix)).cloned().collect();
-    changes(cluster, (object, &renamed), instance, now).map(|if_read| UnreadAnnotations {
+    changes(object, &renamed, input).map(|if_read| UnreadAnnotations {
         object: object.reference.clone(),
         reason: Reason::OtherPrefix,
         keys,
@@ -129,13 +127,8 @@ fn renamed(object: &KubeObject, from: &str, to: &str) -> Option<KubeObject> {
 }
 
 /// A key under the right prefix whose name is nearly one that is read.
-fn typo(
-    cluster: &Cluster,
-    object: &Arc<KubeObject>,
-    instance: &Instance,
-    now: Timestamp,
-) -> Option<UnreadAnnotations> {
-    let prefix = instance.flags.annotation_prefix.as_str();
+fn typo(object: &Arc<KubeObject>, input: &SourceInput<'_>) -> Option<UnreadAnnotations> {
+    let prefix = input.instance.flags.annotation_prefix.as_str();
     let (key, meant) = object.annotations.keys().find_map(|key| {
         let name = key.strip_prefix(prefix)?;
         if KNOWN.contains(&name) || name == "ttl" || name.starts_with("aws-") {
@@ -148,7 +141,7 @@ fn typo(
     let value = annotations.remove(&key)?;
     annotations.entry(format!("{prefix}{meant}")).or_insert(value);
     let corrected = KubeObject { annotations, ..(**object).clone() };
-    changes(cluster, (object, &corrected), instance, now).map(|if_read| UnreadAnnotations {
+    changes(object, &corrected, input).map(|if_read| UnreadAnnotations {
         object: object.reference.clone(),
         reason: Reason::Typo,
         keys: vec![key],
@@ -160,28 +153,21 @@ fn typo(
 type Wanted = Vec<(DomainName, RecordType, Vec<Arc<str>>)>;
 
 /// What the object would want with other annotations; `None` when nothing changes.
-fn changes(
-    cluster: &Cluster,
-    (object, other): (&KubeObject, &KubeObject),
-    instance: &Instance,
-    now: Timestamp,
-) -> Option<Wanted> {
-    let input = SourceInput { objects: &cluster.objects, instance };
-    let before = read_object(object, &input, now);
-    let after = read_object(other, &input, now);
+fn changes(object: &KubeObject, other: &KubeObject, input: &SourceInput<'_>) -> Option<Wanted> {
+    let before = read_object(object, input);
+    let after = read_object(other, input);
     if before.endpoints == after.endpoints && before.unwanted.len() == after.unwanted.len() {
         return None;
     }
-    Some(wanted(after, instance))
+    Some(wanted(after, input.instance))
 }
 
 fn wanted(read: Yield, instance: &Instance) -> Wanted {
-    read.endpoints
+    provider(read.endpoints, instance)
         .into_iter()
-        .flat_map(|endpoint| adjust(endpoint, instance))
         .map(|one| {
-            let targets = one.endpoint.targets.iter().map(|target| Arc::from(target.as_str())).collect();
-            (DomainName::new(&one.endpoint.name), one.record_type, targets)
+            let targets = one.targets.iter().map(|target| Arc::from(target.as_str())).collect();
+            (DomainName::new(&one.name), one.record_type, targets)
         })
         .collect()
 }

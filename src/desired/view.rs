@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use crate::desired::discover::{discover, log_targets};
 use crate::desired::health::{Change, Heard, KindState, Patience};
 use crate::desired::kinds::{Kind, Row};
-use crate::desired::sources::roster::{kinds_of, needs};
+use crate::desired::needs::needed_kinds;
+use crate::desired::sources::roster::needs;
 use crate::model::ObjectRef;
 use crate::model::instance::Instance;
 use crate::model::workload::LogTarget;
@@ -54,15 +55,25 @@ impl View {
         }
     }
 
-    /// The kinds that the sources of the running instances read; `None` while the workloads have
-    /// not been listed.
+    /// The kinds that the sources of the running instances read, and those that the Services with a
+    /// name hang on; `None` while the workloads have not been listed, and none of their lists has
+    /// failed either.
     pub fn needed(&mut self) -> Option<BTreeSet<Kind>> {
         let mut workloads = self.states.iter().filter(|(kind, _)| !kind.holds_objects());
-        if !workloads.all(|(_, state)| state.is_listed()) {
+        if !workloads.all(|(_, state)| state.is_settled()) {
             return None;
         }
         self.refresh_instances();
-        Some(self.instances.iter().flat_map(|instance| kinds_of(instance)).collect())
+        Some(self.needed_kinds())
+    }
+
+    fn needed_kinds(&self) -> BTreeSet<Kind> {
+        let rows = self.states.get(&Kind::Service).map(KindState::rows).into_iter().flatten();
+        let services = rows.filter_map(|(_, row)| match row {
+            Row::Object(object) => Some(object),
+            Row::Workload(_) | Row::Pod(_) => None,
+        });
+        needed_kinds(&self.instances, &services)
     }
 
     /// Takes one step of the watch of a kind.
@@ -111,6 +122,8 @@ impl View {
             }
         }
         problems.sort();
+        // Pods may be read twice, for their instances and for their addresses.
+        problems.dedup();
         if !listed {
             return settled.then(|| Reading::unread(problems));
         }
@@ -139,6 +152,7 @@ impl View {
                     objects: self.objects(),
                     instances: self.instances.clone(),
                     watched_kinds: self.watched_kinds(),
+                    unread_kinds: self.unread_kinds(),
                     // Reading roles would need rights that nothing else here needs.
                     grants: None,
                 });
@@ -183,6 +197,11 @@ impl View {
         found.instances.into_iter().map(Arc::new).collect()
     }
 
+    fn unread_kinds(&self) -> Vec<Arc<str>> {
+        let unread = |kind: &Kind| !self.states.get(kind).is_some_and(KindState::is_listed);
+        self.needed_kinds().into_iter().filter(unread).map(|kind| Arc::from(kind.as_str())).collect()
+    }
+
     fn watched_kinds(&self) -> Vec<Arc<str>> {
         let read =
             |kind: &Kind| self.states.get(kind).is_some_and(|state| state.is_listed() && !state.is_absent());
@@ -216,5 +235,25 @@ mod tests {
         let refused = Failure { stage: Stage::List, code: Reason::Forbidden, message: "no".to_owned() };
         assert_eq!(reading(Kind::Pod, Change::Failed(refused.clone())), Some((ViewState::Read, 1)));
         assert_eq!(reading(Kind::Ingress, Change::Failed(refused)), Some((ViewState::Stale, 2)));
+    }
+
+    /// Without the right to Pods the sources are still read off the workloads.
+    #[test]
+    fn refused_pods_do_not_hide_what_is_needed() {
+        let container = serde_json::json!({"image": "r/external-dns:v0.14.2", "args": ["--source=service", "--provider=aws"]});
+        let deployment = serde_json::json!({"metadata": {"name": "external-dns", "namespace": "dns"},
+            "spec": {"template": {"spec": {"containers": [container]}}}});
+        let row = Kind::Deployment.decode(deployment).expect("decoded").expect("kept");
+        let rows = [(ObjectRef::new("Deployment", "dns", "external-dns"), row)].into();
+        let mut view = View::new(&[Kind::Ingress, Kind::Deployment, Kind::Pod]);
+        view.apply(
+            Kind::Deployment,
+            Change::Replaced(Listing { rows, ..Listing::default() }),
+            Instant::now(),
+        );
+        assert_eq!(view.needed(), None);
+        let refused = Failure { stage: Stage::List, code: Reason::Forbidden, message: "no".to_owned() };
+        view.apply(Kind::Pod, Change::Failed(refused), Instant::now());
+        assert_eq!(view.needed(), Some([Kind::Service].into()));
     }
 }

@@ -116,7 +116,14 @@ impl TxtAffixes {
     }
 
     fn txt_name(&self, name: &DomainName, record_type: Option<&RecordType>) -> DomainName {
-        let (first, rest) = name.as_str().split_once('.').unwrap_or((name.as_str(), ""));
+        DomainName::new(&self.txt_text(name.as_str(), record_type))
+    }
+
+    /// The name of the ownership TXT as it is submitted, in the spelling of the record's name: with
+    /// a type the new format, without one the old.
+    #[must_use]
+    pub fn txt_text(&self, name: &str, record_type: Option<&RecordType>) -> String {
+        let (first, rest) = name.split_once('.').unwrap_or((name, ""));
         let first = if first == "*" && !self.wildcard_replacement.is_empty() {
             &self.wildcard_replacement
         } else {
@@ -127,10 +134,12 @@ impl TxtAffixes {
         let typed =
             if type_text.is_empty() || self.has_template() { String::new() } else { format!("{type_text}-") };
         let label = format!("{}{typed}{first}{}", affix(&self.prefix), affix(&self.suffix));
-        DomainName::new(&if rest.is_empty() { label } else { format!("{label}.{rest}") })
+        if rest.is_empty() { label } else { format!("{label}.{rest}") }
     }
 
-    fn has_template(&self) -> bool {
+    /// True if prefix or suffix has a place for the record type.
+    #[must_use]
+    pub fn has_template(&self) -> bool {
         self.prefix.contains(TEMPLATE) || self.suffix.contains(TEMPLATE)
     }
 

@@ -1,5 +1,6 @@
 //! Running ExternalDNS instances: version, flags, health.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct Instance {
     pub version: Option<Version>,
     /// Flags in force.
     pub flags: Flags,
+    /// What the flags were read from, for the question what other ones would do.
+    pub command_line: CommandLine,
     /// Wanted replicas; `None` for a kind without the field.
     pub replicas: Option<i32>,
     /// `status.readyReplicas` of the workload; `None` when its status tells nothing.
@@ -39,6 +42,15 @@ pub struct Instance {
     pub changed_at: Option<Timestamp>,
     /// Its Pods, sorted by name; empty when there is none.
     pub pods: Vec<PodHealth>,
+}
+
+/// Arguments and environment of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommandLine {
+    /// Arguments, without the program's name.
+    pub args: Vec<String>,
+    /// Environment variables that ExternalDNS reads.
+    pub env: BTreeMap<String, String>,
 }
 
 /// How an instance became known.
@@ -159,7 +171,7 @@ pub struct Flags {
     pub ignore_ingress_tls: bool,
     /// `--ignore-hostname-annotation`.
     pub ignore_hostname_annotation: bool,
-    /// `--fqdn-template`, split at commas.
+    /// `--fqdn-template`, as given: each may hold several, and commas within loops.
     pub fqdn_templates: Vec<String>,
     /// `--combine-fqdn-annotation`.
     pub combine_fqdn: bool,

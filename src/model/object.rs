@@ -52,6 +52,12 @@ pub enum Body {
     Ingress(Ingress),
     /// `v1` Service.
     Service(Service),
+    /// `v1` Node.
+    Node(Node),
+    /// `v1` Pod, as its own addresses ask for names.
+    Pod(PodAddresses),
+    /// `discovery.k8s.io/v1` `EndpointSlice`.
+    EndpointSlice(EndpointSlice),
     /// A custom resource, or what one hangs on.
     Custom(Custom),
 }
@@ -72,7 +78,7 @@ pub struct Ingress {
 /// Spec and status of a Service.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Service {
-    /// `spec.type`; `ClusterIP` when absent.
+    /// `spec.type`; empty in a hand-made file without one, and then nothing has a name.
     pub service_type: String,
     /// `spec.clusterIP`; `None` when absent or empty, `Some("None")` for a headless Service.
     pub cluster_ip: Option<String>,
@@ -84,6 +90,71 @@ pub struct Service {
     pub external_name: Option<String>,
     /// `status.loadBalancer.ingress[]`, in order.
     pub addresses: Vec<LoadBalancerAddress>,
+    /// `spec.ports[]`.
+    pub ports: Vec<ServicePort>,
+    /// `spec.externalTrafficPolicy` is `Local`.
+    pub local_traffic: bool,
+    /// `spec.publishNotReadyAddresses`.
+    pub publish_not_ready: bool,
+}
+
+/// One row of `spec.ports[]` of a Service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServicePort {
+    /// `TCP`, `UDP` or `SCTP`.
+    pub protocol: String,
+    /// `nodePort`; 0 when there is none.
+    pub node_port: u16,
+}
+
+/// What counts of a Node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// `status.addresses[]`: type and address, in order.
+    pub addresses: Vec<(String, String)>,
+    /// `spec.unschedulable`.
+    pub unschedulable: bool,
+}
+
+/// What counts of a Pod whose addresses may get names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodAddresses {
+    /// `spec.nodeName`; empty before it is placed.
+    pub node: String,
+    /// `spec.hostNetwork`.
+    pub host_network: bool,
+    /// `spec.hostname`; empty when absent.
+    pub hostname: String,
+    /// `status.podIPs[]`, or `status.podIP` alone.
+    pub ips: Vec<String>,
+    /// `status.hostIP`; empty when absent.
+    pub host_ip: String,
+    /// `status.phase`.
+    pub phase: String,
+    /// Condition Ready.
+    pub ready: bool,
+}
+
+/// What counts of an `EndpointSlice`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointSlice {
+    /// Label `kubernetes.io/service-name`.
+    pub service: String,
+    /// `addressType`.
+    pub address_type: String,
+    /// `endpoints[]` that are Pods.
+    pub endpoints: Vec<SliceEndpoint>,
+}
+
+/// One row of `endpoints[]` of an `EndpointSlice`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SliceEndpoint {
+    /// `conditions.ready`; absent counts as ready.
+    pub ready: bool,
+    /// Name of the Pod.
+    pub pod: String,
+    /// `addresses[]`.
+    pub addresses: Vec<String>,
 }
 
 /// One row of `status.loadBalancer.ingress[]`. Either, both or none may be set.
@@ -146,6 +217,7 @@ impl KubeObject {
         match &self.body {
             Body::Ingress(ingress) => &ingress.addresses,
             Body::Service(service) => &service.addresses,
+            Body::Node(_) | Body::Pod(_) | Body::EndpointSlice(_) => &[],
             Body::Custom(custom) => custom.addresses(),
         }
     }

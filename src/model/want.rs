@@ -26,6 +26,9 @@ pub struct InstanceWants {
     /// Facts that are worth a line in the list of silent reasons although nothing was left out:
     /// a target annotation in force, several claims with one target.
     pub notes: Vec<Unwanted>,
+    /// Why the names of some objects cannot be known, one line each; empty when all are. Names that
+    /// are not in `wants` are then not known to be unwanted.
+    pub unknown: Vec<String>,
 }
 
 /// One record set that an instance would write.

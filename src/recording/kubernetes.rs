@@ -1,6 +1,6 @@
 //! `kubernetes/*.yaml|*.json`: objects as the API serves them, still raw.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -25,6 +25,11 @@ pub fn read_kubernetes(round: &Path) -> (Option<Vec<Value>>, Vec<Problem>) {
         Ok(None) => return (None, Vec::new()),
         Err(error) => return (None, vec![file::problem("all", &error)]),
     };
+    let (objects, problems) = read_all(paths);
+    (Some(objects), problems)
+}
+
+fn read_all(paths: Vec<PathBuf>) -> (Vec<Value>, Vec<Problem>) {
     let mut objects = Vec::new();
     let mut problems = Vec::new();
     for path in paths {
@@ -42,7 +47,17 @@ pub fn read_kubernetes(round: &Path) -> (Option<Vec<Value>>, Vec<Problem>) {
             }
         }
     }
-    (Some(objects), problems)
+    (objects, problems)
+}
+
+/// Reads objects of one file, or of all files of a folder; in the same forms.
+#[must_use]
+pub fn read_objects(path: &Path) -> (Vec<Value>, Vec<Problem>) {
+    let paths = if path.is_dir() { file::files(path, &["yaml", "yml", "json"]) } else { Ok(None) };
+    match paths {
+        Ok(paths) => read_all(paths.unwrap_or_else(|| vec![path.to_owned()])),
+        Err(error) => (Vec::new(), vec![file::problem("all", &error)]),
+    }
 }
 
 fn documents(path: &Path) -> Result<Vec<Value>, FileError> {

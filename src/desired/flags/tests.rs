@@ -45,7 +45,7 @@ fn lists_split_never_at_commas_but_templates_do() {
     ]);
     assert_eq!(read.domain_filter, ["a.com,b.com", "\"c.com\""], "quotes stay: they are a finding");
     assert_eq!(read.managed_types, [RecordType::new("A,CNAME")]);
-    assert_eq!(read.fqdn_templates, ["{{.Name}}.a.com", "{{.Name}}.b.com", "c.com"]);
+    assert_eq!(read.fqdn_templates, ["{{.Name}}.a.com, {{.Name}}.b.com", "c.com"]);
 }
 
 #[test]

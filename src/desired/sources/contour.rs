@@ -2,8 +2,8 @@
 //!
 //! Source: kubernetes-sigs/external-dns:source/contour_httpproxy.go.
 
-use crate::desired::source::{Yield, finish};
-use crate::desired::sources::{SourceInput, both_of_each, left_alone};
+use crate::desired::source::{SourceInput, Yield, finish};
+use crate::desired::sources::{both_of_each, left_alone};
 use crate::finding::SilentReason;
 use crate::model::Version;
 use crate::model::custom::HttpProxy;
@@ -18,14 +18,18 @@ pub fn read(object: &KubeObject, proxy: &HttpProxy, input: &SourceInput<'_>) -> 
     let annotations = input.annotations(object);
     let annotated = input.annotated_hosts(annotations);
     let named = Some(proxy.fqdn.as_str()).filter(|fqdn| !fqdn.is_empty());
-    let hosts: Vec<&str> = named.into_iter().chain(annotated.iter().map(String::as_str)).collect();
+    let mut hosts: Vec<&str> = named.into_iter().chain(annotated.iter().map(String::as_str)).collect();
+    let mut out = Yield::default();
+    let overriding = annotations.targets();
+    let targets = if overriding.is_empty() { both_of_each(object) } else { overriding };
+    let templated = input.templated(object, !hosts.is_empty() && !targets.is_empty(), &mut out);
+    hosts.extend(templated.iter().map(String::as_str));
     if hosts.is_empty() {
-        return left_alone(object, &[], SilentReason::NoHost, "the HTTPProxy names no host");
+        let left = left_alone(object, &[], SilentReason::NoHost, "the HTTPProxy names no host");
+        return Yield { unknown: out.unknown, ..left };
     }
     if input.version() < ANY_STATUS && proxy.current_status != "valid" {
         return finish(object, input.instance, annotations, &hosts, &[], Yield::default());
     }
-    let overriding = annotations.targets();
-    let targets = if overriding.is_empty() { both_of_each(object) } else { overriding };
-    finish(object, input.instance, annotations, &hosts, &targets, Yield::default())
+    finish(object, input.instance, annotations, &hosts, &targets, out)
 }

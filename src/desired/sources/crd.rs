@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use crate::desired::endpoint::Endpoint;
-use crate::desired::source::Yield;
-use crate::desired::sources::{SourceInput, left_alone};
+use crate::desired::endpoint::{Endpoint, Origin};
+use crate::desired::source::{SourceInput, Yield};
+use crate::desired::sources::left_alone;
 use crate::finding::SilentReason;
 use crate::limits::MAX_NAMES_PER_OBJECT;
 use crate::model::custom::{DnsEndpoint, LiteralEndpoint};
@@ -57,6 +57,7 @@ fn literal(object: &KubeObject, one: &LiteralEndpoint) -> Endpoint {
             .filter(|text: &Arc<str>| !text.is_empty()),
         properties: one.properties.clone(),
         object: object.reference.clone(),
+        origin: Origin::default(),
     }
 }
 

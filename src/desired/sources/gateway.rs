@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::desired::annotations::Annotations;
-use crate::desired::source::{Yield, finish};
+use crate::desired::source::{SourceInput, Yield, finish};
 use crate::desired::sources::gateway_listeners::{Guest, Parent, common_host, find, is_same_parent};
-use crate::desired::sources::{SourceInput, left_alone};
+use crate::desired::sources::left_alone;
 use crate::finding::SilentReason;
 use crate::limits::MAX_NAMES_PER_OBJECT;
 use crate::model::Version;
@@ -34,17 +34,17 @@ enum Trouble {
 #[must_use]
 pub fn read(object: &KubeObject, route: &GatewayRoute, input: &SourceInput<'_>) -> Yield {
     let annotations = Annotations::new(&object.annotations, &input.instance.flags.annotation_prefix);
-    let hosts = hosts(route, annotations, input);
+    let mut out = Yield::default();
+    let hosts = hosts(object, route, annotations, input, &mut out);
     let mut bound: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut trouble = spec_trouble(object, route, input);
     for parent in &route.parents {
         trouble = trouble.max(bind(object, route, parent, &hosts, input, &mut bound));
     }
     if bound.is_empty() {
-        return unbound(object, &hosts, trouble, input, annotations);
+        return Yield { unknown: out.unknown, ..unbound(object, &hosts, trouble, input, annotations) };
     }
     // Hosts with the same targets are one step, so that one without targets hides no other.
-    let mut out = Yield::default();
     for (host, targets) in bound {
         let targets: Vec<String> = targets.into_iter().collect();
         out = united(out, object, input, annotations, (&[&host], &targets));
@@ -153,23 +153,31 @@ fn bind(
 }
 
 /// Hosts of the route; the empty one means whatever a listener says.
-fn hosts(route: &GatewayRoute, annotations: Annotations<'_>, input: &SourceInput<'_>) -> Vec<String> {
+fn hosts(
+    object: &KubeObject,
+    route: &GatewayRoute,
+    annotations: Annotations<'_>,
+    input: &SourceInput<'_>,
+    out: &mut Yield,
+) -> Vec<String> {
     let mut defined = route.hostnames.clone();
     defined.truncate(MAX_NAMES_PER_OBJECT);
-    let annotated = || input.annotated_hosts(annotations).into_iter().take(MAX_NAMES_PER_OBJECT);
-    let word = annotations
-        .get("gateway-hostname-source")
-        .filter(|_| HOSTNAME_SOURCE <= input.version())
-        .map(str::to_ascii_lowercase);
+    let mut annotated = input.annotated_hosts(annotations);
+    annotated.truncate(MAX_NAMES_PER_OBJECT);
+    let has_source = HOSTNAME_SOURCE <= input.version();
+    // Releases without the annotation count its hosts before they ask the template.
+    let has_own = !route.hostnames.is_empty() || !(has_source || annotated.is_empty());
+    defined.extend(input.templated(object, has_own, out));
+    let word = annotations.get("gateway-hostname-source").filter(|_| has_source).map(str::to_ascii_lowercase);
     match word.as_deref() {
-        Some("annotation-only") => annotated().collect(),
+        Some("annotation-only") => annotated,
         Some("defined-hosts-only") => defined,
         // Any other word is as if it were absent, unlike that of an Ingress.
         Some(_) | None => {
             if route.hostnames.is_empty() {
                 defined.push(String::new());
             }
-            defined.into_iter().chain(annotated()).collect()
+            defined.into_iter().chain(annotated).collect()
         }
     }
 }

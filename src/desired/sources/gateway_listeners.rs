@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use crate::desired::annotations::Annotations;
 use crate::desired::kinds::GATEWAY_API_GATEWAY;
 use crate::desired::selector::Selector;
-use crate::desired::sources::SourceInput;
+use crate::desired::source::SourceInput;
 use crate::model::Version;
 use crate::model::custom::{Custom, Gateway, GatewayRoute, Listener, ListenerSet, NamespaceRule, ParentRef};
 use crate::model::object::{Body, KubeObject};

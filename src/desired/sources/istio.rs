@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use crate::desired::annotations::Annotations;
-use crate::desired::source::{Yield, finish};
-use crate::desired::sources::{SourceInput, left_alone, one_of_each};
+use crate::desired::source::{SourceInput, Yield, finish};
+use crate::desired::sources::{left_alone, one_of_each};
 use crate::finding::SilentReason;
 use crate::limits::MAX_NAMES_PER_OBJECT;
 use crate::model::custom::{Custom, IstioGateway, VirtualService};
@@ -19,6 +19,9 @@ const FROM_INGRESS: Version = Version::new(0, 13, 6);
 /// From this release external addresses of Services count, before their load balancer.
 const EXTERNAL_IPS: Version = Version::new(0, 14, 1);
 
+/// Why a VirtualService yields nothing.
+const UNBOUND: &str = "no Gateway that is read binds the VirtualService with this host";
+
 /// What a Gateway yields: its servers' hosts at the addresses of the Services in front of its Pods.
 #[must_use]
 pub fn read_gateway(object: &KubeObject, gateway: &IstioGateway, input: &SourceInput<'_>) -> Yield {
@@ -26,12 +29,15 @@ pub fn read_gateway(object: &KubeObject, gateway: &IstioGateway, input: &SourceI
     let mut hosts = hosts(&gateway.hosts);
     hosts.extend(input.annotated_hosts(annotations));
     hosts.truncate(MAX_NAMES_PER_OBJECT);
+    let mut out = Yield::default();
+    hosts.extend(input.templated(object, !hosts.is_empty(), &mut out));
     if hosts.is_empty() {
-        return left_alone(object, &[], SilentReason::NoHost, "the Gateway names no host");
+        let left = left_alone(object, &[], SilentReason::NoHost, "the Gateway names no host");
+        return Yield { unknown: out.unknown, ..left };
     }
     let targets = gateway_targets(object, gateway, input);
     let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
-    finish(object, input.instance, annotations, &hosts, &targets, Yield::default())
+    finish(object, input.instance, annotations, &hosts, &targets, out)
 }
 
 /// What a VirtualService yields: each host at the targets of the Gateways that it binds to.
@@ -41,14 +47,33 @@ pub fn read_virtual_service(object: &KubeObject, service: &VirtualService, input
     let mut hosts = hosts(&service.hosts);
     hosts.extend(input.annotated_hosts(annotations));
     hosts.truncate(MAX_NAMES_PER_OBJECT);
+    let mut out = at_gateways(object, service, input, &hosts, Yield::default());
+    let templated = input.templated(object, !out.endpoints.is_empty(), &mut out);
+    out = at_gateways(object, service, input, &templated, out);
+    if hosts.is_empty() && templated.is_empty() && out.unknown.is_none() {
+        out.unwanted.extend(left_alone(object, &[], SilentReason::NoHost, UNBOUND).unwanted);
+    }
+    out
+}
+
+/// Adds what hosts of a VirtualService yield: at its own targets, else at those of its Gateways.
+fn at_gateways(
+    object: &KubeObject,
+    service: &VirtualService,
+    input: &SourceInput<'_>,
+    hosts: &[String],
+    mut out: Yield,
+) -> Yield {
+    let prefix = &input.instance.flags.annotation_prefix;
+    let annotations = Annotations::new(&object.annotations, prefix);
     let overriding = annotations.targets();
     if !overriding.is_empty() {
         let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
-        return finish(object, input.instance, annotations, &hosts, &overriding, Yield::default());
+        return finish(object, input.instance, annotations, &hosts, &overriding, out);
     }
     let gateways = gateways(object, service, input);
-    let (mut out, mut unbound, mut unserved) = (Yield::default(), Vec::new(), Vec::new());
-    for host in &hosts {
+    let (mut unbound, mut unserved) = (Vec::new(), Vec::new());
+    for host in hosts {
         let bound: Vec<&Bindable<'_>> =
             gateways.iter().filter(|gateway| gateway.binds(object, service, host)).collect();
         let mut targets: Vec<String> = Vec::new();
@@ -65,14 +90,9 @@ pub fn read_virtual_service(object: &KubeObject, service: &VirtualService, input
             unserved.push(host.as_str());
         }
     }
-    let out = finish(object, input.instance, annotations, &unserved, &[], out);
-    with_unbound(object, out, &unbound, hosts.is_empty())
-}
-
-fn with_unbound(object: &KubeObject, mut out: Yield, unbound: &[String], nameless: bool) -> Yield {
-    if !unbound.is_empty() || nameless {
-        let detail = "no Gateway that is read binds the VirtualService with this host";
-        out.unwanted.extend(left_alone(object, unbound, SilentReason::NoHost, detail).unwanted);
+    let mut out = finish(object, input.instance, annotations, &unserved, &[], out);
+    if !unbound.is_empty() {
+        out.unwanted.extend(left_alone(object, &unbound, SilentReason::NoHost, UNBOUND).unwanted);
     }
     out
 }
@@ -151,7 +171,7 @@ fn gateway_targets(object: &KubeObject, gateway: &IstioGateway, input: &SourceIn
                 targets.extend(service.external_ips.iter().cloned());
             }
             Body::Service(_) | Body::Ingress(_) => targets.extend(one_of_each(object)),
-            Body::Custom(_) => {}
+            Body::Custom(_) | Body::Node(_) | Body::Pod(_) | Body::EndpointSlice(_) => {}
         }
     }
     targets.into_iter().collect()
@@ -179,7 +199,7 @@ pub fn behind_gateway<'a>(
         Body::Service(service) => {
             gateway.selector.iter().all(|(key, value)| service.selector.get(key) == Some(value))
         }
-        Body::Ingress(_) | Body::Custom(_) => false,
+        Body::Ingress(_) | Body::Custom(_) | Body::Node(_) | Body::Pod(_) | Body::EndpointSlice(_) => false,
     };
     services
         .take_while(|(reference, _)| &*reference.kind == "Service")

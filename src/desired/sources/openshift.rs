@@ -2,8 +2,8 @@
 //!
 //! Source: kubernetes-sigs/external-dns:source/openshift_route.go.
 
-use crate::desired::source::{Yield, finish};
-use crate::desired::sources::{SourceInput, left_alone};
+use crate::desired::source::{SourceInput, Yield, finish};
+use crate::desired::sources::left_alone;
 use crate::finding::SilentReason;
 use crate::model::custom::OpenshiftRoute;
 use crate::model::object::KubeObject;
@@ -20,14 +20,18 @@ pub fn read(object: &KubeObject, route: &OpenshiftRoute, input: &SourceInput<'_>
     });
     let annotated = input.annotated_hosts(annotations);
     let named = router.map(|router| router.host.as_str()).filter(|host| !host.is_empty());
-    let hosts: Vec<&str> = named.into_iter().chain(annotated.iter().map(String::as_str)).collect();
-    if hosts.is_empty() {
-        let detail = "no router that counts has admitted the Route";
-        let named: Vec<String> = route.routers.iter().map(|router| router.host.clone()).collect();
-        return left_alone(object, &named, SilentReason::NoHost, detail);
-    }
+    let mut hosts: Vec<&str> = named.into_iter().chain(annotated.iter().map(String::as_str)).collect();
     let overriding = annotations.targets();
     let canonical = router.map(|router| router.canonical_hostname.clone());
     let targets = if overriding.is_empty() { canonical.into_iter().collect() } else { overriding };
-    finish(object, input.instance, annotations, &hosts, &targets, Yield::default())
+    let mut out = Yield::default();
+    let templated = input.templated(object, !hosts.is_empty() && !targets.is_empty(), &mut out);
+    hosts.extend(templated.iter().map(String::as_str));
+    if hosts.is_empty() {
+        let detail = "no router that counts has admitted the Route";
+        let named: Vec<String> = route.routers.iter().map(|router| router.host.clone()).collect();
+        let left = left_alone(object, &named, SilentReason::NoHost, detail);
+        return Yield { unknown: out.unknown, ..left };
+    }
+    finish(object, input.instance, annotations, &hosts, &targets, out)
 }

@@ -19,9 +19,11 @@ struct Modelled {
 
 const ROUTES_NEED: &[Kind] = &[Kind::Gateway, Kind::Namespace];
 
-const MODELLED: [Modelled; 12] = [
+const MODELLED: [Modelled; 14] = [
     Modelled { name: "ingress", asks: &[Kind::Ingress], needs: &[] },
     Modelled { name: "service", asks: &[Kind::Service], needs: &[] },
+    Modelled { name: "node", asks: &[Kind::Node], needs: &[] },
+    Modelled { name: "pod", asks: &[Kind::PodAddresses], needs: &[Kind::Node] },
     Modelled { name: "gateway-httproute", asks: &[Kind::HttpRoute], needs: ROUTES_NEED },
     Modelled { name: "gateway-grpcroute", asks: &[Kind::GrpcRoute], needs: ROUTES_NEED },
     Modelled { name: "gateway-tlsroute", asks: &[Kind::TlsRoute], needs: ROUTES_NEED },
@@ -49,11 +51,11 @@ const EMPTY: &str = "empty";
 /// The source that reads a kind; `None` for a kind that asks for nothing.
 #[must_use]
 pub fn source_of(kind: &str) -> Option<&'static str> {
-    let kind = Kind::from_word(kind)?;
-    if TRAEFIK_NEW.contains(&kind) || TRAEFIK_LEGACY.contains(&kind) {
+    let holds = |kinds: &[Kind]| kinds.iter().any(|one| one.as_str() == kind);
+    if holds(TRAEFIK_NEW) || holds(TRAEFIK_LEGACY) {
         return Some(TRAEFIK);
     }
-    MODELLED.iter().find(|source| source.asks.contains(&kind)).map(|source| source.name)
+    MODELLED.iter().find(|source| holds(source.asks)).map(|source| source.name)
 }
 
 /// The source of a kind as the ownership registry spells it; `None` for one that is not modelled.
@@ -122,7 +124,8 @@ mod tests {
     #[test]
     fn every_kind_that_asks_has_a_source() {
         for kind in Kind::ALL.into_iter().filter(|kind| kind.holds_objects()) {
-            let depends = matches!(kind, Kind::Gateway | Kind::ListenerSet | Kind::Namespace);
+            let depends =
+                matches!(kind, Kind::Gateway | Kind::ListenerSet | Kind::Namespace | Kind::EndpointSlice);
             assert_eq!(source_of(kind.as_str()).is_none(), depends, "{kind:?}");
         }
     }
@@ -139,6 +142,7 @@ mod tests {
         check("HTTPProxy", Some("contour-httpproxy"));
         check("route", Some("openshift-route"));
         check("ingressroutetcp", Some("traefik-proxy"));
+        check("node", Some("node"));
         check("routegroup", None);
         check("dnsendpoint", None);
     }

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::desired::source::{Yield, finish};
-use crate::desired::sources::{SourceInput, left_alone};
+use crate::desired::source::{SourceInput, Yield, finish};
+use crate::desired::sources::left_alone;
 use crate::finding::SilentReason;
 use crate::limits::MAX_NAMES_PER_OBJECT;
 use crate::model::Version;

@@ -17,11 +17,13 @@ pub struct ResourceKind {
     pub namespaced: bool,
 }
 
-const BUILT_IN: [(&str, &str, &str, bool); 8] = [
+const BUILT_IN: [(&str, &str, &str, bool); 10] = [
     ("networking.k8s.io", "ingresses", "Ingress", true),
     ("", "services", "Service", true),
     ("", "pods", "Pod", true),
     ("", "namespaces", "Namespace", false),
+    ("", "nodes", "Node", false),
+    ("discovery.k8s.io", "endpointslices", "EndpointSlice", true),
     ("apps", "deployments", "Deployment", true),
     ("apps", "statefulsets", "StatefulSet", true),
     ("apps", "daemonsets", "DaemonSet", true),

@@ -47,6 +47,7 @@ fn wants(all: Vec<Want>) -> Vec<InstanceWants> {
         without_target: Vec::new(),
         unread: Vec::new(),
         notes: Vec::new(),
+        unknown: Vec::new(),
     }]
 }
 

@@ -1,0 +1,60 @@
+//! Which kinds of objects the instances need, so that no other is watched. Pure.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::desired::annotations::Annotations;
+use crate::desired::kinds::Kind;
+use crate::desired::sources::roster;
+use crate::model::instance::Instance;
+use crate::model::object::{Body, KubeObject, Service};
+
+/// The kinds that the sources of the instances read.
+///
+/// Nodes, Pods and `EndpointSlice`s are needed by the source `service` only for Services that have a
+/// name and point there: most clusters have none, and watching every Pod costs memory and rights.
+#[must_use]
+pub fn needed_kinds<'a>(
+    instances: &[Arc<Instance>],
+    services: &(impl Iterator<Item = &'a Arc<KubeObject>> + Clone),
+) -> BTreeSet<Kind> {
+    let mut needed = BTreeSet::new();
+    for instance in instances {
+        needed.extend(roster::kinds_of(instance));
+        if instance.flags.sources.iter().any(|source| source == "service") {
+            needed.extend(services.clone().flat_map(|object| behind(object, instance)));
+        }
+    }
+    needed
+}
+
+/// True for the kinds whose absence no ownership record tells: names of Services hang on them, and
+/// those of Pods carry no word about their object.
+#[must_use]
+pub fn is_hidden(kind: Kind) -> bool {
+    matches!(kind, Kind::Node | Kind::PodAddresses | Kind::EndpointSlice)
+}
+
+/// The kinds that one Service hangs on.
+fn behind(object: &KubeObject, instance: &Instance) -> &'static [Kind] {
+    let Body::Service(service) = &object.body else { return &[] };
+    let annotations = Annotations::new(&object.annotations, &instance.flags.annotation_prefix);
+    let named = annotations.get("hostname").is_some() || annotations.get("internal-hostname").is_some();
+    let flags = &instance.flags;
+    let otherwise = !flags.fqdn_templates.is_empty() || !flags.details.compatibility.is_empty();
+    if !(named || otherwise) || !annotations.targets().is_empty() {
+        return &[];
+    }
+    of_service(service)
+}
+
+fn of_service(service: &Service) -> &'static [Kind] {
+    match service.service_type.as_str() {
+        "NodePort" if service.local_traffic => &[Kind::Node, Kind::PodAddresses],
+        "NodePort" => &[Kind::Node],
+        "ClusterIP" if service.cluster_ip.as_deref() == Some("None") => {
+            &[Kind::EndpointSlice, Kind::PodAddresses, Kind::Node]
+        }
+        _ => &[],
+    }
+}

@@ -1,0 +1,253 @@
+//! The plan: which endpoints are managed, who wins a name, which zones take it, and whether Route 53
+//! could. Pure.
+//!
+//! Source: kubernetes-sigs/external-dns:plan/plan.go, provider/aws/aws.go.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::desired::invalid::{invalid_reason, txt_label_too_long};
+use crate::desired::merge::{Resolved, resolve};
+use crate::desired::placement::{Destination, ZoneView};
+use crate::desired::source::SourceInput;
+use crate::desired::sources::behind;
+use crate::desired::submit::Submitted;
+use crate::finding::{Reason, SilentReason};
+use crate::model::heritage::TxtRole;
+use crate::model::instance::{Flags, Instance};
+use crate::model::object::KubeObject;
+use crate::model::want::{Conflict, Placement, Unwanted, Want};
+use crate::model::zone::Zones;
+use crate::model::{DomainName, Heritage, ObjectRef, RecordType, ZoneId};
+
+/// The plan of one instance.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// The records, each once for every zone.
+    pub records: Vec<Planned>,
+    /// Names that are left alone.
+    pub unwanted: Vec<Unwanted>,
+    /// What rules of precedence explain.
+    pub notes: Vec<Unwanted>,
+}
+
+/// One record of the plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// Owner name.
+    pub name: DomainName,
+    /// What would be submitted.
+    pub submitted: Submitted,
+    /// The objects behind it, the winner first.
+    pub objects: Vec<ObjectRef>,
+    /// Claims that do not agree; `None` when all do.
+    pub conflict: Option<Conflict>,
+    /// Where it goes.
+    pub placement: Placement,
+    /// Why Route 53 cannot take it; `None` when it can.
+    pub invalid: Option<Reason>,
+}
+
+/// The zones that have been read, and how the instance sees them.
+pub type View<'a> = Option<(&'a Zones, ZoneView<'a>)>;
+
+/// Makes the plan.
+#[must_use]
+pub fn plan(submitted: Vec<Submitted>, instance: &Instance, view: &View<'_>) -> Plan {
+    let mut out = Plan::default();
+    let groups = group(submitted, &instance.flags, &mut out.unwanted);
+    for ((name, _), candidates) in groups {
+        place(&name, candidates, instance, view.as_ref(), &mut out);
+    }
+    out
+}
+
+type Groups = BTreeMap<(DomainName, Option<Arc<str>>), Vec<Submitted>>;
+
+/// Groups by name and set identifier, and takes out what the instance does not manage.
+fn group(submitted: Vec<Submitted>, flags: &Flags, unwanted: &mut Vec<Unwanted>) -> Groups {
+    let mut groups = Groups::new();
+    for one in submitted {
+        let name = DomainName::new(&one.endpoint.name);
+        if name.as_str().is_empty() {
+            continue;
+        }
+        if !flags.managed_types.contains(one.record_type()) {
+            unwanted.push(Unwanted {
+                object: Some(one.endpoint.object.clone()),
+                name: Some(name),
+                reason: SilentReason::RecordTypeFilter,
+                detail: format!("type {} is not among --managed-record-types", one.record_type()),
+            });
+            continue;
+        }
+        groups.entry((name, one.endpoint.set_identifier.clone())).or_default().push(one);
+    }
+    for candidates in groups.values_mut() {
+        // What ExternalDNS drops itself never competes; alone it is kept, because it is wanted.
+        if candidates.iter().any(|one| !one.endpoint.origin.dropped) {
+            candidates.retain(|one| !one.endpoint.origin.dropped);
+        }
+    }
+    groups
+}
+
+fn place(
+    name: &DomainName,
+    candidates: Vec<Submitted>,
+    instance: &Instance,
+    view: Option<&(&Zones, ZoneView<'_>)>,
+    out: &mut Plan,
+) {
+    let Some((zones, view)) = view else {
+        let resolved = resolve(name, candidates, None);
+        push(name, resolved, &Placement::Unknown, None, instance, out);
+        return;
+    };
+    let pinned = candidates.iter().find_map(|one| one.pinned_zone.clone());
+    match view.destination(name, pinned.as_ref()) {
+        Destination::Zones(ids) => {
+            for id in ids {
+                let zone = zones.zones.get(&id);
+                let holder = zone.and_then(|_| holder(zones, &id, name, &instance.flags));
+                let resolved = resolve(name, candidates.clone(), holder.as_ref());
+                let zone_name = zone.map(|reading| reading.zone.name.clone());
+                push(name, resolved, &Placement::Zone(id), zone_name.as_ref(), instance, out);
+            }
+        }
+        Destination::NoZone(no_zone) => {
+            let resolved = resolve(name, candidates, None);
+            push(name, resolved, &Placement::NoZone(no_zone), None, instance, out);
+        }
+        Destination::FilteredName(detail) => {
+            leave(name, &candidates, SilentReason::DomainFilter, &detail, out);
+        }
+        Destination::Outside(detail) => {
+            leave(name, &candidates, SilentReason::OutsideManagedZones, &detail, out);
+        }
+    }
+}
+
+fn leave(name: &DomainName, candidates: &[Submitted], reason: SilentReason, detail: &str, out: &mut Plan) {
+    let objects: BTreeSet<&ObjectRef> = candidates.iter().map(|one| &one.endpoint.object).collect();
+    out.unwanted.extend(objects.into_iter().map(|object| Unwanted {
+        object: Some(object.clone()),
+        name: Some(name.clone()),
+        reason,
+        detail: detail.to_owned(),
+    }));
+}
+
+/// The object that the existing ownership record names, if it is ours.
+fn holder(zones: &Zones, id: &ZoneId, name: &DomainName, flags: &Flags) -> Option<ObjectRef> {
+    let reading = zones.zones.get(id)?;
+    let typed = [RecordType::A, RecordType::Aaaa, RecordType::Cname];
+    let names = typed
+        .iter()
+        .map(|record_type| flags.affixes.typed_name(name, record_type))
+        .chain([flags.affixes.plain_name(name)]);
+    names
+        .flat_map(|txt| {
+            reading
+                .at(&txt)
+                .iter()
+                .filter(|set| set.record_type == RecordType::Txt)
+                .map(TxtRole::of)
+                .collect::<Vec<_>>()
+        })
+        .find_map(|role| match role {
+            TxtRole::Heritage(heritage) if heritage.owner.as_deref() == Some(&flags.owner_id) => {
+                Heritage::object(&heritage)
+            }
+            TxtRole::Heritage(_) | TxtRole::Encrypted | TxtRole::Other => None,
+        })
+}
+
+fn push(
+    name: &DomainName,
+    resolved: Resolved,
+    placement: &Placement,
+    zone_name: Option<&DomainName>,
+    instance: &Instance,
+    out: &mut Plan,
+) {
+    out.notes.extend(resolved.notes);
+    out.records.extend(resolved.kept.into_iter().map(|(submitted, objects, conflict)| {
+        Planned {
+            name: name.clone(),
+            invalid: invalid_reason(name, &submitted, zone_name)
+                .or_else(|| txt_label_too_long(name, &submitted, instance)),
+            placement: placement.clone(),
+            conflict: conflict.map(|conflict| of_set(conflict, submitted.endpoint.set_identifier.is_some())),
+            submitted,
+            objects,
+        }
+    }));
+}
+
+/// Claims to one member of a routing set: what they do not agree on is the set identifier.
+fn of_set(conflict: Conflict, routed: bool) -> Conflict {
+    let by_target = matches!(conflict.reason, Reason::DifferentTargets | Reason::MergedTargets);
+    if routed && by_target {
+        return Conflict { reason: Reason::DuplicateSetIdentifier, ..conflict };
+    }
+    conflict
+}
+
+/// The wishes of a plan, with what the cluster knows about the objects behind them.
+#[must_use]
+pub fn wants(records: Vec<Planned>, input: &SourceInput<'_>) -> Vec<Want> {
+    let mut wants: Vec<Want> = records.into_iter().map(|one| want(one, input)).collect();
+    mark_mixed_routing(&mut wants);
+    wants.sort_by(|left, right| (left.key(), &left.placement).cmp(&(right.key(), &right.placement)));
+    wants
+}
+
+fn want(planned: Planned, input: &SourceInput<'_>) -> Want {
+    let Planned { name, submitted, objects, conflict, placement, invalid } = planned;
+    let found: Vec<&Arc<KubeObject>> =
+        objects.iter().filter_map(|object| input.objects.get(object)).collect();
+    // A new address of a Gateway is news for each of its routes.
+    let holders: Vec<&KubeObject> = found.iter().flat_map(|object| behind(object, input)).collect();
+    let all = || found.iter().map(AsRef::as_ref).chain(holders.iter().copied());
+    let endpoint = submitted.endpoint;
+    Want {
+        name,
+        set_identifier: endpoint.set_identifier,
+        placement,
+        demanded_ttl: endpoint.ttl,
+        changed_at: all().filter_map(|object| object.changed_at).max(),
+        created_at: found.iter().filter_map(|object| object.created_at).min(),
+        status_changed_at: all().filter_map(|object| object.status_changed_at).max(),
+        record_type: endpoint.record_type,
+        content: submitted.content,
+        routing: submitted.routing,
+        health_check_id: submitted.health_check_id,
+        demanded_health: endpoint.origin.demanded_health,
+        demanded_alias: endpoint.origin.demanded_alias,
+        companion: endpoint.origin.companion,
+        objects,
+        conflict,
+        invalid,
+    }
+}
+
+/// Simple and routed claims of one name and type cannot live together.
+fn mark_mixed_routing(wants: &mut [Want]) {
+    type Key = (DomainName, RecordType, Placement);
+    let key = |want: &Want| -> Key { (want.name.clone(), want.record_type.clone(), want.placement.clone()) };
+    let mut sides: BTreeMap<Key, (Vec<ObjectRef>, Vec<ObjectRef>)> = BTreeMap::new();
+    for want in wants.iter() {
+        let side = sides.entry(key(want)).or_default();
+        let list = if want.set_identifier.is_none() { &mut side.0 } else { &mut side.1 };
+        list.extend(want.objects.iter().cloned());
+    }
+    for want in wants.iter_mut() {
+        let Some((simple, routed)) = sides.get(&key(want)) else { continue };
+        if simple.is_empty() || routed.is_empty() || want.conflict.is_some() {
+            continue;
+        }
+        let claims = simple.iter().chain(routed).map(|object| (object.clone(), Vec::new())).collect();
+        want.conflict = Some(Conflict { reason: Reason::MixedRouting, claims });
+    }
+}

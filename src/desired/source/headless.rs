@@ -1,0 +1,105 @@
+//! Headless Services: the addresses of their Pods. Pure.
+//!
+//! Source: kubernetes-sigs/external-dns:source/service.go (`extractHeadlessEndpoints`).
+
+use std::collections::BTreeMap;
+
+use crate::desired::annotations::Annotations;
+use crate::desired::endpoint::{Endpoint, Shared, endpoints_for};
+use crate::desired::source::{SourceInput, node};
+use crate::model::object::{Body, EndpointSlice, KubeObject, PodAddresses, Service, SliceEndpoint};
+
+/// Which addresses of a Pod count.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Pod,
+    Host,
+    NodeExternal,
+}
+
+/// The endpoints of one host of a headless Service: all Pods under the host, and each Pod that has
+/// a host name of its own under that.
+pub(super) fn endpoints(
+    object: &KubeObject,
+    service: &Service,
+    input: &SourceInput<'_>,
+    shared: &Shared,
+    host: &str,
+) -> Vec<Endpoint> {
+    let kind = kind(object, input);
+    let not_ready = service.publish_not_ready || input.instance.flags.details.publish_not_ready;
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for slice in slices(object, input) {
+        if kind == Kind::Pod && !matches!(slice.address_type.as_str(), "" | "IPv4" | "IPv6") {
+            continue;
+        }
+        for endpoint in slice.endpoints.iter().filter(|endpoint| endpoint.ready || not_ready) {
+            let Some((pod, body)) = pod_of(object, service, input, endpoint) else { continue };
+            let addresses = addresses(pod, body, input, (kind, endpoint));
+            let own = (!body.hostname.is_empty()).then(|| format!("{}.{host}", body.hostname));
+            for name in own.into_iter().chain([host.to_owned()]) {
+                found.entry(name).or_default().extend(addresses.iter().cloned());
+            }
+        }
+    }
+    found
+        .into_iter()
+        .flat_map(|(name, mut targets)| {
+            targets.sort();
+            endpoints_for(&name, &targets, shared, input.version())
+        })
+        .collect()
+}
+
+fn kind(object: &KubeObject, input: &SourceInput<'_>) -> Kind {
+    let annotations = Annotations::new(&object.annotations, &input.instance.flags.annotation_prefix);
+    match annotations.get("endpoints-type") {
+        Some("NodeExternalIP") => Kind::NodeExternal,
+        Some("HostIP") => Kind::Host,
+        Some(_) | None if input.instance.flags.details.publish_host_ip => Kind::Host,
+        Some(_) | None => Kind::Pod,
+    }
+}
+
+fn slices<'a>(object: &KubeObject, input: &SourceInput<'a>) -> impl Iterator<Item = &'a EndpointSlice> {
+    let (namespace, name) = (object.reference.namespace.clone(), object.reference.name.clone());
+    input.of_kind("EndpointSlice").filter_map(move |row| {
+        let Body::EndpointSlice(slice) = &row.body else { return None };
+        (row.reference.namespace == namespace && *slice.service == *name).then_some(slice)
+    })
+}
+
+/// The Pod behind an endpoint, if the Service selects it.
+fn pod_of<'a>(
+    object: &KubeObject,
+    service: &Service,
+    input: &SourceInput<'a>,
+    endpoint: &SliceEndpoint,
+) -> Option<(&'a KubeObject, &'a PodAddresses)> {
+    let pod = input.object("Pod", &object.reference.namespace, &endpoint.pod)?;
+    let Body::Pod(body) = &pod.body else { return None };
+    selects(service, pod).then_some((pod, body))
+}
+
+/// True if the Service selects the Pod; one without a selector selects all.
+pub(super) fn selects(service: &Service, pod: &KubeObject) -> bool {
+    service.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value))
+}
+
+fn addresses(
+    pod: &KubeObject,
+    body: &PodAddresses,
+    input: &SourceInput<'_>,
+    (kind, endpoint): (Kind, &SliceEndpoint),
+) -> Vec<String> {
+    let overriding = Annotations::new(&pod.annotations, &input.instance.flags.annotation_prefix).targets();
+    if !overriding.is_empty() {
+        return overriding;
+    }
+    match kind {
+        Kind::NodeExternal => node::external_of(&body.node, input),
+        Kind::Host => Some(body.host_ip.clone()).filter(|ip| !ip.is_empty()).into_iter().collect(),
+        // Further addresses of one endpoint have no meaning that is defined.
+        Kind::Pod => endpoint.addresses.first().cloned().into_iter().collect(),
+    }
+}

@@ -1,0 +1,80 @@
+//! Nodes. Pure.
+//!
+//! Source: kubernetes-sigs/external-dns:source/node.go.
+
+use crate::desired::annotations::Annotations;
+use crate::desired::endpoint::endpoints_for;
+use crate::desired::source::{SourceInput, Yield, bare};
+use crate::desired::versions::{Behaviour, does};
+use crate::model::object::{Body, KubeObject, Node};
+
+/// What a Node yields: its own name, or those of the templates.
+pub(super) fn read(
+    object: &KubeObject,
+    node: &Node,
+    input: &SourceInput<'_>,
+    annotations: Annotations<'_>,
+) -> Yield {
+    let mut out = Yield::default();
+    if !counts(node, input) {
+        return out;
+    }
+    let overriding = annotations.targets();
+    let targets = if overriding.is_empty() { reachable(node, input) } else { overriding };
+    let flags = &input.instance.flags;
+    let mut hosts = input.templated(object, false, &mut out);
+    if flags.fqdn_templates.is_empty() || flags.combine_fqdn {
+        hosts.insert(0, object.reference.name.to_string());
+    }
+    let shared = bare(object, annotations);
+    out.endpoints =
+        hosts.iter().flat_map(|host| endpoints_for(host, &targets, &shared, input.version())).collect();
+    out
+}
+
+/// True unless the Node takes no Pods and such are left out.
+pub(super) fn counts(node: &Node, input: &SourceInput<'_>) -> bool {
+    let left_out = input.instance.flags.details.exclude_unschedulable
+        && does(input.version(), Behaviour::UnschedulableLeftOut);
+    !(node.unschedulable && left_out)
+}
+
+/// External addresses, or internal ones if there is none.
+fn reachable(node: &Node, input: &SourceInput<'_>) -> Vec<String> {
+    let internal: Vec<String> = addresses(node, "InternalIP").collect();
+    let external = external(node, input);
+    if addresses(node, "ExternalIP").next().is_none() { internal } else { external }
+}
+
+/// External addresses, and with the flag the internal ones of IPv6.
+fn external(node: &Node, input: &SourceInput<'_>) -> Vec<String> {
+    let mut found: Vec<String> = addresses(node, "ExternalIP").collect();
+    if input.instance.flags.details.expose_internal_ipv6 {
+        found.extend(addresses(node, "InternalIP").filter(|one| one.contains(':')));
+    }
+    found
+}
+
+/// External addresses of the Node of that name.
+pub(super) fn external_of(name: &str, input: &SourceInput<'_>) -> Vec<String> {
+    let Some(Body::Node(node)) = input.object("Node", "", name).map(|row| &row.body) else {
+        return Vec::new();
+    };
+    external(node, input)
+}
+
+/// The same with every IPv6 address: Pods get those in any case.
+pub(super) fn external_or_ipv6(name: &str, input: &SourceInput<'_>) -> Vec<String> {
+    let Some(Body::Node(node)) = input.object("Node", "", name).map(|row| &row.body) else {
+        return Vec::new();
+    };
+    let counts =
+        |kind: &str, address: &str| kind == "ExternalIP" || kind == "InternalIP" && address.contains(':');
+    let found = node.addresses.iter().filter(|(kind, address)| counts(kind, address));
+    found.map(|(_, address)| address.clone()).collect()
+}
+
+/// Addresses of one type, in order.
+pub(super) fn addresses<'a>(node: &'a Node, kind: &'a str) -> impl Iterator<Item = String> + 'a {
+    node.addresses.iter().filter(move |(found, _)| found == kind).map(|(_, address)| address.clone())
+}

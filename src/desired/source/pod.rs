@@ -1,0 +1,59 @@
+//! Pods. Pure.
+//!
+//! Source: kubernetes-sigs/external-dns:source/pod.go.
+
+use crate::desired::annotations::Annotations;
+use crate::desired::endpoint::endpoints_for;
+use crate::desired::source::{SourceInput, Yield, bare, compat, node};
+use crate::model::object::{KubeObject, PodAddresses};
+
+/// What a Pod yields; whether it is ready does not count.
+pub(super) fn read(
+    object: &KubeObject,
+    pod: &PodAddresses,
+    input: &SourceInput<'_>,
+    annotations: Annotations<'_>,
+) -> Yield {
+    let mut out = Yield::default();
+    let (overriding, shared) = (annotations.targets(), bare(object, annotations));
+    for (host, derived) in own_names(object, pod, input, annotations) {
+        let targets = if overriding.is_empty() { derived } else { overriding.clone() };
+        out.endpoints.extend(endpoints_for(&host, &targets, &shared, input.version()));
+    }
+    let has_own = !out.endpoints.is_empty();
+    for host in input.templated(object, has_own, &mut out) {
+        out.endpoints.extend(endpoints_for(&host, &pod.ips, &shared, input.version()));
+    }
+    for endpoint in &mut out.endpoints {
+        endpoint.origin.unlabelled = true;
+    }
+    out
+}
+
+/// Hosts that the Pod asks for itself, each with the addresses that it leads to.
+fn own_names(
+    object: &KubeObject,
+    pod: &PodAddresses,
+    input: &SourceInput<'_>,
+    annotations: Annotations<'_>,
+) -> Vec<(String, Vec<String>)> {
+    let details = &input.instance.flags.details;
+    if details.ignore_non_host_network_pods && !pod.host_network {
+        return Vec::new();
+    }
+    let own: Vec<String> = pod.ips.first().cloned().into_iter().collect();
+    let mut wanted: Vec<(String, Vec<String>)> = Vec::new();
+    wanted.extend(annotations.list("internal-hostname").into_iter().map(|host| (host, own.clone())));
+    let node = node::external_or_ipv6(&pod.node, input);
+    wanted.extend(annotations.list("hostname").into_iter().map(|host| (host, node.clone())));
+    if details.compatibility == "kops-dns-controller" {
+        let hosts =
+            |key: &str| object.annotations.get(key).map(|text| compat::split(text)).unwrap_or_default();
+        wanted.extend(hosts(compat::INTERNAL).into_iter().map(|host| (host, own.clone())));
+        wanted.extend(hosts(compat::EXTERNAL).into_iter().map(|host| (host, node.clone())));
+    }
+    if !details.pod_source_domain.is_empty() {
+        wanted.push((format!("{}.{}", object.reference.name, details.pod_source_domain), own));
+    }
+    wanted
+}

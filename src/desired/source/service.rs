@@ -1,0 +1,141 @@
+//! Services. Pure.
+//!
+//! Source: kubernetes-sigs/external-dns:source/service.go.
+
+use std::collections::BTreeSet;
+
+use crate::desired::annotations::Annotations;
+use crate::desired::endpoint::{Endpoint, Shared, endpoints_for};
+use crate::desired::source::{
+    SourceInput, Yield, compat, headless, names_of, node_port, shared, status_targets, targets_of,
+    unwanted_hosts,
+};
+use crate::finding::SilentReason;
+use crate::model::DomainName;
+use crate::model::object::{KubeObject, Service};
+use crate::model::want::WithoutTarget;
+
+/// Which of the two names of a Service.
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    /// `hostname` and the templates.
+    External,
+    /// `internal-hostname`.
+    Internal,
+}
+
+/// What a Service yields.
+pub(super) fn read(
+    object: &KubeObject,
+    service: &Service,
+    input: &SourceInput<'_>,
+    annotations: Annotations<'_>,
+) -> Yield {
+    let flags = &input.instance.flags;
+    let mut out = Yield::default();
+    let (external, internal) = if flags.ignore_hostname_annotation {
+        (Vec::new(), Vec::new())
+    } else {
+        (annotations.list("hostname"), annotations.list("internal-hostname"))
+    };
+    if !flags.service_types.is_empty() && !flags.service_types.contains(&service.service_type) {
+        let detail = format!("--service-type-filter={}", flags.service_types.join(","));
+        return leave(object, &[external, internal].concat(), &detail, out);
+    }
+    let shared = shared(object, input.instance, annotations);
+    if !external.is_empty() || !internal.is_empty() {
+        // For the note about an overriding target.
+        drop(targets_of(object, &service.addresses, annotations, &mut out));
+    }
+    let mut endpoints = Vec::new();
+    let asked: [(&[String], Side); 2] = [(&external, Side::External), (&internal, Side::Internal)];
+    for (hosts, side) in asked {
+        endpoints.extend(of_hosts(object, service, input, &shared, (hosts, side)));
+    }
+    if endpoints.is_empty() {
+        endpoints = compat::of_service(object, service, input);
+    }
+    let templated = input.templated(object, !endpoints.is_empty(), &mut out);
+    endpoints.extend(of_hosts(object, service, input, &shared, (&templated, Side::External)));
+    out.endpoints = endpoints;
+    let names = [external, templated].concat();
+    if out.endpoints.is_empty() && !names.is_empty() { nothing(object, service, &names, out) } else { out }
+}
+
+fn of_hosts(
+    object: &KubeObject,
+    service: &Service,
+    input: &SourceInput<'_>,
+    shared: &Shared,
+    (hosts, side): (&[String], Side),
+) -> Vec<Endpoint> {
+    let annotations = Annotations::new(&object.annotations, &input.instance.flags.annotation_prefix);
+    let overriding = annotations.targets();
+    let version = input.version();
+    let mut endpoints = Vec::new();
+    for host in hosts {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        if !overriding.is_empty() {
+            endpoints.extend(endpoints_for(host, &overriding, shared, version));
+            continue;
+        }
+        if service.service_type == "ClusterIP" && is_headless(service) {
+            endpoints.extend(headless::endpoints(object, service, input, shared, host));
+            continue;
+        }
+        if service.service_type == "NodePort" {
+            endpoints.extend(node_port::services(object, service, shared, host, version));
+        }
+        endpoints.extend(endpoints_for(host, &targets(object, service, input, side), shared, version));
+    }
+    endpoints
+}
+
+/// What a name of the Service points at, by its type.
+fn targets(object: &KubeObject, service: &Service, input: &SourceInput<'_>, side: Side) -> Vec<String> {
+    let cluster_ip = || service.cluster_ip.iter().filter(|ip| *ip != "None").cloned().collect();
+    match service.service_type.as_str() {
+        "LoadBalancer" if side == Side::Internal => cluster_ip(),
+        "LoadBalancer" | "ExternalName" if !service.external_ips.is_empty() => service.external_ips.clone(),
+        "LoadBalancer" => status_targets(&service.addresses),
+        "ClusterIP" if side == Side::Internal || input.instance.flags.publish_internal_services => {
+            cluster_ip()
+        }
+        "ExternalName" => service.external_name.iter().cloned().collect(),
+        "NodePort" => node_port::targets(object, service, input),
+        _ => Vec::new(),
+    }
+}
+
+fn is_headless(service: &Service) -> bool {
+    service.cluster_ip.as_deref() == Some("None")
+}
+
+/// A load balancer that is missing is worth a word. A Service inside of the cluster has no name
+/// by design, and Pods come and go.
+fn nothing(object: &KubeObject, service: &Service, names: &[String], mut out: Yield) -> Yield {
+    match service.service_type.as_str() {
+        "LoadBalancer" | "ExternalName" => {
+            let names: BTreeSet<DomainName> = names_of(names);
+            out.without_target = Some(WithoutTarget {
+                object: object.reference.clone(),
+                names: names.into_iter().collect(),
+                created_at: object.created_at,
+                status_changed_at: object.status_changed_at,
+            });
+            out
+        }
+        "ClusterIP" if !is_headless(service) => {
+            leave(object, names, "a ClusterIP has a name only with --publish-internal-services", out)
+        }
+        _ => out,
+    }
+}
+
+fn leave(object: &KubeObject, names: &[String], detail: &str, mut out: Yield) -> Yield {
+    let names = names_of(names);
+    if !names.is_empty() {
+        out.unwanted = unwanted_hosts(object, &names, SilentReason::HostSourceFilter, detail);
+    }
+    out
+}

@@ -1,0 +1,114 @@
+//! From the provider's endpoints to what it would submit: content, TTL, routing. Pure.
+//!
+//! Source: kubernetes-sigs/external-dns:provider/aws/aws.go (`newChange`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::desired::canonical::canonical_zone;
+use crate::desired::endpoint::Endpoint;
+use crate::desired::versions::{Behaviour, does};
+use crate::model::instance::Instance;
+use crate::model::record::{AliasTarget, Content, RecordType, Routing, Value};
+use crate::model::{DomainName, ZoneId};
+
+/// TTL of plain records when nobody demands one.
+pub const DEFAULT_TTL: u32 = 300;
+
+/// An endpoint as the provider would submit it, not yet in a zone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Submitted {
+    /// The endpoint it came from, after the provider adjusted it.
+    pub endpoint: Endpoint,
+    /// Final content; an alias without a zone id stays in the record's own zone.
+    pub content: Content,
+    /// Routing policy.
+    pub routing: Option<Routing>,
+    /// Health check.
+    pub health_check_id: Option<Arc<str>>,
+    /// Zone that the object pins the record to.
+    pub pinned_zone: Option<ZoneId>,
+}
+
+/// What the provider would submit for an endpoint.
+#[must_use]
+pub fn submit(endpoint: Endpoint, instance: &Instance) -> Submitted {
+    let version = instance.effective_version();
+    let properties = &endpoint.properties;
+    let content = match endpoint.targets.first() {
+        Some(target) if endpoint.alias() == Some("true") && endpoint.record_type.is_address() => {
+            let zone = properties.get("aws/target-hosted-zone").map(|id| ZoneId::new(id));
+            Content::Alias(AliasTarget {
+                hosted_zone_id: zone.or_else(|| canonical_zone(target, version)),
+                dns_name: DomainName::new(target),
+                evaluate_target_health: properties
+                    .get("aws/evaluate-target-health")
+                    .is_some_and(|value| value == "true"),
+            })
+        }
+        Some(_) | None => plain(&endpoint),
+    };
+    let pin = properties.get("aws/hosted-zone-id").filter(|_| does(version, Behaviour::ZonePin));
+    Submitted {
+        routing: routing(properties),
+        health_check_id: properties.get("aws/health-check-id").map(|id| id.as_str().into()),
+        pinned_zone: pin.map(|id| ZoneId::new(id)),
+        content,
+        endpoint,
+    }
+}
+
+fn plain(endpoint: &Endpoint) -> Content {
+    let value = |target: &String| Value::new(&endpoint.record_type, target);
+    Content::values(endpoint.ttl.unwrap_or(DEFAULT_TTL), endpoint.targets.iter().map(value))
+}
+
+// === impl Submitted ===
+
+impl Submitted {
+    /// Final type.
+    #[must_use]
+    pub fn record_type(&self) -> &RecordType {
+        &self.endpoint.record_type
+    }
+}
+
+fn routing(properties: &BTreeMap<String, String>) -> Option<Routing> {
+    let text = |key: &str| properties.get(key).map(|value| Arc::<str>::from(value.as_str()));
+    if let Some(weight) = properties.get("aws/weight") {
+        // A weight that does not parse is logged by ExternalDNS and sent as 0.
+        return Some(Routing::Weighted(weight.parse().unwrap_or(0)));
+    }
+    if let Some(region) = text("aws/region") {
+        return Some(Routing::Latency(region));
+    }
+    if let Some(role) = properties.get("aws/failover") {
+        return Some(Routing::Failover(role == "PRIMARY"));
+    }
+    let continent = text("aws/geolocation-continent-code");
+    let (country, subdivision) = if continent.is_some() {
+        (None, None)
+    } else {
+        (text("aws/geolocation-country-code"), text("aws/geolocation-subdivision-code"))
+    };
+    if continent.is_some() || country.is_some() || subdivision.is_some() {
+        return Some(Routing::Geolocation { continent, country, subdivision });
+    }
+    if let Some(place) = geoproximity(properties) {
+        return Some(Routing::Geoproximity(place.into()));
+    }
+    properties.contains_key("aws/multi-value-answer").then_some(Routing::Multivalue)
+}
+
+/// The same canonical text as the recorded side makes.
+fn geoproximity(properties: &BTreeMap<String, String>) -> Option<String> {
+    let place = if let Some(region) = properties.get("aws/geoproximity-region") {
+        format!("region={region}")
+    } else if let Some(group) = properties.get("aws/geoproximity-local-zone-group") {
+        format!("group={group}")
+    } else {
+        format!("at={}", properties.get("aws/geoproximity-coordinates")?)
+    };
+    let bias = properties.get("aws/geoproximity-bias").and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
+    Some(format!("{place};bias={bias}"))
+}

@@ -1,0 +1,144 @@
+//! What depends on the release of ExternalDNS: one table, each row with its source. Pure data.
+//!
+//! A behaviour holds from `since` on and, where `before` is given, up to the release before it.
+//! Canonical hosted zones have a table of their own, [`crate::desired::canonical`].
+
+use crate::model::Version;
+
+/// Something that not every release does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behaviour {
+    /// The annotation prefix without `alpha` is the default.
+    GaPrefix,
+    /// `--policy` has no default.
+    PolicyRequired,
+    /// AAAA is managed without being named.
+    AaaaManaged,
+    /// IPv6 text makes AAAA, and not A.
+    Ipv6IsAaaa,
+    /// `alias=true` makes an alias of any host name.
+    AliasBeyondTable,
+    /// `alias=false` makes a CNAME of a host name that AWS could alias.
+    AliasFalse,
+    /// `alias=true` counts on A and AAAA, addresses included.
+    AliasOnAddress,
+    /// `alias=true` on a host name makes a plain A with the host name as value.
+    AliasBroken,
+    /// `alias=true` on AAAA makes a plain A with the IPv6 address as value.
+    AliasAaaaBroken,
+    /// Every alias of a host name comes as A and AAAA.
+    AliasBothFamilies,
+    /// `alias=A` and `alias=AAAA` make one alias of that type.
+    AliasByType,
+    /// Canonical zones are matched by whole labels.
+    CanonicalByLabel,
+    /// Ownership TXT in the old format, without the type.
+    TxtPlain,
+    /// Ownership TXT in the new format, with the type.
+    TxtTyped,
+    /// The ownership TXT of an alias of type A carries `cname-`.
+    TxtAliasAsCname,
+    /// Targets of several objects of one source with one name are united.
+    SourceMerge,
+    /// Endpoints with illegal targets are dropped.
+    Validation,
+    /// `--default-targets` fills in only where there is no target.
+    DefaultTargetsFillIn,
+    /// Names with a label beyond 63 octets are dropped.
+    LongLabelDropped,
+    /// A record can be pinned to one hosted zone.
+    ZonePin,
+    /// PTR records are made.
+    Ptr,
+    /// The ALB annotation on an Ingress gives the AAAA alias.
+    DualstackAnnotation,
+    /// Nodes that take no Pods are left out although nobody said so.
+    UnschedulableLeftOut,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Which behaviour.
+    pub behaviour: Behaviour,
+    /// First release.
+    pub since: Version,
+    /// First release without it again.
+    pub before: Option<Version>,
+    /// Where it is from.
+    pub source: &'static str,
+}
+
+/// True if the release behaves so.
+#[must_use]
+pub fn does(version: Version, behaviour: Behaviour) -> bool {
+    TABLE
+        .iter()
+        .filter(|row| row.behaviour == behaviour)
+        .any(|row| row.since <= version && row.before.is_none_or(|before| version < before))
+}
+
+const EVER: Version = Version::new(0, 0, 0);
+
+const fn from(behaviour: Behaviour, since: Version, source: &'static str) -> Row {
+    Row { behaviour, since, before: None, source }
+}
+
+const fn between(behaviour: Behaviour, since: Version, before: Version, source: &'static str) -> Row {
+    Row { behaviour, since, before: Some(before), source }
+}
+
+/// The table. Sources are pull requests and issues of kubernetes-sigs/external-dns, or "executed"
+/// where the code of the releases was run on the two sides of the border.
+pub const TABLE: &[Row] = &[
+    from(Behaviour::GaPrefix, Version::new(0, 22, 0), "#6424, #6666"),
+    from(Behaviour::PolicyRequired, Version::new(0, 22, 0), "#6508"),
+    from(Behaviour::AaaaManaged, Version::new(0, 13, 5), "executed"),
+    from(Behaviour::Ipv6IsAaaa, Version::new(0, 13, 5), "executed"),
+    from(Behaviour::AliasBeyondTable, Version::new(0, 8, 0), "executed"),
+    from(Behaviour::AliasFalse, Version::new(0, 8, 0), "executed"),
+    from(Behaviour::AliasOnAddress, Version::new(0, 14, 0), "#4707, #3910"),
+    between(Behaviour::AliasBroken, Version::new(0, 14, 0), Version::new(0, 14, 1), "#4026, #4178"),
+    between(Behaviour::AliasAaaaBroken, Version::new(0, 14, 0), Version::new(0, 16, 0), "#3910, executed"),
+    from(Behaviour::AliasBothFamilies, Version::new(0, 16, 0), "#5111"),
+    from(Behaviour::AliasByType, Version::new(0, 22, 0), "executed"),
+    from(Behaviour::CanonicalByLabel, Version::new(0, 16, 0), "executed"),
+    between(Behaviour::TxtPlain, EVER, Version::new(0, 18, 0), "docs/registry/registry.md"),
+    from(Behaviour::TxtTyped, Version::new(0, 12, 0), "docs/registry/registry.md"),
+    between(Behaviour::TxtAliasAsCname, Version::new(0, 12, 0), Version::new(0, 22, 0), "#6523"),
+    from(Behaviour::SourceMerge, Version::new(0, 21, 0), "executed"),
+    from(Behaviour::Validation, Version::new(0, 21, 0), "executed"),
+    from(Behaviour::DefaultTargetsFillIn, Version::new(0, 18, 0), "executed"),
+    from(Behaviour::LongLabelDropped, Version::new(0, 13, 0), "#2839, executed"),
+    from(Behaviour::ZonePin, Version::new(0, 22, 0), "executed"),
+    from(Behaviour::Ptr, Version::new(0, 21, 0), "executed"),
+    between(Behaviour::DualstackAnnotation, EVER, Version::new(0, 16, 0), "source/ingress.go, #5111"),
+    from(Behaviour::UnschedulableLeftOut, Version::new(0, 17, 0), "docs/flags.md"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn borders() {
+        let check = |behaviour: Behaviour, version: Version, expected: bool| {
+            assert_eq!(does(version, behaviour), expected, "{behaviour:?} {version}");
+        };
+        check(Behaviour::AliasOnAddress, Version::new(0, 13, 6), false);
+        check(Behaviour::AliasOnAddress, Version::new(0, 14, 0), true);
+        check(Behaviour::AliasBroken, Version::new(0, 14, 0), true);
+        check(Behaviour::AliasBroken, Version::new(0, 14, 1), false);
+        check(Behaviour::TxtPlain, Version::new(0, 5, 0), true);
+        check(Behaviour::TxtPlain, Version::new(0, 18, 0), false);
+        check(Behaviour::GaPrefix, Version::new(0, 22, 0), true);
+    }
+
+    #[test]
+    fn ranges_are_not_empty_and_sources_are_given() {
+        for row in TABLE {
+            assert!(row.before.is_none_or(|before| row.since < before), "{row:?}");
+            assert!(!row.source.is_empty(), "{row:?}");
+        }
+    }
+}
