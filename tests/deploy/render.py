@@ -30,7 +30,7 @@ def problems(found):
             try:
                 kubernetes_validate.validate(one, version, strict=True)
             except Exception as error:  # noqa: BLE001 - every refusal is a finding
-                yield f"{one['kind']} {one['metadata']['name']}, Kubernetes {version}: {error}"
+                yield f"{one['kind']} {one['metadata']['name']}, Kubernetes {version}: {error.message if hasattr(error, 'message') else error}"
 
 
 def plain(one):
@@ -48,11 +48,14 @@ def result(chart, values):
     except helm_python.HelmError as error:
         return {"refused": str(error)}
     texts = {path.rsplit("/", 1)[1]: text for path, text in sorted(rendered.items()) if text.strip()}
-    notes = texts.pop("NOTES.txt", "")
+    texts.pop("NOTES.txt", None)
     found = {name: objects(text) for name, text in texts.items()}
     flat = [one for several in found.values() for one in several]
-    manifest = yaml.safe_dump_all([plain(one) for one in flat], sort_keys=False, width=120)
-    return {"objects": found, "problems": list(problems(flat)), "notes": notes, "manifest": manifest}
+    manifests = {
+        name: yaml.safe_dump_all([plain(one) for one in several], sort_keys=False, width=120)
+        for name, several in found.items()
+    }
+    return {"objects": found, "problems": list(problems(flat)), "manifests": manifests}
 
 
 with helm_python.Chart.load(CHART) as chart:
