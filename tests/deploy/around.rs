@@ -1,5 +1,7 @@
 //! What stands around the chart: kustomize, image, compose, workflows.
 
+use std::env;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -60,6 +62,25 @@ fn the_image_runs_as_nobody_and_has_no_shell() {
     assert!(!dockerfile.lines().any(|line| line.starts_with("HEALTHCHECK")));
 }
 
+/// The linters are beside the Python that `./test` names, or on the path.
+#[test]
+fn linters_have_nothing_to_say() {
+    let folder =
+        env::var("DNS_DRIFT_TEST_HELM").ok().and_then(|python| Some(Path::new(&python).parent()?.to_owned()));
+    for (linter, args) in [
+        ("hadolint", vec!["Dockerfile"]),
+        ("zizmor", vec!["--offline", "--no-progress", "--quiet", ".github/workflows"]),
+    ] {
+        let path = folder.as_ref().map_or_else(|| linter.into(), |folder| folder.join(linter));
+        let output = Command::new(&path).args(&args).current_dir(ROOT).output();
+        let output =
+            output.unwrap_or_else(|error| panic!("{}, which ./test installs: {error}", path.display()));
+        let said =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{linter}: {said}");
+    }
+}
+
 /// A tag of an action can be moved, a commit cannot; and no workflow has more rights than it names.
 #[test]
 fn actions_are_pinned_by_commit() {
@@ -86,7 +107,7 @@ fn compose_mounts_what_exists() {
     for (name, service) in compose["services"].as_object().unwrap() {
         for mount in service["volumes"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             let from = mount.split(':').next().unwrap();
-            let is_there = std::path::Path::new(&format!("{ROOT}/deploy/compose/{from}")).exists();
+            let is_there = Path::new(&format!("{ROOT}/deploy/compose/{from}")).exists();
             assert!(is_there || compose["volumes"].as_object().unwrap().contains_key(from), "{name}: {from}");
         }
         for port in service["ports"].as_array().into_iter().flatten().filter_map(Value::as_str) {
