@@ -19,8 +19,10 @@ mod around;
 mod chart;
 #[path = "deploy/page.rs"]
 mod page;
+#[path = "deploy/roles.rs"]
+mod roles;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -53,19 +55,6 @@ fn files(folder: &str, found: &mut Vec<PathBuf>) {
 
 fn words(value: &Value) -> BTreeSet<String> {
     value.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
-}
-
-/// Kinds by API group that the ClusterRole of these sources grants; asserts that all of it is reading.
-fn granted(rendered: &Rendered) -> BTreeMap<String, BTreeSet<String>> {
-    let mut kinds = BTreeMap::new();
-    for rule in rendered.one("ClusterRole")["rules"].as_array().unwrap() {
-        assert_eq!(words(&rule["verbs"]), BTreeSet::from(["list".to_owned(), "watch".to_owned()]));
-        for group in words(&rule["apiGroups"]) {
-            let group = if group.is_empty() { "core".to_owned() } else { group };
-            assert!(kinds.insert(group, words(&rule["resources"])).is_none(), "one rule for each group");
-        }
-    }
-    kinds
 }
 
 #[test]
@@ -171,56 +160,6 @@ fn values_and_schema_have_the_same_keys() {
     let table = &yaml(&format!("{CHART}/files/sources.yaml"))[0];
     let known: BTreeSet<String> = table["sources"].as_object().unwrap().keys().cloned().collect();
     assert_eq!(words(&schema["properties"]["sources"]["items"]["enum"]), known);
-}
-
-#[test]
-fn the_role_grants_what_the_page_lists() {
-    let page = text("docs/sources.md");
-    let sources = page::sources(&page);
-    assert!(sources.len() > 10, "the table was not found");
-    let table = &yaml(&format!("{CHART}/files/sources.yaml"))[0]["sources"];
-    assert_eq!(table.as_object().unwrap().keys().collect::<BTreeSet<_>>(), sources.keys().collect());
-    let values: Vec<Value> = sources.keys().map(|source| json!({"sources": [source]})).collect();
-    let always = granted(&with(json!({"sources": ["empty"]})));
-    let flat = |kinds: &BTreeMap<String, BTreeSet<String>>| {
-        kinds.values().flatten().cloned().collect::<BTreeSet<_>>()
-    };
-    assert_eq!(flat(&always), page::always(&page));
-    for (rendered, (source, needs)) in render(&values).iter().zip(&sources) {
-        let granted = granted(rendered);
-        let kinds: BTreeSet<String> = flat(&always).union(&needs.kinds).cloned().collect();
-        assert_eq!(flat(&granted), kinds, "{source}");
-        let groups: BTreeSet<String> = always.keys().chain(&needs.groups).cloned().collect();
-        assert_eq!(granted.into_keys().collect::<BTreeSet<_>>(), groups, "{source}");
-    }
-}
-
-/// Whatever is switched on, no rule writes, reads a Secret or says "all".
-#[test]
-fn no_rule_writes_or_reads_secrets() {
-    let all: Vec<Value> = page::sources(&text("docs/sources.md")).into_keys().map(Value::from).collect();
-    let rendered = render(&[
-        json!({"sources": all, "config": {"changes": {"scrape": true}}, "externalDns": {"namespaces": ["a", "b"]}}),
-        json!({"externalDns": {"namespaces": []}}),
-        json!({"rbac": {"create": false}}),
-    ]);
-    let roles =
-        |index: usize| rendered[index].objects().filter(|one| one.get("rules").is_some()).collect::<Vec<_>>();
-    assert_eq!((roles(0).len(), roles(1).len(), roles(2).len()), (3, 1, 0));
-    for role in roles(0) {
-        for rule in role["rules"].as_array().unwrap() {
-            assert!(
-                words(&rule["verbs"]).iter().all(|verb| ["get", "list", "watch"].contains(&verb.as_str()))
-            );
-            for resource in words(&rule["resources"]) {
-                assert!(resource != "secrets" && !resource.contains('*'), "{resource}");
-            }
-        }
-    }
-    let logs = roles(0)[1];
-    assert_eq!(logs["metadata"]["namespace"], "a");
-    assert_eq!(words(&logs["rules"][0]["resources"]), words(&json!(["pods/log", "pods/proxy"])));
-    assert_eq!(words(&with(json!({})).one("Role")["rules"][0]["resources"]), words(&json!(["pods/log"])));
 }
 
 #[test]
