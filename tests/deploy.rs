@@ -4,6 +4,7 @@
 //! Needs a Python with helm-python-sdk and kubernetes-validate, which `./test` installs.
 
 #![allow(
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
@@ -227,7 +228,10 @@ fn alerts_and_dashboards_of_the_chart_are_the_shipped_ones() {
         .map(|name| (format!("alerts/{name}.rules.yml"), format!("files/rules/{name}.rules.yml")));
     let dashboards = fs::read_dir(format!("{ROOT}/dashboards")).unwrap().filter_map(|item| {
         let name = item.unwrap().file_name().into_string().unwrap();
-        name.ends_with(".json").then(|| (format!("dashboards/{name}"), format!("files/dashboards/{name}")))
+        Path::new(&name)
+            .extension()
+            .is_some_and(|is| is == "json")
+            .then(|| (format!("dashboards/{name}"), format!("files/dashboards/{name}")))
     });
     for (from, to) in copies.into_iter().chain(dashboards) {
         chart::check(&format!("{CHART}/{to}"), &text(&from));
@@ -244,10 +248,8 @@ fn alerts_and_dashboards_of_the_chart_are_the_shipped_ones() {
     let data = rendered[0].named("ConfigMap", "dns-drift-dashboards")["data"].as_object().unwrap();
     assert_eq!(data.len(), 4);
     for (name, dashboard) in data {
-        assert_eq!(
-            dashboard.as_str().unwrap().trim_end(),
-            text(&format!("dashboards/{}", &name["dns-drift-".len()..])).trim_end()
-        );
+        let shipped = text(&format!("dashboards/{}", name.trim_start_matches("dns-drift-")));
+        assert_eq!(dashboard.as_str().unwrap().trim_end(), shipped.trim_end(), "{name}");
     }
     let own = serde_json::to_string(&rendered[1].one("PrometheusRule")["spec"]).unwrap();
     assert!(

@@ -47,8 +47,8 @@ pub(crate) fn sources(page: &str) -> BTreeMap<String, Needs> {
 
 /// The kinds that are always read, from the sentence above the table.
 pub(crate) fn always(page: &str) -> BTreeSet<String> {
-    let start = page.find("Always read").expect("the sentence");
-    let sentence = page[start..].split("\n\n").next().unwrap().to_lowercase();
+    let (_, rest) = page.split_once("Always read").expect("the sentence");
+    let sentence = rest.split("\n\n").next().unwrap().to_lowercase();
     let words = sentence.split(|letter: char| !letter.is_ascii_alphabetic());
     let kinds = ["deployments", "statefulsets", "daemonsets", "pods", "ingresses"];
     let said: BTreeSet<String> = words.filter(|word| kinds.contains(word)).map(str::to_owned).collect();

@@ -12,7 +12,7 @@ use crate::{page, text, words, yaml};
 
 type Kinds = BTreeMap<String, BTreeSet<String>>;
 
-/// Kinds by API group that the ClusterRole of these sources grants; asserts that all of it is reading.
+/// Kinds by API group that the `ClusterRole` of these sources grants; asserts that all of it is reading.
 fn granted(rendered: &Rendered) -> Kinds {
     let mut kinds = BTreeMap::new();
     for rule in rendered.one("ClusterRole")["rules"].as_array().unwrap() {
