@@ -180,6 +180,10 @@ fn the_pod_is_hardened() {
     }
     assert_eq!(container["ports"][0]["containerPort"], 9853);
     assert!(container["resources"]["limits"]["memory"].is_string());
+    // As OpenShift wants it: the user comes from the namespace, everything else stays.
+    let own = with(json!({"podSecurityContext": {"runAsUser": null, "runAsGroup": null, "fsGroup": null}}));
+    let own = &own.one("Deployment")["spec"]["template"]["spec"]["securityContext"];
+    assert!(own.get("runAsUser").is_none() && own["runAsNonRoot"] == true, "{own}");
     assert_eq!(
         yaml("deploy/manifests/namespace.yaml")[0]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"],
         "restricted"
