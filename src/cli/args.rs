@@ -12,6 +12,18 @@ use crate::finding::Severity;
 use crate::model::Version;
 use crate::preview::Stage;
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  dns-drift check
+      What is wrong now, as a table
+  dns-drift check --fail-on critical -o junit > dns-drift.xml
+      A CI job that fails on critical findings
+  dns-drift check -o json > before.json; # ... upgrade ExternalDNS ...
+  dns-drift check --baseline before.json -o markdown
+      Only what the upgrade broke
+  dns-drift check --recording tests/scenarios/D001
+      The verdict on what was recorded elsewhere";
+
 /// Read-only watch over ExternalDNS and Route 53.
 #[derive(Debug, Parser)]
 #[command(name = "dns-drift", version, about, max_term_width = 100)]
@@ -129,20 +141,8 @@ pub enum Command {
         state_dir: Option<String>,
     },
     /// One verdict and an exit code: 0 all well, 1 findings, 2 bad usage, 3 a view is missing.
-    Check {
-        /// Judge a recording in the place of the live sources.
-        #[arg(long, value_name = "DIR")]
-        recording: Option<PathBuf>,
-        /// Form of the verdict.
-        #[arg(short, long, default_value = "table")]
-        output: Output,
-        /// Exit code 1 from this severity on.
-        #[arg(long, default_value = "warning", value_parser = severity)]
-        fail_on: Severity,
-        /// Pause between the two looks that make a live verdict.
-        #[arg(long, default_value = "20s", value_parser = duration, value_name = "DURATION")]
-        settle: Duration,
-    },
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(Check),
     /// Everything about one name.
     Explain {
         /// The name.
@@ -214,6 +214,26 @@ pub enum Command {
     },
 }
 
+/// Flags of `check`.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// Judge a recording in the place of the live sources; its configuration wins over `--config`.
+    #[arg(long, value_name = "DIR")]
+    pub recording: Option<PathBuf>,
+    /// Form of the verdict.
+    #[arg(short, long, default_value = "table")]
+    pub output: Form,
+    /// Exit code 1 from this severity on.
+    #[arg(long, default_value = "warning", value_parser = severity)]
+    pub fail_on: Severity,
+    /// Show and count only what an earlier `check -o json` did not find.
+    #[arg(long, value_name = "REPORT.json")]
+    pub baseline: Option<PathBuf>,
+    /// Pause between the two looks that make a live verdict.
+    #[arg(long, default_value = "20s", value_parser = duration, value_name = "DURATION")]
+    pub settle: Duration,
+}
+
 /// Flags of `desired` and `what-if`.
 #[derive(Args, Debug)]
 pub struct Preview {
@@ -242,6 +262,23 @@ pub struct Preview {
 }
 
 /// Form of a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For people.
+    Table,
+    /// The whole report, for programs.
+    Json,
+    /// The same as YAML.
+    Yaml,
+    /// For the test pages of CI systems.
+    Junit,
+    /// For code scanning pages and security dashboards.
+    Sarif,
+    /// For job summaries and comments on pull requests.
+    Markdown,
+}
+
+/// Form of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     /// For people.
@@ -275,7 +312,7 @@ impl Cli {
         let keys = &self.common.keys;
         let (listen, state_dir) = match &self.command {
             Command::Serve { listen, state_dir } => (listen, state_dir),
-            Command::Check { .. }
+            Command::Check(_)
             | Command::Explain { .. }
             | Command::Desired { .. }
             | Command::WhatIf { .. }
