@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod help;
 mod preview;
 
 use std::io::{self, IsTerminal, Write};
@@ -114,6 +115,15 @@ pub enum CliError {
     /// The result has no XML form.
     #[error("print the result")]
     Xml(#[from] quick_xml::SeError),
+    /// The manual pages cannot be written.
+    #[error("write manual pages into {}", path.display())]
+    Man {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The baseline cannot be read.
     #[error("read the baseline {}", path.display())]
     ReadBaseline {
@@ -150,6 +160,7 @@ impl CliError {
             | Self::Input(_)
             | Self::ReadBaseline { .. }
             | Self::Baseline { .. }
+            | Self::Man { .. }
             | Self::Write(_) => USAGE,
         }
     }
@@ -165,6 +176,19 @@ const DEMO_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST),
 /// What kept the command from a result; a result with findings is no error.
 pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
     start_log(&cli.common, matches!(cli.command, Command::Demo { .. }))?;
+    // These are asked for where nothing is configured yet, or wrongly.
+    match &cli.command {
+        Command::Completions { shell } => return help::completions(*shell),
+        Command::Man { out } => return help::man(out.as_deref()),
+        Command::Serve { .. }
+        | Command::Check(_)
+        | Command::Explain { .. }
+        | Command::Desired { .. }
+        | Command::WhatIf { .. }
+        | Command::Changes { .. }
+        | Command::Record { .. }
+        | Command::Demo { .. } => {}
+    }
     let user = config::value(cli.common.config.as_deref(), cli.overrides())?;
     let config = Config::from_value(&user)?;
     if cli.common.check_config {
@@ -197,6 +221,8 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
             // Ctrl-C in the middle of a pass is no pass.
             Ok(if once && outcome.seen.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
+        // Done above.
+        Command::Completions { .. } | Command::Man { .. } => Ok(ExitCode::SUCCESS),
     }
 }
 

@@ -29,7 +29,5 @@ pub fn json(report: &Report, baseline: Option<&Against>) -> Result<String, serde
 ///
 /// As [`json`].
 pub fn yaml(report: &Report, baseline: Option<&Against>) -> Result<String, serde_json::Error> {
-    // By way of a value: what is no text in JSON is none in YAML either.
-    let value = serde_json::to_value(Document { report, baseline })?;
-    serde_saphyr::to_string(&value).map_err(serde::ser::Error::custom)
+    serde_saphyr::to_string(&Document { report, baseline }).map_err(serde::ser::Error::custom)
 }
