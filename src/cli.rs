@@ -34,8 +34,8 @@ use crate::live::settings::{LiveSettings, ResolverSettings};
 use crate::model::DomainName;
 use crate::once::Observer;
 use crate::preview::{Overrides, PreviewError};
-use crate::publish::table::Style;
 use crate::publish::explain;
+use crate::publish::table::Style;
 use crate::recorded::route53::Route53Settings;
 use crate::recording::write::{WriteError, write_recording};
 use crate::replay::{ReplayError, replay_over};
@@ -150,7 +150,12 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Kubernetes(_) => BLIND,
-            Self::Demo(_) | Self::Run(_) | Self::Print(_) | Self::Json(_) | Self::Xml(_) | Self::Signals(_) => 1,
+            Self::Demo(_)
+            | Self::Run(_)
+            | Self::Print(_)
+            | Self::Json(_)
+            | Self::Xml(_)
+            | Self::Signals(_) => 1,
             Self::Config(_)
             | Self::LogLevel { .. }
             | Self::Listen { .. }

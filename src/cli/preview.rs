@@ -22,7 +22,12 @@ use crate::replay;
 use crate::snapshot::{Problem, Snapshot};
 
 /// Prints a stage of the desired view.
-pub(super) async fn desired(config: &Config, user: &Value, asked: &Preview, stage: Stage) -> Result<ExitCode, CliError> {
+pub(super) async fn desired(
+    config: &Config,
+    user: &Value,
+    asked: &Preview,
+    stage: Stage,
+) -> Result<ExitCode, CliError> {
     let Some(input) = input(config, user, asked, stage).await? else { return Ok(ExitCode::from(BLIND)) };
     let chosen = instances(&input.cluster, asked.instance.as_deref(), &[&overrides(asked)])?;
     let found = listed(&input, &chosen, stage)?;
@@ -66,7 +71,12 @@ fn listed(input: &Input, chosen: &[Arc<Instance>], stage: Stage) -> Result<Listi
 }
 
 /// What was given, or the live sources; `None` when there are no objects to look at.
-async fn input(config: &Config, user: &Value, asked: &Preview, stage: Stage) -> Result<Option<Input>, CliError> {
+async fn input(
+    config: &Config,
+    user: &Value,
+    asked: &Preview,
+    stage: Stage,
+) -> Result<Option<Input>, CliError> {
     if let Some(path) = &asked.file {
         return from_file(config, path, &asked.zone).map(Some);
     }

@@ -193,7 +193,9 @@ fn body(report: &Report, finding: &Finding) -> String {
     lines.extend(finding.cause.as_ref().map(|cause| format!("cause: {cause}")));
     lines.extend(finding.object.as_ref().map(|object| format!("object: {object}")));
     lines.push(format!("fix: {}", finding.fix.summary));
-    lines.extend(finding.fix.commands.iter().flat_map(|command| command.lines().map(|line| format!("$ {line}"))));
+    lines.extend(
+        finding.fix.commands.iter().flat_map(|command| command.lines().map(|line| format!("$ {line}"))),
+    );
     lines.extend(finding.evidence.iter().map(|line| format!("| {line}")));
     lines.push(format!("runbook: {}", finding.runbook));
     let lines: Vec<String> = lines.iter().map(|line| text(&printable(line))).collect();

@@ -98,7 +98,10 @@ fn problems(out: &mut String, report: &Report) {
     for (view, read) in &report.views {
         let name = view.as_str();
         if report.lacks(*view) {
-            line(out, &format!("\nThe view {name} is {}: not read is not absent.", words::view_state(read.state)));
+            line(
+                out,
+                &format!("\nThe view {name} is {}: not read is not absent.", words::view_state(read.state)),
+            );
         }
         for problem in &read.problems {
             let (scope, message) = (code(&problem.scope), code(&problem.message));

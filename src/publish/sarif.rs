@@ -14,7 +14,8 @@ use crate::report::baseline::Against;
 use crate::report::{Finding, Report};
 
 /// The published schema.
-const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+const SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 /// The report. Resolved findings are left out; whatever is not open is there with a level of `none` or
 /// a suppression, so that a page counts only what is open.
@@ -22,7 +23,8 @@ const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os
 pub fn report(report: &Report, against: Option<&Against>) -> Json {
     let shown: Vec<&Finding> =
         report.findings.iter().filter(|finding| finding.state != State::Resolved).collect();
-    let rules: BTreeMap<Kind, &Finding> = shown.iter().rev().map(|finding| (finding.kind, *finding)).collect();
+    let rules: BTreeMap<Kind, &Finding> =
+        shown.iter().rev().map(|finding| (finding.kind, *finding)).collect();
     let index = |kind: Kind| rules.keys().position(|known| *known == kind);
     let results: Vec<Json> =
         shown.iter().map(|finding| result(finding, index(finding.kind), against.is_some())).collect();

@@ -24,6 +24,12 @@ pub struct Style {
 /// Narrower than this, eight columns break every word: what belongs together shares a column.
 const ROOMY: u16 = 130;
 
+/// Columns of a terminal that does not say.
+const PLAIN: u16 = 80;
+
+/// Fewer columns leave a letter a line; wrapping by the terminal is better than that.
+const NARROWEST: u16 = 40;
+
 /// The whole report: a table of findings, the counts, the views and what could not be read.
 #[must_use]
 pub fn report(report: &Report, against: Option<&Against>, style: Style) -> String {
@@ -131,8 +137,11 @@ fn coloured(cell: Cell, severity: Severity, style: Style) -> Cell {
 pub(crate) fn empty(style: Style) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    if let Some(width) = style.width {
-        table.set_width(width);
+    // A terminal without a size, as some runners of CI jobs give, says 0 columns.
+    match style.width.or_else(|| table.width()) {
+        None => {}
+        Some(0) => drop(table.set_width(PLAIN)),
+        Some(width) => drop(table.set_width(width.max(NARROWEST))),
     }
     if style.colour {
         table.enforce_styling();
