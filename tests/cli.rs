@@ -257,9 +257,11 @@ fn colour_only_where_it_is_welcome() {
 fn completions_and_manual_pages() {
     let dir = tempfile::tempdir().expect("folder");
     let bad = file(dir.path(), "routing: 5\n");
-    for (shell, word) in
-        [("bash", "complete -F _dns__drift"), ("zsh", "#compdef dns-drift"), ("fish", "complete -c dns-drift")]
-    {
+    for (shell, word) in [
+        ("bash", "complete -F _dns__drift"),
+        ("zsh", "#compdef dns-drift"),
+        ("fish", "complete -c dns-drift"),
+    ] {
         let (code, stdout, stderr) = run(&["completions", shell, "--config", &bad]);
         assert_eq!(code, Some(0), "{stderr}");
         assert!(stdout.contains(word) && stdout.contains("what-if"), "{shell}: {stdout}");
