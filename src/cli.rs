@@ -1,6 +1,8 @@
 //! The commands: from arguments to an exit code.
 
 mod args;
+mod check;
+mod help;
 mod preview;
 
 use std::io::{self, IsTerminal, Write};
@@ -10,6 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
@@ -21,27 +24,27 @@ use crate::changes::lookup::LookupSettings;
 use crate::changes::queue::QueueSettings;
 use crate::changes::scrape::live::ScrapeSettings;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, ConfigError};
+use crate::config::{self, Config, ConfigError};
 use crate::demo;
 use crate::desired::client::ClientError;
 use crate::desired::watch::WatchSettings;
 use crate::diagnose::{self, InputError, Inputs};
 use crate::error_chain::ErrorChain;
-use crate::finding::Severity;
 use crate::live::settings::{LiveSettings, ResolverSettings};
 use crate::model::DomainName;
-use crate::once::{Observer, is_blind};
+use crate::once::Observer;
 use crate::preview::{Overrides, PreviewError};
+use crate::publish::explain;
 use crate::publish::table::Style;
-use crate::publish::{explain, table};
 use crate::recorded::route53::Route53Settings;
 use crate::recording::write::{WriteError, write_recording};
-use crate::replay::{ReplayError, replay};
+use crate::replay::{ReplayError, replay_over};
 use crate::report::Report;
+use crate::report::baseline::BaselineError;
 use crate::run::feeds::FeedSettings;
 use crate::run::{self, RunError, RunSettings};
 
-pub use self::args::{Cli, Command, Common, Keys, LogFormat, Output, Preview};
+pub use self::args::{Check, Cli, Command, Common, Form, Keys, LogFormat, Output, Preview};
 
 /// Bad usage or configuration.
 const USAGE: u8 = 2;
@@ -109,6 +112,36 @@ pub enum CliError {
     /// The result has no JSON form.
     #[error("print the result")]
     Json(#[from] serde_json::Error),
+    /// The result has no XML form.
+    #[error("print the result")]
+    Xml(#[from] quick_xml::SeError),
+    /// The manual pages cannot be written.
+    #[error("write manual pages into {}", path.display())]
+    Man {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The baseline cannot be read.
+    #[error("read the baseline {}", path.display())]
+    ReadBaseline {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The baseline is no report.
+    #[error("baseline {}", path.display())]
+    Baseline {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: BaselineError,
+    },
 }
 
 impl CliError {
@@ -117,7 +150,12 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Kubernetes(_) => BLIND,
-            Self::Demo(_) | Self::Run(_) | Self::Print(_) | Self::Json(_) | Self::Signals(_) => 1,
+            Self::Demo(_)
+            | Self::Run(_)
+            | Self::Print(_)
+            | Self::Json(_)
+            | Self::Xml(_)
+            | Self::Signals(_) => 1,
             Self::Config(_)
             | Self::LogLevel { .. }
             | Self::Listen { .. }
@@ -125,6 +163,9 @@ impl CliError {
             | Self::Replay(_)
             | Self::Preview(_)
             | Self::Input(_)
+            | Self::ReadBaseline { .. }
+            | Self::Baseline { .. }
+            | Self::Man { .. }
             | Self::Write(_) => USAGE,
         }
     }
@@ -140,34 +181,41 @@ const DEMO_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST),
 /// What kept the command from a result; a result with findings is no error.
 pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
     start_log(&cli.common, matches!(cli.command, Command::Demo { .. }))?;
-    let config = Config::load(cli.common.config.as_deref(), cli.overrides())?;
+    // These are asked for where nothing is configured yet, or wrongly.
+    match &cli.command {
+        Command::Completions { shell } => return help::completions(*shell),
+        Command::Man { out } => return help::man(out.as_deref()),
+        Command::Serve { .. }
+        | Command::Check(_)
+        | Command::Explain { .. }
+        | Command::Desired { .. }
+        | Command::WhatIf { .. }
+        | Command::Changes { .. }
+        | Command::Record { .. }
+        | Command::Demo { .. } => {}
+    }
+    let user = config::value(cli.common.config.as_deref(), cli.overrides())?;
+    let config = Config::from_value(&user)?;
     if cli.common.check_config {
         print("the configuration is valid\n")?;
         return Ok(ExitCode::SUCCESS);
     }
     match cli.command {
         Command::Serve { .. } => serve(&config).await,
-        Command::Check { recording, output, fail_on, settle } => {
-            let report = report(&config, recording, settle).await?;
-            match output {
-                Output::Table => print(&table::report(&report, style()))?,
-                Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?,
-            }
-            Ok(verdict(&report, fail_on))
-        }
+        Command::Check(asked) => check::check(&config, &user, &asked).await,
         Command::Explain { name, recording, settle } => {
             let asked = DomainName::new(&name);
             if asked.as_str().is_empty() || asked.defect().is_some() {
                 return Err(CliError::Name(name));
             }
-            let report = report(&config, recording, settle).await?;
+            let report = report(&config, &user, recording.as_deref(), settle).await?;
             print(&explain::name(&report, &asked, style()))?;
-            Ok(if is_blind(&report) { ExitCode::from(BLIND) } else { ExitCode::SUCCESS })
+            Ok(if report.is_blind() { ExitCode::from(BLIND) } else { ExitCode::SUCCESS })
         }
-        Command::Desired { input, stage } => preview::desired(&config, &input, stage).await,
+        Command::Desired { input, stage } => preview::desired(&config, &user, &input, stage).await,
         Command::WhatIf { input, stage, from_version, from_arg } => {
             let from = Overrides { version: from_version, args: from_arg };
-            preview::what_if(&config, &input, stage, &from).await
+            preview::what_if(&config, &user, &input, stage, &from).await
         }
         Command::Changes { log, cloudtrail, output } => changes(&Inputs { logs: log, cloudtrail }, output),
         Command::Record { out, rounds, every } => record(&config, &out, rounds, every).await,
@@ -178,6 +226,8 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
             // Ctrl-C in the middle of a pass is no pass.
             Ok(if once && outcome.seen.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
+        // Done above.
+        Command::Completions { .. } | Command::Man { .. } => Ok(ExitCode::SUCCESS),
     }
 }
 
@@ -202,7 +252,7 @@ fn start_log(common: &Common, is_demo: bool) -> Result<(), CliError> {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // An error means that somebody else has set a log up, as a test does.
     drop(match common.log_format {
-        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
+        LogFormat::Text => log.with_ansi(may_colour(&io::stderr())).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     });
     Ok(())
@@ -310,9 +360,14 @@ fn live(config: &Config) -> LiveSettings {
     live
 }
 
-async fn report(config: &Config, recording: Option<PathBuf>, settle: Duration) -> Result<Report, CliError> {
+async fn report(
+    config: &Config,
+    user: &Value,
+    recording: Option<&Path>,
+    settle: Duration,
+) -> Result<Report, CliError> {
     if let Some(dir) = recording {
-        return Ok(replay(&dir)?);
+        return Ok(replay_over(dir, user)?);
     }
     let mut observer = observer(config).await?;
     Ok(Box::pin(observer.check(settle)).await)
@@ -337,15 +392,13 @@ async fn record(config: &Config, out: &Path, rounds: u16, every: Duration) -> Re
     Ok(if blind { ExitCode::from(BLIND) } else { ExitCode::SUCCESS })
 }
 
-fn verdict(report: &Report, fail_on: Severity) -> ExitCode {
-    if is_blind(report) {
-        return ExitCode::from(BLIND);
-    }
-    if report.open_from(fail_on).next().is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+fn style() -> Style {
+    Style { width: None, colour: may_colour(&io::stdout()) }
 }
 
-fn style() -> Style {
-    Style { width: None, colour: io::stdout().is_terminal() }
+/// True on a terminal whose user has not said no (no-color.org).
+fn may_colour(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|word| word.is_empty())
 }
 
 /// A reader that has gone away, such as `head`, is no error.

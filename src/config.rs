@@ -169,14 +169,7 @@ impl Config {
     ///
     /// When the file cannot be read or parsed, and every mistake at once.
     pub fn load(file: Option<&Path>, overrides: Vec<(&str, Value)>) -> Result<Self, ConfigError> {
-        let mut value = match file {
-            Some(path) => file_value(path)?,
-            None => Value::Object(Map::new()),
-        };
-        for (path, new) in overrides {
-            lay_over(&mut value, path, new);
-        }
-        Self::from_value(&value)
+        Self::from_value(&value(file, overrides)?)
     }
 
     /// The rules of judgement.
@@ -202,6 +195,36 @@ impl Config {
     #[must_use]
     pub fn assumed(&self) -> Arc<Instance> {
         read::assumed(self.external_dns.as_ref())
+    }
+}
+
+/// What the user said, not checked: the file with the overrides (dotted path and value) over it.
+///
+/// # Errors
+///
+/// When the file cannot be read or parsed.
+pub fn value(file: Option<&Path>, overrides: Vec<(&str, Value)>) -> Result<Value, ConfigError> {
+    let mut value = match file {
+        Some(path) => file_value(path)?,
+        None => Value::Object(Map::new()),
+    };
+    for (path, new) in overrides {
+        lay_over(&mut value, path, new);
+    }
+    Ok(value)
+}
+
+/// Lays one tree of values over another: maps meet key by key, anything else is replaced, and
+/// nothing (`null`) replaces nothing.
+pub fn merge(base: &mut Value, over: &Value) {
+    match (base, over) {
+        (_, Value::Null) => {}
+        (Value::Object(base), Value::Object(over)) => {
+            for (key, new) in over {
+                merge(base.entry(key.as_str()).or_insert(Value::Null), new);
+            }
+        }
+        (base, over) => *base = over.clone(),
     }
 }
 

@@ -33,7 +33,7 @@ use crate::run::RunSettings;
 use crate::run::logs::Streams;
 use crate::run::plan::{PlanInput, probe_plan};
 use crate::run::rounds::Assumption;
-use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
+use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName};
 
 /// How far one look reaches back in CloudTrail: a refused change is tried again every minute.
 const LOOKED_BACK: Duration = Duration::from_hours(1);
@@ -282,15 +282,6 @@ fn mask_variable(variable: &mut Value) {
     if let Some(value) = variable.get_mut("value").filter(|_| secret) {
         *value = Value::String(crate::config::MASKED.to_owned());
     }
-}
-
-/// True if a view that a verdict cannot do without was not read.
-#[must_use]
-pub fn is_blind(report: &Report) -> bool {
-    let unread = |view: ViewName| {
-        report.views.get(&view).is_none_or(|view| matches!(view.state, ViewState::Unread | ViewState::Stale))
-    };
-    unread(ViewName::Kubernetes) || unread(ViewName::Route53)
 }
 
 #[cfg(test)]

@@ -7,14 +7,18 @@
 pub mod catalogue;
 pub mod convergence;
 pub mod cost;
+pub mod document;
 pub mod explain;
 pub mod exposition;
 mod family;
 mod html;
+pub mod junit;
 mod labels;
+pub mod markdown;
 pub mod metrics;
 mod page;
 pub mod process;
+pub mod sarif;
 pub mod server;
 pub mod table;
 pub mod web;

@@ -13,7 +13,7 @@ use crate::changes::feed::FeedBuilder;
 use crate::changes::log::LogParser;
 use crate::changes::scrape;
 use crate::changes::tail::TailMerger;
-use crate::config::{Config, ConfigError};
+use crate::config::{self, Config, ConfigError};
 use crate::desired::discover::discover;
 use crate::desired::kinds::{Kind, Row};
 use crate::desired::needs::needed_kinds;
@@ -25,7 +25,7 @@ use crate::model::change::{ChangeFeed, FeedSource};
 use crate::model::instance::Instance;
 use crate::model::text::printable;
 use crate::policy::Policy;
-use crate::recording::index::{IndexError, read_index};
+use crate::recording::index::{Index, IndexError, read_index};
 use crate::recording::round::{RawRound, read_round};
 use crate::report::Report;
 use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
@@ -50,9 +50,19 @@ pub enum ReplayError {
 ///
 /// See [`ReplayError`]. What a round lacks is a problem of a view, never an error.
 pub fn replay(dir: &Path) -> Result<Report, ReplayError> {
+    replay_over(dir, &Json::Null)
+}
+
+/// As [`replay`], with the recording's configuration laid over that of the user: what the recording
+/// does not say is as the user wants it, and what was in force when it was taken stays in force.
+///
+/// # Errors
+///
+/// See [`ReplayError`].
+pub fn replay_over(dir: &Path, user: &Json) -> Result<Report, ReplayError> {
     let mut engine = None;
     let mut report = None;
-    each_round(dir, |policy, snapshot| {
+    each_round_over(dir, user, |policy, snapshot| {
         let engine = engine.get_or_insert_with(|| Engine::new(policy.clone()));
         report = Some(engine.round(snapshot));
     })?;
@@ -64,9 +74,17 @@ pub fn replay(dir: &Path) -> Result<Report, ReplayError> {
 /// # Errors
 ///
 /// See [`ReplayError`].
-pub fn each_round(dir: &Path, mut judge: impl FnMut(&Policy, &Snapshot)) -> Result<(), ReplayError> {
+pub fn each_round(dir: &Path, judge: impl FnMut(&Policy, &Snapshot)) -> Result<(), ReplayError> {
+    each_round_over(dir, &Json::Null, judge)
+}
+
+fn each_round_over(
+    dir: &Path,
+    user: &Json,
+    mut judge: impl FnMut(&Policy, &Snapshot),
+) -> Result<(), ReplayError> {
     let index = read_index(dir)?;
-    let config = Config::from_value(&index.config).map_err(ReplayError::Config)?;
+    let config = config_of(&index, user)?;
     let policy = config.policy();
     let mut player = Player { assumed: Some(config.assumed()), ..Player::default() };
     for round in &index.rounds {
@@ -75,17 +93,23 @@ pub fn each_round(dir: &Path, mut judge: impl FnMut(&Policy, &Snapshot)) -> Resu
     Ok(())
 }
 
-/// The views after the last round of a recording, not judged.
+/// The views after the last round of a recording, not judged, with its configuration over the user's.
 ///
 /// # Errors
 ///
-/// As [`replay`].
-pub fn last_snapshot(dir: &Path) -> Result<Snapshot, ReplayError> {
+/// As [`replay_over`].
+pub fn last_snapshot(dir: &Path, user: &Json) -> Result<Snapshot, ReplayError> {
     let index = read_index(dir)?;
-    let config = Config::from_value(&index.config).map_err(ReplayError::Config)?;
+    let config = config_of(&index, user)?;
     let mut player = Player { assumed: Some(config.assumed()), ..Player::default() };
     let rounds = index.rounds.iter().map(|round| player.snapshot(read_round(&round.dir, round.at)));
     rounds.last().ok_or(ReplayError::Empty)
+}
+
+fn config_of(index: &Index, user: &Json) -> Result<Config, ReplayError> {
+    let mut value = user.clone();
+    config::merge(&mut value, &index.config);
+    Config::from_value(&value).map_err(ReplayError::Config)
 }
 
 /// What is kept between the rounds of a recording.

@@ -3,6 +3,8 @@
 //! Its serialised form is the contract of recording.md, "Report of a check". A report is immutable
 //! once published. Pure.
 
+pub mod baseline;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -280,6 +282,22 @@ impl fmt::Display for Mute {
 }
 
 impl Report {
+    /// True if a view that a verdict cannot do without was not read.
+    pub fn is_blind(&self) -> bool {
+        [ViewName::Kubernetes, ViewName::Route53].into_iter().any(|view| self.lacks(view))
+    }
+
+    /// True if a verdict cannot do without the view.
+    pub const fn is_vital(view: ViewName) -> bool {
+        matches!(view, ViewName::Kubernetes | ViewName::Route53)
+    }
+
+    /// True if what the view shows is old, or nothing.
+    pub fn lacks(&self, view: ViewName) -> bool {
+        let lacks = |state| matches!(state, ViewState::Unread | ViewState::Stale);
+        self.views.get(&view).is_none_or(|view| lacks(view.state))
+    }
+
     /// Open findings at least as loud as `floor`.
     pub fn open_from(&self, floor: Severity) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(move |finding| finding.state == State::Open && floor <= finding.severity)

@@ -150,3 +150,134 @@ fn a_log_alone() {
     assert_eq!(code, Some(0));
     assert!(stdout.ends_with("1 lines\nno refused change\n"), "{stdout}");
 }
+
+fn scenario(id: &str) -> String {
+    format!("{}/tests/scenarios/{id}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The gate of an upgrade: what was there before it does not fail it.
+#[test]
+fn a_baseline() {
+    let dir = tempfile::tempdir().expect("folder");
+    let (code, before, _) = run(&["check", "--recording", &scenario("D001"), "-o", "json"]);
+    assert_eq!(code, Some(1));
+    let known = file(dir.path(), &before);
+    let check = |id: &str, form: &str| {
+        run(&["check", "--recording", &scenario(id), "--baseline", &known, "-o", form])
+    };
+    let (code, stdout, stderr) = check("D001", "table");
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(
+        stdout.contains("Against the report of 2026-11-23T10:00:00Z: 1 known left out, 0 gone."),
+        "{stdout}"
+    );
+    let (code, stdout, _) = check("D002", "json");
+    let json: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(
+        (code, &json["baseline"]["known"], &json["baseline"]["gone"]),
+        (Some(1), &0.into(), &1.into())
+    );
+    let (code, _, stderr) = run(&["check", "--recording", &scenario("D001"), "--baseline", "/nonexistent"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("read the baseline /nonexistent: "), "{stderr}");
+    let (code, _, stderr) =
+        run(&["check", "--recording", &scenario("D001"), "--baseline", &file(dir.path(), "{}")]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("not a report; write one with `dns-drift check -o json`"), "{stderr}");
+}
+
+#[test]
+fn every_form_has_the_same_exit_code() {
+    for (form, start) in [
+        ("json", "{\n  \"format\": \"dns-drift-report/1\""),
+        ("yaml", "format: dns-drift-report/1\n"),
+        ("junit", "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites"),
+        ("sarif", "{\n  \"$schema\""),
+        ("markdown", "## dns-drift: 1 open finding\n"),
+    ] {
+        let (code, stdout, stderr) = run(&["check", "--recording", &scenario("D001"), "-o", form]);
+        assert_eq!(code, Some(1), "{form}: {stderr}");
+        assert!(stdout.starts_with(start), "{form}: {stdout}");
+    }
+}
+
+/// What a recording does not say is as the user wants it; what it says stays in force.
+#[test]
+fn the_configuration_of_the_user_lies_under_that_of_a_recording() {
+    let dir = tempfile::tempdir().expect("folder");
+    let wanted = file(dir.path(), "runbook_base: https://runbooks.example.net/\n");
+    let runbook = |recording: &str| {
+        let (_, stdout, stderr) =
+            run(&["check", "--recording", recording, "--config", &wanted, "-o", "json"]);
+        let json: serde_json::Value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stderr}"));
+        json["findings"][0]["runbook"].as_str().unwrap_or_default().to_owned()
+    };
+    assert!(runbook(&scenario("D001")).starts_with("https://runbooks.example.net/"));
+    let copy = dir.path().join("recording");
+    std::fs::create_dir(&copy).expect("folder");
+    for part in std::fs::read_dir(scenario("D001")).expect("a recording") {
+        let part = part.expect("part");
+        if part.path().is_dir() {
+            std::os::unix::fs::symlink(part.path(), copy.join(part.file_name())).expect("linked");
+        }
+    }
+    let index = std::fs::read_to_string(format!("{}/recording.yaml", scenario("D001"))).expect("index");
+    let own = format!("{index}\nconfig:\n  runbook_base: https://recorded.example.net/\n");
+    std::fs::write(copy.join("recording.yaml"), own).expect("written");
+    let seen = runbook(&copy.display().to_string());
+    assert!(seen.starts_with("https://recorded.example.net/"), "{seen}");
+}
+
+/// A real terminal, 80 columns wide, as `script` of every Debian makes one.
+#[test]
+fn colour_only_where_it_is_welcome() {
+    let program = env!("CARGO_BIN_EXE_dns-drift");
+    let line = format!("stty cols 80; {program} check --recording {}", scenario("D001"));
+    let on_terminal = |no_colour: Option<&str>| {
+        let mut command = Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]).env_remove("NO_COLOR").stdin(std::process::Stdio::null());
+        if let Some(word) = no_colour {
+            command.env("NO_COLOR", word);
+        }
+        String::from_utf8(command.output().expect("script of bsdutils").stdout).expect("UTF-8")
+    };
+    let coloured = on_terminal(None);
+    assert!(coloured.contains("\u{1b}["), "{coloured}");
+    assert!(on_terminal(Some("")).contains("\u{1b}["), "an empty NO_COLOR says nothing");
+    let plain = on_terminal(Some("1"));
+    assert!(plain.contains("critical") && !plain.contains('\u{1b}'), "{plain}");
+    let drawn = plain.lines().take_while(|line| !line.contains(" names: "));
+    assert!(drawn.into_iter().all(|line| line.trim_end().chars().count() <= 80), "{plain}");
+    let (_, piped, _) = run(&["check", "--recording", &scenario("D001")]);
+    assert!(!piped.contains('\u{1b}'), "{piped}");
+}
+
+/// They work where nothing is configured yet, or wrongly.
+#[test]
+fn completions_and_manual_pages() {
+    let dir = tempfile::tempdir().expect("folder");
+    let bad = file(dir.path(), "routing: 5\n");
+    for (shell, word) in [
+        ("bash", "complete -F _dns__drift"),
+        ("zsh", "#compdef dns-drift"),
+        ("fish", "complete -c dns-drift"),
+    ] {
+        let (code, stdout, stderr) = run(&["completions", shell, "--config", &bad]);
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(stdout.contains(word) && stdout.contains("what-if"), "{shell}: {stdout}");
+    }
+    let (code, stdout, _) = run(&["man", "--config", &bad]);
+    assert_eq!(code, Some(0));
+    assert!(stdout.contains(".TH dns-drift 1"), "{stdout}");
+    let pages = dir.path().display().to_string();
+    assert_eq!(run(&["man", "--out", &pages]).0, Some(0));
+    for page in ["dns-drift.1", "dns-drift-check.1", "dns-drift-what-if.1"] {
+        assert!(dir.path().join(page).is_file(), "{page}");
+    }
+    let (code, _, stderr) = run(&["man", "--out", "/nonexistent"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("write manual pages into /nonexistent: "), "{stderr}");
+    let (code, stdout, _) = run(&["check", "--help"]);
+    assert_eq!(code, Some(0));
+    assert!(stdout.contains("dns-drift check --baseline before.json"), "{stdout}");
+}

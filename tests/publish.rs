@@ -389,10 +389,10 @@ const NARROW: Style = Style { width: Some(140), colour: false };
 
 #[test]
 fn the_table_for_a_terminal() {
-    let text = table::report(&fixture::report(), NARROW);
+    let text = table::report(&fixture::report(), None, NARROW);
     insta::assert_snapshot!("table", text);
     assert!(!text.contains('\u{1b}'), "no colour unless asked for");
-    let coloured = table::report(&fixture::report(), Style { colour: true, ..NARROW });
+    let coloured = table::report(&fixture::report(), None, Style { colour: true, ..NARROW });
     assert!(coloured.contains("\u{1b}["));
 }
 

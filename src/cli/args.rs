@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -12,9 +13,65 @@ use crate::finding::Severity;
 use crate::model::Version;
 use crate::preview::Stage;
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  dns-drift check
+      What is wrong now, as a table
+  dns-drift check --fail-on critical -o junit > dns-drift.xml
+      A CI job that fails on critical findings
+  dns-drift check -o json > before.json; # ... upgrade ExternalDNS ...
+  dns-drift check --baseline before.json -o markdown
+      Only what the upgrade broke
+  dns-drift check --recording bug-report
+      The verdict on what was recorded elsewhere";
+
+const EXAMPLES: &str = "\
+Examples:
+  dns-drift demo
+      See it work on this machine, without cluster and account
+  dns-drift check
+      What is wrong now; exit code 1 if anything is
+  dns-drift explain shop.example.com
+      Everything about one name
+  dns-drift serve --state-dir /var/lib/dns-drift
+      Watch, and serve status page and metrics";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  dns-drift explain shop.example.com
+  dns-drift explain shop.example.com --recording bug-report";
+
+const PREVIEW_EXAMPLES: &str = "\
+Examples:
+  dns-drift desired -f manifests/ --zone example.com
+      What these files would make of a hosted zone example.com
+  dns-drift what-if --external-dns-version 0.22.0
+      What the upgrade would add, remove and change";
+
+const CHANGES_EXAMPLES: &str = "\
+Examples:
+  kubectl -n dns logs deploy/external-dns | dns-drift changes --log -
+  aws cloudtrail lookup-events --region us-east-1 > events.json; dns-drift changes --cloudtrail events.json";
+
+const RECORD_EXAMPLES: &str = "\
+Examples:
+  dns-drift record --out bug-report --rounds 3
+      Three rounds, one minute apart; look through the files before you hand them on";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  dns-drift completions bash > /etc/bash_completion.d/dns-drift
+  dns-drift completions zsh > \"${fpath[1]}/_dns-drift\"
+  dns-drift completions fish > ~/.config/fish/completions/dns-drift.fish";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  dns-drift man | man -l -
+  dns-drift man --out /usr/local/share/man/man1";
+
 /// Read-only watch over ExternalDNS and Route 53.
 #[derive(Debug, Parser)]
-#[command(name = "dns-drift", version, about, max_term_width = 100)]
+#[command(name = "dns-drift", version, about, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -129,21 +186,10 @@ pub enum Command {
         state_dir: Option<String>,
     },
     /// One verdict and an exit code: 0 all well, 1 findings, 2 bad usage, 3 a view is missing.
-    Check {
-        /// Judge a recording in the place of the live sources.
-        #[arg(long, value_name = "DIR")]
-        recording: Option<PathBuf>,
-        /// Form of the verdict.
-        #[arg(short, long, default_value = "table")]
-        output: Output,
-        /// Exit code 1 from this severity on.
-        #[arg(long, default_value = "warning", value_parser = severity)]
-        fail_on: Severity,
-        /// Pause between the two looks that make a live verdict.
-        #[arg(long, default_value = "20s", value_parser = duration, value_name = "DURATION")]
-        settle: Duration,
-    },
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(Check),
     /// Everything about one name.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain {
         /// The name.
         name: String,
@@ -155,6 +201,7 @@ pub enum Command {
         settle: Duration,
     },
     /// What the running ExternalDNS asks Route 53 for, stage by stage.
+    #[command(after_help = PREVIEW_EXAMPLES)]
     Desired {
         /// Where objects and zones come from, and for which instance.
         #[command(flatten)]
@@ -164,6 +211,7 @@ pub enum Command {
         stage: Stage,
     },
     /// What another version or other flags of ExternalDNS would change.
+    #[command(after_help = PREVIEW_EXAMPLES)]
     WhatIf {
         /// Where objects and zones come from, and for which instance.
         #[command(flatten)]
@@ -179,6 +227,7 @@ pub enum Command {
         from_arg: Vec<String>,
     },
     /// Refused changes from log and CloudTrail files alone: exit code 1 if one is still refused.
+    #[command(after_help = CHANGES_EXAMPLES)]
     Changes {
         /// Log of ExternalDNS, text or JSON; `-` is standard input. May be given several times.
         #[arg(long, value_name = "FILE", required_unless_present = "cloudtrail")]
@@ -192,6 +241,7 @@ pub enum Command {
         output: Output,
     },
     /// Write a recording from the live sources.
+    #[command(after_help = RECORD_EXAMPLES)]
     Record {
         /// The folder to write; missing or empty.
         #[arg(long, value_name = "DIR")]
@@ -212,6 +262,39 @@ pub enum Command {
         #[arg(long, value_name = "ADDRESS:PORT")]
         listen: Option<SocketAddr>,
     },
+    /// Completions for a shell, on standard output.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// The manual page, or one for each command.
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// Write all pages into this folder; without it the main page goes to standard output.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// Flags of `check`.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// Judge a recording in the place of the live sources; its configuration wins over `--config`.
+    #[arg(long, value_name = "DIR")]
+    pub recording: Option<PathBuf>,
+    /// Form of the verdict.
+    #[arg(short, long, default_value = "table")]
+    pub output: Form,
+    /// Exit code 1 from this severity on.
+    #[arg(long, default_value = "warning", value_parser = severity)]
+    pub fail_on: Severity,
+    /// Show and count only what an earlier `check -o json` did not find.
+    #[arg(long, value_name = "REPORT.json")]
+    pub baseline: Option<PathBuf>,
+    /// Pause between the two looks that make a live verdict.
+    #[arg(long, default_value = "20s", value_parser = duration, value_name = "DURATION")]
+    pub settle: Duration,
 }
 
 /// Flags of `desired` and `what-if`.
@@ -242,6 +325,23 @@ pub struct Preview {
 }
 
 /// Form of a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For people.
+    Table,
+    /// The whole report, for programs.
+    Json,
+    /// The same as YAML.
+    Yaml,
+    /// For the test pages of CI systems.
+    Junit,
+    /// For code scanning pages and security dashboards.
+    Sarif,
+    /// For job summaries and comments on pull requests.
+    Markdown,
+}
+
+/// Form of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     /// For people.
@@ -275,13 +375,15 @@ impl Cli {
         let keys = &self.common.keys;
         let (listen, state_dir) = match &self.command {
             Command::Serve { listen, state_dir } => (listen, state_dir),
-            Command::Check { .. }
+            Command::Check(_)
             | Command::Explain { .. }
             | Command::Desired { .. }
             | Command::WhatIf { .. }
             | Command::Changes { .. }
             | Command::Record { .. }
-            | Command::Demo { .. } => (&None, &None),
+            | Command::Demo { .. }
+            | Command::Completions { .. }
+            | Command::Man { .. } => (&None, &None),
         };
         let texts = [
             ("listen", listen),

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::cli::{BLIND, CliError, Output, Preview, print, settings};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -20,8 +22,13 @@ use crate::replay;
 use crate::snapshot::{Problem, Snapshot};
 
 /// Prints a stage of the desired view.
-pub(super) async fn desired(config: &Config, asked: &Preview, stage: Stage) -> Result<ExitCode, CliError> {
-    let Some(input) = input(config, asked, stage).await? else { return Ok(ExitCode::from(BLIND)) };
+pub(super) async fn desired(
+    config: &Config,
+    user: &Value,
+    asked: &Preview,
+    stage: Stage,
+) -> Result<ExitCode, CliError> {
+    let Some(input) = input(config, user, asked, stage).await? else { return Ok(ExitCode::from(BLIND)) };
     let chosen = instances(&input.cluster, asked.instance.as_deref(), &[&overrides(asked)])?;
     let found = listed(&input, &chosen, stage)?;
     match asked.output {
@@ -34,11 +41,12 @@ pub(super) async fn desired(config: &Config, asked: &Preview, stage: Stage) -> R
 /// Prints what another version or other flags would change.
 pub(super) async fn what_if(
     config: &Config,
+    user: &Value,
     asked: &Preview,
     stage: Stage,
     from: &Overrides,
 ) -> Result<ExitCode, CliError> {
-    let Some(input) = input(config, asked, stage).await? else { return Ok(ExitCode::from(BLIND)) };
+    let Some(input) = input(config, user, asked, stage).await? else { return Ok(ExitCode::from(BLIND)) };
     let owner = asked.instance.as_deref();
     let before = listed(&input, &instances(&input.cluster, owner, &[from])?, stage)?;
     let after = listed(&input, &instances(&input.cluster, owner, &[from, &overrides(asked)])?, stage)?;
@@ -63,12 +71,17 @@ fn listed(input: &Input, chosen: &[Arc<Instance>], stage: Stage) -> Result<Listi
 }
 
 /// What was given, or the live sources; `None` when there are no objects to look at.
-async fn input(config: &Config, asked: &Preview, stage: Stage) -> Result<Option<Input>, CliError> {
+async fn input(
+    config: &Config,
+    user: &Value,
+    asked: &Preview,
+    stage: Stage,
+) -> Result<Option<Input>, CliError> {
     if let Some(path) = &asked.file {
         return from_file(config, path, &asked.zone).map(Some);
     }
     let snapshot = match &asked.recording {
-        Some(dir) => replay::last_snapshot(dir)?,
+        Some(dir) => replay::last_snapshot(dir, user)?,
         None => Box::pin(live(config, stage)).await?,
     };
     tell(&snapshot.kubernetes.problems);

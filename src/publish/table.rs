@@ -8,6 +8,7 @@ use comfy_table::{Cell, Color, ContentArrangement, Table};
 use crate::finding::{Severity, State};
 use crate::model::text::printable;
 use crate::publish::words;
+use crate::report::baseline::Against;
 use crate::report::{Finding, Report};
 use crate::snapshot::ViewState;
 
@@ -20,9 +21,18 @@ pub struct Style {
     pub colour: bool,
 }
 
+/// Narrower than this, eight columns break every word: what belongs together shares a column.
+const ROOMY: u16 = 130;
+
+/// Columns of a terminal that does not say.
+const PLAIN: u16 = 80;
+
+/// Fewer columns leave a letter a line; wrapping by the terminal is better than that.
+const NARROWEST: u16 = 40;
+
 /// The whole report: a table of findings, the counts, the views and what could not be read.
 #[must_use]
-pub fn report(report: &Report, style: Style) -> String {
+pub fn report(report: &Report, against: Option<&Against>, style: Style) -> String {
     let mut out = String::new();
     let shown: Vec<&Finding> =
         report.findings.iter().filter(|finding| finding.state != State::Resolved).collect();
@@ -30,30 +40,48 @@ pub fn report(report: &Report, style: Style) -> String {
         line(&mut out, &findings(report, &shown, style));
     }
     line(&mut out, &summary(report));
+    if let Some(against) = against {
+        line(&mut out, &words::against(against));
+    }
     line(&mut out, &views(report));
     out
 }
 
 fn findings(report: &Report, shown: &[&Finding], style: Style) -> String {
     let mut table = empty(style);
-    table.set_header(["severity", "state", "subject", "kind", "impact", "since", "object", "summary"]);
+    let is_narrow = table.width().is_some_and(|width| width < ROOMY);
+    if is_narrow {
+        table.set_header(["severity", "subject", "summary"]);
+    } else {
+        table.set_header(["severity", "state", "subject", "kind", "impact", "since", "object", "summary"]);
+    }
     for finding in shown {
         let since = words::span(report.at.duration_since(finding.first_seen).as_secs());
         let object = finding.object.as_ref().map(ToString::to_string).unwrap_or_default();
+        let object = printable(&object);
         let mut summary = printable(&finding.summary);
         if let Some(command) = finding.fix.commands.first() {
             summary = format!("{summary}\n$ {}", printable(command));
         }
-        table.add_row([
-            severity(finding.severity, style),
-            Cell::new(finding.state),
-            Cell::new(finding.subject.to_string()),
-            Cell::new(format!("{}\n{}", finding.kind, finding.reason)),
-            Cell::new(finding.impact),
-            Cell::new(since),
-            Cell::new(printable(&object)),
-            Cell::new(summary),
-        ]);
+        let Finding { kind, reason, severity, state, impact, subject, .. } = finding;
+        if is_narrow {
+            table.add_row([
+                coloured(Cell::new(format!("{severity}\n{state}\n{since}")), *severity, style),
+                Cell::new(format!("{subject}\n{kind}\n{reason}\n{object}").trim_end()),
+                Cell::new(format!("{summary}\nimpact: {impact}")),
+            ]);
+        } else {
+            table.add_row([
+                coloured(Cell::new(severity), *severity, style),
+                Cell::new(state),
+                Cell::new(subject),
+                Cell::new(format!("{kind}\n{reason}")),
+                Cell::new(impact),
+                Cell::new(since),
+                Cell::new(object),
+                Cell::new(summary),
+            ]);
+        }
     }
     table.to_string()
 }
@@ -94,8 +122,7 @@ fn views(report: &Report) -> String {
     format!("views: {}\n{problems}", states.join(", ")).trim_end().to_owned()
 }
 
-fn severity(severity: Severity, style: Style) -> Cell {
-    let cell = Cell::new(severity);
+fn coloured(cell: Cell, severity: Severity, style: Style) -> Cell {
     if !style.colour {
         return cell;
     }
@@ -110,8 +137,11 @@ fn severity(severity: Severity, style: Style) -> Cell {
 pub(crate) fn empty(style: Style) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    if let Some(width) = style.width {
-        table.set_width(width);
+    // A terminal without a size, as some runners of CI jobs give, says 0 columns.
+    match style.width.or_else(|| table.width()) {
+        None => {}
+        Some(0) => drop(table.set_width(PLAIN)),
+        Some(width) => drop(table.set_width(width.max(NARROWEST))),
     }
     if style.colour {
         table.enforce_styling();

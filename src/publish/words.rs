@@ -1,6 +1,7 @@
 //! Words for vocabulary that has no text of its own in the model.
 
 use crate::model::instance::{Origin, Policy};
+use crate::report::baseline::Against;
 use crate::snapshot::ViewState;
 
 /// As the report spells it.
@@ -44,6 +45,12 @@ pub(crate) fn span(seconds: i64) -> String {
         (days, 0, _) => format!("{days} d"),
         (days, hours, _) => format!("{days} d {hours} h"),
     }
+}
+
+/// One line: how much was left out, and what is no more.
+pub(crate) fn against(against: &Against) -> String {
+    let Against { at, known, gone } = against;
+    format!("Against the report of {at}: {known} known left out, {gone} gone.")
 }
 
 #[cfg(test)]

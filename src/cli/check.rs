@@ -1,0 +1,57 @@
+//! `check`: one verdict, its form and its exit code.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use crate::cli::{BLIND, Check, CliError, Form, print, report, style};
+use crate::config::Config;
+use crate::finding::Severity;
+use crate::publish::{document, junit, markdown, sarif, table};
+use crate::report::Report;
+use crate::report::baseline::{Against, Baseline};
+
+/// Largest baseline that is read, in bytes.
+const MAX_BASELINE: u64 = 256 * 1024 * 1024;
+
+/// Judges, leaves out what the baseline knows, prints.
+pub(super) async fn check(config: &Config, user: &Value, asked: &Check) -> Result<ExitCode, CliError> {
+    // Read first: a mistake in it should not cost a whole look at the sources.
+    let baseline = asked.baseline.as_deref().map(read).transpose()?;
+    let mut report = report(config, user, asked.recording.as_deref(), asked.settle).await?;
+    let against = baseline.map(|baseline| baseline.apply(&mut report));
+    print(&rendered(&report, asked, against.as_ref())?)?;
+    Ok(verdict(&report, asked.fail_on))
+}
+
+fn rendered(report: &Report, asked: &Check, against: Option<&Against>) -> Result<String, CliError> {
+    Ok(match asked.output {
+        Form::Table => table::report(report, against, style()),
+        Form::Json => document::json(report, against)?,
+        Form::Yaml => document::yaml(report, against)?,
+        Form::Junit => junit::report(report, asked.fail_on)?,
+        Form::Sarif => format!("{}\n", serde_json::to_string_pretty(&sarif::report(report, against))?),
+        Form::Markdown => markdown::report(report, against),
+    })
+}
+
+fn read(path: &Path) -> Result<Baseline, CliError> {
+    let unreadable = |source| CliError::ReadBaseline { path: path.to_owned(), source };
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(MAX_BASELINE.saturating_add(1)).read_to_end(&mut text).map_err(unreadable)?;
+    if MAX_BASELINE < u64::try_from(text.len()).unwrap_or(u64::MAX) {
+        return Err(unreadable(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 256 MiB")));
+    }
+    Baseline::parse(&text).map_err(|source| CliError::Baseline { path: path.to_owned(), source })
+}
+
+fn verdict(report: &Report, fail_on: Severity) -> ExitCode {
+    if report.is_blind() {
+        return ExitCode::from(BLIND);
+    }
+    if report.open_from(fail_on).next().is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
