@@ -18,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::changes::follow::FollowSettings;
 use crate::changes::lookup::LookupSettings;
+use crate::changes::notices::live::NoticeSettings;
 use crate::changes::queue::QueueSettings;
 use crate::changes::scrape::live::ScrapeSettings;
 use crate::clock::{Clock, SystemClock};
@@ -281,6 +282,7 @@ fn feeds(config: &Config) -> FeedSettings {
         lookup: changes.cloudtrail.then_some(lookup),
         queue,
         scrape: changes.scrape.then_some(scrape),
+        events: changes.events.then(NoticeSettings::default),
     }
 }
 

@@ -63,6 +63,8 @@ struct Call<'a> {
     alone: bool,
     /// False for a group of a batch that is counted already.
     counts: bool,
+    /// Whether a log and whether CloudTrail told of it.
+    told_by: (bool, bool),
 }
 
 /// Attributes the refusals of the feed to the records of one instance.
@@ -77,8 +79,8 @@ pub fn refusals(world: &World<'_>, wants: &InstanceWants) -> Refusals {
     out
 }
 
-/// The refused calls of one instance in the order of time. Of two reports with one request id the
-/// one that tells more counts, which mostly is CloudTrail's.
+/// The refused calls of one instance in the order of time. Of a log and a CloudTrail record with one
+/// request id the one that tells more counts, which mostly is CloudTrail's.
 fn calls<'a>(world: &World<'a>, wants: &InstanceWants) -> Vec<Call<'a>> {
     let mut calls: Vec<Call<'a>> = Vec::new();
     let mut known: BTreeMap<&str, usize> = BTreeMap::new();
@@ -88,15 +90,18 @@ fn calls<'a>(world: &World<'a>, wants: &InstanceWants) -> Vec<Call<'a>> {
             continue;
         }
         let attempted = attempted_records(batch, &wants.instance);
-        let call = Call { at: event.at, batch, attempted, alone: batch.alone, counts: true };
+        let in_log = matches!(event.source, FeedSource::Log { .. });
+        let told_by = (in_log, !in_log);
+        let call = Call { at: event.at, batch, attempted, alone: batch.alone, counts: true, told_by };
         let id = batch.request_id.as_deref();
         let same = id.and_then(|id| known.get(id)).and_then(|place| calls.get_mut(*place));
-        if let Some(same) = same {
+        if let Some(same) = same.filter(|same| same.told_by == (!in_log, in_log)) {
             let alone = same.alone || call.alone;
             if detail(same.batch) < detail(batch) {
                 *same = call;
             }
             same.alone = alone;
+            same.told_by = (true, true);
             continue;
         }
         known.extend(id.map(|id| (id, calls.len())));
@@ -119,8 +124,7 @@ fn mark_groups(calls: &mut [Call<'_>]) {
     let mut batches: BTreeMap<Option<ZoneId>, (Timestamp, BTreeSet<RecordKey>)> = BTreeMap::new();
     for call in calls {
         let zone = call.batch.zone_id.clone();
-        let last =
-            batches.get(&zone).filter(|(at, _)| call.at.duration_since(*at) < SAME_RECONCILE);
+        let last = batches.get(&zone).filter(|(at, _)| call.at.duration_since(*at) < SAME_RECONCILE);
         if let Some((_, whole)) = last {
             let is_part = call.attempted.len() < whole.len()
                 && !call.attempted.is_empty()
@@ -428,3 +432,6 @@ pub fn still_counts(refusal: &Refusal, instance: &Instance, read_at: Timestamp) 
     let alone = refusal.culprit.as_ref().is_none_or(|culprit| refusal.own_name.as_ref() == Some(culprit));
     alone || instance.effective_version() < RETRIES_ALONE || refusal.at < read_at
 }
+
+#[cfg(test)]
+mod tests;

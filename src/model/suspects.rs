@@ -94,7 +94,7 @@ mod tests {
 
     fn keys(names: &str) -> Vec<RecordKey> {
         let key = |name| RecordKey {
-            name: DomainName::parse(name),
+            name: DomainName::new(name),
             record_type: RecordType::A,
             set_identifier: None,
         };

@@ -13,6 +13,7 @@ use crate::changes::feed::{FeedBuilder, FeedCounts};
 use crate::changes::follow::{LogHealth, LogLine};
 use crate::changes::inbox::{Delivery, SourceHealth};
 use crate::changes::log::LogParser;
+use crate::changes::storm::{LineBudget, Verdict};
 use crate::clock::Clock;
 use crate::model::change::{ChangeFeed, FeedSource};
 use crate::model::workload::LogTarget;
@@ -29,6 +30,7 @@ const SETTLE: Duration = Duration::from_millis(300);
 #[derive(Default)]
 pub(crate) struct Streams {
     parsers: BTreeMap<FeedSource, LogParser>,
+    budgets: BTreeMap<FeedSource, LineBudget>,
     pub(crate) builder: FeedBuilder,
 }
 
@@ -37,14 +39,20 @@ impl Streams {
     pub(crate) fn push(&mut self, line: &LogLine, clock: &dyn Clock) {
         let source = source_of(&line.target);
         let now = clock.now();
+        let verdict = self.budgets.entry(source.clone()).or_default().line(now);
+        if verdict == Verdict::Drop {
+            self.builder.drop_lines(1);
+            return;
+        }
         let parser = self
             .parsers
             .entry(source.clone())
             .or_insert_with(|| LogParser::new(source, line.at.unwrap_or(now)));
-        let events = match line.at {
+        let mut events = if verdict == Verdict::TakeAfterGap { parser.interrupt() } else { Vec::new() };
+        events.extend(match line.at {
             Some(at) => parser.push(&format!("{at} {}", line.text)),
             None => parser.push(&line.text),
-        };
+        });
         self.builder.add(events, now);
     }
 
@@ -58,6 +66,7 @@ impl Streams {
             }
             kept
         });
+        self.budgets.retain(|source, _| wanted.contains(source));
         for source in wanted {
             let parser = self.parsers.entry(source.clone());
             let parser = parser.or_insert_with(|| LogParser::new(source, clock.now()));
@@ -70,6 +79,7 @@ impl Streams {
         match delivery {
             Delivery::Trail(events) => self.builder.add(events, clock.now()),
             Delivery::Metrics(metrics) => self.builder.scraped(metrics),
+            Delivery::Notices(notices) => self.builder.noticed(notices, clock.now()),
         }
     }
 
@@ -213,3 +223,6 @@ impl LogTask {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;
