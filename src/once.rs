@@ -169,7 +169,7 @@ impl Observer {
             match read_tail(&self.connection.logs, target, KEEP_CHANGE_EVENTS).await {
                 Ok(lines) => {
                     for line in &lines {
-                        streams.push(line, &*self.clock);
+                        streams.read(line, &*self.clock);
                     }
                     told.logs.logs.push(log_file(target, &lines));
                 }

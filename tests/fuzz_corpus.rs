@@ -11,8 +11,33 @@
 
 use std::path::Path;
 
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
+
+/// Changed forms of each input; libFuzzer tries millions.
+const CHANGED: usize = 60;
+
+/// A few bytes replaced, doubled or taken away, always in the same way.
+fn changed(input: &[u8], random: &mut StdRng) -> Vec<u8> {
+    const TELLING: &[u8] = b"\0\n\t \\\"'[]{}(),:=.*-/%\x7f\xff\xc3";
+    let mut bytes = input.to_vec();
+    for _ in 0..random.random_range(1..6) {
+        let at = random.random_range(0..=bytes.len());
+        let end = bytes.len().min(at + random.random_range(0..20));
+        match random.random_range(0..3) {
+            0 => bytes.insert(at, TELLING[random.random_range(0..TELLING.len())]),
+            1 => drop(bytes.drain(at..end)),
+            _ => {
+                let part = bytes[at..end].to_vec();
+                bytes.splice(at..at, part);
+            }
+        }
+    }
+    bytes
+}
 
 #[test]
 fn every_target_takes_its_corpus() {
@@ -22,11 +47,15 @@ fn every_target_takes_its_corpus() {
         let inputs: Vec<Vec<u8>> =
             files.map(|file| std::fs::read(file.expect(name).path()).expect(name)).collect();
         assert!(!inputs.is_empty(), "{name} has no corpus");
+        let mut random = StdRng::seed_from_u64(1);
         for input in &inputs {
             target(input);
             // Cut anywhere: what a broken connection leaves behind.
             for end in (0..input.len()).step_by(37) {
                 target(&input[..end]);
+            }
+            for _ in 0..CHANGED {
+                target(&changed(input, &mut random));
             }
         }
         target(&[]);

@@ -118,25 +118,42 @@ fn detail(batch: &RefusedBatch) -> (bool, bool, usize) {
     (values, !batch.alone, batch.attempted.len())
 }
 
+/// The last refused batch of a zone.
+#[derive(Debug)]
+struct Batch {
+    at: Timestamp,
+    /// When a group of it was last said to be refused alone; large batches take minutes.
+    group_at: Timestamp,
+    records: BTreeSet<RecordKey>,
+}
+
 /// A refused batch is sent again name by name. Logs say so; CloudTrail shows a call for one name
 /// out of the batch before.
 fn mark_groups(calls: &mut [Call<'_>]) {
-    let mut batches: BTreeMap<Option<ZoneId>, (Timestamp, BTreeSet<RecordKey>)> = BTreeMap::new();
+    let mut batches: BTreeMap<Option<ZoneId>, Batch> = BTreeMap::new();
     for call in calls {
         let zone = call.batch.zone_id.clone();
-        let last = batches.get(&zone).filter(|(at, _)| call.at.duration_since(*at) < SAME_RECONCILE);
-        if let Some((_, whole)) = last {
-            let is_part = call.attempted.len() < whole.len()
-                && !call.attempted.is_empty()
-                && call.attempted.iter().all(|key| whole.contains(key));
-            let names: BTreeSet<&DomainName> = call.attempted.iter().map(|key| &key.name).collect();
-            call.alone |= is_part && names.len() == 1;
-            call.counts = !call.alone;
+        if let Some(whole) = batches.get_mut(&zone) {
+            let soon_after = |at: Timestamp| call.at.duration_since(at) < SAME_RECONCILE;
+            if call.alone {
+                call.counts = !soon_after(whole.group_at);
+                whole.group_at = call.at;
+            } else if soon_after(whole.at) && is_group(&call.attempted, &whole.records) {
+                (call.alone, call.counts) = (true, false);
+            }
         }
         if !call.alone {
-            batches.insert(zone, (call.at, call.attempted.iter().cloned().collect()));
+            let records = call.attempted.iter().cloned().collect();
+            batches.insert(zone, Batch { at: call.at, group_at: call.at, records });
         }
     }
+}
+
+/// True if the records are one name out of a batch with several.
+fn is_group(attempted: &[RecordKey], whole: &BTreeSet<RecordKey>) -> bool {
+    let Some(first) = attempted.first() else { return false };
+    attempted.iter().all(|key| key.name == first.name && whole.contains(key))
+        && whole.iter().any(|key| key.name != first.name)
 }
 
 /// Who is left of those that the refusals without a name may be about.

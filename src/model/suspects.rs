@@ -52,8 +52,8 @@ impl Unnamed {
 // === impl Suspects ===
 
 impl Suspects {
-    /// Takes one more refusal: who may be meant, and the how manieth sentence of its kind it is in
-    /// its answer. Nothing is learned from a refusal whose batch is not known.
+    /// Takes one more refusal: who may be meant, and which sentence of its kind it is in its
+    /// answer, from 1. Nothing is learned from a refusal whose batch is not known.
     ///
     /// Where no record is in all batches the trouble of before is over, and the newest batch counts.
     pub fn narrow(&mut self, candidates: impl IntoIterator<Item = RecordKey>, sentence: usize) {
@@ -78,12 +78,17 @@ impl Suspects {
         self.common.len() <= self.at_once
     }
 
-    /// Who is meant by one refusal: those who are left, unless it is of an earlier trouble.
+    /// Who is meant by one refusal: those who are left, unless it is of an earlier trouble. Of a
+    /// refusal whose batch is not known nothing speaks against them.
     #[must_use]
     pub fn among(&self, candidates: Vec<RecordKey>) -> Vec<RecordKey> {
         let same_trouble =
-            !self.common.is_empty() && self.common.iter().all(|suspect| candidates.contains(suspect));
-        if same_trouble { self.common.iter().cloned().collect() } else { candidates }
+            candidates.is_empty() || self.common.iter().all(|suspect| candidates.contains(suspect));
+        if same_trouble && !self.common.is_empty() {
+            self.common.iter().cloned().collect()
+        } else {
+            candidates
+        }
     }
 }
 
@@ -112,6 +117,7 @@ mod tests {
         suspects.narrow(keys("a c"), 1);
         assert!(suspects.is_certain());
         assert_eq!(suspects.among(keys("a b c")), keys("c"));
+        assert_eq!(suspects.among(Vec::new()), keys("c"));
         assert_eq!(suspects.among(keys("x")), keys("x"), "a batch without the suspect is another story");
         suspects.narrow(keys("x y"), 2);
         assert_eq!(suspects.among(keys("x y")), keys("x y"));

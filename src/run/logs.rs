@@ -35,24 +35,32 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    /// Takes one line.
+    /// Takes one line of a followed log, unless there are too many.
     pub(crate) fn push(&mut self, line: &LogLine, clock: &dyn Clock) {
         let source = source_of(&line.target);
-        let now = clock.now();
-        let verdict = self.budgets.entry(source.clone()).or_default().line(now);
-        if verdict == Verdict::Drop {
-            self.builder.drop_lines(1);
-            return;
+        match self.budgets.entry(source.clone()).or_default().line(clock.now()) {
+            Verdict::Drop => return self.builder.drop_lines(1),
+            Verdict::TakeAfterGap => {
+                let events = self.parsers.get_mut(&source).map(LogParser::interrupt).unwrap_or_default();
+                self.builder.add(events, clock.now());
+            }
+            Verdict::Take => {}
         }
+        self.read(line, clock);
+    }
+
+    /// Takes one line of a log whose length is bounded.
+    pub(crate) fn read(&mut self, line: &LogLine, clock: &dyn Clock) {
+        let source = source_of(&line.target);
+        let now = clock.now();
         let parser = self
             .parsers
             .entry(source.clone())
             .or_insert_with(|| LogParser::new(source, line.at.unwrap_or(now)));
-        let mut events = if verdict == Verdict::TakeAfterGap { parser.interrupt() } else { Vec::new() };
-        events.extend(match line.at {
+        let events = match line.at {
             Some(at) => parser.push(&format!("{at} {}", line.text)),
             None => parser.push(&line.text),
-        });
+        };
         self.builder.add(events, now);
     }
 

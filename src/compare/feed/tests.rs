@@ -154,6 +154,9 @@ fn groups_of_a_batch_do_not_count_again() {
         in_log(92, alone(batch("a.example.com", "r4"))),
     ];
     assert_eq!(judged(both, by_log), [culprit("a.example.com", 2, 1), victim("b.example.com", 2)]);
+    let slowly = (0..5).map(|group| in_log(50 * group, alone(batch("a.example.com", &format!("s{group}")))));
+    let slowly = std::iter::once(in_log(0, batch(both, "s"))).chain(slowly).collect();
+    assert_eq!(judged(both, slowly), [culprit("a.example.com", 1, 1), victim("b.example.com", 1)]);
     let by_trail = vec![
         in_trail(0, batch(both, "r1"), "a.example.com"),
         in_trail(2, batch("a.example.com", "r2"), "a.example.com"),
