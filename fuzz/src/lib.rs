@@ -3,6 +3,7 @@
 //! A function panics when the reader does, or when what it gives breaks a promise. The ordinary
 //! tests run each over the committed corpus (`tests/fuzz_corpus.rs`), libFuzzer over what it makes up.
 #![allow(missing_docs, clippy::expect_used, clippy::panic, reason = "a fuzz target may panic")]
+#![allow(unreachable_pub, reason = "the tests include this file as a module")]
 
 use std::collections::BTreeMap;
 
@@ -110,7 +111,7 @@ pub fn annotations(data: &[u8]) {
         drop(DomainName::new(&target));
     }
     drop((read.list("hostname"), read.alias(), read.set_identifier(), read.provider_properties()));
-    drop((read.ingress_host_source(), read.is_for_other_controller(), read.names().count()));
+    std::hint::black_box((read.ingress_host_source(), read.is_for_other_controller(), read.names().count()));
 }
 
 /// A name as Route 53 spells it, and a record set as JSON.
@@ -137,7 +138,7 @@ pub fn dns_answer(data: &[u8]) {
         assert!(record.data.len() <= MAX_TEXT && !record.data.chars().any(char::is_control), "{record:?}");
     }
     for vantage in [Vantage::Parent, Vantage::Authoritative, Vantage::Recursive, Vantage::Control] {
-        drop(answer.outcome(vantage));
+        std::hint::black_box(answer.outcome(vantage));
     }
 }
 
@@ -169,7 +170,9 @@ pub fn recording(data: &[u8]) {
     let objects = round.kubernetes.unwrap_or_default();
     objects.iter().filter_map(notices::read).for_each(|notice| check_text(&notice.message));
     drop(decode(objects, None, &mut problems));
-    problems.iter().for_each(|problem| check_text(&problem.message));
+    for problem in &problems {
+        check_text(&problem.message);
+    }
 }
 
 /// A configuration file.
