@@ -2,7 +2,7 @@
 //!
 //! Two writers tell: the logs of ExternalDNS and CloudTrail; the metrics of ExternalDNS say how its
 //! loop fares. Everything below is pure decoding, but [`follow`], which reads the logs of Pods,
-//! [`lookup`] and [`queue`], which read CloudTrail live, and [`scrape::live`].
+//! [`lookup`] and [`queue`], which read CloudTrail live, [`scrape::live`] and [`notices::live`].
 //!
 //! ```text
 //! log line --> framing --> log (per stream) --\
@@ -11,7 +11,8 @@
 //! /metrics of a Pod --> scrape --------------/
 //! ```
 //!
-//! [`tail`] decides which lines are new.
+//! [`tail`] decides which lines are new, [`storm`] how many are read. [`notices`] reads the Events of
+//! Kubernetes, which prove nothing.
 
 mod aws;
 pub mod cloudtrail;
@@ -21,9 +22,11 @@ pub mod framing;
 pub mod inbox;
 pub mod log;
 pub mod lookup;
+pub mod notices;
 pub mod queue;
 pub mod refusal;
 pub mod scrape;
+pub mod storm;
 pub mod tail;
 pub mod tally;
 

@@ -21,6 +21,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::changes::follow::FollowSettings;
 use crate::changes::lookup::LookupSettings;
+use crate::changes::notices::live::NoticeSettings;
 use crate::changes::queue::QueueSettings;
 use crate::changes::scrape::live::ScrapeSettings;
 use crate::clock::{Clock, SystemClock};
@@ -331,6 +332,7 @@ fn feeds(config: &Config) -> FeedSettings {
         lookup: changes.cloudtrail.then_some(lookup),
         queue,
         scrape: changes.scrape.then_some(scrape),
+        events: changes.events.then(NoticeSettings::default),
     }
 }
 

@@ -17,6 +17,7 @@ pub mod dynamics;
 pub mod explain;
 pub mod feed;
 pub mod fix;
+pub mod hearsay;
 pub mod instances;
 pub mod ladder;
 pub mod leftovers;
@@ -213,6 +214,7 @@ fn finish(world: &World<'_>, candidate: &mut Candidate, silent: &mut BTreeSet<Si
     if let Some(object) = object {
         candidate.labels = wishes::labels_of(world, object);
     }
+    hearsay::attach(world, candidate);
     if let Some((mute, reason, detail)) = mute::of(world, candidate) {
         silent.insert(Silent { subject: candidate.key.subject.clone(), reason, detail });
         candidate.muted = Some(mute);

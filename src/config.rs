@@ -109,6 +109,8 @@ pub struct ChangesConfig {
     pub scrape: bool,
     /// Port of their `--metrics-address`.
     pub scrape_port: u16,
+    /// Read the Events of ExternalDNS.
+    pub events: bool,
 }
 
 /// An ExternalDNS that the cluster does not show.

@@ -52,6 +52,13 @@ pub const MAX_NAMES_PER_OBJECT: usize = 1_000;
 /// Longest log line that is parsed; the rest of a longer one is dropped and counted.
 pub const MAX_LOG_LINE: usize = 65_536;
 
+/// Lines of one stream that are parsed within a minute; more are counted and dropped. A reconcile
+/// that replaces 1,000 names writes a tenth of it, and it is 1 % of a core.
+pub const MAX_LINES_A_MINUTE: u32 = 20_000;
+
+/// Kubernetes Events about records that are kept at once.
+pub const MAX_NOTICES: usize = 1_000;
+
 /// Change events that are kept at once, over all feeds; the oldest go first.
 pub const MAX_CHANGE_EVENTS: usize = 20_000;
 

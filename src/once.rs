@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use crate::changes::follow::{LogLine, read_tail};
+use crate::changes::notices::live as notices;
 use crate::changes::scrape::live::read_text;
 use crate::changes::{cloudtrail, lookup, scrape};
 use crate::clock::Clock;
@@ -168,7 +169,7 @@ impl Observer {
             match read_tail(&self.connection.logs, target, KEEP_CHANGE_EVENTS).await {
                 Ok(lines) => {
                     for line in &lines {
-                        streams.push(line, &*self.clock);
+                        streams.read(line, &*self.clock);
                     }
                     told.logs.logs.push(log_file(target, &lines));
                 }
@@ -182,6 +183,15 @@ impl Observer {
         let mut any = !told.logs.logs.is_empty();
         any |= self.scrapes(targets, &mut streams, &mut told, &mut problems).await;
         any |= self.trail(&mut streams, &mut told, &mut problems).await;
+        if feeds.events.is_some() {
+            // They prove nothing, so they do not make the view read either.
+            match notices::read_once(&self.connection.client).await {
+                Ok(notices) => streams.builder.noticed(notices, self.clock.now()),
+                Err(problem) => {
+                    tracing::warn!(problem = problem.message, "the Events of ExternalDNS cannot be read");
+                }
+            }
+        }
         if !any {
             return (Reading::unread(problems), told);
         }

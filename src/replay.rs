@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use crate::changes::cloudtrail;
 use crate::changes::feed::FeedBuilder;
 use crate::changes::log::LogParser;
+use crate::changes::notices;
 use crate::changes::scrape;
 use crate::changes::tail::TailMerger;
 use crate::config::{self, Config, ConfigError};
@@ -204,8 +205,16 @@ impl Player {
     }
 
     fn changes(&mut self, round: &RawRound, at: Timestamp, problems: Vec<Problem>) -> Reading<ChangeFeed> {
+        let events = round.kubernetes.iter().flatten().filter_map(notices::read);
+        self.feed.noticed(events, at);
         if !round.changes_present() && problems.is_empty() {
-            return if self.feed_seen { Reading::unread(problems) } else { Reading::off() };
+            if self.feed_seen {
+                return Reading::unread(problems);
+            }
+            // Events alone are no feed: they only add to what other views show.
+            let feed = self.feed.feed(at);
+            let value = (!feed.notices.is_empty()).then(|| Arc::new(feed));
+            return Reading { value, ..Reading::off() };
         }
         self.feed_seen = true;
         for file in &round.logs.logs {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::limits::{
-    KEEP_CHANGE_EVENTS, MAX_CHANGE_EVENTS, MAX_CHANGE_FEED_BYTES, MAX_CLOCK_SKEW, MAX_FEED_ZONES,
+    KEEP_CHANGE_EVENTS, MAX_CHANGE_EVENTS, MAX_CHANGE_FEED_BYTES, MAX_CLOCK_SKEW, MAX_FEED_ZONES, MAX_NOTICES,
 };
 use crate::model::change::{
     AppliedBatch, AttemptedChange, ChangeEvent, ChangeEventKind, ChangeFeed, ControllerMetrics, FeedSource,
-    FeedStream, RefusedBatch, SkipReason,
+    FeedStream, Notice, RefusedBatch, SkipReason,
 };
-use crate::model::{DomainName, RecordType};
+use crate::model::{DomainName, ObjectRef, RecordType};
 
 use super::log::LineCounts;
 use super::tally::Tally;
@@ -39,6 +39,7 @@ pub struct FeedBuilder {
     streams: BTreeMap<FeedSource, Stream>,
     skips: BTreeMap<SkipKey, EventKey>,
     controllers: BTreeMap<(Arc<str>, Arc<str>), ControllerMetrics>,
+    notices: BTreeMap<(ObjectRef, DomainName, Option<RecordType>), Notice>,
     counts: FeedCounts,
     tally: Tally,
 }
@@ -149,6 +150,18 @@ impl FeedBuilder {
         self.controllers.insert(key, metrics);
     }
 
+    /// Takes Events in any order, perhaps not for the first time; of each record the newest stays.
+    pub fn noticed(&mut self, notices: impl IntoIterator<Item = Notice>, now: Timestamp) {
+        for notice in notices {
+            let key = (notice.object.clone(), notice.name.clone(), notice.record_type.clone());
+            let newest = self.notices.get(&key).is_none_or(|known| known.at <= notice.at);
+            let room = self.notices.len() < MAX_NOTICES || self.notices.contains_key(&key);
+            if newest && room && oldest(now) <= notice.at && notice.at <= add(now, MAX_CLOCK_SKEW) {
+                self.notices.insert(key, notice);
+            }
+        }
+    }
+
     /// The newest reading of any Pod's metrics; `None` without one.
     #[must_use]
     pub fn controllers_read_at(&self) -> Option<Timestamp> {
@@ -177,6 +190,7 @@ impl FeedBuilder {
                 .map(|(source, stream)| FeedStream { source: source.clone(), last_at: stream.last_at })
                 .collect(),
             controllers: self.controllers.values().cloned().collect(),
+            notices: self.notices.values().cloned().collect(),
         }
     }
 
@@ -246,6 +260,7 @@ impl FeedBuilder {
     fn prune(&mut self, now: Timestamp) {
         let oldest = oldest(now);
         self.controllers.retain(|_, metrics| oldest <= metrics.at);
+        self.notices.retain(|_, notice| oldest <= notice.at);
         while let Some((key, _)) = self.events.first_key_value().filter(|(key, _)| key.0 < oldest) {
             let key = key.clone();
             self.remove(&key);

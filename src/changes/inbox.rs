@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::model::change::{ChangeEvent, ControllerMetrics};
+use crate::model::change::{ChangeEvent, ControllerMetrics, Notice};
 use crate::snapshot::Problem;
 
 /// One delivery.
@@ -13,6 +13,8 @@ pub enum Delivery {
     Trail(Vec<ChangeEvent>),
     /// A reading of the metrics of a Pod.
     Metrics(ControllerMetrics),
+    /// Events of the cluster, perhaps not for the first time.
+    Notices(Vec<Notice>),
 }
 
 /// How the optional sources fare. Clones share the same figures.

@@ -107,6 +107,17 @@ impl LogParser {
         events
     }
 
+    /// Says that lines are missing here: what was open got no result that the log tells, and what
+    /// follows tells nothing about the batches from before.
+    pub fn interrupt(&mut self) -> Vec<ChangeEvent> {
+        let events = self.finish();
+        self.zones.clear();
+        self.current = None;
+        // A refusal may be among what is missing.
+        self.refused_in_run = true;
+        events
+    }
+
     /// The stream, with the time of its last line.
     #[must_use]
     pub fn stream(&self) -> FeedStream {

@@ -3,7 +3,7 @@
 //! A refusal names its record in full, in part, by its alias target, or not at all; whoever shares
 //! its batch is a victim. Source: findings.md section 4; facts/external-dns.md section 5.2.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -18,8 +18,9 @@ use crate::model::change::{
 use crate::model::heritage::Heritage;
 use crate::model::instance::Instance;
 use crate::model::record::{RecordKey, RecordType};
+use crate::model::suspects::{SAME_RECONCILE, Suspects, Unnamed};
 use crate::model::want::{InstanceWants, Want};
-use crate::model::{DomainName, Version};
+use crate::model::{DomainName, Version, ZoneId};
 
 /// The newest refusal of one wanted record.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +43,8 @@ pub struct Refusal {
     pub request_id: Option<Arc<str>>,
     /// How often it was refused in the feed.
     pub count: usize,
+    /// How many records the refusal may be about; 1 when it is certain.
+    pub one_of: usize,
 }
 
 /// Refusals by record, for one instance.
@@ -50,19 +53,131 @@ pub type Refusals = BTreeMap<RecordKey, Refusal>;
 /// From this release a failed batch is sent again name by name, so a victim soon succeeds.
 const RETRIES_ALONE: Version = Version::new(0, 13, 4);
 
+/// One refused call, however many sources tell of it.
+#[derive(Debug)]
+struct Call<'a> {
+    at: Timestamp,
+    batch: &'a RefusedBatch,
+    attempted: Vec<RecordKey>,
+    /// A group of a batch that was refused before.
+    alone: bool,
+    /// False for a group of a batch that is counted already.
+    counts: bool,
+    /// Whether a log and whether CloudTrail told of it.
+    told_by: (bool, bool),
+}
+
 /// Attributes the refusals of the feed to the records of one instance.
 #[must_use]
 pub fn refusals(world: &World<'_>, wants: &InstanceWants) -> Refusals {
+    let calls = calls(world, wants);
+    let doubts = doubts(&calls, wants);
     let mut out = Refusals::new();
-    let Some(feed) = world.snapshot.changes.value() else { return out };
-    for event in &feed.events {
-        if let ChangeEventKind::Refused(batch) = &event.kind
-            && concerns(world, event, batch, &wants.instance)
-        {
-            attribute(event.at, batch, wants, &mut out);
+    for call in &calls {
+        attribute(call, wants, &doubts, &mut out);
+    }
+    out
+}
+
+/// The refused calls of one instance in the order of time. Of a log and a CloudTrail record with one
+/// request id the one that tells more counts, which mostly is CloudTrail's.
+fn calls<'a>(world: &World<'a>, wants: &InstanceWants) -> Vec<Call<'a>> {
+    let mut calls: Vec<Call<'a>> = Vec::new();
+    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+    for event in world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events) {
+        let ChangeEventKind::Refused(batch) = &event.kind else { continue };
+        if !concerns(world, event, batch, &wants.instance) {
+            continue;
+        }
+        let attempted = attempted_records(batch, &wants.instance);
+        let in_log = matches!(event.source, FeedSource::Log { .. });
+        let told_by = (in_log, !in_log);
+        let call = Call { at: event.at, batch, attempted, alone: batch.alone, counts: true, told_by };
+        let id = batch.request_id.as_deref();
+        let same = id.and_then(|id| known.get(id)).and_then(|place| calls.get_mut(*place));
+        if let Some(same) = same.filter(|same| same.told_by == (!in_log, in_log)) {
+            let alone = same.alone || call.alone;
+            if detail(same.batch) < detail(batch) {
+                *same = call;
+            }
+            same.alone = alone;
+            same.told_by = (true, true);
+            continue;
+        }
+        known.extend(id.map(|id| (id, calls.len())));
+        calls.push(call);
+    }
+    calls.sort_by_key(|call| call.at);
+    mark_groups(&mut calls);
+    calls
+}
+
+/// How much a report tells about its batch: values, a list that is the batch's own, its length.
+fn detail(batch: &RefusedBatch) -> (bool, bool, usize) {
+    let values = batch.attempted.iter().any(|change| !change.targets.is_empty());
+    (values, !batch.alone, batch.attempted.len())
+}
+
+/// The last refused batch of a zone.
+#[derive(Debug)]
+struct Batch {
+    at: Timestamp,
+    /// When a group of it was last said to be refused alone; large batches take minutes.
+    group_at: Timestamp,
+    records: BTreeSet<RecordKey>,
+}
+
+/// A refused batch is sent again name by name. Logs say so; CloudTrail shows a call for one name
+/// out of the batch before.
+fn mark_groups(calls: &mut [Call<'_>]) {
+    let mut batches: BTreeMap<Option<ZoneId>, Batch> = BTreeMap::new();
+    for call in calls {
+        let zone = call.batch.zone_id.clone();
+        if let Some(whole) = batches.get_mut(&zone) {
+            let soon_after = |at: Timestamp| call.at.duration_since(at) < SAME_RECONCILE;
+            if call.alone {
+                call.counts = !soon_after(whole.group_at);
+                whole.group_at = call.at;
+            } else if soon_after(whole.at) && is_group(&call.attempted, &whole.records) {
+                (call.alone, call.counts) = (true, false);
+            }
+        }
+        if !call.alone {
+            let records = call.attempted.iter().cloned().collect();
+            batches.insert(zone, Batch { at: call.at, group_at: call.at, records });
+        }
+    }
+}
+
+/// True if the records are one name out of a batch with several.
+fn is_group(attempted: &[RecordKey], whole: &BTreeSet<RecordKey>) -> bool {
+    let Some(first) = attempted.first() else { return false };
+    attempted.iter().all(|key| key.name == first.name && whole.contains(key))
+        && whole.iter().any(|key| key.name != first.name)
+}
+
+/// Who is left of those that the refusals without a name may be about.
+fn doubts(calls: &[Call<'_>], wants: &InstanceWants) -> BTreeMap<Unnamed, Suspects> {
+    let mut out: BTreeMap<Unnamed, Suspects> = BTreeMap::new();
+    for call in calls {
+        let mut sentences: BTreeMap<Unnamed, usize> = BTreeMap::new();
+        for error in call.batch.errors.iter().filter(|error| names_nothing(error)) {
+            let key = Unnamed::of(call.batch, error);
+            let times = sentences.entry(key.clone()).or_default();
+            *times = times.saturating_add(1);
+            let candidates = records_of(error, call.batch, &call.attempted, wants);
+            out.entry(key).or_default().narrow(candidates, *times);
         }
     }
     out
+}
+
+/// True if all that a sentence tells of the one record that it is about is a target or value.
+fn names_nothing(error: &RefusalError) -> bool {
+    error.name.is_none()
+        && error.fragment.is_none()
+        && error.target.is_some()
+        && error.reason != Reason::ProtectedRecord
 }
 
 /// True if the event was written by this instance.
@@ -88,21 +203,32 @@ fn concerns(world: &World<'_>, event: &ChangeEvent, batch: &RefusedBatch, instan
     }
 }
 
-fn attribute(at: Timestamp, batch: &RefusedBatch, wants: &InstanceWants, out: &mut Refusals) {
-    let attempted: Vec<RecordKey> = attempted_records(batch, &wants.instance);
+fn attribute(
+    call: &Call<'_>,
+    wants: &InstanceWants,
+    doubts: &BTreeMap<Unnamed, Suspects>,
+    out: &mut Refusals,
+) {
+    let batch = call.batch;
     let mut culprits: Vec<RecordKey> = Vec::new();
     for error in &batch.errors {
-        let hit = records_of(error, batch, &attempted, wants);
+        let mut hit = records_of(error, batch, &call.attempted, wants);
+        let mut one_of = 1;
+        let doubt = doubts.get(&Unnamed::of(batch, error)).filter(|_| names_nothing(error));
+        if let Some(suspects) = doubt {
+            hit = suspects.among(hit);
+            one_of = if suspects.is_certain() { 1 } else { hit.len().max(1) };
+        }
         for key in hit.iter().flat_map(|key| members(key, error, wants)) {
-            note(out, key, at, error.reason, None, error, batch);
+            note(out, key, call, error.reason, None, (error, one_of));
         }
         culprits.extend(hit);
     }
     let Some(culprit) = culprits.first().cloned() else { return };
     // All changes of one name go through or fail together, also when they are sent alone.
     let shares_name = |key: &RecordKey| culprits.iter().any(|other| other.name == key.name);
-    let others = attempted.iter().filter(|key| !culprits.contains(key));
-    for victim in others.filter(|key| !batch.alone || shares_name(key)) {
+    let others = call.attempted.iter().filter(|key| !culprits.contains(key));
+    for victim in others.filter(|key| !call.alone || shares_name(key)) {
         let error = RefusalError {
             reason: Reason::BatchVictim,
             name: None,
@@ -113,7 +239,7 @@ fn attribute(at: Timestamp, batch: &RefusedBatch, wants: &InstanceWants, out: &m
             message: batch.message.clone(),
         };
         for key in members(victim, &error, wants) {
-            note(out, key, at, Reason::BatchVictim, Some(culprit.name.clone()), &error, batch);
+            note(out, key, call, Reason::BatchVictim, Some(culprit.name.clone()), (&error, 1));
         }
     }
 }
@@ -132,14 +258,16 @@ fn members(key: &RecordKey, error: &RefusalError, wants: &InstanceWants) -> Vec<
 fn note(
     out: &mut Refusals,
     key: RecordKey,
-    at: Timestamp,
+    call: &Call<'_>,
     reason: Reason,
     culprit: Option<DomainName>,
-    error: &RefusalError,
-    batch: &RefusedBatch,
+    (error, one_of): (&RefusalError, usize),
 ) {
+    let at = call.at;
     let earlier = out.get(&key);
     let (since, count) = earlier.map_or((at, 0), |refusal| (refusal.since, refusal.count));
+    // A record and its ownership TXT in one answer are one refusal.
+    let counts = call.counts && earlier.is_none_or(|old| old.at != at);
     // In one batch an own fault beats being a victim.
     if earlier.is_some_and(|old| old.at == at && old.culprit.is_none() && culprit.is_some()) {
         return;
@@ -159,8 +287,9 @@ fn note(
             culprit,
             target: error.target.clone(),
             message: error.message.clone(),
-            request_id: batch.request_id.clone(),
-            count: count + 1,
+            request_id: call.batch.request_id.clone(),
+            count: count.saturating_add(usize::from(counts)).max(1),
+            one_of,
         },
     );
 }
@@ -291,8 +420,13 @@ fn by_target(
     if !told.is_empty() {
         return told;
     }
-    let wished =
-        wants.wants.iter().filter(|want| want.targets().iter().any(|text| same(text))).map(Want::key);
+    let with_target: Vec<&Want> =
+        wants.wants.iter().filter(|want| want.targets().iter().any(|text| same(text))).collect();
+    // A plain address record is never refused for its alias target.
+    let is_alias = matches!(error.reason, Reason::AliasTargetNotInZone | Reason::AliasTargetNotFound);
+    let fits = |want: &Want| !is_alias || want.demanded_alias || want.content.alias().is_some();
+    let any_fits = with_target.iter().any(|want| fits(want));
+    let wished = with_target.into_iter().filter(|want| !any_fits || fits(want)).map(Want::key);
     let wished: Vec<RecordKey> = wished.filter(of_type).collect();
     let known: Vec<RecordKey> = wished.iter().filter(|key| attempted.contains(key)).cloned().collect();
     if !known.is_empty() {
@@ -315,3 +449,6 @@ pub fn still_counts(refusal: &Refusal, instance: &Instance, read_at: Timestamp) 
     let alone = refusal.culprit.as_ref().is_none_or(|culprit| refusal.own_name.as_ref() == Some(culprit));
     alone || instance.effective_version() < RETRIES_ALONE || refusal.at < read_at
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,6 +169,10 @@ impl Context<'_> {
         }
         let times = if refusal.count == 1 { "once".to_owned() } else { format!("{} times", refusal.count) };
         candidate.evidence.push(format!("refused {times}, last at {}: {}", refusal.at, refusal.message));
+        if 1 < refusal.one_of {
+            let text = "Route 53 names no record; this is one of";
+            candidate.evidence.push(format!("{text} {} that fit what it says", refusal.one_of));
+        }
         candidate.evidence.extend(refusal.request_id.iter().map(|id| format!("AWS request id {id}")));
         candidate.caused_by(self.cause_of_refusal(refusal))
     }

@@ -49,7 +49,8 @@ pub(super) fn config(config: &Config) -> Value {
                "cloudtrail_endpoint_url": shown(&changes.cloudtrail_endpoint_url),
                "queue_url": shown(&changes.queue_url),
                "queue_endpoint_url": shown(&changes.queue_endpoint_url),
-               "scrape": changes.scrape, "scrape_port": changes.scrape_port}),
+               "scrape": changes.scrape, "scrape_port": changes.scrape_port,
+               "events": changes.events}),
     );
     let assumed = config.external_dns.as_ref().map(|assumed| {
         json!({"version": assumed.version.map(|version| version.to_string()),

@@ -191,6 +191,7 @@ fn changes(section: Section<'_>) -> ChangesConfig {
         queue_endpoint_url: url("queue_endpoint_url"),
         scrape: section.flag("scrape"),
         scrape_port,
+        events: section.flag("events"),
     };
     section.finish();
     config

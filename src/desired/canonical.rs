@@ -9,10 +9,13 @@ use crate::model::{Version, ZoneId};
 /// The canonical hosted zone of a target, as a release of ExternalDNS knows it; `None` when it does
 /// not, and then the target becomes a CNAME.
 ///
-/// The match is by suffix, in the case as written: whole labels from v0.16.0 on, plain text before.
+/// The match is by suffix: whole labels from v0.16.0 on, plain text before. ExternalDNS compares the
+/// case as written; the suffixes that AWS hands out are in lower case, and the spelling of a name must
+/// not decide a verdict.
 #[must_use]
 pub fn canonical_zone(target: &str, version: Version) -> Option<ZoneId> {
     let by_label = does(version, Behaviour::CanonicalByLabel);
+    let target = target.strip_suffix('.').unwrap_or(target).to_ascii_lowercase();
     TABLE
         .iter()
         .filter(|(_, _, since)| *since <= version)

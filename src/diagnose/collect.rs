@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::changes::log::StartupInfo;
 use crate::diagnose::{
@@ -16,13 +16,11 @@ use crate::model::change::{
 };
 use crate::model::heritage::TxtAffixes;
 use crate::model::record::RecordKey;
+use crate::model::suspects::{SAME_RECONCILE, Suspects, Unnamed};
 use crate::model::{DomainName, RecordType, ZoneId};
 
 /// Records that one doubtful refusal may name; more say nothing.
 const MAX_DOUBTFUL: usize = 5;
-
-/// A group that is refused alone belongs to the refused batch right before it.
-const SAME_RECONCILE: SignedDuration = SignedDuration::from_secs(60);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct RowKey {
@@ -54,21 +52,10 @@ struct Tally {
 }
 
 /// A refusal that names no record.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct DoubtKey {
-    zone_id: Option<ZoneId>,
-    reason: Reason,
-    target: Option<Arc<str>>,
-    record_type: Option<RecordType>,
-}
-
 #[derive(Clone, Debug)]
 struct Doubt {
     row: Row,
-    /// What stood in every such batch; `None` while no batch told its changes.
-    candidates: Option<BTreeSet<RecordKey>>,
-    /// How many records one answer complained about.
-    at_once: usize,
+    suspects: Suspects,
 }
 
 /// Takes events one by one and keeps sums, so that the size of the input does not matter.
@@ -76,7 +63,7 @@ struct Doubt {
 pub(super) struct Collector {
     affixes: TxtAffixes,
     rows: BTreeMap<RowKey, Row>,
-    doubts: BTreeMap<DoubtKey, Doubt>,
+    doubts: BTreeMap<Unnamed, Doubt>,
     failed_runs: BTreeMap<Reason, FailedRuns>,
     applied: BTreeMap<(DomainName, RecordType), Timestamp>,
     succeeded: BTreeMap<FeedSource, Timestamp>,
@@ -151,18 +138,13 @@ impl Collector {
         let records = blame::records(batch, &self.affixes);
         let counts = self.note_batch(event.at, stream, batch, &records);
         let mut culprits: Vec<RecordKey> = Vec::new();
-        let mut at_once: BTreeMap<DoubtKey, usize> = BTreeMap::new();
+        let mut at_once: BTreeMap<Unnamed, usize> = BTreeMap::new();
         let mut counted: BTreeSet<(RecordKey, Reason)> = BTreeSet::new();
         for error in &batch.errors {
             let hit = blame::named(error, batch, &records, &self.affixes);
             let row = row(event, stream, batch, error, counts);
             if hit.is_empty() {
-                let key = DoubtKey {
-                    zone_id: batch.zone_id.clone(),
-                    reason: error.reason,
-                    target: error.target.clone(),
-                    record_type: error.record_type.clone(),
-                };
+                let key = Unnamed::of(batch, error);
                 let times = at_once.entry(key.clone()).or_default();
                 *times += 1;
                 let candidates = blame::candidates(error, batch, &records);
@@ -238,7 +220,7 @@ impl Collector {
         }
     }
 
-    fn doubt(&mut self, key: DoubtKey, mut row: Row, candidates: Vec<RecordKey>, times: usize) {
+    fn doubt(&mut self, key: Unnamed, mut row: Row, candidates: Vec<RecordKey>, times: usize) {
         if 1 < times {
             row.tally.count = 0;
         }
@@ -248,18 +230,10 @@ impl Collector {
         }
         let doubt = self.doubts.entry(key).or_insert_with(|| Doubt {
             row: Row { tally: Tally { count: 0, ..row.tally.clone() }, ..row.clone() },
-            candidates: None,
-            at_once: 0,
+            suspects: Suspects::default(),
         });
         doubt.row.merge(row);
-        doubt.at_once = doubt.at_once.max(times);
-        if !candidates.is_empty() {
-            let candidates: BTreeSet<RecordKey> = candidates.into_iter().collect();
-            doubt.candidates = Some(match doubt.candidates.take() {
-                Some(before) => before.intersection(&candidates).cloned().collect(),
-                None => candidates,
-            });
-        }
+        doubt.suspects.narrow(candidates, times);
     }
 
     /// The diagnosis over all that was taken.
@@ -300,7 +274,7 @@ impl Collector {
     fn settle_doubts(&self) -> Vec<Refused> {
         let mut out = Vec::new();
         for (key, doubt) in &self.doubts {
-            let candidates = doubt.candidates.clone().unwrap_or_default();
+            let candidates = doubt.suspects.common();
             // Another feed, or a log at debug level, told the name of the very same refusal.
             let told = self.rows.iter().any(|(known, row)| {
                 known.reason == key.reason
@@ -310,7 +284,7 @@ impl Collector {
             if told {
                 continue;
             }
-            let certain = candidates.len() <= doubt.at_once;
+            let certain = doubt.suspects.is_certain();
             let row = |record: Option<RecordKey>, certain: bool| {
                 let key = RowKey { record, zone_id: key.zone_id.clone(), reason: key.reason };
                 self.show(&key, &doubt.row, certain)
@@ -318,7 +292,7 @@ impl Collector {
             if candidates.is_empty() || MAX_DOUBTFUL < candidates.len() && !certain {
                 out.push(row(None, false));
             } else {
-                out.extend(candidates.into_iter().map(|record| row(Some(record), certain)));
+                out.extend(candidates.iter().map(|record| row(Some(record.clone()), certain)));
             }
         }
         out

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::finding::Reason;
-use crate::model::{DomainName, RecordType, Version, ZoneId};
+use crate::model::{DomainName, ObjectRef, RecordType, Version, ZoneId};
 
 /// Everything that is known about changes, oldest first. Bounded by
 /// [`crate::limits::MAX_CHANGE_EVENTS`].
@@ -18,6 +18,24 @@ pub struct ChangeFeed {
     /// What the Pods of ExternalDNS say about themselves on `/metrics`, sorted by namespace and
     /// Pod; empty when nobody scrapes.
     pub controllers: Vec<ControllerMetrics>,
+    /// What ExternalDNS complains about in Events, sorted by object, name and type. Weak: on an
+    /// error every change of the plan gets one, those that went through too.
+    pub notices: Vec<Notice>,
+}
+
+/// An Event of ExternalDNS about a record of an object. Never more than an evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// When it was seen last.
+    pub at: Timestamp,
+    /// The object.
+    pub object: ObjectRef,
+    /// The record's name.
+    pub name: DomainName,
+    /// Its type, when told.
+    pub record_type: Option<RecordType>,
+    /// The note, printable and bounded.
+    pub message: Arc<str>,
 }
 
 /// The metrics of one ExternalDNS process. What a version does not export is `None`.

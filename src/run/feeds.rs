@@ -1,4 +1,5 @@
-//! The optional sources of the change feed: CloudTrail, its queue, the metrics of ExternalDNS.
+//! The optional sources of the change feed: CloudTrail, its queue, the metrics of ExternalDNS and
+//! its Events.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::changes::inbox::{Delivery, SourceHealth};
 use crate::changes::lookup::{self, LookupSettings};
+use crate::changes::notices::live::{self as notices, NoticeSettings};
 use crate::changes::queue::{self, QueueSettings};
 use crate::changes::scrape::live::{self as scrape, ScrapeSettings};
 use crate::clock::Clock;
@@ -23,6 +25,8 @@ pub struct FeedSettings {
     pub queue: Option<QueueSettings>,
     /// `/metrics` of the Pods.
     pub scrape: Option<ScrapeSettings>,
+    /// Kubernetes Events.
+    pub events: Option<NoticeSettings>,
 }
 
 /// What the sources have in common.
@@ -49,6 +53,10 @@ impl Feeds {
         if let Some(settings) = settings.queue {
             let reading = queue::run(settings, out.clone(), health.clone(), stop.clone());
             tasks.push(("queue", Box::pin(reading)));
+        }
+        if let Some(settings) = settings.events {
+            let reading = notices::run(client.clone(), settings, out.clone(), stop.clone());
+            tasks.push(("events", Box::pin(reading)));
         }
         if let Some(settings) = settings.scrape {
             tasks

@@ -13,6 +13,7 @@ use crate::changes::feed::{FeedBuilder, FeedCounts};
 use crate::changes::follow::{LogHealth, LogLine};
 use crate::changes::inbox::{Delivery, SourceHealth};
 use crate::changes::log::LogParser;
+use crate::changes::storm::{LineBudget, Verdict};
 use crate::clock::Clock;
 use crate::model::change::{ChangeFeed, FeedSource};
 use crate::model::workload::LogTarget;
@@ -29,12 +30,27 @@ const SETTLE: Duration = Duration::from_millis(300);
 #[derive(Default)]
 pub(crate) struct Streams {
     parsers: BTreeMap<FeedSource, LogParser>,
+    budgets: BTreeMap<FeedSource, LineBudget>,
     pub(crate) builder: FeedBuilder,
 }
 
 impl Streams {
-    /// Takes one line.
+    /// Takes one line of a followed log, unless there are too many.
     pub(crate) fn push(&mut self, line: &LogLine, clock: &dyn Clock) {
+        let source = source_of(&line.target);
+        match self.budgets.entry(source.clone()).or_default().line(clock.now()) {
+            Verdict::Drop => return self.builder.drop_lines(1),
+            Verdict::TakeAfterGap => {
+                let events = self.parsers.get_mut(&source).map(LogParser::interrupt).unwrap_or_default();
+                self.builder.add(events, clock.now());
+            }
+            Verdict::Take => {}
+        }
+        self.read(line, clock);
+    }
+
+    /// Takes one line of a log whose length is bounded.
+    pub(crate) fn read(&mut self, line: &LogLine, clock: &dyn Clock) {
         let source = source_of(&line.target);
         let now = clock.now();
         let parser = self
@@ -58,6 +74,7 @@ impl Streams {
             }
             kept
         });
+        self.budgets.retain(|source, _| wanted.contains(source));
         for source in wanted {
             let parser = self.parsers.entry(source.clone());
             let parser = parser.or_insert_with(|| LogParser::new(source, clock.now()));
@@ -70,6 +87,7 @@ impl Streams {
         match delivery {
             Delivery::Trail(events) => self.builder.add(events, clock.now()),
             Delivery::Metrics(metrics) => self.builder.scraped(metrics),
+            Delivery::Notices(notices) => self.builder.noticed(notices, clock.now()),
         }
     }
 
@@ -213,3 +231,6 @@ impl LogTask {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

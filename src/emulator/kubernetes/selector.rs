@@ -81,7 +81,7 @@ impl Filter {
         let meta = |key: &str| object.get("metadata")?.get(key)?.as_str();
         self.namespace.as_deref().is_none_or(|own| meta("namespace") == Some(own))
             && self.labels.selects(|key| object.get("metadata")?.get("labels")?.get(key)?.as_str())
-            && self.fields.selects(|key| meta(key.strip_prefix("metadata.").unwrap_or(key)))
+            && self.fields.selects(|key| key.split('.').try_fold(object, |at, part| at.get(part))?.as_str())
     }
 }
 

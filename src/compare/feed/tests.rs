@@ -1,0 +1,189 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::config::Config;
+use crate::model::change::{Action, ChangeFeed};
+use crate::model::want::Placement;
+use crate::model::{Content, Value};
+use crate::past::Past;
+use crate::policy::Policy;
+use crate::snapshot::{Reading, Snapshot};
+
+const TARGET: &str = "203.0.113.10";
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_000_000 + second).expect("in range")
+}
+
+fn want(name: &str) -> Want {
+    Want {
+        name: DomainName::new(name),
+        record_type: RecordType::A,
+        set_identifier: None,
+        placement: Placement::Zone(ZoneId::new("Z1")),
+        content: Content::Values { ttl: 60, values: vec![Value::new(&RecordType::A, TARGET)] },
+        routing: None,
+        health_check_id: None,
+        demanded_ttl: None,
+        demanded_health: None,
+        demanded_alias: true,
+        companion: false,
+        objects: Vec::new(),
+        conflict: None,
+        invalid: None,
+        changed_at: None,
+        created_at: None,
+        status_changed_at: None,
+    }
+}
+
+fn wants(names: &str) -> InstanceWants {
+    let config = Config::from_value(&serde_json::Value::Null).expect("the defaults");
+    InstanceWants {
+        instance: config.assumed(),
+        zones: vec![ZoneId::new("Z1")],
+        wants: names.split_whitespace().map(want).collect(),
+        unwanted: Vec::new(),
+        without_target: Vec::new(),
+        unread: Vec::new(),
+        notes: Vec::new(),
+        unknown: Vec::new(),
+    }
+}
+
+/// A refused batch of these names; the sentence tells the target only.
+fn batch(names: &str, request_id: &str) -> RefusedBatch {
+    let attempted = names.split_whitespace().map(|name| AttemptedChange {
+        action: Action::Create,
+        name: DomainName::new(name),
+        record_type: RecordType::A,
+        set_identifier: None,
+        targets: Vec::new(),
+        alias: None,
+    });
+    let error = RefusalError {
+        reason: Reason::AliasTargetNotInZone,
+        name: None,
+        fragment: None,
+        record_type: Some(RecordType::A),
+        set_identifier: None,
+        target: Some(TARGET.into()),
+        message: "Tried to create an alias".into(),
+    };
+    RefusedBatch {
+        zone_id: Some(ZoneId::new("Z1")),
+        attempted: attempted.collect(),
+        errors: vec![error],
+        request_id: Some(request_id.into()),
+        ..RefusedBatch::default()
+    }
+}
+
+fn in_log(second: i64, batch: RefusedBatch) -> ChangeEvent {
+    let source = FeedSource::Log { namespace: "dns".into(), pod: "edns-1".into(), container: "edns".into() };
+    ChangeEvent { at: at(second), source, kind: ChangeEventKind::Refused(batch) }
+}
+
+fn in_trail(second: i64, mut batch: RefusedBatch, bad: &str) -> ChangeEvent {
+    for change in &mut batch.attempted {
+        let is_bad = change.name.as_str() == bad;
+        change.alias = Some(is_bad);
+        change.targets = vec![if is_bad { TARGET } else { "192.0.2.1" }.into()];
+    }
+    let id: &str = batch.request_id.as_deref().unwrap_or_default();
+    let source = FeedSource::CloudTrail { event_id: format!("e-{id}").into(), principal: "arn".into() };
+    ChangeEvent { at: at(second), source, kind: ChangeEventKind::Refused(batch) }
+}
+
+fn alone(batch: RefusedBatch) -> RefusedBatch {
+    RefusedBatch { alone: true, ..batch }
+}
+
+/// Name, reason, how often, one of how many.
+fn judged(names: &str, events: Vec<ChangeEvent>) -> Vec<(String, Reason, usize, usize)> {
+    let feed = ChangeFeed { events, ..ChangeFeed::default() };
+    let snapshot = Snapshot {
+        at: at(1_000),
+        kubernetes: Reading::off(),
+        route53: Reading::off(),
+        dns: Reading::off(),
+        changes: Reading::read(at(1_000), feed),
+    };
+    let all = [wants(names)];
+    let (past, policy) = (Past::default(), Policy::default());
+    let world = World::new(&snapshot, &all, &past, &policy);
+    let found: BTreeMap<RecordKey, Refusal> = refusals(&world, &all[0]);
+    found
+        .into_iter()
+        .map(|(key, refusal)| (key.name.to_string(), refusal.reason, refusal.count, refusal.one_of))
+        .collect()
+}
+
+fn culprit(name: &str, count: usize, one_of: usize) -> (String, Reason, usize, usize) {
+    (name.to_owned(), Reason::AliasTargetNotInZone, count, one_of)
+}
+
+fn victim(name: &str, count: usize) -> (String, Reason, usize, usize) {
+    (name.to_owned(), Reason::BatchVictim, count, 1)
+}
+
+#[test]
+fn a_call_that_log_and_trail_tell_counts_once() {
+    let events = vec![
+        in_log(1, batch("a.example.com b.example.com", "r1")),
+        in_trail(0, batch("a.example.com b.example.com", "r1"), "a.example.com"),
+        in_log(61, batch("a.example.com b.example.com", "r2")),
+    ];
+    let expected = [culprit("a.example.com", 2, 1), victim("b.example.com", 2)];
+    assert_eq!(judged("a.example.com b.example.com", events), expected);
+}
+
+#[test]
+fn an_id_that_one_source_repeats_is_no_repetition() {
+    let events = vec![in_log(0, batch("a.example.com", "r1")), in_log(60, batch("a.example.com", "r1"))];
+    assert_eq!(judged("a.example.com", events), [culprit("a.example.com", 2, 1)]);
+}
+
+#[test]
+fn groups_of_a_batch_do_not_count_again() {
+    let both = "a.example.com b.example.com";
+    let by_log = vec![
+        in_log(0, batch(both, "r1")),
+        in_log(2, alone(batch(both, "r2"))),
+        in_log(90, batch(both, "r3")),
+        in_log(92, alone(batch("a.example.com", "r4"))),
+    ];
+    assert_eq!(judged(both, by_log), [culprit("a.example.com", 2, 1), victim("b.example.com", 2)]);
+    let slowly = (0..5).map(|group| in_log(50 * group, alone(batch("a.example.com", &format!("s{group}")))));
+    let slowly = std::iter::once(in_log(0, batch(both, "s"))).chain(slowly).collect();
+    assert_eq!(judged(both, slowly), [culprit("a.example.com", 1, 1), victim("b.example.com", 1)]);
+    let by_trail = vec![
+        in_trail(0, batch(both, "r1"), "a.example.com"),
+        in_trail(2, batch("a.example.com", "r2"), "a.example.com"),
+        in_trail(90, batch(both, "r3"), "a.example.com"),
+        in_trail(92, batch("a.example.com", "r4"), "a.example.com"),
+    ];
+    assert_eq!(judged(both, by_trail), [culprit("a.example.com", 2, 1), victim("b.example.com", 2)]);
+}
+
+#[test]
+fn who_stands_in_every_batch_is_to_blame() {
+    let all = "a.example.com b.example.com c.example.com";
+    let first = in_log(0, batch("a.example.com b.example.com", "r1"));
+    let doubtful = [culprit("a.example.com", 1, 2), culprit("b.example.com", 1, 2)];
+    assert_eq!(judged(all, vec![first.clone()]), doubtful);
+    let second = in_log(90, batch("b.example.com c.example.com", "r2"));
+    let certain = [victim("a.example.com", 1), culprit("b.example.com", 2, 1), victim("c.example.com", 1)];
+    assert_eq!(judged(all, vec![first, second]), certain);
+}
+
+#[test]
+fn a_plain_record_is_not_refused_for_its_alias_target() {
+    let both = "a.example.com b.example.com";
+    let mut mixed = wants(both);
+    mixed.wants[1].demanded_alias = false;
+    let one = batch(both, "r1");
+    let attempted = attempted_records(&one, &mixed.instance);
+    let hit = records_of(&one.errors[0], &one, &attempted, &mixed);
+    assert_eq!(hit.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["a.example.com"]);
+}
