@@ -160,10 +160,14 @@ fn dress(mut candidate: Candidate, burst: &Burst<'_>, instance: &str) -> Candida
     candidate.onset = Some(burst.until);
     candidate.covers = burst.names.iter().map(|name| (*name).clone()).collect();
     candidate.summary = format!(
-        "{} of {} names of ExternalDNS {instance} vanished at once ({}).",
+        "{} of {} names of ExternalDNS {instance} vanished at once: {}.",
         burst.names.len(),
         burst.alive,
-        candidate.reason
+        match candidate.reason {
+            Reason::LbStatusLost => "their objects have lost the load balancer address",
+            Reason::WantsVanished => "no object asks for them any more",
+            _ => "their records are gone from the zone",
+        }
     );
     if let Some(zone) = &burst.zone {
         candidate.evidence.push(format!("in hosted zone {zone}"));

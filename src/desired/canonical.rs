@@ -9,9 +9,12 @@ use crate::model::{Version, ZoneId};
 /// The canonical hosted zone of a target, as a release of ExternalDNS knows it; `None` when it does
 /// not, and then the target becomes a CNAME.
 ///
-/// The match is by suffix, in the case as written: whole labels from v0.16.0 on, plain text before.
+/// The match is by suffix: whole labels from v0.16.0 on, plain text before. ExternalDNS compares the
+/// text as written, but the API server takes no capitals in the host name of a load balancer status,
+/// and a verdict must not hang on the spelling of a name.
 #[must_use]
 pub fn canonical_zone(target: &str, version: Version) -> Option<ZoneId> {
+    let target = target.to_ascii_lowercase();
     let by_label = does(version, Behaviour::CanonicalByLabel);
     TABLE
         .iter()
@@ -178,6 +181,7 @@ mod tests {
         check("lb.cn-north-1.elb.amazonaws.com.cn", newest, Some("Z1GDH35T77C1KE"));
         check("foocloudfront.net", newest, None);
         check("foocloudfront.net", Version::new(0, 15, 1), Some("Z2FDTNDATAQYW2"));
+        check("App-1.US-east-1.ELB.amazonaws.com", newest, Some("Z35SXDOTRQ7X7K"));
         check("lb.example.net", newest, None);
     }
 
