@@ -139,9 +139,8 @@ pub fn removal(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner
             names.is_some_and(|(name, _)| name == set.name)
                 && zone.at(&txt.name).iter().all(|other| other.record_type == RecordType::Txt)
         };
-        owner.is_none_or(|owner| heritage.owner.as_deref() == Some(owner))
-            && (owned.contains(&set) || (owned.is_empty() && idle()))
-            && owned.iter().all(|one| going.contains(one))
+        let ours = owner.is_none_or(|owner| heritage.owner.as_deref() == Some(owner));
+        ours && if owned.is_empty() { idle() } else { owned.iter().all(|one| going.contains(one)) }
     });
     let sets = going.iter().copied().chain(txts).cloned();
     Batch::deleting(sets).into_fix("Delete the record and its ownership TXT.", zone)

@@ -4,12 +4,13 @@ use crate::compare::fix::{edit, quote};
 use crate::model::ObjectRef;
 use crate::model::text::printable;
 
-/// Stops a workload without losing it. A bare Pod has no replicas.
+/// Stops a workload without losing it. What has no replicas is left to an editor, a bare Pod to end.
 #[must_use]
 pub fn stop(workload: &ObjectRef) -> String {
     match &*workload.kind {
         "Deployment" | "StatefulSet" | "ReplicaSet" => on(workload, "scale", "--replicas=0"),
-        _ => on(workload, "delete", "--wait=false"),
+        "Pod" => on(workload, "delete", "--wait=false"),
+        _ => edit(workload),
     }
 }
 
@@ -71,6 +72,7 @@ mod tests {
     fn only_a_workload_with_replicas_is_scaled() {
         assert_eq!(stop(&object("Deployment")), "kubectl -n shop scale deployment db --replicas=0");
         assert_eq!(stop(&object("Pod")), "kubectl -n shop delete pod db --wait=false");
+        assert_eq!(stop(&object("DaemonSet")), "kubectl -n shop edit daemonset db");
         assert_eq!(restart(&object("Pod")), None);
     }
 
