@@ -38,9 +38,8 @@ fn oracle(hosts: &[Host]) -> Verdicts {
             (_, _) if host.refused => "failed_change",
             (Fault::Absent | Fault::Deleted, _) => "missing_record",
             (Fault::OtherValue, _) => "wrong_target",
-            (Fault::OtherType, _) => "wrong_type",
             // An alias counts as its type: beside a CNAME it is another type, not another form.
-            (Fault::Alias, Wish::Cname) => "wrong_type",
+            (Fault::OtherType, _) | (Fault::Alias, Wish::Cname) => "wrong_type",
             (Fault::Alias, Wish::A | Wish::Aaaa) => "wrong_alias",
         };
         Some((format!("{}/{}", world::name(number), host.wish.as_str()), kind.to_owned()))

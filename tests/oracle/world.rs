@@ -93,13 +93,13 @@ pub(crate) fn record(folder: &Path, hosts: &[Host]) {
     write(&folder.join("recording.yaml"), &json!({ "format": "dns-drift-recording/1", "rounds": rounds }));
     for (round, (dir, _)) in ROUNDS.iter().enumerate() {
         let dir = folder.join(dir);
-        let ingresses = hosts.iter().enumerate().map(|(number, host)| ingress(number, host));
+        let ingresses = hosts.iter().enumerate().map(|(number, host)| ingress(number, *host));
         let objects: Vec<Value> = ingresses.chain([deployment(), pod()]).collect();
         write(
             &dir.join("kubernetes/objects.json"),
             &json!({ "apiVersion": "v1", "kind": "List", "items": objects }),
         );
-        let wanted = hosts.iter().enumerate().flat_map(|(number, host)| records(round, number, host));
+        let wanted = hosts.iter().enumerate().flat_map(|(number, host)| records(round, number, *host));
         let sets: Vec<Value> = apex().into_iter().chain(wanted).collect();
         let zone = json!({
             "Id": format!("/hostedzone/{ZONE}"), "Name": "example.com.", "CallerReference": "1",
@@ -111,7 +111,7 @@ pub(crate) fn record(folder: &Path, hosts: &[Host]) {
         let log = dir.join(format!("external-dns/external-dns__{POD}__external-dns.log"));
         std::fs::create_dir_all(log.parent().unwrap()).unwrap();
         let refused = hosts.iter().enumerate().filter(|(_, host)| host.refused);
-        let lines = refused.flat_map(|(number, host)| refusal(round, number, host));
+        let lines = refused.flat_map(|(number, host)| refusal(round, number, *host));
         let lines: String = std::iter::once(loop_line(round)).chain(lines).collect();
         std::fs::write(log, lines).unwrap();
     }
@@ -124,7 +124,7 @@ fn write(path: &Path, value: &Value) {
 
 // === Kubernetes ===
 
-fn ingress(number: usize, host: &Host) -> Value {
+fn ingress(number: usize, host: Host) -> Value {
     let key = if host.wish == Wish::Cname { "hostname" } else { "ip" };
     json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
@@ -194,7 +194,7 @@ fn apex() -> [Value; 2] {
     [set("NS", "ns-34.awsdns-04.com."), set("SOA", soa)]
 }
 
-fn records(round: usize, number: usize, host: &Host) -> Vec<Value> {
+fn records(round: usize, number: usize, host: Host) -> Vec<Value> {
     let (name, wish) = (name(number), host.wish);
     let plain = |wish: Wish, value: &str| {
         json!({
@@ -245,7 +245,7 @@ fn loop_line(round: usize) -> String {
     )
 }
 
-fn refusal(round: usize, number: usize, host: &Host) -> Vec<String> {
+fn refusal(round: usize, number: usize, host: Host) -> Vec<String> {
     let at = LOOPS[round];
     let (name, kind) = (name(number), host.wish.as_str());
     vec![
