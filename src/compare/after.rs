@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use crate::compare::fix::batch::Batch;
 use crate::compare::owner::{Ownership, heritage_names, ownership};
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
@@ -154,7 +155,8 @@ fn orphan(
         );
     }
     candidate.summary = format!("{subject} claims a record that does not exist and that nobody wants.");
-    candidate.fix = Fix { summary: "Delete the TXT record.".to_owned(), ..Fix::default() };
+    let txt = zone.at(&subject.name).iter().filter(|set| set.key() == *subject).cloned();
+    candidate.fix = Batch::deleting(txt).into_fix("Delete the TXT record.", zone);
     candidate
 }
 

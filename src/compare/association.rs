@@ -77,7 +77,7 @@ fn describe(zone: &ZoneReading, bound: &[&NetworkView], candidate: &mut Candidat
             .iter()
             .map(|vpc| {
                 format!(
-                    "aws route53 associate-vpc-with-hosted-zone --hosted-zone-id {} --vpc VPCRegion=<region>,VPCId={}",
+                    "aws route53 associate-vpc-with-hosted-zone --hosted-zone-id {} --vpc VPCRegion=\"$AWS_REGION\",VPCId={}",
                     zone.zone.id,
                     crate::compare::fix::quote(vpc)
                 )

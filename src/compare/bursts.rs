@@ -159,11 +159,18 @@ fn lines(what: &str, burst: &Burst<'_>) -> Vec<String> {
 fn dress(mut candidate: Candidate, burst: &Burst<'_>, instance: &str) -> Candidate {
     candidate.onset = Some(burst.until);
     candidate.covers = burst.names.iter().map(|name| (*name).clone()).collect();
+    let why = if candidate.reason == Reason::LbStatusLost {
+        "their objects have lost the load balancer address"
+    } else if candidate.reason == Reason::WantsVanished {
+        "no object asks for them any more"
+    } else {
+        "their records are gone from the zone"
+    };
     candidate.summary = format!(
-        "{} of {} names of ExternalDNS {instance} vanished at once ({}).",
+        "{} of {} names of ExternalDNS {instance} vanished at once: {}.",
         burst.names.len(),
         burst.alive,
-        candidate.reason
+        why
     );
     if let Some(zone) = &burst.zone {
         candidate.evidence.push(format!("in hosted zone {zone}"));

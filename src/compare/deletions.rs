@@ -1,7 +1,7 @@
 //! Deletions that Route 53 refuses: the record stays although nobody wants it. Pure.
 
 use crate::compare::feed::{Refusal, refusals, still_counts};
-use crate::compare::leftovers::{is_owned_by, is_wanted};
+use crate::compare::leftovers::{is_owned_by, is_wanted, removal};
 use crate::compare::show;
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
@@ -12,7 +12,6 @@ use crate::model::heritage::TxtRole;
 use crate::model::record::{RecordKey, RecordSet, RecordType};
 use crate::model::want::InstanceWants;
 use crate::model::zone::ZoneReading;
-use crate::report::Fix;
 use crate::snapshot::ViewName;
 
 /// From this release on the ownership of an alias is deleted under `a-<name>`, where older
@@ -85,11 +84,7 @@ fn refused(
         set.key(),
         refusal.reason
     );
-    candidate.fix = Fix {
-        summary: "Delete the record and its ownership TXT by hand, with the values that stand there."
-            .to_owned(),
-        ..Fix::default()
-    };
+    candidate.fix = removal(wants, zone, set, Some(&wants.instance.flags.owner_id));
     explain_companion(&mut candidate, zone, set);
     candidate.caused_by(cause(wants, zone, set, refusal))
 }

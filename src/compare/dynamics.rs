@@ -157,7 +157,8 @@ impl Record<'_> {
         candidate.onset = onset;
         let changes = held.len() - 1;
         candidate.evidence.push(format!("{changes} changes within an hour between {} values", values.len()));
-        candidate.evidence.extend(held.iter().take(6).map(Held::to_string));
+        let shown: Vec<String> = held.iter().take(6).map(Held::to_string).collect();
+        candidate.evidence.push(format!("in order: {}", shown.join(", then ")));
         candidate.summary = format!("{} goes back and forth: {changes} changes within an hour.", self.key);
         candidate.fix = Fix {
             summary: "Find the other writer; each ExternalDNS needs an owner id of its own.".to_owned(),

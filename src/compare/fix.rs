@@ -8,8 +8,10 @@
     reason = "tables of exceptions over large vocabularies: a new word must fall into the general row"
 )]
 
+pub mod advice;
 pub mod batch;
 pub mod checks;
+pub mod kubectl;
 pub mod sentence;
 
 use crate::compare::fix::batch::Batch;
@@ -52,7 +54,7 @@ fn fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Option<&
     let objects = || want.objects.iter();
     match candidate.key.kind {
         Kind::InvalidDesired | Kind::ConflictingDesired => {
-            said("Correct the objects that ask for it.", objects().map(edit))
+            said("Correct what the objects ask for.", objects().map(edit))
         }
         Kind::NoZone => said(
             "Correct the host, create the zone, or widen the filter of the instance.",
@@ -66,10 +68,7 @@ fn fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Option<&
             "Publish the host in a private zone (--aws-zone-type, a class filter), or give it a public load balancer.",
             objects().map(edit),
         ),
-        Kind::WrongZone => said(
-            "Pin the zone that is delegated (--zone-id-filter, aws-hosted-zone-id), or delete the duplicate zone.",
-            [],
-        ),
+        Kind::WrongZone => said(right_zone(candidate.reason), []),
         Kind::OwnerMissing | Kind::OwnerConflict => owning(wants, want, zone),
         Kind::OwnerForeign => {
             said("Settle with the other owner who serves the name, then transfer its ownership TXT.", [])
@@ -111,6 +110,25 @@ fn fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Option<&
     }
 }
 
+/// How the record gets into the zone that serves its users.
+fn right_zone(reason: Reason) -> &'static str {
+    match reason {
+        Reason::NotTheDelegatedOne => {
+            "Pin the zone that is delegated (--zone-id-filter, aws-hosted-zone-id), or delete the duplicate zone."
+        }
+        Reason::OccludedByDelegation => {
+            "Write the record into the zone that the delegation leads to, or remove the NS records that take the name away."
+        }
+        Reason::ParentZone => {
+            "Let ExternalDNS see the child zone (zone filters, permissions), so that it writes the record there."
+        }
+        Reason::ShadowedByPrivateZone => {
+            "Add the record to the private zone too, or remove that zone from the VPC of the users."
+        }
+        _ => "Pin the zone that serves the users (--aws-zone-type, --zone-id-filter).",
+    }
+}
+
 /// A fix without a batch.
 fn said(summary: &str, commands: impl IntoIterator<Item = String>) -> Fix {
     Fix { summary: summary.to_owned(), commands: commands.into_iter().collect(), ..Fix::default() }
@@ -127,24 +145,21 @@ fn owning(wants: &InstanceWants, want: &Want, zone: Option<&ZoneReading>) -> Fix
 
 /// The batch that makes the zone hold what is wanted.
 fn zone_fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Option<&ZoneReading>) -> Fix {
-    let summary = match candidate.cause {
-        Some(Cause::OwnerMissing) => {
-            "ExternalDNS does not own the record that stands there; let it own it, or write the record once by hand."
-        }
-        Some(Cause::OwnerForeign) => "Another owner holds the record; settle with it who serves the name.",
-        Some(Cause::ManualChange) => "Somebody changed the record by hand; put it back and find out who.",
-        Some(Cause::ZoneQuota) => "The zone is full: remove left-over records or raise the quota.",
-        Some(Cause::ControllerStalled | Cause::ControllerFailing) => {
-            "Get ExternalDNS to work again; until then the record can be written by hand."
-        }
-        _ => "Write the record once by hand and find out why ExternalDNS does not.",
-    };
-    let Some(zone) = zone else { return said(summary, []) };
+    let summary = advice::advice(candidate);
+    let Some(zone) = zone else { return said(&summary, []) };
     if want.name.defect().is_some() || want.invalid.is_some() {
         // Route 53 cannot hold what is wanted: no batch can mend it.
-        return said("Correct the object that asks for it.", want.objects.iter().map(edit));
+        return said("Correct what the object asks for.", want.objects.iter().map(edit));
     }
-    Batch::mending(wants, want, zone).into_fix(summary, zone)
+    if candidate.cause == Some(Cause::ZoneQuota) {
+        // A full zone refuses our batch as it refuses that of ExternalDNS.
+        let limit = format!(
+            "aws route53 get-hosted-zone-limit --type MAX_RRSETS_BY_ZONE --hosted-zone-id {}",
+            zone.zone.id
+        );
+        return said(&summary, [limit]);
+    }
+    Batch::mending(wants, want, zone).into_fix(&summary, zone)
 }
 
 fn unannotate(object: &ObjectRef, prefix: &str, key: &str) -> String {

@@ -11,6 +11,7 @@ mod shared;
 mod stalled;
 
 use crate::compare::bursts::mass_deletion;
+use crate::compare::fix::{describe, edit, kubectl};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
@@ -29,8 +30,27 @@ pub fn judge_instance(world: &World<'_>, wants: &InstanceWants, out: &mut Verdic
         if candidate.impact == Impact::Latent {
             candidate.impact = explain::worst_impact(&candidate, wants, out);
         }
+        if candidate.fix.commands.is_empty() {
+            candidate.fix.commands = commands(&candidate, wants);
+        }
         let cause = candidate.cause.clone();
         out.candidates.push(candidate.caused_by(cause));
+    }
+}
+
+/// The next lines to type about the workload.
+fn commands(candidate: &Candidate, wants: &InstanceWants) -> Vec<String> {
+    let Some(workload) = &wants.instance.workload else { return Vec::new() };
+    match (candidate.key.kind, candidate.reason) {
+        (Kind::MassDeletion, _) => vec![kubectl::stop(workload)],
+        (Kind::ControllerStalled, Reason::DryRun) | (Kind::ControllerMisconfigured, _) => {
+            vec![edit(workload)]
+        }
+        (Kind::ControllerStalled, Reason::Absent) => vec![describe(workload)],
+        (Kind::ControllerStalled, Reason::NoReconcile) => {
+            kubectl::logs(workload).into_iter().take(1).chain(kubectl::restart(workload)).collect()
+        }
+        _ => kubectl::logs(workload),
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::compare::claimable::claimable;
+use crate::compare::fix::batch::Batch;
 use crate::compare::live::says_nothing;
 use crate::compare::owner::heritage_names;
 use crate::compare::show;
@@ -77,8 +78,7 @@ pub fn ownerless_records(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Ca
                 "{} belongs to the owner id {owner}, which no ExternalDNS of this cluster has.",
                 set.key()
             );
-            candidate.fix =
-                Fix { summary: "Delete the record and its ownership TXT.".to_owned(), ..Fix::default() };
+            candidate.fix = removal(reader, zone, set, Some(owner));
             out.push(candidate);
         }
     }
@@ -121,6 +121,39 @@ pub fn is_owned_by(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet) -
     })
 }
 
+/// The batch that takes a left-over away, with its AAAA half and the ownership of nothing else.
+#[must_use]
+pub fn removal(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner: Option<&str>) -> Fix {
+    let target = target_host(set);
+    let half = |other: &&RecordSet| {
+        target.is_some() && other.set_identifier == set.set_identifier && target_host(other) == target
+    };
+    let mut going: Vec<&RecordSet> = vec![set];
+    going.extend(zone.at(&set.name).iter().filter(half));
+    let txts = zone.records().iter().filter(|txt| {
+        let TxtRole::Heritage(heritage) = TxtRole::of(txt) else { return false };
+        let owned = owned_sets(wants, zone, txt);
+        // One that speaks for nothing would be left as an orphan, unless it is the TXT of another name.
+        let idle = || {
+            let names = wants.instance.flags.affixes.owner_name(&txt.name);
+            names.is_some_and(|(name, _)| name == set.name)
+                && zone.at(&txt.name).iter().all(|other| other.record_type == RecordType::Txt)
+        };
+        let ours = owner.is_none_or(|owner| heritage.owner.as_deref() == Some(owner));
+        ours && if owned.is_empty() { idle() } else { owned.iter().all(|one| going.contains(one)) }
+    });
+    let sets = going.iter().copied().chain(txts).cloned();
+    Batch::deleting(sets).into_fix("Delete the record and its ownership TXT.", zone)
+}
+
+/// As [`removal`], by the registry of whichever instance reads the zone.
+fn dangling_removal(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> Fix {
+    match world.wants.iter().find(|one| one.zones.contains(&zone.zone.id)) {
+        Some(reader) => removal(reader, zone, set, None),
+        None => Batch::deleting([set.clone()]).into_fix("Delete the record.", zone),
+    }
+}
+
 fn stale_record(
     world: &World<'_>,
     wants: &InstanceWants,
@@ -143,7 +176,7 @@ fn stale_record(
     candidate.window = grace_deleted(world, wants, &object, &set.name);
     candidate.summary =
         format!("{} stays in zone {}, but {object} no longer asks for it.", set.key(), zone.zone.name);
-    candidate.fix = Fix { summary: "Delete the record and its ownership TXT.".to_owned(), ..Fix::default() };
+    candidate.fix = removal(wants, zone, set, heritage.owner.as_deref());
     Some(candidate)
 }
 
@@ -210,7 +243,7 @@ fn dead_hosts(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candidate>) {
         candidate.evidence.push(format!("the servers of {host} deny it"));
         candidate.evidence.extend(service.map(|name| format!("anybody can register it: {name}")));
         candidate.summary = format!("{} points at {host}, which does not exist any more.", set.key());
-        candidate.fix = Fix { summary: "Delete the record.".to_owned(), ..Fix::default() };
+        candidate.fix = dangling_removal(world, zone, set);
         explain_twin(&mut candidate, zone, set);
         out.push(candidate);
     }
@@ -271,7 +304,7 @@ fn foreign_addresses(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candid
             "{} points at an address that is not ours; whoever holds it can speak for the name.",
             set.key()
         );
-        candidate.fix = Fix { summary: "Delete the record.".to_owned(), ..Fix::default() };
+        candidate.fix = dangling_removal(world, zone, set);
         out.push(candidate);
     }
 }

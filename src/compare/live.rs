@@ -111,6 +111,17 @@ pub fn chain(observation: &Observation) -> BTreeSet<DomainName> {
     cnames.map(|record| DomainName::new(&record.data)).collect()
 }
 
+/// An answer in words: the addresses, or why there is none.
+#[must_use]
+pub fn said(seen: &Observation) -> String {
+    let found: Vec<String> = addresses(seen).iter().map(ToString::to_string).collect();
+    match (seen.outcome, found.is_empty()) {
+        (Outcome::Answer, false) => found.join(" "),
+        (Outcome::Answer, true) => "without an address".to_owned(),
+        (outcome, _) => outcome.as_str().to_owned(),
+    }
+}
+
 /// How one answer stands against the expectation.
 #[must_use]
 pub fn judge(observation: &Observation, expected: &Expected) -> Match {

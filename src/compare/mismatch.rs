@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use std::net::IpAddr;
 
-use crate::compare::live::{Expected, Match, addresses, answers, union};
+use crate::compare::live::{Expected, Match, answers, said, union};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
@@ -228,6 +228,5 @@ fn reason_and_impact(all: bool, outcome: Outcome, bad: &[(&str, Match, &Observat
 }
 
 fn describe(server: &str, seen: &Observation) -> String {
-    let found: Vec<String> = addresses(seen).iter().map(ToString::to_string).collect();
-    format!("{server} answers {} {}", seen.outcome.as_str(), found.join(" "))
+    format!("{server} answers {}", said(seen))
 }

@@ -8,6 +8,7 @@ use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject};
 use crate::model::heritage::TxtRole;
+use crate::model::instance::Policy as Allowed;
 use crate::model::observation::{Outcome, Vantage};
 use crate::model::want::{InstanceWants, WithoutTarget};
 use crate::model::{DomainName, RecordType};
@@ -38,7 +39,7 @@ pub fn judge_objects(world: &World<'_>, wants: &InstanceWants, out: &mut Verdict
             let detail = format!("a young object without an address, until {}", window.until);
             out.silent.insert(Silent { subject, reason: window.reason, detail });
         }
-        describe(&mut candidate, object, lost);
+        describe(&mut candidate, object, lost.then(|| fate(world, wants, object)));
         out.candidates.push(candidate);
     }
 }
@@ -99,14 +100,25 @@ fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> I
     if seen || recorded { Impact::Latent } else { Impact::Down }
 }
 
-fn describe(candidate: &mut Candidate, object: &WithoutTarget, lost: bool) {
+/// What becomes of the records of an object that has lost its address.
+fn fate(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> &'static str {
+    let stands = |name: &DomainName| {
+        let zones = wants.zones.iter().filter_map(|id| world.zone(id));
+        zones.flat_map(|zone| zone.at(name)).any(|set| set.record_type.is_address())
+    };
+    match (object.names.iter().any(stands), wants.instance.flags.policy) {
+        (false, _) => "there is no record any more for",
+        (true, Allowed::Sync) => "ExternalDNS will delete the records of",
+        (true, _) => "the policy of ExternalDNS keeps the old records of",
+    }
+}
+
+fn describe(candidate: &mut Candidate, object: &WithoutTarget, fate: Option<&str>) {
     let names: Vec<&str> = object.names.iter().take(5).map(DomainName::as_str).collect();
     let names = names.join(", ");
     let reference = &object.object;
-    candidate.summary = if lost {
-        format!(
-            "{reference} has lost its load balancer address; ExternalDNS will delete the records of {names}."
-        )
+    candidate.summary = if let Some(fate) = fate {
+        format!("{reference} has lost its load balancer address; {fate} {names}.")
     } else {
         format!("{reference} has never got a load balancer address; {names} cannot be published.")
     };

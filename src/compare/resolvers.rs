@@ -341,9 +341,7 @@ fn impact(name: &Name<'_>, reason: Reason, bad: &[&Row<'_>], rows: &[Row<'_>]) -
 }
 
 fn describe(row: &Row<'_>) -> String {
-    let found = crate::compare::live::addresses(row.seen);
-    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
     let server = crate::model::text::printable(row.server);
     let code = row.seen.ede.as_ref().map(|ede| format!(" (extended error {})", ede.code)).unwrap_or_default();
-    format!("{server} ({}) answers {} {}{code}", row.view, row.seen.outcome.as_str(), found.join(" "))
+    format!("{server} ({}) answers {}{code}", row.view, crate::compare::live::said(row.seen))
 }

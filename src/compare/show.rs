@@ -6,14 +6,16 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::compare::live::{addresses, says_nothing};
 use crate::compare::world::World;
-use crate::model::record::{Content, RecordSet};
+use crate::model::record::{Content, RecordSet, Routing};
 use crate::model::want::Want;
 use crate::model::{DomainName, text};
 
 /// What is wanted.
 #[must_use]
 pub fn want(want: &Want) -> Json {
-    content(want.record_type.as_str(), &want.content)
+    let mut shown = content(want.record_type.as_str(), &want.content);
+    routed(&mut shown, want.routing.as_ref(), want.health_check_id.as_deref());
+    shown
 }
 
 /// What stands in the zone at one name, address types only, one member for each key.
@@ -27,10 +29,30 @@ pub fn records(sets: &[RecordSet]) -> Json {
                 Some(identifier) => format!("{}#{}", set.record_type, text::printable(identifier)),
                 None => set.record_type.to_string(),
             };
-            (key, content(set.record_type.as_str(), &set.content))
+            let mut shown = content(set.record_type.as_str(), &set.content);
+            routed(&mut shown, set.routing.as_ref(), set.health_check_id.as_deref());
+            (key, shown)
         })
         .collect();
     Json::Object(rows)
+}
+
+/// How a member of a routing set is chosen, in the words of the Route 53 API.
+fn routed(shown: &mut Json, routing: Option<&Routing>, health_check: Option<&str>) {
+    let Json::Object(shown) = shown else { return };
+    let policy = routing.map(|routing| match routing {
+        Routing::Weighted(weight) => json!({ "weight": weight }),
+        Routing::Latency(region) => json!({ "region": region }),
+        Routing::Failover(primary) => json!({ "failover": if *primary { "PRIMARY" } else { "SECONDARY" } }),
+        Routing::Geolocation { continent, country, subdivision } => json!({
+            "geolocation": { "continent": continent, "country": country, "subdivision": subdivision }
+        }),
+        Routing::Geoproximity(location) => json!({ "geoproximity": location }),
+        Routing::Cidr(location) => json!({ "cidr": location }),
+        Routing::Multivalue => json!({ "multivalue": true }),
+    });
+    shown.extend(policy.map(|policy| ("routing".to_owned(), policy)));
+    shown.extend(health_check.map(|id| ("health_check_id".to_owned(), json!(id))));
 }
 
 fn content(record_type: &str, content: &Content) -> Json {

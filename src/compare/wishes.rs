@@ -150,7 +150,7 @@ impl Context<'_> {
         candidate.desired = show::want(self.want);
         candidate.recorded = show::records(self.zone.at(&self.want.name));
         candidate.live = show::live(self.world, &self.want.name);
-        if !self.judged.seen {
+        if !self.judged.seen && self.want.name.defect().is_none() {
             candidate.evidence.push("no live answer was seen; the impact is assumed".to_owned());
         }
         fix::fill(self.world, &mut candidate, self.wants, self.want, Some(self.zone));

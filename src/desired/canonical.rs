@@ -10,12 +10,12 @@ use crate::model::{Version, ZoneId};
 /// not, and then the target becomes a CNAME.
 ///
 /// The match is by suffix: whole labels from v0.16.0 on, plain text before. ExternalDNS compares the
-/// case as written; the suffixes that AWS hands out are in lower case, and the spelling of a name must
-/// not decide a verdict.
+/// text as written, but the API server takes no capitals in the host name of a load balancer status,
+/// and a verdict must not hang on the spelling of a name.
 #[must_use]
 pub fn canonical_zone(target: &str, version: Version) -> Option<ZoneId> {
-    let by_label = does(version, Behaviour::CanonicalByLabel);
     let target = target.strip_suffix('.').unwrap_or(target).to_ascii_lowercase();
+    let by_label = does(version, Behaviour::CanonicalByLabel);
     TABLE
         .iter()
         .filter(|(_, _, since)| *since <= version)
@@ -181,6 +181,7 @@ mod tests {
         check("lb.cn-north-1.elb.amazonaws.com.cn", newest, Some("Z1GDH35T77C1KE"));
         check("foocloudfront.net", newest, None);
         check("foocloudfront.net", Version::new(0, 15, 1), Some("Z2FDTNDATAQYW2"));
+        check("App-1.US-east-1.ELB.amazonaws.com", newest, Some("Z35SXDOTRQ7X7K"));
         check("lb.example.net", newest, None);
     }
 

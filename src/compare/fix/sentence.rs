@@ -9,6 +9,7 @@
 use crate::compare::verdict::Candidate;
 use crate::finding::{Cause, Kind, Reason};
 use crate::model::RecordKey;
+use crate::model::record::Content;
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 
@@ -16,7 +17,9 @@ use crate::model::zone::ZoneReading;
 #[must_use]
 pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -> String {
     let key = want.key();
-    let targets = want.targets().join(", ");
+    let targets = want.targets();
+    let wanted = if targets.len() == 1 { "is wanted" } else { "are wanted" };
+    let targets = targets.join(", ");
     let zone_name = zone.map_or_else(String::new, |reading| reading.zone.name.to_string());
     let object = want.objects.first().map_or_else(String::new, |object| format!(" ({object})"));
     match candidate.key.kind {
@@ -26,7 +29,7 @@ pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -
             plain(candidate.reason)
         ),
         Kind::ConflictingDesired => {
-            format!("Several objects ask for {key} and do not agree ({}).", candidate.reason)
+            format!("Several objects ask for {key} and do not agree: {}.", plain(candidate.reason))
         }
         Kind::NoZone => match candidate.reason {
             Reason::NotFound => {
@@ -40,29 +43,34 @@ pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -
                 candidate.reason
             ),
         },
-        Kind::MissingRecord => format!("Zone {zone_name} has no record {key}; {targets} is wanted{object}."),
+        Kind::MissingRecord => format!("Zone {zone_name} has no record {key}; {targets} {wanted}{object}."),
         Kind::WrongAlias => format!(
-            "{key} in zone {zone_name} has the wrong alias form ({}); {targets} is wanted.",
-            candidate.reason
+            "{key} in zone {zone_name} {}; {} {wanted}{object}.",
+            plain(candidate.reason),
+            if want.content.alias().is_some() { format!("an alias to {targets}") } else { targets }
         ),
         Kind::WrongType => {
-            format!("{key} is wanted, but zone {zone_name} holds another type ({}).", candidate.reason)
+            format!("{key} is wanted{object}, but zone {zone_name} {}.", plain(candidate.reason))
         }
         Kind::WrongRouting => format!(
-            "The routing of {key} in zone {zone_name} differs from the annotation ({}).",
+            "The routing of {key} in zone {zone_name} differs from what {} asks for ({}).",
+            want.objects.first().map_or_else(|| "its object".to_owned(), ToString::to_string),
             candidate.reason
         ),
         Kind::StaleTarget => format!(
-            "{key} in zone {zone_name} still points at the previous load balancer; {targets} is wanted{object}."
+            "{key} in zone {zone_name} still points at the previous load balancer; {targets} {wanted}{object}."
         ),
         Kind::WrongTarget => {
-            format!("{key} in zone {zone_name} points somewhere else; {targets} is wanted{object}.")
+            format!("{key} in zone {zone_name} {}; {targets} {wanted}{object}.", plain(candidate.reason))
         }
-        Kind::WrongTtl => format!("The TTL of {key} in zone {zone_name} differs from the annotation."),
+        Kind::WrongTtl => ttl(&key, want, zone, &object),
         Kind::HealthWithdrawn => format!("Route 53 withholds {key}{object}: its target counts as unhealthy."),
         Kind::AuthMismatch => format!(
-            "Zone {zone_name} holds {key} rightly, but authoritative servers answer otherwise ({}).",
-            candidate.reason
+            "Zone {zone_name} holds {key} rightly, but {}.",
+            match candidate.reason {
+                Reason::Nxdomain => "its authoritative servers deny the name",
+                other => plain(other),
+            }
         ),
         Kind::TargetUnresolvable => {
             format!("{targets}, the target of {key}{object}, leads nowhere: {}.", plain(candidate.reason))
@@ -90,7 +98,12 @@ pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -
             format!("A wildcard of zone {zone_name} decides what {key} answers: {}.", plain(candidate.reason))
         }
         Kind::ResolverStale => {
-            format!("Resolvers still answer an older state of {key} although its TTL has run out.")
+            let wait = if candidate.window.is_some() {
+                "until its TTL has run out"
+            } else {
+                "although its TTL has run out"
+            };
+            format!("Resolvers still answer an older state of {key}, {wait}.")
         }
         Kind::ResolverMismatch => {
             format!("Resolvers answer for {key} what its zone never held: {}.", plain(candidate.reason))
@@ -111,11 +124,29 @@ pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -
     }
 }
 
+/// Both values: the number is what a person compares.
+fn ttl(key: &RecordKey, want: &Want, zone: Option<&ZoneReading>, object: &str) -> String {
+    let seconds = |content: &Content| match content {
+        Content::Values { ttl, .. } => Some(*ttl),
+        Content::Alias(_) | Content::TrafficPolicy(_) => None,
+    };
+    let set = zone.and_then(|zone| zone.at(&want.name).iter().find(|set| set.key() == *key));
+    match (set.and_then(|set| seconds(&set.content)), seconds(&want.content)) {
+        (Some(held), Some(asked)) => {
+            format!("The TTL of {key} is {held} s; the annotation asks for {asked} s{object}.")
+        }
+        _ => format!("The TTL of {key} differs from the annotation{object}."),
+    }
+}
+
 fn refused(candidate: &Candidate, key: &RecordKey, object: &str) -> String {
     match (&candidate.cause, candidate.reason) {
         (Some(Cause::FailedChangeOf(culprit)), _) => {
             format!("The change of {key}{object} is lost because {culprit} in the same batch is refused.")
         }
+        (Some(Cause::OwnerOrphan), Reason::AlreadyExists) => format!(
+            "Route 53 refuses the change of {key}{object}: the ownership TXT of an earlier record is still there."
+        ),
         (_, Reason::AliasTargetNotInZone) => format!(
             "Route 53 refuses {key}{object}: ExternalDNS asks for an alias to an IP address or a foreign name, which cannot exist."
         ),
@@ -158,6 +189,24 @@ fn plain(reason: Reason) -> &'static str {
         Reason::OtherView => "it is the answer of another view",
         Reason::ServfailQuorum => "they answer SERVFAIL",
         Reason::TimeoutQuorum => "they do not answer",
+        Reason::AliasExpected => "holds plain values",
+        Reason::AliasExpectedCname => "is a CNAME",
+        Reason::AliasUnexpected => "is an alias",
+        Reason::EvaluateTargetHealth => "is an alias that watches the health of its target otherwise",
+        Reason::AliasZoneId => "is an alias with another zone id",
+        Reason::CnameInsteadOfA => "holds a CNAME",
+        Reason::AInsteadOfCname => "holds an address record",
+        Reason::Disjoint => "points somewhere else",
+        Reason::Subset => "lacks some of the values",
+        Reason::Superset => "holds other values besides the right ones",
+        Reason::DifferentTargets => "they want different targets",
+        Reason::MergedTargets => "their targets are merged into one record",
+        Reason::MixedTypes => "they want different record types",
+        Reason::MixedRouting => "some want a routing policy and some a simple record",
+        Reason::DuplicateSetIdentifier => "they use the same set identifier",
+        Reason::NsDisagree => "its authoritative servers disagree",
+        Reason::Nodata => "its authoritative servers answer no data",
+        Reason::Different => "its authoritative servers answer something else",
         Reason::TwoValues => "between a few values",
         Reason::CreateDelete => "between there and not there",
         other => other.as_str(),

@@ -54,7 +54,35 @@ pub(super) fn failing(world: &World<'_>, wants: &InstanceWants) -> Option<Candid
     candidate.evidence.push(format!("{} times, last at {last}: {message}", run.len()));
     candidate.summary =
         format!("Every reconcile of ExternalDNS {} ends in an error ({reason}).", wants.instance.id);
-    candidate.fix =
-        Fix { summary: "Mend what the message names; it stops all zones.".to_owned(), ..Fix::default() };
+    candidate.fix = Fix { summary: advice(reason, message), ..Fix::default() };
     Some(candidate)
+}
+
+fn advice(reason: Reason, message: &str) -> String {
+    match (reason, lacking(message)) {
+        (Reason::AccessDenied | Reason::OtherZone, Some((action, resource))) => format!(
+            "Allow {action} on {resource} to the role of ExternalDNS, or take the zone out with --zone-id-filter; \
+             until then no zone is written."
+        ),
+        (Reason::Throttled, _) => {
+            "Slow it down (--interval, --aws-zones-cache-duration, --provider-cache-time), or find out who else \
+             uses up the requests of the account."
+                .to_owned()
+        }
+        (Reason::Credentials, _) => {
+            "Renew its credentials (the IRSA role and its trust, the clock of the node).".to_owned()
+        }
+        (Reason::SourceError, _) => {
+            "Let it read the kind that the message names (RBAC, missing CRD), or take it out of --source.".to_owned()
+        }
+        _ => "Mend what the message names; it stops all zones.".to_owned(),
+    }
+}
+
+/// The action and the resource of an IAM refusal.
+fn lacking(message: &str) -> Option<(&str, &str)> {
+    let (_, rest) = message.split_once("not authorized to perform: ")?;
+    let action = rest.split_whitespace().next()?;
+    let (_, rest) = rest.split_once("on resource: ")?;
+    Some((action, rest.split_whitespace().next()?))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::compare::fix::{edit, kubectl};
 use crate::compare::instances::start;
 use crate::compare::live::{Expected, Match, judge, says_nothing};
 use crate::compare::verdict::{Candidate, Verdicts};
@@ -36,10 +37,42 @@ pub(super) fn prefix_flip(world: &World<'_>, wants: &InstanceWants) -> Option<Ca
         rows.len()
     );
     candidate.fix = Fix {
-        summary: "Start it with the former --annotation-prefix, or rename the annotations.".to_owned(),
+        summary: match former_prefix(rows) {
+            Some(prefix) => format!("Start it with --annotation-prefix={prefix}, or rename the annotations."),
+            None => "Start it with the former --annotation-prefix, or rename the annotations.".to_owned(),
+        },
         ..Fix::default()
     };
     Some(candidate)
+}
+
+/// The prefix that all of the keys carry.
+fn former_prefix<'a>(rows: &[&'a UnreadAnnotations]) -> Option<&'a str> {
+    let keys = rows.iter().flat_map(|one| &one.keys);
+    let prefixes: BTreeSet<&str> = keys.filter_map(|key| Some(key.split_once('/')?.0)).collect();
+    // With the slash, as the flag wants it.
+    let key = rows.first()?.keys.first()?;
+    if prefixes.len() == 1 { key.get(..=key.find('/')?) } else { None }
+}
+
+/// One command for each key; an editor where nothing says how the key should read.
+fn renaming(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations) -> Vec<String> {
+    let objects = world.snapshot.kubernetes.value().map(|cluster| &cluster.objects);
+    let object = objects.and_then(|objects| objects.get(&unread.object));
+    let prefix = &wants.instance.flags.annotation_prefix;
+    let lines: Option<Vec<String>> = unread
+        .keys
+        .iter()
+        .map(|key| {
+            let value = object?.annotations.get(key.as_str())?;
+            let (_, word) = key.split_once('/')?;
+            Some(kubectl::rename_annotation(&unread.object, key, &format!("{prefix}{word}"), value))
+        })
+        .collect();
+    match lines {
+        Some(lines) if unread.reason == Reason::OtherPrefix => lines,
+        Some(_) | None => vec![edit(&unread.object)],
+    }
 }
 
 /// An earlier round wanted what the unread annotations ask for, and it is not wanted any more.
@@ -125,7 +158,12 @@ pub(super) fn unread_objects(world: &World<'_>, wants: &InstanceWants, flipped: 
         candidate.evidence.push(format!("nobody reads {}", unread.keys.join(", ")));
         candidate.summary = format!("{} carries annotations that no ExternalDNS reads.", unread.object);
         candidate.fix = Fix {
-            summary: format!("Rename the keys to the prefix {}.", wants.instance.flags.annotation_prefix),
+            summary: if unread.reason == Reason::OtherPrefix {
+                format!("Rename the keys to the prefix {}.", wants.instance.flags.annotation_prefix)
+            } else {
+                "Correct the keys.".to_owned()
+            },
+            commands: renaming(world, wants, unread),
             ..Fix::default()
         };
         if flipped {

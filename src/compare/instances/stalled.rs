@@ -160,11 +160,17 @@ fn stall(world: &World<'_>, wants: &InstanceWants, reason: Reason, cause: Option
         .pods
         .iter()
         .map(|pod| {
-            let waiting = pod.waiting.as_deref().unwrap_or("nothing");
-            format!("{}/{}: {} restarts, waits for {waiting}", pod.namespace, pod.name, pod.restarts)
+            let waiting = pod.waiting.as_deref().map(|why| format!(", waiting: {why}")).unwrap_or_default();
+            format!("{}/{}: {} restarts{waiting}", pod.namespace, pod.name, pod.restarts)
         })
         .collect();
-    candidate.summary = format!("ExternalDNS {} does not reconcile ({reason}).", instance.id);
+    let why = match reason {
+        Reason::DryRun => "runs with --dry-run and writes nothing",
+        Reason::Absent => "does not run: no Pod of it is ready",
+        Reason::NoReconcile => "runs, but no longer reconciles",
+        _ => "does not reconcile: its Pod crashes again and again",
+    };
+    candidate.summary = format!("ExternalDNS {} {why}.", instance.id);
     let advice = match reason {
         Reason::DryRun => "Take --dry-run away.",
         Reason::Absent => "Scale it up again, or see why its Pods do not start.",

@@ -1,0 +1,60 @@
+//! What to do about a record that the zone does not hold as wanted, by cause and reason. Pure.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a table of exceptions over large vocabularies: a new word must fall into the general row"
+)]
+
+use crate::compare::verdict::Candidate;
+use crate::finding::{Cause, Kind, Reason};
+
+/// The sentence above the change batch.
+#[must_use]
+pub fn advice(candidate: &Candidate) -> String {
+    let text = match &candidate.cause {
+        Some(Cause::FailedChangeOf(culprit)) => {
+            return format!(
+                "Mend {culprit} first, then ExternalDNS writes this one too; until then it can be written by hand."
+            );
+        }
+        Some(Cause::OwnerOrphan) => {
+            "An ownership TXT of an earlier record blocks ExternalDNS: delete that TXT, or write the record by hand."
+        }
+        Some(Cause::OwnerMissing) if candidate.key.kind == Kind::FailedChange => {
+            "Replace the record of nobody that stands in the way, ownership TXT included, or take the host away."
+        }
+        Some(Cause::OwnerMissing) => {
+            "Nobody owns the record that stands there, so ExternalDNS leaves it alone: replace it, ownership TXT included."
+        }
+        Some(Cause::OwnerForeign) => "Another owner holds the record; settle with it who serves the name.",
+        Some(Cause::ManualChange) => "Somebody changed the record by hand; put it back and find out who.",
+        Some(Cause::ZoneQuota) => "The zone is full: remove left-over records or raise the quota.",
+        Some(Cause::ControllerStalled | Cause::ControllerFailing) => {
+            "Get ExternalDNS to work again; until then the record can be written by hand."
+        }
+        _ if candidate.key.kind == Kind::FailedChange => refused(candidate.reason),
+        _ => "Write the record once by hand and find out why ExternalDNS does not.",
+    };
+    text.to_owned()
+}
+
+fn refused(reason: Reason) -> &'static str {
+    match reason {
+        Reason::AccessDenied => {
+            "Give the role of ExternalDNS the action that the message names; until then the record can be written by hand."
+        }
+        Reason::Credentials => {
+            "Renew the credentials of ExternalDNS (IRSA, clock); until then the record can be written by hand."
+        }
+        Reason::Throttled => {
+            "Find out who uses up the request rate of the account; ExternalDNS tries again by itself."
+        }
+        Reason::CnameConflict => "Replace the record of the other type that stands in the way.",
+        Reason::RoutingPolicyMix => {
+            "Simple and routed records cannot share a name: give all of them a set identifier, or none."
+        }
+        Reason::NoSuchHealthCheck => "Correct the health check that the annotation names, or create it.",
+        Reason::NoSuchZone => "The zone is gone: restart ExternalDNS, which keeps a list of zones.",
+        _ => "Mend what the message names; until then the record can be written by hand.",
+    }
+}
