@@ -64,7 +64,7 @@ fn same(what: &str, before: &Outcome, after: &Outcome) -> Result<(), String> {
 fn order_never_matters() {
     for_each(|case| {
         let before = case.as_it_is();
-        for seed in [1, 2] {
+        for seed in case.some(&[1, 2]) {
             same("shuffled", &before, &edits::shuffled(case.clone(), seed).outcome())?;
         }
         Ok(())
@@ -76,8 +76,10 @@ fn spelling_and_filing_never_matter() {
     for_each(|case| {
         let before = case.as_it_is();
         same("respelled", &before, &edits::respelled(case.clone(), 7).outcome())?;
-        same("one file", &before, &edits::refiled(case, true).outcome())?;
-        same("many files", &before, &edits::refiled(case, false).outcome())
+        for together in case.some(&[true, false]) {
+            same("other files", &before, &edits::refiled(case, together).outcome())?;
+        }
+        Ok(())
     });
 }
 
@@ -123,7 +125,9 @@ fn expectation_faults(case: &Case) -> Vec<String> {
 fn absolute_time_never_matters() {
     for_each(|case| {
         let before = case.as_it_is();
-        for by in [SignedDuration::from_hours(-24 * 400 - 5), SignedDuration::from_secs(98_765_432)] {
+        for by in
+            case.some(&[SignedDuration::from_hours(-24 * 400 - 5), SignedDuration::from_secs(98_765_432)])
+        {
             same("shifted", &before, &edits::shifted(case, by).outcome())?;
         }
         Ok(())
@@ -228,7 +232,7 @@ fn a_view_that_goes_dark_freezes_its_verdicts() {
             rows.map(|finding| (finding.subject.to_string(), finding.kind)).collect()
         };
         let before = frozen(&case.report());
-        for view in ["kubernetes", "route53", "dns"] {
+        for view in case.some(&["route53", "kubernetes", "dns"]) {
             let mut dark = case.clone();
             for _ in 0..3 {
                 dark = dark.again(SignedDuration::from_mins(1));

@@ -14,7 +14,7 @@ use crate::model::{Version, ZoneId};
 /// and a verdict must not hang on the spelling of a name.
 #[must_use]
 pub fn canonical_zone(target: &str, version: Version) -> Option<ZoneId> {
-    let target = target.strip_suffix('.').unwrap_or(target).to_ascii_lowercase();
+    let target = target.to_ascii_lowercase();
     let by_label = does(version, Behaviour::CanonicalByLabel);
     TABLE
         .iter()

@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 #[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) id: String,
+    /// Of the shared corpus, which is tried in every variation; our own cases are many and get one each.
+    pub(crate) shared: bool,
     pub(crate) files: BTreeMap<PathBuf, Content>,
 }
 
@@ -62,7 +64,8 @@ impl Case {
     fn load(folder: &Path) -> Self {
         let mut files = BTreeMap::new();
         collect(folder, folder, &mut files);
-        Self { id: folder.file_name().unwrap().to_string_lossy().into_owned(), files }
+        let shared = folder.parent().is_some_and(|parent| parent.ends_with("scenarios"));
+        Self { id: folder.file_name().unwrap().to_string_lossy().into_owned(), shared, files }
     }
 
     /// The outcome of the unchanged case; every test starts from it.
@@ -100,6 +103,11 @@ impl Case {
             };
             std::fs::write(path, text).unwrap();
         }
+    }
+
+    /// The variations that this case is tried in.
+    pub(crate) fn some<T: Copy>(&self, all: &[T]) -> Vec<T> {
+        all.iter().copied().take(if self.shared { all.len() } else { 1 }).collect()
     }
 
     pub(crate) fn expected(&self) -> &Value {

@@ -244,7 +244,7 @@ fn rewrite(case: &Case, edit: &dyn Fn(&str) -> String) -> Case {
             (PathBuf::from(edit(&path.to_string_lossy())), content)
         })
         .collect();
-    Case { id: format!("{}, rewritten", case.id), files }
+    Case { id: format!("{}, rewritten", case.id), shared: case.shared, files }
 }
 
 fn rewrite_tree(value: &Value, edit: &dyn Fn(&str) -> String) -> Value {
