@@ -22,6 +22,7 @@ pub mod instances;
 pub mod ladder;
 pub mod leftovers;
 pub mod live;
+pub mod lookups;
 pub mod mismatch;
 pub mod mute;
 pub mod notes;

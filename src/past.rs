@@ -14,7 +14,7 @@ use crate::model::object::KubeObject;
 use crate::model::observation::{Outcome, Vantage};
 use crate::model::want::InstanceWants;
 use crate::model::zone::Zones;
-use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordType, ZoneId};
+use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordSet, RecordType, ZoneId};
 use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
 use crate::stored::pairs;
 
@@ -189,16 +189,14 @@ impl Past {
             if reading.record_sets.is_none() {
                 continue;
             }
-            let mut present = BTreeSet::new();
-            for name in self.names.keys().filter(|name| name.is_within(&reading.zone.name)) {
-                for set in reading.at(name).iter().filter(|set| set.record_type.is_address()) {
-                    present.insert(set.key());
-                    let sightings = self.records.entry((id.clone(), set.key())).or_default();
-                    sight(sightings, &Some(set.content.clone()), at);
-                }
+            let names = &self.names;
+            let is_known = |set: &&RecordSet| set.record_type.is_address() && names.contains_key(&set.name);
+            for set in reading.records().iter().filter(is_known) {
+                let sightings = self.records.entry((id.clone(), set.key())).or_default();
+                sight(sightings, &Some(set.content.clone()), at);
             }
-            for ((zone, key), sightings) in &mut self.records {
-                if zone == id && !present.contains(key) {
+            for (_, sightings) in of_zone(&mut self.records, id) {
+                if sightings.last().is_some_and(|last| last.until != at) {
                     sight(sightings, &None, at);
                 }
             }
@@ -282,13 +280,6 @@ impl Past {
             }
         }
         self.strangers.retain(|_, span| at.duration_since(span.until) < KEEP_UNWANTED);
-    }
-
-    /// True if the object is here or was here; `object` as an ownership record names it.
-    #[must_use]
-    pub fn knows(&self, object: &ObjectRef) -> bool {
-        let object = as_registry_spells(object);
-        self.objects.keys().any(|reference| as_registry_spells(reference) == object)
     }
 
     fn observe_problems(&mut self, view: ViewName, snapshot: &Snapshot, cycle: SignedDuration) {
@@ -385,6 +376,7 @@ pub fn is_watched(cluster: &Cluster, object: &ObjectRef) -> bool {
 }
 
 /// Ownership records spell kinds in lower case.
+/// An object as the ownership registry spells it.
 fn as_registry_spells(object: &ObjectRef) -> ObjectRef {
     ObjectRef { kind: object.registry_word().to_ascii_lowercase().into(), ..object.clone() }
 }
@@ -413,6 +405,15 @@ pub fn problems_of(view: ViewName, snapshot: &Snapshot) -> Vec<Problem> {
             message: "the view was not read in this round".to_owned(),
         }],
     }
+}
+
+/// What is remembered of the record sets of one zone.
+fn of_zone<'a, T>(
+    records: &'a mut BTreeMap<(ZoneId, RecordKey), T>,
+    zone: &'a ZoneId,
+) -> impl Iterator<Item = (&'a (ZoneId, RecordKey), &'a mut T)> {
+    let least = RecordKey { name: DomainName::new(""), record_type: RecordType::A, set_identifier: None };
+    records.range_mut((zone.clone(), least)..).take_while(move |((id, _), _)| id == zone)
 }
 
 fn sight<T: Clone + PartialEq>(sightings: &mut Vec<Sighting<T>>, value: &T, at: Timestamp) {

@@ -106,10 +106,7 @@ pub fn orphans(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate
             let Some(object) = heritage.object() else { continue };
             let watched = wants.unknown.is_empty()
                 && world.snapshot.kubernetes.value().is_some_and(|cluster| cluster.watches(&object.kind));
-            let alive = world.snapshot.kubernetes.value().is_some_and(|cluster| {
-                cluster.objects.keys().any(|reference| crate::desired::merge::is_same(&object, reference))
-            });
-            if watched && !alive {
+            if watched && !world.is_here(&object) {
                 out.push(orphan(world, wants, zone, &set.key(), &object));
             }
         }
@@ -143,8 +140,7 @@ fn orphan(
         kind: Kind::OwnerOrphan,
     };
     let mut candidate = Candidate::new(key, Reason::None, Impact::None, zone.read_at.unwrap_or(world.at()));
-    let gone =
-        world.past.objects.values().find(|past| crate::desired::merge::is_same(object, &past.last.reference));
+    let gone = world.remembered(object);
     if let Some(at) = gone.and_then(|past| past.deleted_at) {
         let length = wants.instance.sync_window(world.policy.deleted_floor);
         candidate.window = crate::compare::wishes::open(

@@ -145,7 +145,7 @@ fn leads_to(content: &Content, seen: &Observation) -> bool {
 }
 
 fn in_other_zone(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> bool {
-    let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
+    let zones = world.zones_over(&name.want.name);
     zones.filter(|zone| zone.zone.id != name.zone.zone.id).any(|zone| {
         let here = zone.at(&name.want.name).iter().filter(|set| set.record_type.is_address());
         here.into_iter().any(|set| leads_to(&set.content, seen))

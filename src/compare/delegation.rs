@@ -84,9 +84,8 @@ pub fn name_servers(zone: &ZoneReading) -> BTreeSet<DomainName> {
 
 /// Public zones of the same name.
 pub fn twins<'a>(world: &World<'a>, zone: &'a ZoneReading) -> impl Iterator<Item = &'a ZoneReading> {
-    world.zones().into_iter().flat_map(|zones| zones.zones.values()).filter(move |other| {
-        other.zone.id != zone.zone.id && !other.zone.private && other.zone.name == zone.zone.name
-    })
+    let others = world.zones_at(&zone.zone.name).iter().copied();
+    others.filter(move |other| other.zone.id != zone.zone.id && !other.zone.private)
 }
 
 /// The public zone of this name that the parent delegates to, if it is another one.

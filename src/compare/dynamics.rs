@@ -220,7 +220,7 @@ impl Record<'_> {
     }
 
     fn was_wanted(&self, held: &BTreeSet<Value>) -> bool {
-        let wishes = self.world.past.wishes.iter().filter(|((_, key), _)| key == self.key);
+        let wishes = self.world.wished(&self.key.name).filter(|(key, _)| *key == self.key);
         wishes.flat_map(|(_, sightings)| sightings).any(|sighting| targets(&sighting.value) == *held)
     }
 
@@ -274,7 +274,7 @@ impl Record<'_> {
         applied.flat_map(|batch| &batch.changes).flat_map(|change| &change.targets).any(|value| {
             let heritage = Heritage::parse(value).filter(|one| one.owner.as_deref() == Some(owner));
             heritage.and_then(|one| one.object()).is_some_and(|object| {
-                crate::past::is_watched(cluster, &object) && !self.world.past.knows(&object)
+                crate::past::is_watched(cluster, &object) && self.world.remembered(&object).is_none()
             })
         })
     }

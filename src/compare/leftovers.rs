@@ -13,7 +13,6 @@ use crate::compare::show;
 use crate::compare::verdict::Candidate;
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
-use crate::desired::merge::is_same;
 use crate::desired::sources::roster::source_of_registry_word;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject};
 use crate::model::heritage::{Heritage, TxtRole};
@@ -60,13 +59,12 @@ pub fn ownerless_records(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Ca
             [one.instance.flags.owner_id.as_str(), one.instance.flags.migrate_from_owner.as_str()]
         })
         .collect();
-    let former: BTreeSet<&str> = world.past.wishes.keys().map(|(instance, _)| &**instance).collect();
     let asked = world.policy.leftovers_in_zone && world.policy.inventory.is_none();
     let Some(reader) = world.wants.iter().find(|one| one.zones.contains(&zone.zone.id)) else { return };
     for txt in zone.records().iter().filter(|set| set.record_type == RecordType::Txt) {
         let TxtRole::Heritage(heritage) = TxtRole::of(txt) else { continue };
         let Some((owner, object)) = heritage.owner.as_deref().zip(heritage.object()) else { continue };
-        let gone = !known.contains(owner) && (asked || former.contains(owner));
+        let gone = !known.contains(owner) && (asked || world.has_wished(owner));
         if !gone || !is_absent(world, &object) {
             continue;
         }
@@ -86,9 +84,11 @@ pub fn ownerless_records(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Ca
 
 /// The object is of a kind that we read and is not there.
 fn is_absent(world: &World<'_>, object: &ObjectRef) -> bool {
-    world.snapshot.kubernetes.value().is_some_and(|cluster| {
-        cluster.watches(&object.kind) && !cluster.objects.keys().any(|reference| is_same(object, reference))
-    })
+    world
+        .snapshot
+        .kubernetes
+        .value()
+        .is_some_and(|cluster| cluster.watches(&object.kind) && !world.is_here(object))
 }
 
 /// The records that an ownership TXT speaks for.
@@ -207,10 +207,10 @@ fn grace_deleted(
     object: &ObjectRef,
     name: &DomainName,
 ) -> Option<crate::finding::Window> {
-    let gone = world.past.objects.values().find(|past| is_same(object, &past.last.reference));
+    let gone = world.remembered(object);
     let renamed = gone.filter(|past| past.deleted_at.is_none()).and_then(|past| past.last.changed_at);
-    let dropped = world.past.wishes.iter().filter(|((_, key), _)| key.name == *name);
-    let dropped = dropped.filter_map(|(_, sightings)| sightings.last()).map(|last| last.until).max();
+    let wished = world.wished(name);
+    let dropped = wished.filter_map(|(_, sightings)| sightings.last()).map(|last| last.until).max();
     let start = gone.and_then(|past| past.deleted_at).or(renamed).or(dropped)?;
     let length = signed(wants.instance.sync_window(world.policy.deleted_floor));
     open(SilentReason::GraceDeleted, start, length, world.at())

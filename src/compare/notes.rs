@@ -76,9 +76,8 @@ fn not_modelled(wants: &InstanceWants, out: &mut Verdicts) {
 /// An unwanted host without a set of its own that a wildcard answers.
 fn covered_by_wildcard(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts) {
     for name in wants.unwanted.iter().filter_map(|row| row.name.as_ref()) {
-        for zone in world.zones().into_iter().flat_map(|zones| zones.zones.values()) {
-            let covered = name.is_within(&zone.zone.name)
-                && zone.at(name).is_empty()
+        for zone in world.zones_over(name) {
+            let covered = zone.at(name).is_empty()
                 && name.wildcard_sibling().is_some_and(|wildcard| !zone.at(&wildcard).is_empty());
             if covered {
                 say(
@@ -330,11 +329,7 @@ fn about_leftover(
         say(out, subject, SilentReason::PolicyLeftover, "the policy of the instance never deletes");
         return;
     }
-    let gone = world
-        .past
-        .objects
-        .values()
-        .find(|past| crate::desired::merge::is_same(&object, &past.last.reference));
+    let gone = world.remembered(&object);
     if let Some(at) = gone.and_then(|past| past.deleted_at) {
         let length = wants.instance.sync_window(world.policy.deleted_floor);
         let window =

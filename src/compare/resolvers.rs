@@ -160,13 +160,12 @@ fn judged_view(world: &World<'_>, seen: &Observation, zone: &ZoneReading, want: 
     }
     let Some(view) = view.filter(|view| view.resolves_public) else { return false };
     // A private zone of that VPC answers in the place of the public one.
-    let hidden = world.zones().into_iter().flat_map(|zones| zones.zones.values()).any(|other| {
+    let hidden = world.zones_over(&want.name).any(|other| {
         let vpcs = other.zone.vpcs.as_deref().unwrap_or_default();
         let passes_on = world.policy.zones.get(&other.zone.id).is_some_and(|facts| facts.public_dns_fallback)
             && other.at(&want.name).is_empty();
         other.zone.private
             && !passes_on
-            && want.name.is_within(&other.zone.name)
             && view.vpc_id.as_ref().is_some_and(|id| vpcs.iter().any(|vpc| vpc.id == *id))
     });
     !hidden

@@ -67,10 +67,7 @@ fn loops_in_zones(world: &World<'_>, want: &Want, host: &DomainName) -> bool {
 
 fn leads_to(world: &World<'_>, want: &Want, name: &DomainName) -> Option<DomainName> {
     let own = world.zone(want.zone_id()?)?.zone.private;
-    let zones = world.zones()?.zones.values();
-    let nearest = zones
-        .filter(|zone| zone.zone.private == own && name.is_within(&zone.zone.name))
-        .max_by_key(|zone| zone.zone.name.labels().count())?;
+    let nearest = world.zones_over(name).find(|zone| zone.zone.private == own)?;
     let address = |kind: &RecordType| *kind == RecordType::Cname || *kind == want.record_type;
     let mut sets = nearest.at(name).iter().filter(|set| address(&set.record_type));
     sets.find_map(|set| target_host(&set.content))

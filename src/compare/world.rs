@@ -1,14 +1,15 @@
 //! One round's views with the indexes that judging needs. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
+use crate::compare::lookups::{self, as_named};
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{ZoneReading, Zones};
-use crate::model::{DomainName, ZoneId};
-use crate::past::Past;
+use crate::model::{Content, DomainName, ObjectRef, RecordKey, ZoneId};
+use crate::past::{ObjectPast, Past, Sighting};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 
@@ -31,6 +32,8 @@ pub struct World<'a> {
     without_target: BTreeSet<&'a DomainName>,
     /// Resolvers whose control name works, by view and server.
     controls: BTreeSet<(&'a str, &'a str)>,
+    /// Hosted zones by name, read or not; several of one name in the order of their ids.
+    by_apex: HashMap<&'a str, Vec<&'a ZoneReading>>,
 }
 
 impl<'a> World<'a> {
@@ -58,7 +61,11 @@ impl<'a> World<'a> {
         }
         let without_target =
             wants.iter().flat_map(|one| &one.without_target).flat_map(|object| &object.names).collect();
-        Self { snapshot, wants, past, policy, answers, by_zone, without_target, controls }
+        let mut by_apex: HashMap<&str, Vec<&ZoneReading>> = HashMap::new();
+        for zone in snapshot.route53.value().into_iter().flat_map(|zones| zones.zones.values()) {
+            by_apex.entry(zone.zone.name.as_str()).or_default().push(zone);
+        }
+        Self { snapshot, wants, past, policy, answers, by_zone, without_target, controls, by_apex }
     }
 
     /// The time of the round.
@@ -84,6 +91,43 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn zone(&self, id: &ZoneId) -> Option<&'a ZoneReading> {
         self.zones()?.zones.get(id).filter(|reading| reading.record_sets.is_some())
+    }
+
+    /// The hosted zones of exactly this name.
+    #[must_use]
+    pub fn zones_at(&self, apex: &DomainName) -> &[&'a ZoneReading] {
+        self.by_apex.get(apex.as_str()).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The hosted zones that the name lies in, the most specific first.
+    pub fn zones_over<'s>(&'s self, name: &'s DomainName) -> impl Iterator<Item = &'a ZoneReading> + 's {
+        name.suffixes().filter_map(|suffix| self.by_apex.get(suffix)).flatten().copied()
+    }
+
+    /// True if the cluster has the object; `object` as an ownership record names it.
+    #[must_use]
+    pub fn is_here(&self, object: &ObjectRef) -> bool {
+        self.snapshot.kubernetes.value().is_some_and(|cluster| as_named(&cluster.objects, object).is_some())
+    }
+
+    /// What is remembered of an object; `object` as an ownership record names it.
+    #[must_use]
+    pub fn remembered(&self, object: &ObjectRef) -> Option<&'a ObjectPast> {
+        as_named(&self.past.objects, object)
+    }
+
+    /// What any instance has wanted at a name, with each content that it had.
+    pub fn wished(
+        &self,
+        name: &'a DomainName,
+    ) -> impl Iterator<Item = (&'a RecordKey, &'a [Sighting<Content>])> + use<'a> {
+        lookups::wished(&self.past.wishes, name)
+    }
+
+    /// True if an instance of this id has ever wanted anything.
+    #[must_use]
+    pub fn has_wished(&self, instance: &str) -> bool {
+        lookups::wishers(&self.past.wishes).any(|id| **id == *instance)
     }
 
     /// All wants of a name in a zone, over all instances.

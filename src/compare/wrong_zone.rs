@@ -118,13 +118,10 @@ fn behind_a_private_zone(world: &World<'_>, want: &Want, zone: &ZoneReading) -> 
 /// not pass the question on.
 fn shadow<'a>(world: &World<'a>, want: &Want, view: &NetworkView) -> Option<&'a ZoneReading> {
     let vpc = view.vpc_id.as_ref()?;
-    let zones = world.zones()?.zones.values();
-    let in_view = zones.filter(|zone| {
-        let associated = zone.zone.vpcs.iter().flatten().any(|one| one.id == *vpc);
-        zone.zone.private && associated && want.name.is_within(&zone.zone.name)
-    });
+    let in_view =
+        |zone: &&ZoneReading| zone.zone.private && zone.zone.vpcs.iter().flatten().any(|one| one.id == *vpc);
     // The most specific private zone answers.
-    let shadow = in_view.max_by_key(|zone| zone.zone.name.labels().count())?;
+    let shadow = world.zones_over(&want.name).find(in_view)?;
     let fallback = world.policy.zones.get(&shadow.zone.id).is_some_and(|facts| facts.public_dns_fallback);
     let own = |name: &crate::model::DomainName| {
         shadow.at(name).iter().any(|set| set.record_type.is_address())

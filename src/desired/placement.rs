@@ -3,6 +3,8 @@
 //! Source: kubernetes-sigs/external-dns:endpoint/domain_filter.go, provider/aws/aws.go (`zones`,
 //! `suitableZones`).
 
+use std::collections::HashMap;
+
 use regex::Regex;
 
 use crate::finding::Reason;
@@ -17,6 +19,8 @@ pub struct ZoneView<'a> {
     zones: &'a Zones,
     filter: DomainFilter,
     in_view: Vec<&'a HostedZone>,
+    /// The zones in view by name; of one name in the order of their ids.
+    by_name: HashMap<&'a str, Vec<&'a HostedZone>>,
     zone_type: ZoneType,
 }
 
@@ -64,7 +68,7 @@ impl<'a> ZoneView<'a> {
     #[must_use]
     pub fn new(zones: &'a Zones, flags: &Flags) -> Self {
         let filter = DomainFilter::new(flags);
-        let in_view = zones
+        let in_view: Vec<&HostedZone> = zones
             .zones
             .values()
             .map(|reading| &reading.zone)
@@ -75,7 +79,11 @@ impl<'a> ZoneView<'a> {
                 filter.matches(&zone.name) || (flags.zone_match_parent && filter.has_child_of(&zone.name))
             })
             .collect();
-        Self { zones, filter, in_view, zone_type: flags.zone_type }
+        let mut by_name: HashMap<&str, Vec<&HostedZone>> = HashMap::new();
+        for zone in &in_view {
+            by_name.entry(zone.name.as_str()).or_default().push(zone);
+        }
+        Self { zones, filter, in_view, by_name, zone_type: flags.zone_type }
     }
 
     /// Ids of the zones in view, sorted.
@@ -105,18 +113,13 @@ impl<'a> ZoneView<'a> {
     /// where they fit.
     #[must_use]
     pub fn suitable(&self, name: &DomainName) -> Vec<ZoneId> {
-        let mut chosen: Vec<ZoneId> = self
-            .in_view
-            .iter()
-            .filter(|zone| zone.private && name.is_within(&zone.name))
-            .map(|zone| zone.id.clone())
-            .collect();
-        let public = self.in_view.iter().filter(|zone| !zone.private && name.is_within(&zone.name));
+        // The longest first.
+        let over = || name.suffixes().filter_map(|suffix| self.by_name.get(suffix)).flatten();
+        let private = over().filter(|zone| zone.private);
         // Two public zones of one name: ExternalDNS takes one at random; the smaller id is ours, so
         // that the verdict does not flicker.
-        let longest =
-            public.max_by_key(|zone| (zone.name.as_str().len(), std::cmp::Reverse(zone.id.clone())));
-        chosen.extend(longest.map(|zone| zone.id.clone()));
+        let public = over().find(|zone| !zone.private);
+        let mut chosen: Vec<ZoneId> = private.chain(public).map(|zone| zone.id.clone()).collect();
         chosen.sort();
         chosen
     }

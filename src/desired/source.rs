@@ -198,8 +198,8 @@ fn selects(selector: &str, labels: &BTreeMap<String, String>) -> bool {
 
 /// A cert-manager HTTP-01 solver, by its label and its name.
 pub(crate) fn is_solver(object: &KubeObject) -> bool {
-    object.labels.get(SOLVER_LABEL).is_some_and(|value| value == "true")
-        && object.reference.name.starts_with("cm-acme-http-solver-")
+    object.reference.name.starts_with("cm-acme-http-solver-")
+        && object.labels.get(SOLVER_LABEL).is_some_and(|value| value == "true")
 }
 
 fn other_class(object: &KubeObject, ingress: &Ingress, flags: &Flags) -> Option<String> {

@@ -2,13 +2,13 @@
 //!
 //! Source: kubernetes-sigs/external-dns:source/wrappers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::desired::endpoint::{Endpoint, Origin, suitable_type};
 use crate::desired::versions::{Behaviour, does};
 use crate::model::instance::{Flags, Instance};
-use crate::model::{RecordType, Version};
+use crate::model::{ObjectRef, RecordType, Version};
 
 /// Targets of one network: address and length of its prefix.
 type Net = (IpAddr, u8);
@@ -17,20 +17,8 @@ type Net = (IpAddr, u8);
 #[must_use]
 pub fn wrap(endpoints: Vec<Endpoint>, instance: &Instance) -> Vec<Endpoint> {
     let (flags, version) = (&instance.flags, instance.effective_version());
-    let mut out: Vec<Endpoint> = Vec::new();
-    for endpoint in endpoints.into_iter().flat_map(|one| default_targets(one, flags, version)) {
-        let known = out.iter().any(|known| {
-            known.name == endpoint.name
-                && known.record_type == endpoint.record_type
-                && known.set_identifier == endpoint.set_identifier
-                && known.targets == endpoint.targets
-                && known.properties == endpoint.properties
-                && known.object == endpoint.object
-        });
-        if !known {
-            out.push(validated(endpoint, version));
-        }
-    }
+    let given = endpoints.into_iter().flat_map(|one| default_targets(one, flags, version));
+    let mut out: Vec<Endpoint> = each_once(given).into_iter().map(|one| validated(one, version)).collect();
     let extra: Vec<Endpoint> = out.iter().filter_map(|one| nat64(one, flags)).collect();
     out.extend(extra);
     let mut out: Vec<Endpoint> = out.into_iter().filter_map(|one| filter_targets(one, flags)).collect();
@@ -42,6 +30,27 @@ pub fn wrap(endpoints: Vec<Endpoint>, instance: &Instance) -> Vec<Endpoint> {
         out.extend(pointers);
     }
     out.into_iter().map(|one| finished(one, flags)).collect()
+}
+
+/// Leaves out what an object asks for twice; the first of each stays, in the order given.
+fn each_once(endpoints: impl Iterator<Item = Endpoint>) -> Vec<Endpoint> {
+    let mut out: Vec<Endpoint> = Vec::new();
+    // The few endpoints of one name and object are compared in full.
+    let mut places: HashMap<(String, ObjectRef), Vec<usize>> = HashMap::new();
+    for endpoint in endpoints {
+        let places = places.entry((endpoint.name.clone(), endpoint.object.clone())).or_default();
+        let known = places.iter().filter_map(|place| out.get(*place)).any(|known| {
+            known.record_type == endpoint.record_type
+                && known.set_identifier == endpoint.set_identifier
+                && known.targets == endpoint.targets
+                && known.properties == endpoint.properties
+        });
+        if !known {
+            places.push(out.len());
+            out.push(endpoint);
+        }
+    }
+    out
 }
 
 /// The property of the annotation that asks for PTR records.

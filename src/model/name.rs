@@ -79,6 +79,13 @@ impl DomainName {
         self.0.split('.').filter(|_| !self.0.is_empty())
     }
 
+    /// The name itself and every name above it, down to the root, which is the empty text.
+    pub fn suffixes(&self) -> impl Iterator<Item = &str> {
+        std::iter::successors(Some(&*self.0), |name| {
+            (!name.is_empty()).then(|| name.split_once('.').map_or("", |(_, rest)| rest))
+        })
+    }
+
     /// The name without its first label; `None` for the root.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {

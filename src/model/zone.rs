@@ -156,8 +156,10 @@ impl ZoneReading {
     pub fn at(&self, name: &DomainName) -> &[RecordSet] {
         let records = self.records();
         let start = records.partition_point(|set| set.name < *name);
-        let len = records.get(start..).unwrap_or_default().partition_point(|set| set.name == *name);
-        records.get(start..start + len).unwrap_or_default()
+        let rest = records.get(start..).unwrap_or_default();
+        // A name has few sets: counting them is cheaper than a second search.
+        let len = rest.iter().take_while(|set| set.name == *name).count();
+        rest.get(..len).unwrap_or_default()
     }
 }
 

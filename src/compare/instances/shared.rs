@@ -10,7 +10,6 @@ use jiff::SignedDuration;
 use crate::compare::instances::start;
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
-use crate::desired::merge::is_same;
 use crate::finding::{Impact, Kind, Reason};
 use crate::model::change::{Action, AttemptedChange, ChangeEventKind, FeedSource};
 use crate::model::instance::Policy;
@@ -123,7 +122,7 @@ fn is_strange(world: &World<'_>, wants: &InstanceWants, object: &ObjectRef) -> b
     let cluster = world.snapshot.kubernetes.value();
     let watched = cluster.is_some_and(|cluster| cluster.watches(&object.kind));
     let source = wants.instance.flags.sources.iter().any(|source| source.eq_ignore_ascii_case(&object.kind));
-    let known = world.past.objects.keys().any(|seen| is_same(object, seen));
+    let known = world.remembered(object).is_some();
     let in_reach =
         wants.instance.flags.namespace.is_empty() || *object.namespace == *wants.instance.flags.namespace;
     watched && source && in_reach && !known && !object.name.starts_with("cm-acme-http-solver-")

@@ -1,0 +1,109 @@
+//! Look-ups in maps that are sorted by something else first: the few leading keys are tried one by
+//! one, so that none of them costs a walk over everything. Pure.
+
+use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::Arc;
+
+use crate::desired::merge::is_same;
+use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordType};
+use crate::past::{Sighting, WishKey};
+
+/// The wishes of earlier rounds.
+type Wishes = BTreeMap<WishKey, Vec<Sighting<Content>>>;
+
+/// The object that an ownership record names in its own spelling.
+#[must_use]
+pub fn as_named<'a, T>(objects: &'a BTreeMap<ObjectRef, T>, named: &ObjectRef) -> Option<&'a T> {
+    let at = |kind: &Arc<str>| ObjectRef { kind: kind.clone(), ..named.clone() };
+    kinds(objects).map(at).filter(|object| is_same(named, object)).find_map(|object| objects.get(&object))
+}
+
+fn kinds<T>(objects: &BTreeMap<ObjectRef, T>) -> impl Iterator<Item = &Arc<str>> {
+    let none: Arc<str> = Arc::from("");
+    let next = move |kind: &&Arc<str>| {
+        let last = ObjectRef { kind: after(kind), namespace: none.clone(), name: none.clone() };
+        objects.range((Excluded(last), Unbounded)).next().map(|(object, _)| &object.kind)
+    };
+    std::iter::successors(objects.keys().next().map(|object| &object.kind), next)
+}
+
+/// The instances that have ever wanted anything.
+pub fn wishers(wishes: &Wishes) -> impl Iterator<Item = &Arc<str>> {
+    let next = |id: &&Arc<str>| {
+        let last = (after(id), first_at(&DomainName::new("")));
+        wishes.range(last..).next().map(|((id, _), _)| id)
+    };
+    std::iter::successors(wishes.keys().next().map(|(id, _)| id), next)
+}
+
+/// What any instance has wanted at a name, with each content that it had.
+pub fn wished<'a>(
+    wishes: &'a Wishes,
+    name: &'a DomainName,
+) -> impl Iterator<Item = (&'a RecordKey, &'a [Sighting<Content>])> {
+    let of_one = move |id: &'a Arc<str>| {
+        let rows = wishes.range((id.clone(), first_at(name))..);
+        rows.take_while(move |((by, key), _)| by == id && key.name == *name)
+    };
+    wishers(wishes).flat_map(of_one).map(|((_, key), sightings)| (key, sightings.as_slice()))
+}
+
+/// The least key of a name.
+fn first_at(name: &DomainName) -> RecordKey {
+    RecordKey { name: name.clone(), record_type: RecordType::A, set_identifier: None }
+}
+
+/// The least text that is greater than this one.
+fn after(text: &str) -> Arc<str> {
+    format!("{text}\0").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(kind: &str, name: &str) -> ObjectRef {
+        ObjectRef::new(kind, "shop", name)
+    }
+
+    #[test]
+    fn an_object_is_found_under_the_registry_s_spelling_of_its_kind() {
+        let objects: BTreeMap<ObjectRef, u32> = BTreeMap::from([
+            (object("DNSEndpoint", "web"), 1),
+            (object("Gateway", "web"), 2),
+            (object("Ingress", "web"), 3),
+            (object("Ingress", "api"), 4),
+        ]);
+        assert_eq!(as_named(&objects, &object("ingress", "web")), Some(&3));
+        assert_eq!(as_named(&objects, &object("crd", "web")), Some(&1));
+        assert_eq!(as_named(&objects, &object("ingress", "gone")), None);
+        assert_eq!(as_named(&objects, &object("service", "web")), None);
+        assert_eq!(as_named(&BTreeMap::<ObjectRef, u32>::new(), &object("ingress", "web")), None);
+    }
+
+    #[test]
+    fn wishes_of_a_name_are_found_under_every_instance() {
+        let key = |name: &str, record_type| RecordKey {
+            name: DomainName::new(name),
+            record_type,
+            set_identifier: None,
+        };
+        let wish = |id: &str, key| ((Arc::from(id), key), Vec::new());
+        let wishes: Wishes = BTreeMap::from([
+            wish("blue", key("a.example.com", RecordType::A)),
+            wish("blue", key("b.example.com", RecordType::A)),
+            wish("blue", key("b.example.com", RecordType::Txt)),
+            wish("green", key("b.example.com", RecordType::Cname)),
+            wish("green", key("c.example.com", RecordType::A)),
+        ]);
+        let found = |name: &str| -> Vec<RecordType> {
+            let name = DomainName::new(name);
+            wished(&wishes, &name).map(|(key, _)| key.record_type.clone()).collect()
+        };
+        assert_eq!(found("b.example.com"), [RecordType::A, RecordType::Txt, RecordType::Cname]);
+        assert_eq!(found("c.example.com"), [RecordType::A]);
+        assert_eq!(found("d.example.com"), []);
+        assert_eq!(wishers(&wishes).map(|id| &**id).collect::<Vec<_>>(), ["blue", "green"]);
+    }
+}
