@@ -3,6 +3,7 @@
 //! Pure: nothing here does I/O, reads a clock or knows a foreign type. Whatever comes from
 //! outside is normalised once when a value of this module is made, so that comparing is `==`.
 
+pub mod by_name;
 pub mod change;
 pub mod custom;
 pub mod grant;

@@ -152,7 +152,7 @@ pub fn supposed_zones(names: &[String], at: Timestamp) -> Option<Arc<Zones>> {
         };
         let reading = ZoneReading {
             zone,
-            record_sets: Some(Arc::new(Vec::new())),
+            record_sets: Some(Arc::default()),
             read_at: Some(at),
             names_read: BTreeMap::new(),
         };

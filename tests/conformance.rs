@@ -67,7 +67,7 @@ fn zones(case: &Value) -> Zones {
             id,
             ZoneReading {
                 zone,
-                record_sets: Some(Arc::new(Vec::new())),
+                record_sets: Some(Arc::default()),
                 read_at: None,
                 names_read: BTreeMap::new(),
             },

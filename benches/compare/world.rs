@@ -7,7 +7,7 @@ use dns_drift::config::Config;
 use dns_drift::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress};
 use dns_drift::model::observation::{AnswerRecord, Observation, Outcome, Transport, Vantage};
 use dns_drift::model::record::{Content, RecordSet, RecordType, Value};
-use dns_drift::model::zone::{HostedZone, ZoneReading, Zones, sort_record_sets};
+use dns_drift::model::zone::{HostedZone, RecordSets, ZoneReading, Zones};
 use dns_drift::model::{DomainName, ObjectRef, ZoneId};
 use dns_drift::snapshot::{Cluster, Reading, Snapshot};
 use jiff::Timestamp;
@@ -37,7 +37,6 @@ pub(crate) fn snapshot(names: usize, at: Timestamp) -> Snapshot {
             records.extend(record_sets(&host, &apex, &address, zone, index));
             observations.extend(answers(&host, &address, &id, at));
         }
-        sort_record_sets(&mut records);
         zones.zones.insert(id.clone(), reading(id, &apex, records, at));
     }
     let cluster = Cluster {
@@ -158,7 +157,7 @@ fn reading(id: ZoneId, apex: &str, records: Vec<RecordSet>, at: Timestamp) -> Zo
             dnssec: None,
             tags: None,
         },
-        record_sets: Some(Arc::new(records)),
+        record_sets: Some(Arc::new(RecordSets::new(records))),
         names_read: BTreeMap::new(),
         read_at: Some(at),
     }

@@ -91,6 +91,8 @@ pub fn twins<'a>(world: &World<'a>, zone: &'a ZoneReading) -> impl Iterator<Item
 /// The public zone of this name that the parent delegates to, if it is another one.
 #[must_use]
 pub fn delegated_twin<'a>(world: &World<'a>, zone: &'a ZoneReading) -> Option<&'a ZoneReading> {
+    // Asked for every name, and nearly no zone has one.
+    twins(world, zone).next()?;
     let Parent::Servers(servers) = parent_of(world, zone) else { return None };
     if !servers.is_disjoint(&name_servers(zone)) {
         return None;
@@ -118,11 +120,14 @@ type ByServer<'a> = BTreeMap<(&'a str, DomainName), Vec<&'a Observation>>;
 
 fn by_server<'a>(world: &World<'a>) -> ByServer<'a> {
     let mut out = ByServer::new();
-    let seen = world.answers.values().flatten().filter(|seen| seen.vantage == Vantage::Authoritative);
-    for seen in seen {
+    for seen in world.observations().filter(|seen| seen.vantage == Vantage::Authoritative) {
         if let Some(zone) = &seen.zone_id {
             out.entry((zone, DomainName::new(&seen.server))).or_default().push(seen);
         }
+    }
+    // What is shown of a server must not depend on the order in which it was asked.
+    for seen in out.values_mut() {
+        seen.sort_by(|left, right| left.name.cmp(&right.name));
     }
     out
 }

@@ -3,6 +3,7 @@
 //! A refusal names its record in full, in part, by its alias target, or not at all; whoever shares
 //! its batch is a victim. Source: findings.md section 4; facts/external-dns.md section 5.2.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -246,12 +247,13 @@ fn attribute(
 
 /// Logs tell no set identifiers: the sentence does, or all wanted members are meant.
 fn members(key: &RecordKey, error: &RefusalError, wants: &InstanceWants) -> Vec<RecordKey> {
-    let mine = |want: &&Want| want.name == key.name && want.record_type == key.record_type;
-    let exact = key.set_identifier.is_some() || wants.wants.iter().any(|want| want.key() == *key);
+    let here = wants.at(&key.name);
+    let mine = |want: &&Want| want.record_type == key.record_type;
+    let exact = key.set_identifier.is_some() || here.iter().any(|want| want.key() == *key);
     if let Some(id) = error.set_identifier.as_ref().filter(|_| key.set_identifier.is_none()) {
         return vec![RecordKey { set_identifier: Some(id.clone()), ..key.clone() }];
     }
-    let meant: Vec<RecordKey> = wants.wants.iter().filter(mine).map(Want::key).collect();
+    let meant: Vec<RecordKey> = here.iter().filter(mine).map(Want::key).collect();
     if exact || meant.is_empty() { vec![key.clone()] } else { meant }
 }
 
@@ -372,11 +374,18 @@ fn by_name(
     }]
 }
 
+/// Where a quoted text is looked for: in the batch, and among the wishes when nothing tells the batch.
+fn pool<'a>(attempted: &'a [RecordKey], wants: &InstanceWants) -> Cow<'a, [RecordKey]> {
+    if attempted.is_empty() {
+        return wants.wants.iter().map(Want::key).collect();
+    }
+    Cow::Borrowed(attempted)
+}
+
 /// The message quotes the name of an ownership TXT, whole or its first label.
 fn by_ownership_name(fragment: &str, attempted: &[RecordKey], wants: &InstanceWants) -> Vec<RecordKey> {
     let quoted = fragment.trim_end_matches('.').to_ascii_lowercase();
-    let wanted: Vec<RecordKey> = wants.wants.iter().map(Want::key).collect();
-    let pool = if attempted.is_empty() { &wanted[..] } else { attempted };
+    let pool = pool(attempted, wants);
     let owns = |key: &&RecordKey| {
         let names = heritage_names(&wants.instance, &key.name, &key.record_type);
         names.iter().any(|name| name.as_str() == quoted || name.labels().next() == Some(quoted.as_str()))
@@ -387,8 +396,7 @@ fn by_ownership_name(fragment: &str, attempted: &[RecordKey], wants: &InstanceWa
 /// The message quotes the end of a name: prefer names that are illegal, then the longest match.
 fn by_fragment(fragment: &str, attempted: &[RecordKey], wants: &InstanceWants) -> Vec<RecordKey> {
     let tail = fragment.trim_end_matches('.').to_ascii_lowercase();
-    let wanted: Vec<RecordKey> = wants.wants.iter().map(Want::key).collect();
-    let pool = if attempted.is_empty() { &wanted[..] } else { attempted };
+    let pool = pool(attempted, wants);
     let fits =
         |key: &&RecordKey| key.name.as_str().ends_with(&tail) || key.name.labels().any(|label| label == tail);
     let illegal: Vec<RecordKey> =

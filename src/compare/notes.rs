@@ -229,12 +229,10 @@ fn split_horizon(world: &World<'_>, out: &mut Verdicts) {
 }
 
 fn about_views(world: &World<'_>, out: &mut Verdicts) {
-    for (name, seen) in &world.answers {
-        for answer in seen.iter().filter(|answer| answer.vantage == Vantage::Recursive) {
-            if world.policy.view(&answer.view).is_some_and(|view| view.internal) {
-                let detail = format!("view {} is internal and never judged", answer.view);
-                say(out, named(name, RecordType::A), SilentReason::InternalResolver, &detail);
-            }
+    for answer in world.observations().filter(|answer| answer.vantage == Vantage::Recursive) {
+        if world.policy.view(&answer.view).is_some_and(|view| view.internal) {
+            let detail = format!("view {} is internal and never judged", answer.view);
+            say(out, named(&answer.name, RecordType::A), SilentReason::InternalResolver, &detail);
         }
     }
     for (id, facts) in &world.policy.zones {
@@ -250,7 +248,7 @@ fn about_views(world: &World<'_>, out: &mut Verdicts) {
 
 /// A resolver whose control name fails says nothing about any other name.
 fn resolver_faults(world: &World<'_>, out: &mut Verdicts) {
-    let controls = world.answers.values().flatten().filter(|answer| answer.vantage == Vantage::Control);
+    let controls = world.observations().filter(|answer| answer.vantage == Vantage::Control);
     for control in controls.filter(|answer| answer.outcome != Outcome::Answer) {
         let detail = format!("the control name fails at {}: {}", control.server, control.outcome.as_str());
         say(out, named(&control.name, RecordType::A), SilentReason::ResolverFault, &detail);

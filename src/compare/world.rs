@@ -25,7 +25,7 @@ pub struct World<'a> {
     /// The rules in force.
     pub policy: &'a Policy,
     /// Observations by question name.
-    pub answers: BTreeMap<&'a DomainName, Vec<&'a Observation>>,
+    pub answers: HashMap<&'a DomainName, Vec<&'a Observation>>,
     /// Wishes by zone.
     by_zone: BTreeMap<&'a ZoneId, Vec<&'a Want>>,
     /// Names that an object gives and has no target for.
@@ -45,7 +45,7 @@ impl<'a> World<'a> {
         past: &'a Past,
         policy: &'a Policy,
     ) -> Self {
-        let mut answers: BTreeMap<&DomainName, Vec<&Observation>> = BTreeMap::new();
+        let mut answers: HashMap<&DomainName, Vec<&Observation>> = HashMap::new();
         let mut controls = BTreeSet::new();
         for observation in snapshot.dns.value().into_iter().flatten() {
             if observation.vantage == Vantage::Control && observation.outcome == Outcome::Answer {
@@ -79,6 +79,11 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn control_works(&self, seen: &Observation) -> bool {
         self.controls.contains(&(&*seen.view, &*seen.server))
+    }
+
+    /// All observations, in no order that means anything.
+    pub fn observations(&self) -> impl Iterator<Item = &'a Observation> + use<'a> {
+        self.snapshot.dns.value().into_iter().flatten()
     }
 
     /// The recorded view.

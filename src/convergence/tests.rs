@@ -1,11 +1,12 @@
 //! Hosts that come in time, late, never, or out of sight.
 
 use super::*;
+use crate::model::by_name::ByName;
 use crate::model::instance::{Flags, Instance, Origin};
 use crate::model::observation::{Transport, Vantage};
 use crate::model::record::{Content, RecordSet, Value};
 use crate::model::want::Placement;
-use crate::model::zone::{HostedZone, ZoneReading, Zones};
+use crate::model::zone::{HostedZone, RecordSets, ZoneReading, Zones};
 use crate::report::{FORMAT, Summary};
 use crate::snapshot::{Cluster, Reading};
 
@@ -59,7 +60,7 @@ fn wants(wants: Vec<Want>) -> Vec<InstanceWants> {
     vec![InstanceWants {
         instance: Arc::new(instance),
         zones: vec![ZoneId::new("Z1")],
-        wants,
+        wants: ByName::new(wants),
         unwanted: Vec::new(),
         without_target: Vec::new(),
         unread: Vec::new(),
@@ -89,7 +90,7 @@ fn snapshot(seconds: i64, recorded: &[&str], answers: &[(&str, Outcome)]) -> Sna
         dnssec: None,
         tags: None,
     };
-    let sets = Some(Arc::new(recorded.iter().map(set).collect()));
+    let sets = Some(Arc::new(RecordSets::new(recorded.iter().map(set).collect())));
     let reading =
         ZoneReading { zone, record_sets: sets, names_read: BTreeMap::new(), read_at: Some(at(seconds)) };
     let zones = Zones { zones: BTreeMap::from([(ZoneId::new("Z1"), reading)]), ..Zones::default() };

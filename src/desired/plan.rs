@@ -13,6 +13,7 @@ use crate::desired::source::SourceInput;
 use crate::desired::sources::behind;
 use crate::desired::submit::Submitted;
 use crate::finding::{Reason, SilentReason};
+use crate::model::by_name::ByName;
 use crate::model::heritage::TxtRole;
 use crate::model::instance::{Flags, Instance};
 use crate::model::object::KubeObject;
@@ -196,11 +197,10 @@ fn of_set(conflict: Conflict, routed: bool) -> Conflict {
 
 /// The wishes of a plan, with what the cluster knows about the objects behind them.
 #[must_use]
-pub fn wants(records: Vec<Planned>, input: &SourceInput<'_>) -> Vec<Want> {
+pub fn wants(records: Vec<Planned>, input: &SourceInput<'_>) -> ByName<Want> {
     let mut wants: Vec<Want> = records.into_iter().map(|one| want(one, input)).collect();
     mark_mixed_routing(&mut wants);
-    wants.sort_by(|left, right| (left.key(), &left.placement).cmp(&(right.key(), &right.placement)));
-    wants
+    ByName::new(wants)
 }
 
 fn want(planned: Planned, input: &SourceInput<'_>) -> Want {

@@ -1,10 +1,12 @@
 //! What each instance wants: the desired view after every stage of ExternalDNS.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::finding::{Reason, SilentReason};
+use crate::model::by_name::{ByName, Row};
 use crate::model::instance::Instance;
 use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordType, Routing, ZoneId};
 
@@ -16,7 +18,7 @@ pub struct InstanceWants {
     /// Hosted zones that the instance handles, sorted.
     pub zones: Vec<ZoneId>,
     /// One for each record set it would write, sorted by key and zone.
-    pub wants: Vec<Want>,
+    pub wants: ByName<Want>,
     /// Hosts and objects that it leaves alone, with the rule that says so.
     pub unwanted: Vec<Unwanted>,
     /// Objects that name hosts but have nothing to point them at.
@@ -144,10 +146,18 @@ impl InstanceWants {
     /// What is wanted at one name.
     #[must_use]
     pub fn at(&self, name: &DomainName) -> &[Want] {
-        let start = self.wants.partition_point(|want| want.name < *name);
-        let rest = self.wants.get(start..).unwrap_or_default();
-        let len = rest.partition_point(|want| want.name == *name);
-        rest.get(..len).unwrap_or_default()
+        self.wants.at(name)
+    }
+}
+
+impl Row for Want {
+    fn name(&self) -> &DomainName {
+        &self.name
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        let mine = (&self.name, &self.record_type, &self.set_identifier, &self.placement);
+        mine.cmp(&(&other.name, &other.record_type, &other.set_identifier, &other.placement))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Hosted zones.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::model::by_name::{ByName, Row};
 use crate::model::{DomainName, RecordSet};
 
 /// The id of a hosted zone, bare: `Z0123...` without `/hostedzone/`.
@@ -64,6 +66,9 @@ pub struct Dnssec {
     pub ds_records: Vec<Arc<str>>,
 }
 
+/// The record sets of one zone, sorted by name, type and set identifier.
+pub type RecordSets = ByName<RecordSet>;
+
 /// A hosted zone and what was read of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ZoneReading {
@@ -71,7 +76,7 @@ pub struct ZoneReading {
     pub zone: HostedZone,
     /// Its record sets, sorted by name, type and set identifier; `None` while no complete listing
     /// has succeeded. Never partial.
-    pub record_sets: Option<Arc<Vec<RecordSet>>>,
+    pub record_sets: Option<Arc<RecordSets>>,
     /// When the complete listing began: what changed later may be missing from it.
     pub read_at: Option<Timestamp>,
     /// Names that were read alone after the listing began, and when.
@@ -142,7 +147,7 @@ impl ZoneReading {
     /// All record sets; none while the zone has not been read.
     #[must_use]
     pub fn records(&self) -> &[RecordSet] {
-        self.record_sets.as_deref().map_or(&[], Vec::as_slice)
+        self.record_sets.as_deref().map_or(&[], |sets| sets)
     }
 
     /// When the record sets at one name were read.
@@ -154,22 +159,22 @@ impl ZoneReading {
     /// The record sets at one name.
     #[must_use]
     pub fn at(&self, name: &DomainName) -> &[RecordSet] {
-        let records = self.records();
-        let start = records.partition_point(|set| set.name < *name);
-        let rest = records.get(start..).unwrap_or_default();
-        // A name has few sets: counting them is cheaper than a second search.
-        let len = rest.iter().take_while(|set| set.name == *name).count();
-        rest.get(..len).unwrap_or_default()
+        self.record_sets.as_deref().map_or(&[], |sets| sets.at(name))
     }
 }
 
-/// Puts record sets into the order that [`ZoneReading::at`] relies on.
+/// Puts record sets into the order of a zone's listing here: by name, type and set identifier.
 pub fn sort_record_sets(records: &mut [RecordSet]) {
-    records.sort_by(|left, right| {
-        (&left.name, &left.record_type, &left.set_identifier).cmp(&(
-            &right.name,
-            &right.record_type,
-            &right.set_identifier,
-        ))
-    });
+    records.sort_by(Row::order);
+}
+
+impl Row for RecordSet {
+    fn name(&self) -> &DomainName {
+        &self.name
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        let mine = (&self.name, &self.record_type, &self.set_identifier);
+        mine.cmp(&(&other.name, &other.record_type, &other.set_identifier))
+    }
 }

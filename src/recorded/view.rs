@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::zone::{CheckerVotes, ZoneReading, Zones, sort_record_sets};
+use crate::model::zone::{CheckerVotes, RecordSets, ZoneReading, Zones, sort_record_sets};
 use crate::model::{DomainName, HostedZone, RecordSet, ZoneId};
 use crate::snapshot::{Problem, Reading, ViewState};
 
@@ -102,8 +102,7 @@ impl View {
             let is_newer = |set: &RecordSet| newer.contains(&set.name);
             let mut merged: Vec<RecordSet> = records.iter().filter(|set| !is_newer(set)).cloned().collect();
             merged.extend(found.iter().filter(|set| is_newer(set)).cloned());
-            sort_record_sets(&mut merged);
-            reading.record_sets = Some(Arc::new(merged));
+            reading.record_sets = Some(Arc::new(RecordSets::new(merged)));
         }
         reading.names_read.extend(newer.into_iter().map(|name| (name, began)));
         differs
@@ -138,14 +137,14 @@ fn put(reading: &mut ZoneReading, mut records: Vec<RecordSet>, began: Timestamp)
         for name in &newer {
             records.extend(reading.at(name).iter().cloned());
         }
-        sort_record_sets(&mut records);
     }
+    sort_record_sets(&mut records);
     reading.read_at = Some(began);
     // An unchanged listing keeps its place in memory, so that readers can compare by address.
-    if reading.record_sets.as_deref() == Some(&records) {
+    if reading.record_sets.as_deref().is_some_and(|known| **known == *records) {
         return false;
     }
-    reading.record_sets = Some(Arc::new(records));
+    reading.record_sets = Some(Arc::new(RecordSets::new(records)));
     true
 }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::finding::Reason;
-use crate::model::zone::{ChangeInfo, Dnssec, Vpc, ZoneLimit, ZoneReading, Zones, sort_record_sets};
+use crate::model::zone::{
+    ChangeInfo, Dnssec, RecordSets, Vpc, ZoneLimit, ZoneReading, Zones, sort_record_sets,
+};
 use crate::model::{DomainName, HostedZone, RecordSet, ZoneId};
 use crate::recorded::decode::RawRecordSet;
 use crate::recorded::walk::is_short;
@@ -81,7 +83,12 @@ fn read_zone(folder: &Path, mut zone: HostedZone, at: Timestamp, problems: &mut 
     match read_records(&folder.join("record-sets.json"), zone.record_set_count) {
         Ok(records) => {
             let read_at = records.as_ref().map(|_| at);
-            ZoneReading { zone, record_sets: records.map(Arc::new), read_at, names_read: BTreeMap::new() }
+            ZoneReading {
+                zone,
+                record_sets: records.map(RecordSets::new).map(Arc::new),
+                read_at,
+                names_read: BTreeMap::new(),
+            }
         }
         Err((code, text)) => {
             problems.push(Problem { code, ..file::parse_problem(&scope, &text) });

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::config::Config;
+use crate::model::by_name::ByName;
 use crate::model::change::{Action, ChangeFeed};
 use crate::model::want::Placement;
 use crate::model::{Content, Value};
@@ -42,7 +43,7 @@ fn wants(names: &str) -> InstanceWants {
     InstanceWants {
         instance: config.assumed(),
         zones: vec![ZoneId::new("Z1")],
-        wants: names.split_whitespace().map(want).collect(),
+        wants: ByName::new(names.split_whitespace().map(want).collect()),
         unwanted: Vec::new(),
         without_target: Vec::new(),
         unread: Vec::new(),
@@ -181,7 +182,9 @@ fn who_stands_in_every_batch_is_to_blame() {
 fn a_plain_record_is_not_refused_for_its_alias_target() {
     let both = "a.example.com b.example.com";
     let mut mixed = wants(both);
-    mixed.wants[1].demanded_alias = false;
+    let mut all = mixed.wants.to_vec();
+    all[1].demanded_alias = false;
+    mixed.wants = ByName::new(all);
     let one = batch(both, "r1");
     let attempted = attempted_records(&one, &mixed.instance);
     let hit = records_of(&one.errors[0], &one, &attempted, &mixed);

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::finding::Reason;
-use crate::model::zone::{Dnssec, Vpc, ZoneLimit, sort_record_sets};
+use crate::model::zone::{Dnssec, RecordSets, Vpc, ZoneLimit};
 use crate::model::{DomainName, RecordSet, ZoneId};
 use crate::recorded::decode::{RawHostedZone, RawRecordSet};
 use crate::recording::index::read_index;
@@ -22,8 +22,7 @@ fn zones() -> Zones {
         {"Name":"a.example.com.","Type":"A","AliasTarget":{"HostedZoneId":"Z2","DNSName":"lb.example.net.","EvaluateTargetHealth":true}}
     ]"#;
     let raw: Vec<RawRecordSet> = serde_json::from_str(records).expect("json");
-    let mut records: Vec<RecordSet> = raw.iter().map(|raw| raw.decode().expect("whole")).collect();
-    sort_record_sets(&mut records);
+    let records: Vec<RecordSet> = raw.iter().map(|raw| raw.decode().expect("whole")).collect();
     let zone = |id: &str, private: bool| {
         let mut raw =
             RawHostedZone { id: id.into(), name: "example.com.".into(), ..RawHostedZone::default() };
@@ -44,7 +43,12 @@ fn zones() -> Zones {
         let read_at = records.as_ref().map(|_| at());
         (
             zone.id.clone(),
-            ZoneReading { zone, record_sets: records.map(Arc::new), read_at, names_read: BTreeMap::new() },
+            ZoneReading {
+                zone,
+                record_sets: records.map(RecordSets::new).map(Arc::new),
+                read_at,
+                names_read: BTreeMap::new(),
+            },
         )
     };
     Zones {

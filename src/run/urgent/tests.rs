@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::*;
 use crate::config::Config;
+use crate::model::by_name::ByName;
 use crate::model::change::{Action, AttemptedChange, ChangeEvent, FeedSource};
 use crate::model::want::{Placement, Want};
 use crate::model::zone::ZoneReading;
@@ -42,7 +43,7 @@ fn wants(all: Vec<Want>) -> Vec<InstanceWants> {
     vec![InstanceWants {
         instance: config.assumed(),
         zones: vec![ZoneId::new(ZONE)],
-        wants: all,
+        wants: ByName::new(all),
         unwanted: Vec::new(),
         without_target: Vec::new(),
         unread: Vec::new(),
