@@ -407,6 +407,17 @@ pub fn problems_of(view: ViewName, snapshot: &Snapshot) -> Vec<Problem> {
     }
 }
 
+/// What is remembered of the record sets at one name of a zone.
+pub fn records_at<'a, T>(
+    records: &'a BTreeMap<(ZoneId, RecordKey), T>,
+    zone: &'a ZoneId,
+    name: &'a DomainName,
+) -> impl Iterator<Item = (&'a RecordKey, &'a T)> {
+    let least = RecordKey { name: name.clone(), record_type: RecordType::A, set_identifier: None };
+    let from = records.range((zone.clone(), least)..);
+    from.take_while(move |((id, key), _)| id == zone && key.name == *name).map(|((_, key), one)| (key, one))
+}
+
 /// What is remembered of the record sets of one zone.
 fn of_zone<'a, T>(
     records: &'a mut BTreeMap<(ZoneId, RecordKey), T>,

@@ -172,11 +172,37 @@ impl Record<'_> {
         let recent = |sighting: &Sighting<_>| is_recent(self.world.at(), sighting.since);
         let first = self.sightings.iter().position(recent).unwrap_or(self.sightings.len());
         let span = self.sightings.iter().skip(first.saturating_sub(1));
-        let mut held: Vec<Held> = span.map(|sighting| Held::of(sighting.value.as_ref())).collect();
+        let held = span.map(|sighting| match Held::of(sighting.value.as_ref()) {
+            Held::Absent => self.seen_instead(sighting).unwrap_or(Held::Absent),
+            held => held,
+        });
+        let mut held: Vec<Held> = held.collect();
         // A new TTL is another content with the same targets.
         held.dedup();
         let start = first.max(1);
         (held, self.sightings.get(start).map(|sighting| sighting.since))
+    }
+
+    /// What stood at the name in the place of this type: beside a CNAME nothing else can stand, so a
+    /// record that becomes one has another value and is not gone. Source: RFC 1034 section 3.6.2.
+    fn seen_instead(&self, absence: &Sighting<Option<Content>>) -> Option<Held> {
+        let sightings = crate::past::records_at(&self.world.past.records, &self.zone.zone.id, &self.key.name)
+            .filter(|(key, _)| excludes(&key.record_type, &self.key.record_type))
+            .flat_map(|(_, sightings)| sightings);
+        let mut others =
+            sightings.filter(|other| other.since <= absence.until && absence.since <= other.until);
+        others.find_map(|other| other.value.as_ref().map(|content| Held::Targets(targets(content))))
+    }
+
+    /// What a batch that deletes the record puts into its place.
+    fn told_instead(&self, write: &Write<'_>) -> Option<Held> {
+        let ChangeEventKind::Applied(batch) = &write.event.kind else { return None };
+        let mut others = batch.changes.iter().filter(|other| {
+            other.name == self.key.name
+                && other.action != Action::Delete
+                && excludes(&other.record_type, &self.key.record_type)
+        });
+        others.next().map(Held::after)
     }
 
     /// What CloudTrail or the logs tell; each creation and deletion implies what was there before.
@@ -203,7 +229,11 @@ impl Record<'_> {
             {
                 held.push(before);
             }
-            held.push(Held::after(write.change));
+            let after = match Held::after(write.change) {
+                Held::Absent => self.told_instead(write).unwrap_or(Held::Absent),
+                after => after,
+            };
+            held.push(after);
         }
         held.dedup();
         (known_only(held), onset)
@@ -320,6 +350,11 @@ impl Record<'_> {
         };
         Some(candidate)
     }
+}
+
+/// True if the two types cannot stand at one name.
+fn excludes(one: &RecordType, other: &RecordType) -> bool {
+    one != other && (*one == RecordType::Cname || *other == RecordType::Cname)
 }
 
 /// Logs do not tell values: beside told ones they are no value of their own.
