@@ -20,10 +20,12 @@ use std::time::Duration;
 
 use aws_sdk_route53::config::Credentials;
 use dns_drift::changes::follow::FollowSettings;
+use dns_drift::changes::lookup::LookupSettings;
 use dns_drift::clock::{Clock, SystemClock};
 use dns_drift::desired::client::KubeSettings;
 use dns_drift::desired::watch::WatchSettings;
 use dns_drift::emulator::dns::CONTROL_NAME;
+use dns_drift::emulator::kubernetes::{KubeFault, KubeFaultKind};
 use dns_drift::finding::State;
 use dns_drift::live::settings::{LiveSettings, ResolverSettings};
 use dns_drift::model::DomainName;
@@ -232,5 +234,45 @@ async fn a_refused_alias_is_found_and_the_healthy_name_stays_quiet() {
     let kept = kept.expect("a state");
     let kept: Vec<_> = kept.history.tracks().map(|track| track.candidate.key.subject.to_string()).collect();
     assert!(kept.iter().any(|one| one == subject), "{kept:?}");
+    stop.cancel();
+}
+
+/// Where logs may not be read, CloudTrail alone tells of the refusal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_change_is_found_without_any_log() {
+    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+    let world = World::start(&mut tasks, &stop);
+    world.kubernetes.set_fault(KubeFault::new(KubeFaultKind::ForbidLogs));
+    world.external_dns();
+    let annotations = json!({"external-dns.alpha.kubernetes.io/alias": "true"});
+    world.ingress("realtime", "realtime.example.com", &annotations);
+    world.refused_call("realtime.example.com");
+    let mut kubeconfig = tempfile::NamedTempFile::new().expect("file");
+    kubeconfig.write_all(world.kubernetes.kubeconfig().as_bytes()).expect("written");
+    let mut serving = settings(&world, kubeconfig.path());
+    serving.feeds.lookup = Some(LookupSettings {
+        endpoint_url: Some(world.route53.url()),
+        credentials: Some(Credentials::new("id", "secret", None, None, "test")),
+        interval: Duration::from_millis(500),
+        pause: Duration::from_millis(50),
+        ..LookupSettings::default()
+    });
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    let running = stop.child_token();
+    let mut program = JoinSet::new();
+    program.spawn(serve(serving, listener, Arc::new(SystemClock), running.clone()));
+
+    let subject = "realtime.example.com/A";
+    let is_told = |report: &Value| open(report, subject).is_some_and(|one| one["kind"] == "failed_change");
+    let report = until(&base, "the refusal of the trail", is_told).await;
+    let finding = open(&report, subject).expect("open");
+    assert_eq!(finding["reason"], "alias_target_not_in_zone", "{finding:#}");
+    let findings = report["findings"].as_array().expect("findings");
+    assert_eq!(findings.iter().filter(|one| one["subject"] == subject).count(), 1, "{report:#}");
+    running.cancel();
+    let ended = tokio::time::timeout(PATIENT, program.join_next()).await.expect("stops in time");
+    ended.expect("one task").expect("no panic").expect("no error");
     stop.cancel();
 }

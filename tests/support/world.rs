@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 /// The Pod of the instance.
 pub(crate) const POD: &str = "external-dns-6d5f7c9b8-x2x4z";
 
+/// Who writes for the instance.
+const ROLE: &str = "arn:aws:iam::111122223333:role/external-dns";
+
 pub(crate) struct World {
     pub(crate) kubernetes: Kubernetes,
     pub(crate) route53: Route53,
@@ -77,6 +80,12 @@ impl World {
             Change::create(RecordSet::simple(&format!("a-{host}."), "TXT", 300, &[heritage])),
         ];
         self.route53.change(&self.zone, changes, "external-dns").expect("accepted");
+    }
+
+    /// What ExternalDNS asks Route 53 for and does not get: an alias to an IP address.
+    pub(crate) fn refused_call(&self, host: &str) {
+        let alias = Change::create(RecordSet::alias(host, "A", &self.zone, "203.0.113.10"));
+        self.route53.change(&self.zone, vec![alias], ROLE).expect_err("refused");
     }
 
     fn log(&self, level: &str, message: &str) {
