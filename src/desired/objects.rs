@@ -132,6 +132,10 @@ pub struct RawServiceSpec {
 #[expect(missing_docs, reason = "the members of the API's own type")]
 pub struct RawServicePort {
     #[serde(deserialize_with = "nullable")]
+    pub name: String,
+    #[serde(deserialize_with = "nullable")]
+    pub port: u16,
+    #[serde(deserialize_with = "nullable")]
     pub protocol: String,
     #[serde(deserialize_with = "nullable")]
     pub node_port: u16,
@@ -225,7 +229,7 @@ impl RawService {
 impl RawServicePort {
     fn decode(self) -> ServicePort {
         let protocol = if self.protocol.is_empty() { "TCP".to_owned() } else { self.protocol };
-        ServicePort { protocol, node_port: self.node_port }
+        ServicePort { name: self.name, port: self.port, protocol, node_port: self.node_port }
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::desired::annotations::Annotations;
-use crate::desired::endpoint::{Endpoint, Shared, endpoints_for};
+use crate::desired::endpoint::{Endpoint, Shared, endpoint, endpoints_for, suitable_type};
 use crate::desired::selector::Selector;
 use crate::desired::sources::{named_hosts, read_custom, roster};
 use crate::desired::template;
@@ -28,7 +28,7 @@ use crate::model::custom::Custom;
 use crate::model::instance::{Flags, Instance};
 use crate::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress};
 use crate::model::want::{Unwanted, WithoutTarget};
-use crate::model::{DomainName, ObjectRef, Version};
+use crate::model::{DomainName, ObjectRef, RecordType, Version};
 
 /// How long a cert-manager solver object may live before it is no longer passed over.
 const SOLVER_LIFE: SignedDuration = SignedDuration::from_hours(1);
@@ -105,7 +105,48 @@ impl<'a> SourceInput<'a> {
         if flags.fqdn_templates.is_empty() || (has_own && !flags.combine_fqdn) {
             return Vec::new();
         }
-        template::names(&flags.fqdn_templates, object).unwrap_or_else(|error| {
+        self.evaluated(&flags.fqdn_templates, object, out)
+    }
+
+    /// Endpoints by `--fqdn-target-template`, whose words are pairs of a name and a target. They carry
+    /// nothing of the object: no TTL, no properties, no `resource` label.
+    pub(crate) fn paired(&self, object: &KubeObject, has_own: bool, out: &mut Yield) -> Vec<Endpoint> {
+        let flags = &self.instance.flags;
+        if !self.pairs_names() || (has_own && !flags.combine_fqdn) {
+            return Vec::new();
+        }
+        let shared = Shared {
+            ttl: None,
+            set_identifier: None,
+            properties: BTreeMap::new(),
+            object: object.reference.clone(),
+        };
+        let mut targets: BTreeMap<(String, RecordType), Vec<String>> = BTreeMap::new();
+        for pair in self.evaluated(std::slice::from_ref(&flags.details.fqdn_target_template), object, out) {
+            let Some((host, target)) = pair.split_once(':') else { continue };
+            let (host, target) = (host.trim(), target.trim());
+            if !host.is_empty() && !target.is_empty() {
+                let key = (host.to_owned(), suitable_type(target, self.version()));
+                targets.entry(key).or_default().push(target.to_owned());
+            }
+        }
+        let of_one = |((host, record_type), targets): ((String, RecordType), Vec<String>)| {
+            let mut one = endpoint(&host, record_type, targets, &shared, self.version());
+            one.origin.unlabelled = true;
+            one
+        };
+        targets.into_iter().map(of_one).collect()
+    }
+
+    /// True if a template gives pairs of names and targets.
+    #[must_use]
+    pub fn pairs_names(&self) -> bool {
+        let given = &self.instance.flags.details.fqdn_target_template;
+        !given.trim().is_empty() && does(self.version(), Behaviour::NameTargetPairs)
+    }
+
+    fn evaluated(&self, templates: &[String], object: &KubeObject, out: &mut Yield) -> Vec<String> {
+        template::names(templates, object).unwrap_or_else(|error| {
             out.unknown = Some(format!("{}: {error}", object.reference));
             Vec::new()
         })

@@ -95,6 +95,11 @@ mod tests {
         );
         check("  {{- /* a word */ -}}  {{.ObjectMeta.Name}}  ", &["web"]);
         check("{{ if and (isIPv4 \"1.2.3.4\") (not (isIPv6 \"1.2.3.4\")) }}v4{{ end }}", &["v4"]);
+        check("{{range .Spec.Rules}}{{.Host}},{{break}}{{end}}", &["a.example.com"]);
+        check(
+            "{{range .Spec.Rules}}{{if eq .Host \"a.example.com\"}}{{continue}}{{end}}{{.Host}}{{end}}",
+            &["b.example.com"],
+        );
         check("{{ (fromJson `{\"a\": {\"b\": \"c\"}}`).a.b }}", &["c"]);
     }
 
@@ -113,6 +118,8 @@ mod tests {
             "{{ \"a",
             "{{ ( }}",
             "{{ $x }}",
+            "{{ break }}",
+            "{{ range .Spec.Rules }}{{ continue now }}{{ end }}",
             "{{ printf \"%x\" 1 }}",
         ] {
             assert!(names(&[template.to_owned()], &object()).is_err(), "{template}");

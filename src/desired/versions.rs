@@ -40,6 +40,10 @@ pub enum Behaviour {
     TxtAliasAsCname,
     /// Targets of several objects of one source with one name are united.
     SourceMerge,
+    /// A filter on types of Services without `NodePort` leaves the nodes unread.
+    NodesForNodePorts,
+    /// `--fqdn-target-template` works for Services, Nodes and Pods.
+    NameTargetPairs,
     /// Endpoints with illegal targets are dropped.
     Validation,
     /// `--default-targets` fills in only where there is no target.
@@ -107,6 +111,8 @@ pub const TABLE: &[Row] = &[
     from(Behaviour::TxtTyped, Version::new(0, 12, 0), "docs/registry/registry.md"),
     between(Behaviour::TxtAliasAsCname, Version::new(0, 12, 0), Version::new(0, 22, 0), "#6523"),
     from(Behaviour::SourceMerge, Version::new(0, 21, 0), "executed"),
+    from(Behaviour::NodesForNodePorts, Version::new(0, 19, 0), "#5613"),
+    from(Behaviour::NameTargetPairs, Version::new(0, 22, 0), "#6497"),
     from(Behaviour::Validation, Version::new(0, 21, 0), "executed"),
     from(Behaviour::DefaultTargetsFillIn, Version::new(0, 18, 0), "executed"),
     from(Behaviour::LongLabelDropped, Version::new(0, 13, 0), "#2839, executed"),

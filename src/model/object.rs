@@ -101,6 +101,12 @@ pub struct Service {
 /// One row of `spec.ports[]` of a Service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServicePort {
+    /// `name`; empty when there is none.
+    #[serde(default)]
+    pub name: String,
+    /// `port`; 0 when it is no port.
+    #[serde(default)]
+    pub port: u16,
     /// `TCP`, `UDP` or `SCTP`.
     pub protocol: String,
     /// `nodePort`; 0 when there is none.

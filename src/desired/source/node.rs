@@ -22,13 +22,16 @@ pub(super) fn read(
     let overriding = annotations.targets();
     let targets = if overriding.is_empty() { reachable(node, input) } else { overriding };
     let flags = &input.instance.flags;
-    let mut hosts = input.templated(object, false, &mut out);
-    if flags.fqdn_templates.is_empty() || flags.combine_fqdn {
-        hosts.insert(0, object.reference.name.to_string());
-    }
+    let by_template = !flags.fqdn_templates.is_empty() || input.pairs_names();
     let shared = bare(object, annotations);
-    out.endpoints =
-        hosts.iter().flat_map(|host| endpoints_for(host, &targets, &shared, input.version())).collect();
+    let of_host = |host: &str| endpoints_for(host, &targets, &shared, input.version());
+    if !by_template || flags.combine_fqdn {
+        out.endpoints = of_host(&object.reference.name);
+    }
+    let pairs = input.paired(object, !out.endpoints.is_empty(), &mut out);
+    out.endpoints.extend(pairs);
+    let hosts = input.templated(object, !out.endpoints.is_empty(), &mut out);
+    out.endpoints.extend(hosts.iter().flat_map(|host| of_host(host)));
     out
 }
 

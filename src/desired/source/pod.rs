@@ -20,6 +20,8 @@ pub(super) fn read(
         let targets = if overriding.is_empty() { derived } else { overriding.clone() };
         out.endpoints.extend(endpoints_for(&host, &targets, &shared, input.version()));
     }
+    let pairs = input.paired(object, !out.endpoints.is_empty(), &mut out);
+    out.endpoints.extend(pairs);
     let has_own = !out.endpoints.is_empty();
     for host in input.templated(object, has_own, &mut out) {
         out.endpoints.extend(endpoints_for(&host, &pod.ips, &shared, input.version()));

@@ -55,6 +55,7 @@ pub(super) fn read(
     if endpoints.is_empty() {
         endpoints = compat::of_service(object, service, input);
     }
+    endpoints.extend(input.paired(object, !endpoints.is_empty(), &mut out));
     let templated = input.templated(object, !endpoints.is_empty(), &mut out);
     endpoints.extend(of_hosts(object, service, input, &shared, (&templated, Side::External)));
     out.endpoints = endpoints;

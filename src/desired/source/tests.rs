@@ -177,7 +177,11 @@ fn headless_services() {
     let external =
         json!({HOST: "h.example.com", "external-dns.kubernetes.io/endpoints-type": "NodeExternalIP"});
     let nodes = ["h.example.com A 198.51.100.1", "p1.h.example.com A 198.51.100.1"];
-    assert_eq!(yields(&[], &around(external)), nodes);
+    assert_eq!(yields(&[], &around(external.clone())), nodes);
+    // Nodes are read for Services of type NodePort only, if a filter names types.
+    assert_eq!(yields(&["--service-type-filter=ClusterIP"], &around(external.clone())), [""; 0]);
+    let with_ports = ["--service-type-filter=ClusterIP", "--service-type-filter=NodePort"];
+    assert_eq!(yields(&with_ports, &around(external)), nodes);
 }
 
 #[test]
@@ -188,6 +192,11 @@ fn nodes_and_pods() {
     assert_eq!(yields(&[], &nodes), ["n1 A 198.51.100.1", "n2 A 10.1.0.2"]);
     let all = ["n1 A 198.51.100.1", "n2 A 10.1.0.2", "n3 A 10.1.0.3"];
     assert_eq!(yields(&["--no-exclude-unschedulable"], &nodes), all);
+    let pairs = "--fqdn-target-template={{.Name}}.example.com:lb.example.net,{{.Name}}.{{.APIVersion}}:192.0.2.1,no pair";
+    let found = ["n1.example.com CNAME lb.example.net", "n1.v1 A 192.0.2.1"];
+    assert_eq!(yields(&[pairs], &nodes[..1]), found);
+    let beside = ["n1 A 198.51.100.1", found[0], found[1]];
+    assert_eq!(yields(&[pairs, "--combine-fqdn-annotation"], &nodes[..1]), beside);
     let template = ["--fqdn-template={{.Name}}.example.com"];
     assert_eq!(yields(&template, &nodes)[0], "n1.example.com A 198.51.100.1");
 

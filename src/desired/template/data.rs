@@ -38,10 +38,22 @@ pub(super) fn of_object(object: &KubeObject) -> Data {
     let mut all = meta.clone();
     all.insert("ObjectMeta", Data::Struct(meta));
     all.insert("Kind", text(&object.reference.kind));
+    if let Some(version) = api_version(&object.body) {
+        all.insert("APIVersion", text(version));
+    }
     let (spec, status) = body(&object.body);
     all.insert("Spec", spec);
     all.insert("Status", status);
     Data::Struct(all)
+}
+
+/// The version of the API that ExternalDNS reads; `None` where we do not keep it.
+fn api_version(body: &Body) -> Option<&'static str> {
+    match body {
+        Body::Ingress(_) => Some("networking.k8s.io/v1"),
+        Body::Service(_) | Body::Node(_) | Body::Pod(_) => Some("v1"),
+        Body::EndpointSlice(_) | Body::Custom(_) => None,
+    }
 }
 
 fn body(body: &Body) -> (Data, Data) {
@@ -68,7 +80,12 @@ fn body(body: &Body) -> (Data, Data) {
 
 fn of_service(service: &Service) -> Data {
     let ports = service.ports.iter().map(|port| {
-        fields([("Protocol", text(&port.protocol)), ("NodePort", Data::Number(port.node_port.into()))])
+        fields([
+            ("Name", text(&port.name)),
+            ("Port", Data::Number(port.port.into())),
+            ("Protocol", text(&port.protocol)),
+            ("NodePort", Data::Number(port.node_port.into())),
+        ])
     });
     fields([
         ("Type", text(&service.service_type)),

@@ -11,6 +11,17 @@ const MAX_RESULT: usize = 65_536;
 /// Steps of one evaluation, so that loops within loops end.
 const MAX_STEPS: usize = 20_000;
 
+/// What comes after a list of nodes.
+#[derive(Clone, Copy, PartialEq)]
+enum Flow {
+    /// The next node.
+    On,
+    /// The end of the range around it.
+    Break,
+    /// The next element of the range around it.
+    Continue,
+}
+
 struct Run<'a> {
     root: &'a Data,
     variables: Vec<(String, Data)>,
@@ -21,25 +32,33 @@ struct Run<'a> {
 /// Evaluates a template on its data.
 pub(super) fn run(nodes: &[Node], root: &Data) -> Result<String, TemplateError> {
     let mut run = Run { root, variables: Vec::new(), out: String::new(), steps: 0 };
-    run.all(nodes, root)?;
-    Ok(run.out)
+    match run.all(nodes, root)? {
+        Flow::On => Ok(run.out),
+        Flow::Break | Flow::Continue => {
+            Err(TemplateError::Syntax("break or continue outside of a range".into()))
+        }
+    }
 }
 
 impl Run<'_> {
-    fn all(&mut self, nodes: &[Node], dot: &Data) -> Result<(), TemplateError> {
+    fn all(&mut self, nodes: &[Node], dot: &Data) -> Result<Flow, TemplateError> {
         let scope = self.variables.len();
         for node in nodes {
             self.steps += 1;
             if MAX_STEPS < self.steps || MAX_RESULT < self.out.len() {
                 return Err(TemplateError::TooLarge);
             }
-            self.one(node, dot)?;
+            let flow = self.one(node, dot)?;
+            if flow != Flow::On {
+                self.variables.truncate(scope);
+                return Ok(flow);
+            }
         }
         self.variables.truncate(scope);
-        Ok(())
+        Ok(Flow::On)
     }
 
-    fn one(&mut self, node: &Node, dot: &Data) -> Result<(), TemplateError> {
+    fn one(&mut self, node: &Node, dot: &Data) -> Result<Flow, TemplateError> {
         match node {
             Node::Text(text) => self.out.push_str(text),
             Node::Print(pipeline) => {
@@ -52,12 +71,14 @@ impl Run<'_> {
             }
             Node::If(pipeline, body, other) => {
                 let value = self.pipeline(pipeline, dot)?;
-                self.all(if is_true(&value) { body } else { other }, dot)?;
+                return self.all(if is_true(&value) { body } else { other }, dot);
             }
             Node::With(pipeline, body, other) => {
                 let value = self.pipeline(pipeline, dot)?;
-                if is_true(&value) { self.all(body, &value)? } else { self.all(other, dot)? }
+                return if is_true(&value) { self.all(body, &value) } else { self.all(other, dot) };
             }
+            Node::Break => return Ok(Flow::Break),
+            Node::Continue => return Ok(Flow::Continue),
             Node::Range(variables, pipeline, body, other) => {
                 let value = self.pipeline(pipeline, dot)?;
                 let rows = rows(value)?;
@@ -74,12 +95,15 @@ impl Run<'_> {
                             self.variables.push((element_name.clone(), element.clone()));
                         }
                     }
-                    self.all(body, &element)?;
+                    let flow = self.all(body, &element)?;
                     self.variables.truncate(scope);
+                    if flow == Flow::Break {
+                        break;
+                    }
                 }
             }
         }
-        Ok(())
+        Ok(Flow::On)
     }
 
     fn set(&mut self, name: &str, value: Data, new: bool) -> Result<(), TemplateError> {

@@ -19,6 +19,10 @@ pub(super) enum Node {
     If(Pipeline, Vec<Self>, Vec<Self>),
     /// The same with the value as the dot.
     With(Pipeline, Vec<Self>, Vec<Self>),
+    /// Leaves the range.
+    Break,
+    /// Goes on with the next element of the range.
+    Continue,
     /// Once for each element, with variables for the index and the element.
     Range(Vec<String>, Pipeline, Vec<Self>, Vec<Self>),
 }
@@ -107,7 +111,15 @@ fn list(pieces: &mut Pieces, depth: usize) -> Result<(Vec<Node>, End), TemplateE
                 tokens.next();
                 nodes.push(block(&keyword, tokens, pieces, depth)?);
             }
-            "template" | "define" | "block" | "break" | "continue" => {
+            "break" | "continue" => {
+                tokens.next();
+                skip_blank(&mut tokens);
+                if tokens.peek().is_some() {
+                    return Err(syntax("words after break or continue"));
+                }
+                nodes.push(if keyword == "break" { Node::Break } else { Node::Continue });
+            }
+            "template" | "define" | "block" => {
                 return Err(TemplateError::Unknown(format!("{{{{{keyword}}}}}")));
             }
             _ => nodes.push(simple(tokens)?),
