@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod help;
 mod preview;
+mod wait;
 
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -150,7 +151,7 @@ impl CliError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Kubernetes(_) => BLIND,
+            Self::Kubernetes(_) | Self::Run(RunError::Kubernetes(_)) => BLIND,
             Self::Demo(_)
             | Self::Run(_)
             | Self::Print(_)
@@ -205,10 +206,7 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Serve { .. } => serve(&config).await,
         Command::Check(asked) => check::check(&config, &user, &asked).await,
         Command::Explain { name, recording, settle } => {
-            let asked = DomainName::new(&name);
-            if asked.as_str().is_empty() || asked.defect().is_some() {
-                return Err(CliError::Name(name));
-            }
+            let asked = host(&name)?;
             let report = report(&config, &user, recording.as_deref(), settle).await?;
             print(&explain::name(&report, &asked, style()))?;
             Ok(if report.is_blind() { ExitCode::from(BLIND) } else { ExitCode::SUCCESS })
@@ -230,6 +228,14 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
         // Done above.
         Command::Completions { .. } | Command::Man { .. } => Ok(ExitCode::SUCCESS),
     }
+}
+
+fn host(text: &str) -> Result<DomainName, CliError> {
+    let name = DomainName::new(text);
+    if name.as_str().is_empty() || name.defect().is_some() {
+        return Err(CliError::Name(text.to_owned()));
+    }
+    Ok(name)
 }
 
 fn changes(inputs: &Inputs, output: Output) -> Result<ExitCode, CliError> {

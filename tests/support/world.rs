@@ -79,6 +79,15 @@ impl World {
         self.route53.change(&self.zone, changes, "external-dns").expect("accepted");
     }
 
+    /// What ExternalDNS with policy sync would have deleted for a host.
+    #[allow(dead_code, reason = "not every test deletes")]
+    pub(crate) fn no_records(&self, host: &str) {
+        let names = [format!("{host}."), format!("a-{host}.")];
+        let sets = self.route53.record_sets(&self.zone).into_iter().filter(|set| names.contains(&set.name));
+        let changes = sets.map(Change::delete).collect();
+        self.route53.change(&self.zone, changes, "external-dns").expect("accepted");
+    }
+
     fn log(&self, level: &str, message: &str) {
         let now = SystemClock.now();
         let now = now.round(jiff::Unit::Second).expect("a second");
