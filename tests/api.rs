@@ -24,10 +24,11 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
 use dns_drift::board::Board;
-use dns_drift::board::hosts::HostState;
+use dns_drift::board::hosts::{HostFilter, HostState, hosts};
+use dns_drift::board::progress::{Goal, progress};
 use dns_drift::clock::SystemClock;
 use dns_drift::engine::Engine;
-use dns_drift::finding::State;
+use dns_drift::finding::{Kind, State};
 use dns_drift::limits::{MAX_API_PAGE, MAX_WAITERS};
 use dns_drift::publish::api::waiters::Waiters;
 use dns_drift::publish::api::{Api, BASE, PATHS, openapi};
@@ -37,6 +38,7 @@ use dns_drift::publish::web::{WebState, router_with};
 use dns_drift::replay::each_round;
 use dns_drift::report::Report;
 use fixture::HOSTILE;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -256,6 +258,7 @@ async fn a_stranger_finds_nothing_that_is_not_described() {
     let output = asking.await.expect("no panic").unwrap_or_else(|error| panic!("{INSTALL}: {error}"));
     let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{INSTALL}: {said}\n{errors}");
+    assert!(said.contains("Tested: 9"), "{said}");
     stop.cancel();
 }
 
@@ -411,6 +414,37 @@ async fn what_outsiders_wrote_stays_text() {
     let long = "x".repeat(5_000);
     assert_eq!(served.get(&format!("/findings?q={long}")).await.status, 400);
     assert_eq!(served.get(&format!("/hosts/{long}")).await.status, 400);
+}
+
+/// What is in order is recorded; but what was read before the question proves nothing about it.
+#[test]
+fn only_what_was_read_since_counts() {
+    let mut seen = 0;
+    for id in scenarios() {
+        let board = scenario(&id);
+        let rows = hosts(
+            &board,
+            &HostFilter { state: Some(HostState::InSync), ..HostFilter::default() },
+            None,
+            1_000,
+        );
+        for row in rows.rows.iter().filter(|row| row.wanted && row.recorded) {
+            let at = |goal, since| progress(&board, &row.name, goal, since);
+            let recorded = at(Goal::Recorded, Timestamp::MIN);
+            assert!(recorded.reached && recorded.missing.is_empty(), "{id}: {recorded:?}");
+            assert!(!at(Goal::Absent, Timestamp::MIN).reached, "{id}: {}", row.name);
+            for goal in Goal::ALL {
+                let later = at(goal, Timestamp::MAX);
+                assert!(!later.reached && !later.missing.is_empty(), "{id}: {later:?}");
+            }
+            seen += usize::from(at(Goal::Live, Timestamp::MIN).reached);
+        }
+        let missing = board.report.findings.iter().filter(|one| one.kind == Kind::MissingRecord);
+        for name in missing.filter_map(|one| Some(one.subject.record()?.name.clone())) {
+            assert!(!progress(&board, &name, Goal::Recorded, Timestamp::MIN).reached, "{id}: {name}");
+        }
+    }
+    assert!(seen > 20, "only {seen} hosts are live");
 }
 
 /// Waiting never takes all the places of those who ask without waiting, and ends with its time.

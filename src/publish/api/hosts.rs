@@ -82,7 +82,7 @@ pub(super) async fn wait(
 }
 
 async fn answer_late(api: &Api, text: &str, asked: Asked<Patience>) -> Result<String, Problem> {
-    let question = question(api, text, query::parameters(asked)?)?;
+    let question = question(api, text, &query::parameters(asked)?)?;
     let Rounds::Boards(boards) = &api.rounds else { return Err(Problem::not_ready()) };
     let _ticket = api.waiters.join(&question.name).ok_or_else(Problem::too_many_waiters)?;
     match waiting::wait(boards.clone(), &question, |_round| ()).await {
@@ -96,7 +96,7 @@ async fn answer_late(api: &Api, text: &str, asked: Asked<Patience>) -> Result<St
     }
 }
 
-fn question(api: &Api, text: &str, asked: Patience) -> Result<Question, Problem> {
+fn question(api: &Api, text: &str, asked: &Patience) -> Result<Question, Problem> {
     let name = query::name(text)?;
     if name.defect().is_some() {
         return Err(Problem::bad_query(&format!("{text:?} can never be in DNS")));

@@ -1,4 +1,4 @@
-//! The description of the API: OpenAPI 3.1, with the closed vocabularies as the code has them.
+//! The description of the API: `OpenAPI` 3.1, with the closed vocabularies as the code has them.
 
 use std::sync::LazyLock;
 

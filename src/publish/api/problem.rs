@@ -24,7 +24,7 @@ pub(super) struct Problem {
     advice: &'static str,
     /// How far a name has come that was waited for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    progress: Option<Progress>,
+    progress: Option<Box<Progress>>,
     /// Seconds to wait before the next attempt.
     #[serde(skip)]
     retry_after: Option<u16>,
@@ -161,7 +161,7 @@ impl Problem {
         let problem = Self::new(kind, title, status, advice);
         let detail = progress.as_ref().map(|progress| progress.missing.join("; "));
         let detail = detail.unwrap_or_else(|| String::from("the first round has not ended yet"));
-        Self { progress, ..problem.detailed(&detail) }
+        Self { progress: progress.map(Box::new), ..problem.detailed(&detail) }
     }
 }
 
