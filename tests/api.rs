@@ -38,6 +38,7 @@ use dns_drift::publish::server::serve_routes;
 use dns_drift::publish::web::{WebState, router_with};
 use dns_drift::replay::each_round;
 use dns_drift::report::Report;
+use dns_drift::snapshot::ViewState;
 use fixture::HOSTILE;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -258,7 +259,7 @@ async fn a_stranger_finds_nothing_that_is_not_described() {
     let output = asking.await.expect("no panic").unwrap_or_else(|error| panic!("{INSTALL}: {error}"));
     let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{INSTALL}: {said}\n{errors}");
-    assert!(said.contains("Tested: 9"), "{said}");
+    assert!(said.contains("Tested: 8"), "{said}");
     stop.cancel();
 }
 
@@ -422,6 +423,10 @@ fn only_what_was_read_since_counts() {
     let mut seen = 0;
     for id in scenarios() {
         let board = scenario(&id);
+        // Nobody knows what is wanted now.
+        if board.snapshot.kubernetes.state != ViewState::Read {
+            continue;
+        }
         let rows = hosts(
             &board,
             &HostFilter { state: Some(HostState::InSync), ..HostFilter::default() },
