@@ -4,6 +4,8 @@ mod args;
 mod check;
 mod help;
 mod preview;
+mod progress;
+mod wait;
 
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -38,6 +40,7 @@ use crate::preview::{Overrides, PreviewError};
 use crate::publish::explain;
 use crate::publish::table::Style;
 use crate::recorded::route53::Route53Settings;
+use crate::recorded::stats::ApiStats;
 use crate::recording::write::{WriteError, write_recording};
 use crate::replay::{ReplayError, replay_over};
 use crate::report::Report;
@@ -150,7 +153,7 @@ impl CliError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Kubernetes(_) => BLIND,
+            Self::Kubernetes(_) | Self::Run(RunError::Kubernetes(_)) => BLIND,
             Self::Demo(_)
             | Self::Run(_)
             | Self::Print(_)
@@ -205,10 +208,7 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Serve { .. } => serve(&config).await,
         Command::Check(asked) => check::check(&config, &user, &asked).await,
         Command::Explain { name, recording, settle } => {
-            let asked = DomainName::new(&name);
-            if asked.as_str().is_empty() || asked.defect().is_some() {
-                return Err(CliError::Name(name));
-            }
+            let asked = host(&name)?;
             let report = report(&config, &user, recording.as_deref(), settle).await?;
             print(&explain::name(&report, &asked, style()))?;
             Ok(if report.is_blind() { ExitCode::from(BLIND) } else { ExitCode::SUCCESS })
@@ -232,6 +232,14 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
     }
 }
 
+fn host(text: &str) -> Result<DomainName, CliError> {
+    let name = DomainName::new(text);
+    if name.as_str().is_empty() || name.defect().is_some() {
+        return Err(CliError::Name(text.to_owned()));
+    }
+    Ok(name)
+}
+
 fn changes(inputs: &Inputs, output: Output) -> Result<ExitCode, CliError> {
     let diagnosis = diagnose::read(inputs, SystemClock.now())?;
     match output {
@@ -250,7 +258,7 @@ fn start_log(common: &Common, is_demo: bool) -> Result<(), CliError> {
     let text = format!("{level},{quiet}");
     let filter = EnvFilter::try_new(&text)
         .map_err(|source| CliError::LogLevel { text: common.log_level.clone(), source })?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(progress::stderr);
     // An error means that somebody else has set a log up, as a test does.
     drop(match common.log_format {
         LogFormat::Text => log.with_ansi(may_colour(&io::stderr())).try_init(),
@@ -371,21 +379,28 @@ async fn report(
     if let Some(dir) = recording {
         return Ok(replay_over(dir, user)?);
     }
-    let mut observer = observer(config).await?;
-    Ok(Box::pin(observer.check(settle)).await)
+    let (mut observer, route53) = observer(config).await?;
+    let checking = Box::pin(observer.check(settle));
+    Ok(progress::shown("looking twice at cluster, Route 53 and DNS", route53, checking).await)
 }
 
-async fn observer(config: &Config) -> Result<Observer, CliError> {
-    Observer::new(settings(config), Arc::new(SystemClock)).await.map_err(CliError::Kubernetes)
+/// The observer, and what counts its requests to Route 53.
+async fn observer(config: &Config) -> Result<(Observer, Arc<ApiStats>), CliError> {
+    let settings = settings(config);
+    let route53 = Arc::clone(&settings.route53.stats);
+    let observer = Observer::new(settings, Arc::new(SystemClock)).await.map_err(CliError::Kubernetes)?;
+    Ok((observer, route53))
 }
 
 async fn record(config: &Config, out: &Path, rounds: u16, every: Duration) -> Result<ExitCode, CliError> {
-    let mut observer = observer(config).await?;
+    let (mut observer, route53) = observer(config).await?;
     let start = Instant::now();
     let mut taken = Vec::new();
     for number in 0..rounds {
         sleep_until(start + every.saturating_mul(u32::from(number))).await;
-        let round = Box::pin(observer.record()).await;
+        let what = format!("taking round {} of {rounds}", number + 1);
+        let taking = Box::pin(observer.record());
+        let round = progress::shown(&what, Arc::clone(&route53), taking).await;
         tracing::info!(number, problems = round.problems.len(), "round taken");
         taken.push(round);
     }

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -38,7 +39,8 @@ pub struct Memory {
 pub struct Engine {
     policy: Policy,
     memory: Memory,
-    wants: Vec<InstanceWants>,
+    wants: Arc<[InstanceWants]>,
+    lost: BTreeSet<ZoneId>,
 }
 
 impl Engine {
@@ -51,7 +53,7 @@ impl Engine {
     /// Goes on from what was remembered.
     #[must_use]
     pub fn resume(policy: Policy, memory: Memory) -> Self {
-        Self { policy, memory, wants: Vec::new() }
+        Self { policy, memory, wants: Arc::default(), lost: BTreeSet::new() }
     }
 
     /// What is to be remembered.
@@ -66,14 +68,27 @@ impl Engine {
         &self.wants
     }
 
+    /// The same, to keep.
+    #[must_use]
+    pub fn shared_wants(&self) -> Arc<[InstanceWants]> {
+        Arc::clone(&self.wants)
+    }
+
+    /// Zones that were read too long ago to judge by in the latest round.
+    #[must_use]
+    pub fn lost(&self) -> &BTreeSet<ZoneId> {
+        &self.lost
+    }
+
     /// Judges one snapshot.
     pub fn round(&mut self, snapshot: &Snapshot) -> Report {
         self.wants = match snapshot.kubernetes.value() {
-            Some(cluster) => desired::compute(cluster, snapshot.route53.value(), snapshot.at),
-            None => Vec::new(),
+            Some(cluster) => desired::compute(cluster, snapshot.route53.value(), snapshot.at).into(),
+            None => Arc::default(),
         };
         self.memory.past.observe(snapshot, &self.wants, self.policy.cycle());
         let verdicts = compare(snapshot, &self.wants, &self.memory.past, &self.policy);
+        self.lost.clone_from(&verdicts.coverage.lost);
         self.memory.history.advance(&verdicts, &self.policy, snapshot.at);
         self.report(snapshot, verdicts)
     }

@@ -13,6 +13,7 @@
 //! ([`desired`], [`recorded`], [`live`], [`changes`]), then `compare`, `history`,
 //! `report`, `publish` and `run`.
 
+pub mod board;
 pub mod changes;
 pub mod cli;
 pub mod clock;

@@ -20,6 +20,35 @@ pub const MAX_COST_ROWS: usize = 1_000;
 /// Findings of one section of the status page; the rest is in the JSON API.
 pub const MAX_PAGE_ROWS: usize = 200;
 
+/// Findings, hosts or silent comparisons of one answer of the API, unless asked for fewer.
+pub const API_PAGE: usize = 100;
+
+/// Rows of one answer of the API at most: some two megabytes of findings.
+pub const MAX_API_PAGE: usize = 1_000;
+
+/// Longest word of a query that is looked at, in bytes; a name fits twice.
+pub const MAX_QUERY_WORD: usize = 1_024;
+
+/// Answers of servers about one host that are shown.
+pub const MAX_HOST_OBSERVATIONS: usize = 500;
+
+/// Changes of one host that are shown.
+pub const MAX_HOST_CHANGES: usize = 100;
+
+/// Requests that wait for a host at once. Each makes its host be read every few seconds, out of the
+/// one budget of Route 53 that all share.
+pub const MAX_WAITERS: usize = 32;
+
+/// How long a request may wait for a host; below the life of a connection.
+pub const MAX_WAIT: Duration = Duration::from_mins(30);
+
+/// How long a change may be under way between the Kubernetes API and us: a round that began sooner
+/// after the question may show what was before it.
+pub const WATCH_LAG: Duration = Duration::from_secs(2);
+
+/// While somebody waits, rounds follow each other at least so often.
+pub const ROUND_WHILE_WAITED: Duration = Duration::from_secs(5);
+
 /// Connections that are served at once. A scraper keeps one or two.
 pub const MAX_CONNECTIONS: usize = 256;
 
@@ -139,6 +168,8 @@ pub const SAVE_WITHIN: Duration = Duration::from_secs(5);
 /// How long the program may take to stop after a signal.
 pub const STOP_WITHIN: Duration = Duration::from_secs(10);
 
+const _: () = assert!(MAX_WAIT.as_secs() < CONNECTION_WITHIN.as_secs(), "who waits keeps the connection");
+const _: () = assert!(MAX_NAME < MAX_QUERY_WORD, "a name must fit into a query");
 const _: () = assert!(MAX_NAME < MAX_TEXT, "a name must fit into a message");
 const _: () = assert!(MAX_TEXT < MAX_LOG_LINE, "a log line must be able to carry a message");
 const _: () = assert!(MAX_CANDIDATES < MAX_BATCH_CHANGES, "candidates are a part of a batch");

@@ -26,6 +26,7 @@ use crate::model::change::ChangeFeed;
 use crate::model::observation::Observation;
 use crate::model::text::printable;
 use crate::model::workload::LogTarget;
+use crate::publish::api::waiters::Waited;
 use crate::recorded::route53;
 use crate::recording::logs::{LogFile, Logs, Scrape};
 use crate::recording::round::RawRound;
@@ -147,6 +148,7 @@ impl Observer {
             report: None,
             policy: &self.settings.policy,
             resolver_views: &resolver_views,
+            waited: &Waited::default(),
             at: snapshot.at,
         })
     }

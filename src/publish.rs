@@ -4,6 +4,7 @@
 //! between two requests, so nothing can go stale or disagree. Foreign text is escaped where it is
 //! written, by the only function that can write it.
 
+pub mod api;
 pub mod catalogue;
 pub mod convergence;
 pub mod cost;

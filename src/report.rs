@@ -4,6 +4,7 @@
 //! once published. Pure.
 
 pub mod baseline;
+mod narrow;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -19,6 +19,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::board::progress::Progress;
 use crate::changes::follow::{self, FollowSettings, LogHealth};
 use crate::changes::inbox::SourceHealth;
 use crate::clock::Clock;
@@ -34,9 +35,12 @@ use crate::live::prober::Prober;
 use crate::live::settings::LiveSettings;
 use crate::model::instance::Instance;
 use crate::policy::Policy;
+use crate::publish::api::Api;
+use crate::publish::api::wait::{self, Boards, Question, Waited};
+use crate::publish::api::waiters::Waiters;
 use crate::publish::metrics;
 use crate::publish::server;
-use crate::publish::web::WebState;
+use crate::publish::web::{WebState, router_with};
 use crate::recorded::route53::{self, Route53Settings};
 use crate::run::costs::Costs;
 use crate::run::feeds::{FeedSettings, Feeds};
@@ -112,6 +116,14 @@ pub enum RunError {
 
 type Ended = Result<&'static str, RunError>;
 
+/// Everything but the web server.
+struct Started {
+    tasks: JoinSet<Ended>,
+    web: WebState,
+    boards: Boards,
+    waiters: Waiters,
+}
+
 /// Runs everything until `stop` is cancelled; then ends within [`STOP_WITHIN`].
 ///
 /// # Errors
@@ -128,8 +140,39 @@ pub async fn serve(
     let Some(connection) = stop.run_until_cancelled(connecting).await else { return Ok(()) };
     let connection = connection.map_err(RunError::Kubernetes)?;
     tracing::info!(server = connection.server, origin = connection.origin, "kubernetes: connected");
-    let tasks = start(settings, engine, saver, connection, listener, &clock, &stop);
+    let Started { mut tasks, web, boards, waiters } =
+        start(settings, engine, saver, connection, &clock, &stop);
+    let routes = router_with(web, Api::of_boards(boards, waiters, clock));
+    let serving = server::serve_routes(listener, routes, stop.clone());
+    tasks.spawn(async move { serving.await.map(|()| "web").map_err(|error| failed("web", error)) });
     supervise(tasks, stop).await
+}
+
+/// Runs everything but the web server until a name is where somebody wants it, or the time is over.
+/// `hear` is told of each round until then.
+///
+/// # Errors
+///
+/// As [`serve`].
+pub async fn wait(
+    settings: RunSettings,
+    question: &Question,
+    clock: Arc<dyn Clock>,
+    hear: impl FnMut(&Progress),
+) -> Result<Waited, RunError> {
+    let stop = CancellationToken::new();
+    let (engine, saver) = remember(&settings, &*clock).map_err(RunError::State)?;
+    let connection = connect(&settings.kube, Arc::clone(&clock)).await.map_err(RunError::Kubernetes)?;
+    let Started { tasks, web: _, boards, waiters } =
+        start(settings, engine, saver, connection, &clock, &stop);
+    let _ticket = waiters.join(&question.name);
+    let waiting = async {
+        let waited = wait::wait(boards, question, hear).await;
+        stop.cancel();
+        waited
+    };
+    let (waited, ended) = tokio::join!(waiting, supervise(tasks, stop.clone()));
+    ended.map(|()| waited)
 }
 
 /// The engine with the past that was kept, and who keeps it.
@@ -148,10 +191,9 @@ fn start(
     engine: Engine,
     saver: Option<Saver>,
     connection: Connection,
-    listener: TcpListener,
     clock: &Arc<dyn Clock>,
     stop: &CancellationToken,
-) -> JoinSet<Ended> {
+) -> Started {
     let mut tasks = JoinSet::new();
     let stopped = || stop.clone();
     let prober = Prober::new(settings.live.prober.clone());
@@ -170,6 +212,8 @@ fn start(
     let (targets_out, targets) = watch::channel(Arc::default());
     let (plan_out, plan) = watch::channel(Arc::new(ProbePlan::default()));
     let (latest_out, latest) = watch::channel(None);
+    let (boards_out, boards) = watch::channel(None);
+    let (waiters, waited) = Waiters::new();
     let (urgent_out, urgent) = watch::channel(Arc::default());
     let (lines_out, lines) = mpsc::channel(LOG_QUEUE);
     let (deliveries_out, deliveries) = mpsc::channel(DELIVERY_QUEUE);
@@ -225,16 +269,16 @@ fn start(
         costs: costs.clone(),
         max_record_series: settings.max_record_series,
         latest: latest_out,
+        boards: boards_out,
+        waited,
         plan: plan_out,
         urgent: UrgentNames::default(),
         urgent_out,
     };
     tasks.spawn(named("round", rounds.run(stopped())));
     let registry = metrics::registry(latest.clone(), Arc::new(costs), settings.max_finding_series);
-    let state = WebState { latest, registry: Arc::new(registry), config_text: settings.config_text };
-    let serving = server::serve(listener, state, stopped());
-    tasks.spawn(async move { serving.await.map(|()| "web").map_err(|error| failed("web", error)) });
-    tasks
+    let web = WebState { latest, registry: Arc::new(registry), config_text: settings.config_text };
+    Started { tasks, web, boards, waiters }
 }
 
 async fn named(task: &'static str, running: impl Future<Output = ()>) -> Ended {

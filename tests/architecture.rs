@@ -37,6 +37,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "snapshot",
         ],
     ),
+    ("board", &["compare", "finding", "limits", "model", "report", "snapshot"]),
     ("convergence", &["finding", "limits", "model", "report", "snapshot"]),
     ("changes", &["clock", "error_chain", "finding", "limits", "model", "snapshot"]),
     ("desired", &["clock", "error_chain", "finding", "limits", "model", "snapshot"]),
@@ -57,12 +58,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "snapshot",
         ],
     ),
-    ("publish", &["clock", "convergence", "error_chain", "finding", "limits", "model", "report", "snapshot"]),
+    (
+        "publish",
+        &["board", "clock", "convergence", "error_chain", "finding", "limits", "model", "report", "snapshot"],
+    ),
     ("emulator", &["clock", "error_chain", "limits", "model"]),
 ];
 
 /// No I/O, no runtime, no foreign type.
 const PURE: &[&str] = &[
+    "board",
     "compare",
     "convergence",
     "engine",

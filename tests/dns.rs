@@ -191,6 +191,7 @@ fn names(hosts: &[(&str, RecordType)]) -> Vec<ProbeName> {
         name_servers: vec![DomainName::new("ns1.example.test")].into(),
         views: Arc::default(),
         doubtful: true,
+        waited: false,
     };
     hosts.iter().map(probe).collect()
 }

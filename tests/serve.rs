@@ -276,3 +276,60 @@ async fn a_refused_change_is_found_without_any_log() {
     ended.expect("one task").expect("no panic").expect("no error");
     stop.cancel();
 }
+
+/// A pipeline waits for its host: through a refusal and its heal, and until the host is gone again.
+/// No resolver hears of the name before a name server has it, so nobody caches a denial.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pipeline_waits_for_its_host() {
+    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+    let world = World::start(&mut tasks, &stop);
+    world.external_dns();
+    world.records("healthy.example.com");
+    world.ingress("healthy", "healthy.example.com", &json!({}));
+    let mut kubeconfig = tempfile::NamedTempFile::new().expect("file");
+    kubeconfig.write_all(world.kubernetes.kubeconfig().as_bytes()).expect("written");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    let mut program = JoinSet::new();
+    let settings = settings(&world, kubeconfig.path());
+    program.spawn(serve(settings, listener, Arc::new(SystemClock), stop.child_token()));
+
+    let host = "fresh.example.com";
+    let wait = |until: &str| {
+        let mut waiting = JoinSet::new();
+        waiting.spawn(get(format!("{base}/api/v1/hosts/{host}/wait?until={until}&timeout=60s")));
+        waiting
+    };
+    let by_resolver =
+        || {
+            world.dns.queries().keys().any(|(server, name, _)| {
+                *server == world.dns.resolver() && name.trim_end_matches('.') == host
+            })
+        };
+    // Asked before anybody wants it, as a pipeline may.
+    let mut live = wait("live");
+    world.ingress("fresh", host, &json!({"external-dns.alpha.kubernetes.io/alias": "true"}));
+    world.refused(host);
+    until(&base, "the refused change", |report| open(report, &format!("{host}/A")).is_some()).await;
+    assert!(!by_resolver(), "a resolver was asked for a name that no name server has");
+    assert!(live.try_join_next().is_none(), "not live yet");
+    let (status, view) = get(format!("{base}/api/v1/hosts/{host}")).await;
+    assert_eq!(status, 200, "{view}");
+
+    world.ingress("fresh", host, &json!({}));
+    world.records(host);
+    let (status, text) = live.join_next().await.expect("one").expect("no panic");
+    assert_eq!(status, 200, "{text}");
+    let reached: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((&reached["stage"], &reached["missing"]), (&json!("live"), &json!([])), "{reached}");
+    assert!(by_resolver(), "live means that resolvers answer too");
+    let (status, text) = wait("recorded").join_next().await.expect("one").expect("no panic");
+    assert_eq!(status, 200, "{text}");
+
+    let mut absent = wait("absent");
+    assert!(world.kubernetes.delete("Ingress", "shop", "fresh"));
+    world.no_records(host);
+    let (status, text) = absent.join_next().await.expect("one").expect("no panic");
+    assert_eq!(status, 200, "{text}");
+    stop.cancel();
+}

@@ -9,6 +9,7 @@ use clap_complete::Shell;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use crate::board::progress::Goal;
 use crate::finding::Severity;
 use crate::model::Version;
 use crate::preview::Stage;
@@ -22,6 +23,8 @@ Examples:
   dns-drift check -o json > before.json; # ... upgrade ExternalDNS ...
   dns-drift check --baseline before.json -o markdown
       Only what the upgrade broke
+  dns-drift check app.example.com --wait 5m
+      In a pipeline: until the new host is live, for its users and not only in the zone
   dns-drift check --recording bug-report
       The verdict on what was recorded elsewhere";
 
@@ -280,6 +283,14 @@ pub enum Command {
 /// Flags of `check`.
 #[derive(Args, Debug)]
 pub struct Check {
+    /// Only this name: its findings, and those that explain them.
+    pub name: Option<String>,
+    /// Wait so long until the name is there; exit code 1 if it is not.
+    #[arg(long, value_parser = duration, value_name = "DURATION", requires = "name", conflicts_with = "recording")]
+    pub wait: Option<Duration>,
+    /// What to wait for: live, recorded or absent.
+    #[arg(long, default_value = "live", value_parser = goal, value_name = "GOAL", requires = "wait")]
+    pub until: Goal,
     /// Judge a recording in the place of the live sources; its configuration wins over `--config`.
     #[arg(long, value_name = "DIR")]
     pub recording: Option<PathBuf>,
@@ -361,6 +372,10 @@ pub enum LogFormat {
 
 fn severity(word: &str) -> Result<Severity, String> {
     Severity::from_word(word).ok_or_else(|| "one of info, warning, critical".to_owned())
+}
+
+fn goal(word: &str) -> Result<Goal, String> {
+    Goal::from_word(word).ok_or_else(|| "one of live, recorded, absent".to_owned())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

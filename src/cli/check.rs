@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use crate::cli::{BLIND, Check, CliError, Form, print, report, style};
+use crate::cli::{BLIND, Check, CliError, Form, host, print, report, style, wait};
 use crate::config::Config;
 use crate::finding::Severity;
 use crate::publish::{document, junit, markdown, sarif, table};
@@ -21,10 +21,20 @@ const MAX_BASELINE: u64 = 256 * 1024 * 1024;
 pub(super) async fn check(config: &Config, user: &Value, asked: &Check) -> Result<ExitCode, CliError> {
     // Read first: a mistake in it should not cost a whole look at the sources.
     let baseline = asked.baseline.as_deref().map(read).transpose()?;
-    let mut report = report(config, user, asked.recording.as_deref(), asked.settle).await?;
+    let name = asked.name.as_deref().map(host).transpose()?;
+    let (there, mut report) = match (&name, asked.wait) {
+        (Some(name), Some(within)) => match wait::wait(config, name, asked.until, within).await? {
+            Some(waited) => waited,
+            None => return Ok(ExitCode::from(BLIND)),
+        },
+        _ => (true, report(config, user, asked.recording.as_deref(), asked.settle).await?),
+    };
+    if let Some(name) = &name {
+        report.narrow(name);
+    }
     let against = baseline.map(|baseline| baseline.apply(&mut report));
     print(&rendered(&report, asked, against.as_ref())?)?;
-    Ok(verdict(&report, asked.fail_on))
+    Ok(verdict(&report, asked.fail_on, there))
 }
 
 fn rendered(report: &Report, asked: &Check, against: Option<&Against>) -> Result<String, CliError> {
@@ -49,9 +59,11 @@ fn read(path: &Path) -> Result<Baseline, CliError> {
     Baseline::parse(&text).map_err(|source| CliError::Baseline { path: path.to_owned(), source })
 }
 
-fn verdict(report: &Report, fail_on: Severity) -> ExitCode {
+/// `there` is false if the name that was waited for did not come in time.
+fn verdict(report: &Report, fail_on: Severity, there: bool) -> ExitCode {
     if report.is_blind() {
         return ExitCode::from(BLIND);
     }
-    if report.open_from(fail_on).next().is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let well = there && report.open_from(fail_on).next().is_none();
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

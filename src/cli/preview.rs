@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::cli::{BLIND, CliError, Output, Preview, print, settings};
+use crate::cli::{BLIND, CliError, Output, Preview, print, progress, settings};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::desired::client::connect;
@@ -112,7 +112,9 @@ async fn live(config: &Config, stage: Stage) -> Result<Snapshot, CliError> {
         kubernetes.value = Some(Arc::new(crate::snapshot::Cluster { instances, ..(**cluster).clone() }));
     }
     let route53 = if stage == Stage::Route53 {
-        route53::read_once(settings.route53, Arc::clone(&clock)).await
+        let stats = Arc::clone(&settings.route53.stats);
+        let reading = route53::read_once(settings.route53, Arc::clone(&clock));
+        progress::shown("reading Route 53", stats, reading).await
     } else {
         crate::snapshot::Reading::off()
     };

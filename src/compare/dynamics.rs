@@ -174,7 +174,7 @@ impl Record<'_> {
         let span = self.sightings.iter().skip(first.saturating_sub(1));
         let held = span.map(|sighting| match Held::of(sighting.value.as_ref()) {
             Held::Absent => self.seen_instead(sighting).unwrap_or(Held::Absent),
-            held => held,
+            held @ (Held::Present | Held::Targets(_)) => held,
         });
         let mut held: Vec<Held> = held.collect();
         // A new TTL is another content with the same targets.
@@ -231,7 +231,7 @@ impl Record<'_> {
             }
             let after = match Held::after(write.change) {
                 Held::Absent => self.told_instead(write).unwrap_or(Held::Absent),
-                after => after,
+                after @ (Held::Present | Held::Targets(_)) => after,
             };
             held.push(after);
         }

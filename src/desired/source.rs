@@ -105,7 +105,7 @@ impl<'a> SourceInput<'a> {
         if flags.fqdn_templates.is_empty() || (has_own && !flags.combine_fqdn) {
             return Vec::new();
         }
-        self.evaluated(&flags.fqdn_templates, object, out)
+        evaluated(&flags.fqdn_templates, object, out)
     }
 
     /// Endpoints by `--fqdn-target-template`, whose words are pairs of a name and a target. They carry
@@ -122,7 +122,7 @@ impl<'a> SourceInput<'a> {
             object: object.reference.clone(),
         };
         let mut targets: BTreeMap<(String, RecordType), Vec<String>> = BTreeMap::new();
-        for pair in self.evaluated(std::slice::from_ref(&flags.details.fqdn_target_template), object, out) {
+        for pair in evaluated(std::slice::from_ref(&flags.details.fqdn_target_template), object, out) {
             let Some((host, target)) = pair.split_once(':') else { continue };
             let (host, target) = (host.trim(), target.trim());
             if !host.is_empty() && !target.is_empty() {
@@ -144,13 +144,14 @@ impl<'a> SourceInput<'a> {
         let given = &self.instance.flags.details.fqdn_target_template;
         !given.trim().is_empty() && does(self.version(), Behaviour::NameTargetPairs)
     }
+}
 
-    fn evaluated(&self, templates: &[String], object: &KubeObject, out: &mut Yield) -> Vec<String> {
-        template::names(templates, object).unwrap_or_else(|error| {
-            out.unknown = Some(format!("{}: {error}", object.reference));
-            Vec::new()
-        })
-    }
+/// What templates make of an object; without an answer its names are unknown.
+fn evaluated(templates: &[String], object: &KubeObject, out: &mut Yield) -> Vec<String> {
+    template::names(templates, object).unwrap_or_else(|error| {
+        out.unknown = Some(format!("{}: {error}", object.reference));
+        Vec::new()
+    })
 }
 
 /// What one object yields for one instance.

@@ -38,6 +38,8 @@ pub struct ProbeName {
     pub views: Arc<[Arc<str>]>,
     /// True while something about it is new, changed or wrong: asked of all servers, and often.
     pub doubtful: bool,
+    /// True while somebody waits for it: asked still more often.
+    pub waited: bool,
 }
 
 /// A hosted zone whose delegation is to be checked.
@@ -106,6 +108,7 @@ impl Work {
         match self {
             Self::Control => intervals.doubtful,
             Self::Zone(_) => intervals.zone,
+            Self::Name(name) if name.waited => intervals.waited.min(intervals.doubtful),
             Self::Name(name) if name.doubtful => intervals.doubtful,
             Self::Name(_) => intervals.stable,
         }
@@ -118,7 +121,9 @@ impl Work {
                 let questions = |name: &ProbeName| {
                     (name.record_types.clone(), name.name_servers.clone(), name.views.clone())
                 };
-                (new.doubtful && !old.doubtful) || questions(old) != questions(new)
+                (new.doubtful && !old.doubtful)
+                    || (new.waited && !old.waited)
+                    || questions(old) != questions(new)
             }
             (old, new) => old != new,
         }
@@ -271,6 +276,7 @@ mod tests {
             name_servers: Arc::default(),
             views: Arc::default(),
             doubtful: *doubtful,
+            waited: false,
         };
         ProbePlan { names: names.iter().map(probe).collect(), zones: Vec::new() }
     }

@@ -59,6 +59,8 @@ pub struct ResolverSettings {
 pub struct Intervals {
     /// Names that are new or in doubt, and control names.
     pub doubtful: Duration,
+    /// Names that somebody waits for.
+    pub waited: Duration,
     /// Names that were right for a while.
     pub stable: Duration,
     /// Delegation and SOA of each zone.
@@ -97,6 +99,7 @@ impl Default for Intervals {
     fn default() -> Self {
         Self {
             doubtful: Duration::from_mins(1),
+            waited: Duration::from_secs(10),
             stable: Duration::from_mins(15),
             zone: Duration::from_mins(5),
             first_publish: Duration::from_mins(1),

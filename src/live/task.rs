@@ -301,6 +301,7 @@ mod tests {
             name_servers: vec![DomainName::new("ns1.example.com")].into(),
             views: vec!["vpc".into()].into(),
             doubtful: true,
+            waited: false,
         }
     }
 

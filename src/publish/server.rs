@@ -31,9 +31,17 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 ///
 /// When the listener is broken from the start: its address cannot be told.
 pub async fn serve(listener: TcpListener, state: WebState, stop: CancellationToken) -> io::Result<()> {
+    serve_routes(listener, router(state), stop).await
+}
+
+/// The same for routes that are made already.
+///
+/// # Errors
+///
+/// As [`serve`].
+pub async fn serve_routes(listener: TcpListener, app: Router, stop: CancellationToken) -> io::Result<()> {
     let address = listener.local_addr()?;
     tracing::info!(%address, "serving HTTP");
-    let app = router(state);
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     while let Some(Some((stream, slot))) = stop.run_until_cancelled(next(&listener, &slots)).await {

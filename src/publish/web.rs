@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use prometheus_client::registry::Registry;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tower_http::CompressionLevel;
@@ -17,12 +16,12 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::finding::{Kind, Severity, State as FindingState};
 use crate::limits::{MAX_RENDERINGS, MAX_REQUEST_BODY, REQUEST_WITHIN};
+use crate::publish::api::{self, Api};
 use crate::publish::exposition::Format;
 use crate::publish::metrics::Latest;
 use crate::publish::page;
-use crate::report::{Finding, Report};
+use crate::report::Report;
 
 /// No script, no frame, no form, nothing from elsewhere.
 const CONTENT_SECURITY_POLICY: &str =
@@ -48,31 +47,14 @@ struct App {
     renderings: Arc<Semaphore>,
 }
 
-/// Words that narrow down `/api/v1/findings`; absent means all.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Filter {
-    state: Option<String>,
-    kind: Option<String>,
-    severity: Option<String>,
-}
-
-#[derive(Debug, Default)]
-struct Wanted {
-    state: Option<FindingState>,
-    kind: Option<Kind>,
-    severity: Option<Severity>,
-}
-
-#[derive(Serialize)]
-struct Selection<'a> {
-    format: &'static str,
-    at: jiff::Timestamp,
-    findings: Vec<&'a Finding>,
-}
-
 /// All routes, with the limits and headers that apply to each of them.
 pub fn router(state: WebState) -> Router {
+    let api = Api::of_reports(state.latest.clone());
+    router_with(state, api)
+}
+
+/// The same, with an API that knows more than reports.
+pub fn router_with(state: WebState, api: Api) -> Router {
     let app = App { web: state, renderings: Arc::new(Semaphore::new(MAX_RENDERINGS)) };
     let headers = [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
@@ -87,18 +69,19 @@ pub fn router(state: WebState) -> Router {
         .route("/metrics", get(metrics))
         .route("/-/healthy", get(async || "healthy\n"))
         .route("/-/ready", get(ready))
-        .route("/api/v1/report", get(report))
-        .route("/api/v1/findings", get(findings))
         .route("/config", get(config))
         .fallback(async || failure(StatusCode::NOT_FOUND, "no such page"))
         .method_not_allowed_fallback(async || {
             failure(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served")
         })
         .with_state(app)
+        .nest(api::BASE, api::router(api.clone()))
         // The fastest level: label sets repeat so much that a better one costs CPU and saves little.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(RequestBodyLimitLayer::new(MAX_REQUEST_BODY))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_WITHIN));
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_WITHIN))
+        // Who waits is not held to the time of a request.
+        .merge(api::waiting(api));
     headers.into_iter().fold(routes, |routes, (name, value)| routes.layer(default_header(name, value)))
 }
 
@@ -133,23 +116,6 @@ async fn ready(State(app): State<App>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, format!("{NOT_READY}\n")).into_response()
 }
 
-async fn report(State(app): State<App>) -> Response {
-    app.json(serde_json::to_string).await
-}
-
-async fn findings(State(app): State<App>, Query(filter): Query<Filter>) -> Response {
-    match filter.read() {
-        Err(message) => failure(StatusCode::BAD_REQUEST, &message),
-        Ok(wanted) => {
-            app.json(move |report| {
-                let findings = report.findings.iter().filter(|finding| wanted.takes(finding)).collect();
-                serde_json::to_string(&Selection { format: report.format, at: report.at, findings })
-            })
-            .await
-        }
-    }
-}
-
 async fn config(State(app): State<App>) -> Response {
     content("text/plain; charset=utf-8", Ok(String::from(&*app.web.config_text)))
 }
@@ -173,46 +139,6 @@ impl App {
             make(latest.as_deref(), &registry)
         });
         rendering.await.map_err(|_panicked_or_stopping| Broken)?
-    }
-
-    async fn json<F>(&self, make: F) -> Response
-    where
-        F: FnOnce(&Report) -> serde_json::Result<String> + Send + 'static,
-    {
-        if self.web.latest.borrow().is_none() {
-            return failure(StatusCode::SERVICE_UNAVAILABLE, NOT_READY);
-        }
-        let make = move |latest: Option<&Report>, _registry: &Registry| {
-            latest.ok_or(Broken).and_then(|report| make(report).map_err(|_unserialisable| Broken))
-        };
-        content("application/json", self.render(make).await)
-    }
-}
-
-// === impl Filter ===
-
-impl Filter {
-    fn read(&self) -> Result<Wanted, String> {
-        Ok(Wanted {
-            state: word("state", self.state.as_deref(), FindingState::from_word)?,
-            kind: word("kind", self.kind.as_deref(), Kind::from_word)?,
-            severity: word("severity", self.severity.as_deref(), Severity::from_word)?,
-        })
-    }
-}
-
-fn word<T>(name: &str, text: Option<&str>, read: fn(&str) -> Option<T>) -> Result<Option<T>, String> {
-    match text {
-        None => Ok(None),
-        Some(text) => read(text).map(Some).ok_or_else(|| format!("{name} has no such value")),
-    }
-}
-
-impl Wanted {
-    fn takes(&self, finding: &Finding) -> bool {
-        self.state.is_none_or(|state| state == finding.state)
-            && self.kind.is_none_or(|kind| kind == finding.kind)
-            && self.severity.is_none_or(|severity| severity == finding.severity)
     }
 }
 

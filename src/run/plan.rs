@@ -12,6 +12,7 @@ use crate::model::want::InstanceWants;
 use crate::model::zone::{HostedZone, ZoneReading, Zones};
 use crate::model::{Content, DomainName, RecordType, Value, ZoneId};
 use crate::policy::Policy;
+use crate::publish::api::waiters::Waited;
 use crate::report::Report;
 
 /// Recorded names that nobody wants and that are asked too: their targets may be gone. A bound,
@@ -37,6 +38,8 @@ pub struct PlanInput<'a> {
     pub policy: &'a Policy,
     /// The views of the resolvers that can be asked.
     pub resolver_views: &'a BTreeSet<Arc<str>>,
+    /// Names that somebody waits for.
+    pub waited: &'a Waited,
     /// The time of the round.
     pub at: Timestamp,
 }
@@ -45,6 +48,8 @@ pub struct PlanInput<'a> {
 struct Asked {
     types: BTreeSet<RecordType>,
     doubtful: bool,
+    /// Nobody wants it and no zone holds it; only somebody who waits asks for it.
+    unheard_of: bool,
 }
 
 /// Makes the plan: the names that are wanted, the recorded ones in the zones of the instances, and
@@ -68,6 +73,7 @@ pub fn probe_plan(input: PlanInput<'_>) -> ProbePlan {
         foreign.extend(target(&want.content, input.zones));
     }
     add_recorded(&input, &mut names, &mut foreign);
+    add_waited(&input, &mut names);
     let servers = input.zones.zones.iter().map(|(id, reading)| (id, name_servers(reading))).collect();
     ProbePlan {
         names: named(&input, names, &servers).chain(outside(&input, foreign)).collect(),
@@ -104,6 +110,21 @@ fn add_recorded(
             }
             names.entry(key).or_default().types.insert(set.record_type.clone());
             foreign.extend(target(&set.content, input.zones));
+        }
+    }
+}
+
+/// Names that somebody waits for and that neither an object nor a zone has: their zones' own servers
+/// are asked, and nobody who would remember the denial.
+fn add_waited(input: &PlanInput<'_>, names: &mut BTreeMap<(ZoneId, DomainName), Asked>) {
+    for name in input.waited.keys() {
+        let zones = input.zones.zones.values().map(|reading| &reading.zone);
+        for zone in zones.filter(|zone| !zone.private && name.is_within(&zone.name)) {
+            names.entry((zone.id.clone(), name.clone())).or_insert_with(|| Asked {
+                types: [RecordType::A, RecordType::Aaaa].into(),
+                doubtful: true,
+                unheard_of: true,
+            });
         }
     }
 }
@@ -153,11 +174,14 @@ fn named(
         if name.defect().is_some() {
             continue;
         }
+        let waited = input.waited.contains_key(&name);
+        let known_views = if asked.unheard_of { None } else { views.get(&zone) };
         all.push(ProbeName {
             record_types: asked.types.into_iter().collect(),
             name_servers: servers.get(&zone).cloned().unwrap_or_default(),
-            views: views.get(&zone).cloned().unwrap_or_default(),
-            doubtful: asked.doubtful,
+            views: known_views.cloned().unwrap_or_default(),
+            doubtful: asked.doubtful || waited,
+            waited,
             zone_id: Some(zone),
             name,
         });
@@ -197,5 +221,6 @@ fn outside(input: &PlanInput<'_>, foreign: BTreeSet<DomainName>) -> impl Iterato
         name_servers: Arc::default(),
         views: Arc::clone(&views),
         doubtful: false,
+        waited: false,
     })
 }

@@ -9,15 +9,18 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::board::Board;
 use crate::clock::Clock;
 use crate::convergence::Convergence;
 use crate::engine::Engine;
+use crate::limits::ROUND_WHILE_WAITED;
 use crate::live::plan::ProbePlan;
 use crate::model::change::ChangeFeed;
 use crate::model::instance::Instance;
 use crate::model::observation::Observation;
 use crate::model::zone::Zones;
 use crate::policy::Policy;
+use crate::publish::api::waiters::Waited;
 use crate::recorded::urgent::UrgentName;
 use crate::report::Report;
 use crate::run::costs::Costs;
@@ -52,6 +55,9 @@ pub(super) struct Rounds {
     pub(super) costs: Costs,
     pub(super) max_record_series: usize,
     pub(super) latest: watch::Sender<Option<Arc<Report>>>,
+    pub(super) boards: watch::Sender<Option<Arc<Board>>>,
+    /// Names that somebody waits for.
+    pub(super) waited: watch::Receiver<Arc<Waited>>,
     pub(super) plan: watch::Sender<Arc<ProbePlan>>,
     pub(super) urgent: UrgentNames,
     pub(super) urgent_out: watch::Sender<Arc<[UrgentName]>>,
@@ -112,12 +118,17 @@ impl Rounds {
             if let Some(saver) = &mut self.saver {
                 saver.save_sometimes(self.engine.memory(), self.clock.now()).await;
             }
-            let next = start + self.policy.interval;
+            let waiting = !self.waited.borrow_and_update().is_empty();
+            let pause =
+                if waiting { self.policy.interval.min(ROUND_WHILE_WAITED) } else { self.policy.interval };
+            let next = start + pause;
             let rest = start + self.min_round;
             let wait = async {
                 sleep_until(rest).await;
                 tokio::select! {
                     () = self.views.changed() => {}
+                    // An error means that nobody can ask any more, because the program ends.
+                    ended = self.waited.changed() => drop(ended),
                     () = sleep_until(next) => {}
                 }
             };
@@ -144,6 +155,7 @@ impl Rounds {
         let start = Instant::now();
         let mut snapshot = self.views.snapshot(self.clock.now());
         self.assumed.apply(&mut snapshot);
+        let waited = Arc::clone(&self.waited.borrow());
         let report = Arc::new(self.engine.round(&snapshot));
         if let Some(zones) = snapshot.route53.value() {
             let plan = probe_plan(PlanInput {
@@ -152,6 +164,7 @@ impl Rounds {
                 report: Some(&report),
                 policy: &self.policy,
                 resolver_views: &self.resolver_views,
+                waited: &waited,
                 at: snapshot.at,
             });
             self.plan.send_if_modified(|last| {
@@ -166,6 +179,7 @@ impl Rounds {
                 changes: snapshot.changes.value(),
                 report: &report,
                 zones,
+                waited: &waited,
                 at: snapshot.at,
             });
             self.urgent_out.send_replace(urgent);
@@ -183,6 +197,9 @@ impl Rounds {
             counted.round_seconds = Some(took.as_secs_f64());
         });
         tracing::debug!(open = report.summary.open, took_ms = took.as_millis(), "round ended");
+        let board =
+            Board::new(Arc::clone(&report), snapshot, self.engine.shared_wants(), self.engine.lost().clone());
+        self.boards.send_replace(Some(Arc::new(board)));
         self.latest.send_replace(Some(report));
     }
 }

@@ -12,6 +12,7 @@ use crate::model::change::{ChangeEventKind, ChangeFeed, RefusedBatch};
 use crate::model::want::InstanceWants;
 use crate::model::zone::Zones;
 use crate::model::{DomainName, RecordKey, RecordType, ZoneId};
+use crate::publish::api::waiters::Waited;
 use crate::recorded::urgent::UrgentName;
 use crate::report::Report;
 
@@ -20,6 +21,9 @@ const PENDING_EVERY: SignedDuration = SignedDuration::from_secs(20);
 
 /// How often a name is read whose finding is open: it closes soon after the repair.
 const OPEN_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
+/// How often a name is read that somebody waits for.
+const WAITED_EVERY: SignedDuration = SignedDuration::from_secs(5);
 
 /// How long a change of a wish and a refusal are news.
 const NEWS_FOR: SignedDuration = SignedDuration::from_mins(1);
@@ -39,6 +43,7 @@ pub(super) struct UrgentInput<'a> {
     pub(super) changes: Option<&'a ChangeFeed>,
     pub(super) report: &'a Report,
     pub(super) zones: &'a Zones,
+    pub(super) waited: &'a Waited,
     pub(super) at: Timestamp,
 }
 
@@ -62,7 +67,8 @@ impl UrgentNames {
             self.newer_than.insert(place.clone(), input.at);
         }
         let (pending, open) = troubled(input.report);
-        for (places, every) in [(&pending, PENDING_EVERY), (&open, OPEN_EVERY)] {
+        let waited = places_of_waited(input.waited, input.zones);
+        for (places, every) in [(&pending, PENDING_EVERY), (&open, OPEN_EVERY), (&waited, WAITED_EVERY)] {
             for place in places {
                 let since = self.newer_than.entry(place.clone()).or_insert(input.at);
                 if every <= input.at.duration_since(*since) {
@@ -71,9 +77,12 @@ impl UrgentNames {
             }
         }
         self.newer_than.retain(|place, since| {
-            pending.contains(place) || open.contains(place) || input.at.duration_since(*since) < NEWS_FOR
+            pending.contains(place)
+                || open.contains(place)
+                || waited.contains(place)
+                || input.at.duration_since(*since) < NEWS_FOR
         });
-        let rank = |place: &Place| (open.contains(place), pending.contains(place));
+        let rank = |place: &Place| (!waited.contains(place), open.contains(place), pending.contains(place));
         let mut places: Vec<&Place> = self.newer_than.keys().collect();
         places.sort_by_key(|place| rank(place));
         places.truncate(MAX_URGENT);
@@ -143,6 +152,16 @@ fn troubled(report: &Report) -> (BTreeSet<Place>, BTreeSet<Place>) {
             .collect()
     };
     (places(State::Pending), places(State::Open))
+}
+
+/// Where the names that somebody waits for can stand.
+fn places_of_waited(waited: &Waited, zones: &Zones) -> BTreeSet<Place> {
+    let zones = || zones.zones.values().map(|reading| &reading.zone);
+    let within = |name: &DomainName| {
+        let name = name.clone();
+        zones().filter(move |zone| name.is_within(&zone.name)).map(|zone| zone.id.clone()).collect::<Vec<_>>()
+    };
+    waited.keys().flat_map(|name| within(name).into_iter().map(|zone| (zone, name.clone()))).collect()
 }
 
 /// What a refused batch would have changed, in the zone that it names or in all that can hold it.

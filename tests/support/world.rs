@@ -83,9 +83,19 @@ impl World {
     }
 
     /// What ExternalDNS asks Route 53 for and does not get: an alias to an IP address.
+    #[allow(dead_code, reason = "not every test asks")]
     pub(crate) fn refused_call(&self, host: &str) {
         let alias = Change::create(RecordSet::alias(host, "A", &self.zone, "203.0.113.10"));
         self.route53.change(&self.zone, vec![alias], ROLE).expect_err("refused");
+    }
+
+    /// What ExternalDNS with policy sync would have deleted for a host.
+    #[allow(dead_code, reason = "not every test deletes")]
+    pub(crate) fn no_records(&self, host: &str) {
+        let names = [format!("{host}."), format!("a-{host}.")];
+        let sets = self.route53.record_sets(&self.zone).into_iter().filter(|set| names.contains(&set.name));
+        let changes = sets.map(Change::delete).collect();
+        self.route53.change(&self.zone, changes, "external-dns").expect("accepted");
     }
 
     fn log(&self, level: &str, message: &str) {

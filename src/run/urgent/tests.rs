@@ -85,7 +85,14 @@ fn consider(
     second: i64,
 ) -> Vec<String> {
     let zones = zones();
-    shown(&names.consider(UrgentInput { wants, changes, report, zones: &zones, at: at(second) }))
+    shown(&names.consider(UrgentInput {
+        wants,
+        changes,
+        report,
+        zones: &zones,
+        waited: &Waited::default(),
+        at: at(second),
+    }))
 }
 
 #[test]
