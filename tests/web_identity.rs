@@ -9,6 +9,7 @@
     reason = "a test may panic"
 )]
 
+#[allow(dead_code, reason = "this test uses a part")]
 #[path = "support/program.rs"]
 mod program;
 #[allow(dead_code, reason = "this test uses a part")]
