@@ -84,7 +84,7 @@ impl Service {
             );
         }
         if path.ends_with("/hostedzone") {
-            let from = uri.split("marker=Z").nth(1).map_or(0, |rest| rest[..6].parse().expect("a number"));
+            let from = digits(uri, "marker=Z").unwrap_or(0);
             return (200, self.list(from));
         }
         // The optional facts are of no interest here.
@@ -110,7 +110,12 @@ impl Service {
 }
 
 fn number(path: &str) -> usize {
-    path.split("/hostedzone/Z").nth(1).and_then(|rest| rest[..6].parse().ok()).expect("a zone")
+    digits(path, "/hostedzone/Z").expect("a zone")
+}
+
+/// The six digits after a mark.
+fn digits(text: &str, mark: &str) -> Option<usize> {
+    text.split(mark).nth(1)?.get(..6)?.parse().ok()
 }
 
 fn zone(zone: usize) -> String {
@@ -174,7 +179,7 @@ fn main() {
         let clock = Arc::new(ManualClock::starting_at(Timestamp::UNIX_EPOCH));
         let before = now();
         let reading = runtime.block_on(read_once(settings, clock));
-        let took = before.elapsed() - *service.own.lock().expect("lock");
+        let took = before.elapsed().saturating_sub(*service.own.lock().expect("lock"));
         assert!(reading.is_whole(), "{:?}", reading.problems.first());
         (reading, took, service.pages.load(Ordering::Relaxed))
     };
