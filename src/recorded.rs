@@ -16,6 +16,7 @@ pub mod filter;
 mod health;
 pub mod route53;
 mod sdk;
+mod session;
 pub mod stats;
 pub mod task;
 pub mod urgent;

@@ -2,6 +2,8 @@
 
 mod costs;
 pub mod feeds;
+#[cfg(test)]
+mod hour;
 pub(crate) mod logs;
 pub mod plan;
 mod records;

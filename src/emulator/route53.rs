@@ -3,6 +3,7 @@
 //! Batches are validated with the service's own texts, are atomic, and reach the emulated name
 //! servers after a delay of choice, as on the real service.
 
+mod bucket;
 mod fault;
 mod handler;
 mod listing;
@@ -19,10 +20,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::bucket::Bucket;
 use self::trail::Trail;
 use self::world::World;
 use super::fault::Faults;
@@ -52,9 +55,22 @@ struct Shared {
     faults: Faults<R53Fault>,
     requests: Mutex<std::collections::VecDeque<SeenRequest>>,
     trail: Mutex<Trail>,
+    /// The account's bucket; `None` for a service that never throttles by itself.
+    bucket: Mutex<Option<Bucket>>,
+    sessions: Mutex<Sessions>,
     changed: tokio::sync::watch::Sender<u64>,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
+}
+
+/// The temporary credentials that STS gave out, by their number in the access key.
+#[derive(Debug, Default)]
+struct Sessions {
+    given: u64,
+    /// Sessions up to this number have ended.
+    ended: u64,
+    /// The only web identity token that is taken; `None` takes every one.
+    token: Option<String>,
 }
 
 /// One request that arrived, refused ones included.
@@ -68,6 +84,8 @@ pub struct SeenRequest {
     pub at: Instant,
     /// The `amz-sdk-request` header, for instance `attempt=1; max=3`.
     pub attempt: Option<String>,
+    /// Who signed it, by the access key.
+    pub principal: String,
 }
 
 /// One change of a batch.
@@ -116,6 +134,8 @@ impl Route53 {
             faults: Faults::default(),
             requests: Mutex::default(),
             trail: Mutex::default(),
+            bucket: Mutex::default(),
+            sessions: Mutex::default(),
             changed: tokio::sync::watch::Sender::new(0),
             clock,
             stop: stop.clone(),
@@ -217,6 +237,39 @@ impl Route53 {
     /// Lifts all faults.
     pub fn clear_faults(&self) {
         self.shared.faults.clear();
+    }
+
+    /// Throttles all clients together: a full bucket of so many requests, refilled with so many a
+    /// second. Without it only faults throttle.
+    pub fn limit_requests(&self, capacity: u32, refill_per_second: u32) {
+        let bucket = Bucket::new(f64::from(capacity), f64::from(refill_per_second));
+        *lock(&self.shared.bucket) = Some(bucket);
+    }
+
+    /// Ends all sessions that STS has given out: what they signed is answered with `ExpiredToken`.
+    pub fn expire_sessions(&self) {
+        let mut sessions = lock(&self.shared.sessions);
+        sessions.ended = sessions.given;
+    }
+
+    /// From now on STS takes only this web identity token.
+    pub fn accept_only_token(&self, token: &str) {
+        lock(&self.shared.sessions).token = Some(token.to_owned());
+    }
+
+    /// Answers a request in memory, without a connection: for tests in simulated time, where nothing
+    /// may wait for a socket.
+    ///
+    /// # Errors
+    ///
+    /// When a fault breaks the connection in the middle of the answer.
+    pub async fn answer(&self, request: ::http::Request<Bytes>) -> io::Result<::http::Response<Bytes>> {
+        let (parts, body) = request.into_parts();
+        let state = axum::extract::State(Arc::clone(&self.shared));
+        let answer = handler::handle(state, parts.method, parts.uri, parts.headers, body).await;
+        let (parts, body) = answer.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.map_err(io::Error::other)?;
+        Ok(::http::Response::from_parts(parts, body))
     }
 
     /// Every request so far, oldest first.

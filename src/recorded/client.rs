@@ -9,7 +9,7 @@ use aws_config::SdkConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_sdk_route53::config::retry::RetryConfig;
 use aws_sdk_route53::config::timeout::TimeoutConfig;
-use aws_sdk_route53::config::{AppName, BehaviorVersion, Region, SharedCredentialsProvider};
+use aws_sdk_route53::config::{AppName, BehaviorVersion, IdentityCache, Region, SharedCredentialsProvider};
 use aws_sdk_route53::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_route53::operation::list_hosted_zones::ListHostedZonesOutput;
 use aws_sdk_route53::operation::list_resource_record_sets::ListResourceRecordSetsOutput;
@@ -24,6 +24,7 @@ use crate::recorded::budget::Budget;
 use crate::recorded::error::{Failure, ReadError, failure};
 use crate::recorded::route53::Route53Settings;
 use crate::recorded::sdk;
+use crate::recorded::session::Session;
 use crate::recorded::stats::{ApiStats, Operation, Outcome};
 
 /// One attempt; a page of 300 record sets takes well under a second.
@@ -61,7 +62,7 @@ pub(crate) struct Cursor {
 /// A Route 53 client that keeps to its budget.
 #[derive(Debug)]
 pub struct Client {
-    sdk: aws_sdk_route53::Client,
+    session: Session,
     budget: Arc<Budget>,
     stats: Arc<ApiStats>,
 }
@@ -83,9 +84,14 @@ impl Client {
         if let Some(credentials) = &settings.credentials {
             loader = loader.credentials_provider(credentials.clone());
         }
+        if let Some(http_client) = &settings.http_client {
+            loader = loader.http_client(http_client.clone());
+        }
         let mut shared = Box::pin(loader.load()).await;
         if let Some(role) = &account.role_arn {
-            let mut sts = shared.to_builder();
+            // The role is asked for once an hour; credentials below it that were kept could have
+            // expired meanwhile.
+            let mut sts = shared.to_builder().identity_cache(IdentityCache::no_cache());
             if let Some(url) = &settings.sts_endpoint_url {
                 sts = sts.endpoint_url(url);
             }
@@ -113,7 +119,7 @@ impl Client {
         budget: Arc<Budget>,
         stats: Arc<ApiStats>,
     ) -> Self {
-        Self { sdk: aws_sdk_route53::Client::from_conf(config.build()), budget, stats }
+        Self { session: Session::new(config), budget, stats }
     }
 
     /// The counters of this client.
@@ -126,8 +132,10 @@ impl Client {
         &self,
         marker: Option<String>,
     ) -> Result<ListHostedZonesOutput, ReadError> {
-        let request = self.sdk.list_hosted_zones().set_marker(marker).max_items(ZONES_PER_PAGE);
-        self.call(Operation::ListHostedZones, None, || request.clone().send()).await
+        self.call(Operation::ListHostedZones, None, |sdk| {
+            sdk.list_hosted_zones().set_marker(marker.clone()).max_items(ZONES_PER_PAGE).send()
+        })
+        .await
     }
 
     pub(crate) async fn records_page(
@@ -136,15 +144,18 @@ impl Client {
         from: Option<Cursor>,
         max_items: i32,
     ) -> Result<ListResourceRecordSetsOutput, ReadError> {
-        let mut request =
-            self.sdk.list_resource_record_sets().hosted_zone_id(zone.as_str()).max_items(max_items);
-        if let Some(cursor) = from {
-            request = request
-                .start_record_name(cursor.name)
-                .set_start_record_type(cursor.record_type)
-                .set_start_record_identifier(cursor.identifier);
-        }
-        self.call(Operation::ListResourceRecordSets, Some(zone), || request.clone().send()).await
+        self.call(Operation::ListResourceRecordSets, Some(zone), |sdk| {
+            let request = sdk.list_resource_record_sets().hosted_zone_id(zone.as_str()).max_items(max_items);
+            let request = match from.clone() {
+                None => request,
+                Some(cursor) => request
+                    .start_record_name(cursor.name)
+                    .set_start_record_type(cursor.record_type)
+                    .set_start_record_identifier(cursor.identifier),
+            };
+            request.send()
+        })
+        .await
     }
 
     /// Reads a zone with its delegation set, VPCs and count of record sets.
@@ -163,8 +174,9 @@ impl Client {
     }
 
     async fn hosted_zone_once(&self, zone: &ZoneId) -> Result<HostedZone, ReadError> {
-        let request = self.sdk.get_hosted_zone().id(zone.as_str());
-        let answer = self.call(Operation::GetHostedZone, Some(zone), || request.clone().send()).await?;
+        let answer = self
+            .call(Operation::GetHostedZone, Some(zone), |sdk| sdk.get_hosted_zone().id(zone.as_str()).send())
+            .await?;
         let unusable = |text: &str| ReadError::Answer {
             operation: Operation::GetHostedZone,
             zone: Some(zone.clone()),
@@ -192,12 +204,12 @@ impl Client {
     ///
     /// When the call fails.
     pub async fn limit(&self, zone: &ZoneId) -> Result<Option<ZoneLimit>, ReadError> {
-        let request = self
-            .sdk
-            .get_hosted_zone_limit()
-            .hosted_zone_id(zone.as_str())
-            .r#type(HostedZoneLimitType::MaxRrsetsByZone);
-        let answer = self.call(Operation::GetHostedZoneLimit, Some(zone), || request.clone().send()).await?;
+        let answer = self
+            .call(Operation::GetHostedZoneLimit, Some(zone), |sdk| {
+                let request = sdk.get_hosted_zone_limit().hosted_zone_id(zone.as_str());
+                request.r#type(HostedZoneLimitType::MaxRrsetsByZone).send()
+            })
+            .await?;
         Ok(answer.limit.and_then(|limit| {
             Some(ZoneLimit { limit: limit.value.try_into().ok()?, count: answer.count.try_into().ok()? })
         }))
@@ -209,8 +221,11 @@ impl Client {
     ///
     /// When the call fails.
     pub async fn dnssec(&self, zone: &ZoneId) -> Result<Option<Dnssec>, ReadError> {
-        let request = self.sdk.get_dnssec().hosted_zone_id(zone.as_str());
-        let answer = self.call(Operation::GetDnssec, Some(zone), || request.clone().send()).await?;
+        let answer = self
+            .call(Operation::GetDnssec, Some(zone), |sdk| {
+                sdk.get_dnssec().hosted_zone_id(zone.as_str()).send()
+            })
+            .await?;
         Ok(sdk::dnssec(answer.status, answer.key_signing_keys))
     }
 
@@ -223,16 +238,16 @@ impl Client {
         &self,
         zones: &[ZoneId],
     ) -> Result<BTreeMap<ZoneId, BTreeMap<String, String>>, ReadError> {
-        let ids = zones.iter().map(|id| id.as_str().to_owned()).collect();
-        let request = self
-            .sdk
-            .list_tags_for_resources()
-            .resource_type(TagResourceType::Hostedzone)
-            .set_resource_ids(Some(ids));
+        let ids: Vec<String> = zones.iter().map(|id| id.as_str().to_owned()).collect();
         // A cut answer loses tags silently; two equal answers are believed.
         let mut last = None;
         for _ in 0..TAG_TRIES {
-            let answer = self.call(Operation::ListTagsForResources, None, || request.clone().send()).await?;
+            let answer = self
+                .call(Operation::ListTagsForResources, None, |sdk| {
+                    let request = sdk.list_tags_for_resources().set_resource_ids(Some(ids.clone()));
+                    request.resource_type(TagResourceType::Hostedzone).send()
+                })
+                .await?;
             let found = sdk::tags(answer.resource_tag_sets);
             if zones.iter().all(|zone| found.contains_key(zone)) {
                 if last.as_ref() == Some(&found) {
@@ -252,8 +267,11 @@ impl Client {
     ///
     /// When the call fails.
     pub async fn checker_votes(&self, health_check: &str) -> Result<(usize, usize), ReadError> {
-        let request = self.sdk.get_health_check_status().health_check_id(health_check);
-        let answer = self.call(Operation::GetHealthCheckStatus, None, || request.clone().send()).await?;
+        let answer = self
+            .call(Operation::GetHealthCheckStatus, None, |sdk| {
+                sdk.get_health_check_status().health_check_id(health_check).send()
+            })
+            .await?;
         Ok(sdk::checker_votes(&answer.health_check_observations))
     }
 
@@ -262,7 +280,7 @@ impl Client {
         &self,
         operation: Operation,
         zone: Option<&ZoneId>,
-        send: impl Fn() -> F,
+        send: impl Fn(&aws_sdk_route53::Client) -> F,
     ) -> Result<T, ReadError>
     where
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
@@ -274,6 +292,10 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
+            if failed.expired && self.session.renew() {
+                tracing::info!(%operation, "the credentials have expired early, renewing them");
+                continue;
+            }
             tried += 1;
             if tries(failed.outcome) <= tried {
                 return Err(ReadError::Call {
@@ -291,14 +313,19 @@ impl Client {
         }
     }
 
-    async fn attempt<T, E, F>(&self, operation: Operation, send: &impl Fn() -> F) -> Result<T, Failure>
+    async fn attempt<T, E, F>(
+        &self,
+        operation: Operation,
+        send: &impl Fn(&aws_sdk_route53::Client) -> F,
+    ) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         self.budget.take().await;
         let start = Instant::now();
-        let answer = Box::pin(send()).await;
+        let sdk = self.session.sdk();
+        let answer = Box::pin(send(&sdk)).await;
         let outcome = answer.map_err(|error| failure(&error, operation));
         let word = outcome.as_ref().map_or_else(|failed| failed.outcome, |_| Outcome::Ok);
         self.stats.count(operation, word, start.elapsed());

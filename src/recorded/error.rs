@@ -69,11 +69,16 @@ pub enum ReadError {
     },
 }
 
+/// Codes of a session that has ended. Source: AWS, "Common Errors".
+const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"];
+
 /// A call that was tried once.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) outcome: Outcome,
     pub(crate) text: String,
+    /// Other credentials of the same identity may succeed.
+    pub(crate) expired: bool,
 }
 
 // === impl ReadError ===
@@ -158,7 +163,9 @@ where
         },
         _ => text,
     };
-    Failure { outcome, text: printable(&text) }
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    let expired = code.is_some_and(|code| EXPIRED.contains(&code));
+    Failure { outcome, text: printable(&text), expired }
 }
 
 fn by_code(code: Option<&str>, status: Option<u16>) -> Outcome {

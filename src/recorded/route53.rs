@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_route53::config::Credentials;
+use aws_sdk_route53::config::{Credentials, SharedHttpClient};
 use futures::future::join_all;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +44,8 @@ pub struct Route53Settings {
     pub sts_endpoint_url: Option<String>,
     /// Instead of the default chain (environment, profile, web identity, instance); for emulators.
     pub credentials: Option<Credentials>,
+    /// Instead of connections of our own, for measurements and tests in memory.
+    pub http_client: Option<SharedHttpClient>,
     /// Where attempts are counted; share it with whoever publishes the numbers.
     pub stats: Arc<ApiStats>,
 }
@@ -155,6 +157,7 @@ impl Default for Route53Settings {
             endpoint_url: None,
             sts_endpoint_url: None,
             credentials: None,
+            http_client: None,
             stats: Arc::default(),
         }
     }

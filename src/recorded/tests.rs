@@ -1,5 +1,9 @@
 //! The whole reader against the emulated Route 53, through the real SDK.
 
+mod accounts;
+mod credentials;
+mod refusals;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -13,6 +13,17 @@ use crate::world::World;
 
 /// The built program against the emulators, as a user would start it.
 pub(crate) fn program(folder: &Path, world: &World, listen: SocketAddr) -> Server {
+    let keys = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    program_with(folder, world, listen, &keys)
+}
+
+/// The same with an environment of choice, which tells where the credentials come from.
+pub(crate) fn program_with(
+    folder: &Path,
+    world: &World,
+    listen: SocketAddr,
+    environment: &[(&str, &str)],
+) -> Server {
     let kubeconfig = folder.join("kubeconfig");
     fs::write(&kubeconfig, world.kubernetes.kubeconfig()).unwrap();
     let servers = world.dns.server_map().into_iter().map(|(name, address)| format!("{name}={address}"));
@@ -33,7 +44,7 @@ pub(crate) fn program(folder: &Path, world: &World, listen: SocketAddr) -> Serve
             .args(["serve", "--config"])
             .arg(&file)
             .env_clear()
-            .envs([("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")]),
+            .envs(environment.iter().copied()),
         &folder.join("program.log"),
     )
 }

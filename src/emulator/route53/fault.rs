@@ -13,6 +13,8 @@ pub struct R53Fault {
     pub zone: Option<String>,
     /// How many requests it hits; `None` means until cleared.
     pub times: Option<u32>,
+    /// True if only requests with a cursor are hit: a listing has begun then.
+    pub later_pages: bool,
 }
 
 /// The kinds of faults.
@@ -58,7 +60,7 @@ impl R53Fault {
     /// A fault of every request until cleared.
     #[must_use]
     pub const fn new(kind: R53FaultKind) -> Self {
-        Self { kind, operation: None, zone: None, times: None }
+        Self { kind, operation: None, zone: None, times: None, later_pages: false }
     }
 
     /// Limits it to one API operation.
@@ -79,6 +81,13 @@ impl R53Fault {
     #[must_use]
     pub const fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
+        self
+    }
+
+    /// Limits it to requests with a cursor.
+    #[must_use]
+    pub const fn later_pages(mut self) -> Self {
+        self.later_pages = true;
         self
     }
 

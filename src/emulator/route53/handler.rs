@@ -9,12 +9,16 @@ use axum::response::Response;
 use http::{HeaderMap, Method, Uri};
 use tokio::time::Instant;
 
+use super::bucket::Bucket;
 use super::fault::R53FaultKind;
 use super::listing::{self, bare};
 use super::world::{ZoneOptions, no_such_zone};
 use super::write::{Xml, refuse, respond, with_request_id};
-use super::{ACCOUNT, Refusal, SeenRequest, Shared, parse, sts, trail};
+use super::{ACCOUNT, Refusal, SeenRequest, Shared, lock, parse, sts, trail};
 use crate::emulator::http as wire;
+
+/// Calls of another service at the same address.
+const STS_CALLS: [&str; 3] = ["AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity"];
 
 /// What a request is, as far as its path tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,17 +58,21 @@ pub(super) async fn handle(
         zone: zone.clone(),
         at: Instant::now(),
         attempt,
+        principal: principal(&headers),
     });
     // The SDK sends this call unsigned; every other one must look signed.
     if call.operation != "AssumeRoleWithWebIdentity" && !is_signed(&headers) {
         return refuse(&Refusal::new(403, "MissingAuthenticationToken", "Missing Authentication Token"));
+    }
+    if let Some(refusal) = exhausted(&shared, &call).or_else(|| expired(&shared, &headers)) {
+        return refuse(&refusal);
     }
     let later_page = query.contains_key("name") || query.contains_key("marker");
     let fault = shared
         .faults
         .take(|fault| {
             fault.concerns(call.operation, zone.as_deref())
-                && (fault.kind != R53FaultKind::ZoneVanishes || later_page)
+                && (later_page || !(fault.later_pages || fault.kind == R53FaultKind::ZoneVanishes))
         })
         .map(|fault| fault.kind);
     if let Some(refusal) = fault.as_ref().and_then(|kind| refusal_of(kind, &call)) {
@@ -83,6 +91,24 @@ pub(super) async fn handle(
         Err(refusal) => return refuse(&refusal),
     };
     spoil(status, text, fault.as_ref())
+}
+
+/// The account's bucket is empty. STS has buckets of its own.
+fn exhausted(shared: &Shared, call: &Call) -> Option<Refusal> {
+    if STS_CALLS.contains(&call.operation) {
+        return None;
+    }
+    let mut bucket = lock(&shared.bucket);
+    let granted = bucket.as_mut().is_none_or(Bucket::take);
+    if granted { None } else { refusal_of(&R53FaultKind::Throttle, call) }
+}
+
+/// The session that signed has ended.
+fn expired(shared: &Shared, headers: &HeaderMap) -> Option<Refusal> {
+    let key = access_key(headers);
+    let number: u64 = key.strip_prefix(sts::SESSION)?.get(..sts::SESSION_DIGITS)?.parse().ok()?;
+    let ended = number <= lock(&shared.sessions).ended;
+    ended.then(|| Refusal::new(403, "ExpiredToken", "The security token included in the request is expired"))
 }
 
 /// The answer as it leaves, whole or damaged.
@@ -154,13 +180,16 @@ fn is_signed(headers: &HeaderMap) -> bool {
 }
 
 /// Who signed the request: only the access key is in it, and the emulator knows no users.
-fn principal(headers: &HeaderMap) -> String {
-    let key = headers
+pub(super) fn principal(headers: &HeaderMap) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:user/{}", access_key(headers))
+}
+
+fn access_key(headers: &HeaderMap) -> &str {
+    headers
         .get(http::header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split_once("Credential=")?.1.split('/').next())
-        .unwrap_or("unknown");
-    format!("arn:aws:iam::{ACCOUNT}:user/{key}")
+        .unwrap_or("unknown")
 }
 
 fn call(method: &Method, path: &str, body: &str) -> Call {
@@ -219,8 +248,8 @@ fn answer(
         "GetChange" => get_change(shared, subject)?,
         "ChangeResourceRecordSets" => change(shared, subject, body, principal)?,
         "CreateHostedZone" => return create_zone(shared, body).map(|text| (201, text)),
-        "AssumeRoleWithWebIdentity" => sts::assumed_role(&*shared.clock),
-        "AssumeRole" => sts::role(&*shared.clock, body)?,
+        "AssumeRoleWithWebIdentity" => sts::assumed_role(shared, body)?,
+        "AssumeRole" => sts::role(shared, body)?,
         "GetCallerIdentity" => sts::caller_identity(),
         _ => {
             return Err(Refusal::new(

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::fault::R53FaultKind;
-use super::{ACCOUNT, Change, Refusal, SeenRequest, Shared, lock, new_request_id};
+use super::{ACCOUNT, Change, Refusal, SeenRequest, Shared, handler, lock, new_request_id};
 use crate::emulator::http as wire;
 use crate::emulator::zones::RecordSet;
 
@@ -158,7 +158,10 @@ pub(super) async fn answer(shared: &Arc<Shared>, headers: &HeaderMap, body: &str
     if !target.ends_with("CloudTrail_20131101.LookupEvents") {
         return None;
     }
-    shared.note_request(SeenRequest { operation: OPERATION, zone: None, at: Instant::now(), attempt: None });
+    let principal = handler::principal(headers);
+    let request =
+        SeenRequest { operation: OPERATION, zone: None, at: Instant::now(), attempt: None, principal };
+    shared.note_request(request);
     match shared.faults.take(|fault| fault.concerns(OPERATION, None)).map(|fault| fault.kind) {
         Some(R53FaultKind::AccessDenied) => {
             let message = format!(
