@@ -143,3 +143,6 @@ pub fn by_version(instance: &Instance, want: &Want, refused: Option<&str>) -> Op
         });
     (host_as_address || six_as_four || apex).then_some(Cause::ControllerVersion)
 }
+
+#[cfg(test)]
+mod tests;

@@ -281,6 +281,7 @@ async fn an_hour_at_a_busy_account_keeps_every_verdict_right() {
     // Senders that are gone would count as news for ever.
     let (_dns_out, dns) = watch::channel(Reading::off());
     let (_changes_out, changes) = watch::channel(Reading::off());
+    let (_waited_out, waited) = watch::channel(Arc::default());
     let views = Views { kubernetes: world.kubernetes.subscribe(), route53, dns, changes };
     let sources = SourceHealth::default();
     let prober = Prober::new(ProberSettings::default());
@@ -303,6 +304,8 @@ async fn an_hour_at_a_busy_account_keeps_every_verdict_right() {
         ),
         max_record_series: 0,
         latest: latest_out,
+        boards: watch::channel(None).0,
+        waited,
         plan: watch::channel(Arc::default()).0,
         urgent: UrgentNames::default(),
         urgent_out,
