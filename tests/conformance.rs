@@ -188,6 +188,41 @@ fn every_executed_case_is_computed_alike() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
+/// The tables of ExternalDNS' own tests of its sources: what each yields for objects and flags.
+#[test]
+fn every_source_yields_what_its_own_tests_expect() {
+    let mut complaints = Vec::new();
+    let mut compared = BTreeMap::<String, usize>::new();
+    for case in list(&file("sources.json"), "cases") {
+        let input = input(&case);
+        let listing = listing_of(&input, &input.cluster.instances, Stage::Source).expect("computed");
+        let expected = list(&case, "source_endpoints");
+        // Most tables leave the resource label out.
+        let labelled = expected.iter().all(|row| row.get("labels").is_some());
+        let keys = |rows: &[Value]| {
+            let bare = |row: &Value| {
+                let mut row = row.clone();
+                if !labelled {
+                    row.as_object_mut().expect("an endpoint").remove("labels");
+                }
+                endpoint_key(&row)
+            };
+            let mut keys: Vec<String> = rows.iter().map(bare).collect();
+            keys.sort();
+            keys
+        };
+        let (wanted, got) = (keys(&expected), keys(&listing.rows));
+        if wanted != got {
+            complaints.push(format!("{}\n  wanted {wanted:#?}\n  got {got:#?}", case["id"]));
+        }
+        *compared.entry(text(&case["flags"], "source")).or_default() += 1;
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    let sources = ["crd", "gateway-httproute", "ingress", "node", "pod", "service"];
+    assert_eq!(compared.keys().map(String::as_str).collect::<Vec<_>>(), sources);
+    assert!(300 < compared.values().sum::<usize>(), "{compared:?}");
+}
+
 fn instance(version: &str, prefer_cname: bool) -> Instance {
     let mut instance = (*Config::from_value(&json!({})).expect("configuration").assumed()).clone();
     let version: Version = if version == "HEAD" { "v0.22.0" } else { version }.parse().expect("version");
