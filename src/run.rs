@@ -34,6 +34,7 @@ use crate::live::prober::Prober;
 use crate::live::settings::LiveSettings;
 use crate::model::instance::Instance;
 use crate::policy::Policy;
+use crate::publish::cost::CostSource;
 use crate::publish::metrics;
 use crate::publish::server;
 use crate::publish::web::WebState;
@@ -230,8 +231,10 @@ fn start(
         urgent_out,
     };
     tasks.spawn(named("round", rounds.run(stopped())));
-    let registry = metrics::registry(latest.clone(), Arc::new(costs), settings.max_finding_series);
-    let state = WebState { latest, registry: Arc::new(registry), config_text: settings.config_text };
+    let costs: Arc<dyn CostSource> = Arc::new(costs);
+    let registry =
+        Arc::new(metrics::registry(latest.clone(), Arc::clone(&costs), settings.max_finding_series));
+    let state = WebState { latest, registry, costs, config_text: settings.config_text };
     let serving = server::serve(listener, state, stopped());
     tasks.spawn(async move { serving.await.map(|()| "web").map_err(|error| failed("web", error)) });
     tasks
