@@ -66,7 +66,10 @@ fn text(html: &str) -> String {
     for character in html.chars() {
         match character {
             '<' => inside = true,
-            '>' => inside = false,
+            '>' => {
+                inside = false;
+                out.push(' ');
+            }
             other if !inside => out.push(other),
             _ => {}
         }
@@ -152,24 +155,20 @@ async fn a_host_has_its_views_its_mend_and_its_history() {
         "realtime.example.com",
         "Something is wrong with this name.",
         "Hosted zone example.com (public, Z1)",
-        "Wanted what the objects ask for typeA ttl300 values203.0.113.10",
+        "Wanted what the objects ask for type A ttl 300 values 203.0.113.10",
         "Recorded what Route 53 holds no such record",
-        "Live what DNS answers publicNXDOMAIN",
-        "Changes what was tried refusedalias_target_not_in_zone",
+        "Live what DNS answers public NXDOMAIN",
+        "Changes what was tried refused alias_target_not_in_zone",
         "Evidence InvalidChangeBatch: [Tried to create an alias ...]",
         "Remove the alias annotation.",
         "kubectl -n shop annotate ingress web alias-",
         "also missing_record (absent)",
         "See also",
         "The view route53 is stale: not read is not absent.",
-        "History When Finding State What changed 2026-11-23 09:02:00 UTC 59 min ago failed_change open",
-        "2026-11-23 09:00:00 UTC 1 h 1 min ago failed_change pending critical, impact down",
+        "When Finding State What changed 2026-11-23 09:02:00 UTC 59 min ago failed_change open opened",
+        "2026-11-23 09:00:00 UTC 1 h ago failed_change pending seen: critical, impact down",
     ] {
-        let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(
-            shown.contains(&words) || shown.replace(' ', "").contains(&words.replace(' ', "")),
-            "{words} in {shown}"
-        );
+        assert!(shown.contains(words), "{words} in {shown}");
     }
     let quiet = get(fixture::report(), "/hosts/static.example.com").await;
     assert!(text(&quiet.body).contains("class_filter class internal is not one of nginx"));
@@ -279,7 +278,7 @@ async fn a_look_up_leads_to_the_host() {
     check("/hosts", "/").await;
     check(
         "/hosts?host=%2F%2Fevil.example%2F%0d%0aset-cookie%3A+a",
-        "/hosts/%2F%2Fevil.example%2F%0D%0Aset-cookie%3A%20a",
+        "/hosts/%2F%2Fevil.example%2F%5C015%5C012set-cookie%3A%5C040a",
     )
     .await;
 }

@@ -276,6 +276,7 @@ impl CostSource for Costs {
 }
 
 /// The report as a shared value, the way rounds publish it.
+#[allow(dead_code, reason = "not every test file takes it")]
 pub(crate) fn shared() -> Arc<Report> {
     Arc::new(report())
 }

@@ -2,12 +2,12 @@
 
 use serde_json::Value as Json;
 
-use crate::finding::{Cause, Kind};
+use crate::finding::{Cause, Kind, State};
 use crate::model::text::printable;
 use crate::publish::page::filter::team;
 use crate::publish::page::list::{Row, instance_href, zone_href};
 use crate::publish::page::time::When;
-use crate::report::{Finding, Report};
+use crate::report::{Finding, Report, Step};
 use crate::snapshot::{ViewName, ViewState};
 
 /// One finding.
@@ -189,7 +189,9 @@ fn members(view: &Json) -> Vec<(String, String)> {
     match view {
         Json::Null => Vec::new(),
         Json::Object(members) => {
-            members.iter().map(|(name, value)| (printable(name), inline(value))).collect()
+            let (types, others): (Vec<_>, Vec<_>) = members.iter().partition(|(name, _)| *name == "type");
+            let rows = types.into_iter().chain(others);
+            rows.map(|(name, value)| (printable(name), inline(value))).collect()
         }
         other => vec![(String::new(), inline(other))],
     }
@@ -235,13 +237,17 @@ fn batches(finding: &Finding) -> Vec<Batch> {
 /// The newest first.
 pub(super) fn steps(report: &Report, finding: &Finding) -> Vec<StepRow> {
     let mut rows: Vec<StepRow> = Vec::new();
-    let mut last = None;
+    let mut last: Option<&Step> = None;
     for step in &finding.steps {
-        let told = last.map(|last: &crate::report::Step| (last.severity, last.impact, last.reason));
-        let text = if told == Some((step.severity, step.impact, step.reason)) {
-            String::new()
+        let same = last.is_some_and(|last| {
+            (last.severity, last.impact, last.reason) == (step.severity, step.impact, step.reason)
+        });
+        let word =
+            if last.is_some_and(|last| last.state == step.state) { "changed" } else { became(step.state) };
+        let text = if same {
+            word.to_owned()
         } else {
-            format!("{}, impact {}, {}", step.severity, step.impact, step.reason)
+            format!("{word}: {}, impact {}, {}", step.severity, step.impact, step.reason)
         };
         rows.push(StepRow {
             at: When::new(step.at, report.at),
@@ -253,6 +259,17 @@ pub(super) fn steps(report: &Report, finding: &Finding) -> Vec<StepRow> {
     }
     rows.reverse();
     rows
+}
+
+const fn became(state: State) -> &'static str {
+    match state {
+        State::Pending => "seen",
+        State::Open => "opened",
+        State::Muted => "muted",
+        State::Explained => "explained by another finding",
+        State::Stale => "frozen, because a view is blind",
+        State::Resolved => "healed",
+    }
 }
 
 #[cfg(test)]

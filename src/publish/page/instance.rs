@@ -3,7 +3,7 @@
 use askama::Template;
 use jiff::Timestamp;
 
-use crate::finding::{State, Subject};
+use crate::finding::Subject;
 use crate::limits::{MAX_PAGE_CARDS, MAX_PAGE_ROWS};
 use crate::model::ZoneId;
 use crate::model::instance::{PodHealth, Trap};
@@ -91,17 +91,15 @@ pub(super) fn render(report: &Report, id: &str) -> askama::Result<Option<String>
     let known: Vec<&InstanceReport> = report.instances.iter().filter(|one| &*one.id == id).collect();
     let is_own = |finding: &&Finding| matches!(&finding.subject, Subject::Instance(one) if **one == *id);
     let own: Vec<&Finding> = report.findings.iter().filter(is_own).collect();
-    if known.is_empty() && own.is_empty() {
-        return Ok(None);
-    }
     let filter = Filter { instance: id.to_owned(), ..Filter::default() };
     let inside: Vec<&Finding> = filter
         .select(report)
         .into_iter()
-        .filter(|finding| {
-            finding.state != State::Resolved && !matches!(finding.subject, Subject::Instance(_))
-        })
+        .filter(|finding| !matches!(finding.subject, Subject::Instance(_)))
         .collect();
+    if known.is_empty() && own.is_empty() && inside.is_empty() {
+        return Ok(None);
+    }
     let page = Instance {
         frame: Frame::new(report, format!("{id} - dns-drift"), "/instances"),
         id,

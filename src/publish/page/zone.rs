@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::finding::{State, Subject};
+use crate::finding::Subject;
 use crate::limits::{MAX_PAGE_CARDS, MAX_PAGE_ROWS};
 use crate::model::DomainName;
 use crate::publish::page::card::Card;
@@ -61,15 +61,15 @@ pub(super) fn render(report: &Report, word: &str) -> askama::Result<Option<Strin
     let title = zones.first().map_or(&name, |zone| &zone.zone.name);
     let is_own = |finding: &&Finding| matches!(&finding.subject, Subject::Zone(zone) if zone == title);
     let own: Vec<&Finding> = report.findings.iter().filter(is_own).collect();
-    if zones.is_empty() && own.is_empty() {
-        return Ok(None);
-    }
     let filter = Filter { zone: word.to_owned(), ..Filter::default() };
     let inside: Vec<&Finding> = filter
         .select(report)
         .into_iter()
-        .filter(|finding| finding.state != State::Resolved && !matches!(finding.subject, Subject::Zone(_)))
+        .filter(|finding| !matches!(finding.subject, Subject::Zone(_)))
         .collect();
+    if zones.is_empty() && own.is_empty() && inside.is_empty() {
+        return Ok(None);
+    }
     let page = Zone {
         frame: Frame::new(report, format!("{title} - dns-drift"), "/zones"),
         name: title.to_string(),
