@@ -41,8 +41,8 @@ pub(super) struct Fact {
 pub(super) struct Side {
     pub(super) title: &'static str,
     pub(super) hint: &'static str,
-    /// Name and value; the name may be empty.
-    pub(super) rows: Vec<(String, String)>,
+    /// Name and the lines of its value; the name may be empty.
+    pub(super) rows: Vec<(String, Vec<String>)>,
     /// What an empty one means.
     pub(super) nothing: &'static str,
 }
@@ -173,8 +173,8 @@ fn sides(report: &Report, finding: &Finding) -> [Side; 4] {
     ]
 }
 
-fn refused(finding: &Finding) -> Vec<(String, String)> {
-    let row = |word: &str, text: String| vec![(word.to_owned(), text)];
+fn refused(finding: &Finding) -> Vec<(String, Vec<String>)> {
+    let row = |word: &str, text: String| vec![(word.to_owned(), vec![text])];
     match (&finding.kind, &finding.cause) {
         (_, Some(Cause::FailedChangeOf(name))) => row("refused with its batch, because of", name.to_string()),
         (_, Some(Cause::FailedChange(reason))) => row("refused", reason.to_string()),
@@ -183,18 +183,36 @@ fn refused(finding: &Finding) -> Vec<(String, String)> {
     }
 }
 
-/// The members of a view, each on a line. A record's own members become one line, because "A" and
-/// what it holds belong together.
-fn members(view: &Json) -> Vec<(String, String)> {
+/// The members of a view. A record's type comes first.
+fn members(view: &Json) -> Vec<(String, Vec<String>)> {
     match view {
         Json::Null => Vec::new(),
         Json::Object(members) => {
             let (types, others): (Vec<_>, Vec<_>) = members.iter().partition(|(name, _)| *name == "type");
-            let rows = types.into_iter().chain(others);
-            rows.map(|(name, value)| (printable(name), inline(value))).collect()
+            let rows = types.into_iter().chain(others).filter(|(_, value)| !value.is_null());
+            rows.map(|(name, value)| (printable(name), lines(value))).collect()
         }
-        other => vec![(String::new(), inline(other))],
+        other => vec![(String::new(), lines(other))],
     }
+}
+
+/// A line for each member or value. The values of a record need no name.
+fn lines(value: &Json) -> Vec<String> {
+    match value {
+        Json::Array(values) => values.iter().map(inline).collect(),
+        Json::Object(members) => {
+            let told = members.iter().filter(|(name, value)| *name != "type" && !value.is_null());
+            let (values, others): (Vec<_>, Vec<_>) = told.partition(|(name, _)| *name == "values");
+            let values = values.into_iter().flat_map(|(_, value)| lines(value));
+            values.chain(others.into_iter().map(|(name, value)| named(name, value))).collect()
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => vec![inline(value)],
+    }
+}
+
+fn named(name: &str, value: &Json) -> String {
+    let name = if name == "ttl" { "TTL" } else { name };
+    printable(&format!("{name} {}", inline(value)))
 }
 
 fn inline(value: &Json) -> String {
@@ -202,17 +220,7 @@ fn inline(value: &Json) -> String {
         Json::Null => String::from("-"),
         Json::String(text) => text.clone(),
         Json::Array(values) => values.iter().map(inline).collect::<Vec<_>>().join(", "),
-        Json::Object(members) => {
-            let parts = members.iter().filter(|(name, _)| *name != "type");
-            parts
-                .map(|(name, value)| match name.as_str() {
-                    "values" => inline(value),
-                    "ttl" => format!("TTL {}", inline(value)),
-                    name => format!("{name} {}", inline(value)),
-                })
-                .collect::<Vec<_>>()
-                .join("; ")
-        }
+        Json::Object(_) => lines(value).join("; "),
         Json::Bool(_) | Json::Number(_) => value.to_string(),
     };
     printable(&text)
@@ -280,12 +288,20 @@ mod tests {
     #[test]
     fn views_are_told_in_lines() {
         let desired = json!({"type": "A", "ttl": 300, "values": ["1.1.1.1", "2.2.2.2"]});
-        let told = |rows: Vec<(String, String)>| {
-            rows.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("|")
+        let check = |view: Json, expected: &str| {
+            let rows = members(&view);
+            let told: Vec<String> =
+                rows.iter().map(|(name, lines)| format!("{name}={}", lines.join("/"))).collect();
+            assert_eq!(told.join("|"), expected);
         };
-        assert_eq!(told(members(&desired)), "type=A|ttl=300|values=1.1.1.1, 2.2.2.2");
-        assert_eq!(told(members(&json!({"A": desired}))), "A=TTL 300; 1.1.1.1, 2.2.2.2");
-        assert_eq!(told(members(&json!({}))), "");
-        assert_eq!(told(members(&json!("x\n"))), "=x\\n");
+        check(desired.clone(), "type=A|ttl=300|values=1.1.1.1/2.2.2.2");
+        check(json!({"A": desired}), "A=1.1.1.1/2.2.2.2/TTL 300");
+        check(json!({"alias": {"dns_name": "lb", "zone": null}}), "alias=dns_name lb");
+        check(
+            json!({"authoritative": {"ns-1": "nxdomain", "ns-2": ["1.1.1.1", "2.2.2.2"]}}),
+            "authoritative=ns-1 nxdomain/ns-2 1.1.1.1, 2.2.2.2",
+        );
+        check(json!({}), "");
+        check(json!("x\n"), "=x\\n");
     }
 }

@@ -52,7 +52,7 @@ struct InstanceRow<'a> {
     pods: usize,
     flags: &'a [(&'static str, String)],
     unknown_flags: String,
-    traps: &'a [Trap],
+    traps: Vec<(&'static str, String)>,
     pod_rows: Vec<PodRow>,
     zones: Vec<ZoneLine>,
     changed_at: Option<When>,
@@ -132,12 +132,17 @@ impl<'a> InstanceRow<'a> {
             pods: one.pods,
             flags: &details.flags,
             unknown_flags: details.unknown_flags.join(", "),
-            traps: &details.traps,
+            traps: details.traps.iter().map(|trap| (trap.text, told_by(trap))).collect(),
             pod_rows: details.pods.iter().take(MAX_PAGE_ROWS).map(|pod| PodRow::new(pod, when)).collect(),
             zones: zones(report, one),
             changed_at: details.changed_at.map(when),
         }
     }
+}
+
+/// The table of releases names pull requests, documents, and what was seen by running both sides.
+fn told_by(trap: &Trap) -> String {
+    trap.source.replace("executed", "seen by running it")
 }
 
 fn zones(report: &Report, one: &InstanceReport) -> Vec<ZoneLine> {
