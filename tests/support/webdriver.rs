@@ -1,4 +1,4 @@
-//! A headless Chromium, steered by the W3C WebDriver protocol through Debian's chromedriver.
+//! A headless Chromium, steered by the W3C `WebDriver` protocol through Debian's chromedriver.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +13,7 @@ use ureq::Agent;
 /// For each command, the longest of which waits for the watcher.
 const WITHIN: Duration = Duration::from_mins(3);
 
-/// How WebDriver names an element. Source: W3C WebDriver section 12.1.
+/// How `WebDriver` names an element. Source: W3C `WebDriver` section 12.1.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 pub(crate) struct Browser {
@@ -133,7 +133,7 @@ impl Browser {
         self.post(&format!("/element/{}/value", self.element(css)), &json!({"text": text}));
     }
 
-    /// A command of the DevTools protocol.
+    /// A command of the `DevTools` protocol.
     pub(crate) fn devtools(&self, command: &str, parameters: &Json) -> Json {
         self.post("/goog/cdp/execute", &json!({"cmd": command, "params": parameters}))
     }

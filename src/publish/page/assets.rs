@@ -35,7 +35,9 @@ pub(super) static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
 
 fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
-    parts.iter().for_each(|part| hash.update(part));
+    for part in parts {
+        hash.update(part);
+    }
     hash.finalize().iter().take(6).fold(String::new(), |mut text, byte| {
         // Writing into a String cannot fail.
         let _infallible = write!(text, "{byte:02x}");

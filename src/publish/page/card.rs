@@ -175,11 +175,14 @@ fn sides(report: &Report, finding: &Finding) -> [Side; 4] {
 
 fn refused(finding: &Finding) -> Vec<(String, Vec<String>)> {
     let row = |word: &str, text: String| vec![(word.to_owned(), vec![text])];
-    match (&finding.kind, &finding.cause) {
-        (_, Some(Cause::FailedChangeOf(name))) => row("refused with its batch, because of", name.to_string()),
-        (_, Some(Cause::FailedChange(reason))) => row("refused", reason.to_string()),
-        (Kind::FailedChange, _) => row("refused", finding.reason.to_string()),
-        _ => Vec::new(),
+    if let Some(Cause::FailedChangeOf(name)) = &finding.cause {
+        row("refused with its batch, because of", name.to_string())
+    } else if let Some(Cause::FailedChange(reason)) = &finding.cause {
+        row("refused", reason.to_string())
+    } else if finding.kind == Kind::FailedChange {
+        row("refused", finding.reason.to_string())
+    } else {
+        Vec::new()
     }
 }
 
@@ -192,7 +195,9 @@ fn members(view: &Json) -> Vec<(String, Vec<String>)> {
             let rows = types.into_iter().chain(others).filter(|(_, value)| !value.is_null());
             rows.map(|(name, value)| (printable(name), lines(value))).collect()
         }
-        other => vec![(String::new(), lines(other))],
+        Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => {
+            vec![(String::new(), lines(view))]
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn serve(State(pages): State<Pages>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, COME_BACK)], sentence)
             .into_response();
     };
-    let mut latest = pages.latest.clone();
+    let mut latest = pages.latest;
     // Whatever is there now counts as new, so that a browser that was away learns what it missed.
     latest.mark_changed();
     let events = unfold((latest, place), async |(mut latest, place)| {

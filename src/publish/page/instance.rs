@@ -17,7 +17,7 @@ use crate::report::{Finding, InstanceReport, Report};
 
 #[derive(Debug, Template)]
 #[template(path = "instances.html")]
-struct Instances<'a> {
+struct AllInstances<'a> {
     frame: Frame,
     instances: Vec<InstanceRow<'a>>,
     paging: Paging,
@@ -28,7 +28,7 @@ struct Instances<'a> {
 struct Instance<'a> {
     frame: Frame,
     id: &'a str,
-    instances: Vec<InstanceRow<'a>>,
+    known: Vec<InstanceRow<'a>>,
     cards: Vec<Card<'a>>,
     rows: Vec<Row>,
     total: usize,
@@ -82,7 +82,7 @@ pub(super) fn render_all(report: &Report, page: &str) -> askama::Result<String> 
     let paging = Paging::new(report.instances.len(), page, |page| format!("/instances?page={page}"));
     let instances = paging.of(&report.instances).iter().map(|one| InstanceRow::new(report, one)).collect();
     let frame = Frame::new(report, String::from("Instances - dns-drift"), "/instances");
-    Instances { frame, instances, paging }.render()
+    AllInstances { frame, instances, paging }.render()
 }
 
 /// Renders one; `None` if neither an instance nor a finding has the owner id.
@@ -103,7 +103,7 @@ pub(super) fn render(report: &Report, id: &str) -> askama::Result<Option<String>
     let page = Instance {
         frame: Frame::new(report, format!("{id} - dns-drift"), "/instances"),
         id,
-        instances: known.into_iter().map(|one| InstanceRow::new(report, one)).collect(),
+        known: known.into_iter().map(|one| InstanceRow::new(report, one)).collect(),
         cards: own.into_iter().take(MAX_PAGE_CARDS).map(|finding| Card::new(report, finding)).collect(),
         rows: inside.iter().take(MAX_PAGE_ROWS).map(|finding| Row::new(report, finding)).collect(),
         total: inside.len(),

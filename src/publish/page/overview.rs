@@ -31,7 +31,7 @@ pub(super) struct Starting {
 #[derive(Debug)]
 struct Count {
     label: &'static str,
-    count: usize,
+    number: usize,
     href: &'static str,
 }
 
@@ -61,7 +61,7 @@ fn title(report: &Report) -> String {
 
 fn counts(report: &Report) -> Vec<Count> {
     let summary = &report.summary;
-    let count = |label, count, href| Count { label, count, href };
+    let count = |label, number, href| Count { label, number, href };
     vec![
         count("open", summary.open, "/?state=open"),
         count("pending", summary.pending, "/?state=pending"),

@@ -43,18 +43,26 @@
 
   // Swaps the parts that follow the rounds for those of a page that was just fetched. What a person
   // is doing there stays: focus, opened parts, and a selection, for which the swap waits.
+  const last = new Map();
+
   function swap(fresh) {
     const selection = document.getSelection();
+    const parts = (page) => [...page.querySelectorAll("[data-live]")].map((part) => part.id).join();
+    if (parts(fresh) !== parts(document)) {
+      // Another page under the same address: the first round ended, or a finding is gone.
+      location.reload();
+      return true;
+    }
     for (const part of document.querySelectorAll("[data-live]")) {
       const other = fresh.getElementById(part.id);
-      if (!other || other.innerHTML === part.dataset.was) continue;
+      if (other.innerHTML === last.get(part.id)) continue;
       const chosen = selection && !selection.isCollapsed && part.contains(selection.anchorNode);
       if (chosen) return false;
       const focus = part.contains(document.activeElement) ? document.activeElement : null;
       const opened = [...part.querySelectorAll("details[open]")].map((one) => one.id);
       const was = other.innerHTML;
       part.replaceChildren(...document.importNode(other, true).childNodes);
-      part.dataset.was = was;
+      last.set(part.id, was);
       showButtons(part);
       for (const id of opened) {
         const one = document.getElementById(id);
@@ -107,8 +115,12 @@
     if (!timer) timer = setTimeout(follow, 1000);
   }
 
+  // A browser has few connections for one server: a page that nobody sees gives its own back.
+  let events = null;
+
   function listen() {
-    const events = new EventSource("/events");
+    if (events || document.hidden) return;
+    events = new EventSource("/events");
     events.addEventListener("round", (event) => {
       say("Live: this page follows the watcher.");
       wanted = event.data;
@@ -117,11 +129,25 @@
     events.addEventListener("error", () => {
       say("Not connected: this page may be old.");
       // A refusal ends it for good; a lost connection is tried again by the browser.
-      if (events.readyState === EventSource.CLOSED) setTimeout(listen, 30000);
+      if (events && events.readyState === EventSource.CLOSED) {
+        events = null;
+        setTimeout(listen, 30000);
+      }
     });
   }
 
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) later(); });
+  function follows() {
+    if (!document.hidden) {
+      listen();
+    } else if (events) {
+      events.close();
+      events = null;
+    }
+  }
+
   showButtons(document);
-  if (main && document.querySelector("[data-live]")) listen();
+  if (main && document.querySelector("[data-live]")) {
+    document.addEventListener("visibilitychange", follows);
+    listen();
+  }
 })();

@@ -14,7 +14,7 @@ use crate::report::{Finding, Report, ZoneReport};
 
 #[derive(Debug, Template)]
 #[template(path = "zones.html")]
-struct Zones {
+struct AllZones {
     frame: Frame,
     zones: Vec<ZoneRow>,
     paging: Paging,
@@ -49,7 +49,8 @@ struct ZoneRow {
 pub(super) fn render_all(report: &Report, page: &str) -> askama::Result<String> {
     let paging = Paging::new(report.zones.len(), page, |page| format!("/zones?page={page}"));
     let zones = paging.of(&report.zones).iter().map(|zone| ZoneRow::new(report, zone)).collect();
-    Zones { frame: Frame::new(report, String::from("Zones - dns-drift"), "/zones"), zones, paging }.render()
+    AllZones { frame: Frame::new(report, String::from("Zones - dns-drift"), "/zones"), zones, paging }
+        .render()
 }
 
 /// Renders one zone, or all zones of one name; `None` if neither a zone nor a finding has it.
