@@ -29,6 +29,7 @@ use dns_drift::publish::web::{WebState, router};
 use dns_drift::report::{InstanceDetails, Report, Step};
 use fixture::{Costs, HOSTILE, at, finding, record};
 use futures::StreamExt;
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tower::ServiceExt;
@@ -109,11 +110,11 @@ async fn filters_live_in_the_url() {
     let check = async |query: &str, hosts: &[&str]| {
         let page = get(fixture::report(), query).await;
         assert_eq!(page.status, StatusCode::OK, "{query}");
-        let list = &page.body[page.body.find("id=\"list\"").unwrap()..];
+        let list = page.body.split_once("id=\"list\"").unwrap().1;
         let rows: Vec<String> = list
             .split("<th scope=\"row\"><a href=\"")
             .skip(1)
-            .map(|row| text(&row[row.find('>').unwrap() + 1..row.find("</a>").unwrap()]))
+            .map(|row| text(row.split_once("</a>").unwrap().0.split_once('>').unwrap().1))
             .collect();
         assert_eq!(rows, hosts, "{query}");
     };
@@ -312,20 +313,20 @@ fn poisoned(text: &str) -> Report {
                 ..key.clone()
             }),
             Subject::Zone(_) => Subject::Zone(name.clone()),
-            other => other.clone(),
+            Subject::Instance(_) | Subject::Object(_) | Subject::Source(_) => finding.subject.clone(),
         };
-        finding.summary = text.to_owned();
+        text.clone_into(&mut finding.summary);
         finding.evidence = vec![text.to_owned()];
         finding.object = Some(ObjectRef::new(text, text, text));
         finding.instance = Some(text.into());
         finding.labels = [("team".to_owned(), text.to_owned()), (text.to_owned(), text.to_owned())].into();
-        finding.fix.summary = text.to_owned();
+        text.clone_into(&mut finding.fix.summary);
         finding.fix.commands = vec![text.to_owned()];
         finding.fix.checks = vec![text.to_owned()];
         finding.fix.change_batch = Some(serde_json::json!({ text: text }));
         finding.desired = serde_json::json!({ text: [text, { text: text }] });
         finding.live = serde_json::json!(text);
-        finding.runbook = text.to_owned();
+        text.clone_into(&mut finding.runbook);
         if let Some(zone) = &mut finding.zone {
             zone.name = name.clone();
         }
@@ -334,7 +335,7 @@ fn poisoned(text: &str) -> Report {
         zone.zone.name = name.clone();
     }
     for silent in &mut report.silent {
-        silent.detail = text.to_owned();
+        text.clone_into(&mut silent.detail);
         silent.subject = Subject::Object(ObjectRef::new(text, text, text));
     }
     let instance = &mut report.instances[0];
@@ -381,7 +382,7 @@ fn assert_clean(page: &str, context: &str) {
 #[tokio::test]
 async fn nothing_that_others_write_becomes_markup() {
     for nasty in NASTY {
-        let segment: String = nasty.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let segment = percent_encode(nasty.as_bytes(), NON_ALPHANUMERIC).to_string();
         for path in [
             String::from("/"),
             format!(

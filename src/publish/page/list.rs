@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn pages_cover_the_list_once() {
-        let rows: Vec<usize> = (0..2 * MAX_PAGE_ROWS + 1).collect();
+        let rows: Vec<usize> = (0..=2 * MAX_PAGE_ROWS).collect();
         let shown = |page: &str| Paging::new(rows.len(), page, |page| page.to_string()).of(&rows).to_vec();
         let all: Vec<usize> = ["1", "2", "3"].into_iter().flat_map(shown).collect();
         assert_eq!(all, rows);
