@@ -75,13 +75,28 @@ fn report() -> Arc<Report> {
 fn state(costs: Arc<dyn CostSource>) -> WebState {
     let (_sender, latest) = watch::channel(Some(report()));
     let registry = Arc::new(registry(latest.clone(), costs, MAX_FINDING_SERIES));
-    WebState { latest, registry, config_text: "".into() }
+    WebState { latest, registry, costs: Arc::new(NoCosts), config_text: "".into() }
+}
+
+/// Every name has a finding: the longest list that the page can have.
+fn all_broken() -> WebState {
+    let mut report = Report::clone(&report());
+    let finding = |number: usize| fixture::finding(&format!("{number:016x}"), fixture::record(&name(number)));
+    report.findings = (0..NAMES).map(finding).collect();
+    let (_sender, latest) = watch::channel(Some(Arc::new(report)));
+    let costs = Arc::new(NoCosts);
+    let registry = Arc::new(registry(latest.clone(), costs.clone(), MAX_FINDING_SERIES));
+    WebState { latest, registry, costs, config_text: "".into() }
 }
 
 /// The whole answer of the server, compressed if asked for.
 async fn scrape(state: WebState, encoding: &str) -> usize {
+    ask(state, "/metrics", encoding).await
+}
+
+async fn ask(state: WebState, path: &str, encoding: &str) -> usize {
     let request = Request::builder()
-        .uri("/metrics")
+        .uri(path)
         .header("accept", "application/openmetrics-text;version=1.0.0")
         .header("accept-encoding", encoding);
     let response = router(state).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
@@ -124,6 +139,14 @@ fn scrapes(criterion: &mut Criterion) {
         bencher.iter(|| Format::OpenMetrics.encode(&all.registry).unwrap());
     });
     slow.finish();
+    let broken = all_broken();
+    let mut pages = criterion.benchmark_group("page");
+    for (what, path) in [("first", "/"), ("last", "/?page=1000"), ("free text", "/?q=no+such+text")] {
+        pages.bench_function(format!("{what}, 100,000 findings"), |bencher| {
+            bencher.iter(|| runtime.block_on(ask(broken.clone(), path, "identity")));
+        });
+    }
+    pages.finish();
 }
 
 criterion_group!(benches, scrapes);

@@ -220,10 +220,9 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
         }
         Command::Changes { log, cloudtrail, output } => changes(&Inputs { logs: log, cloudtrail }, output),
         Command::Record { out, rounds, every } => record(&config, &out, rounds, every).await,
-        Command::Demo { once, listen } => {
-            let listen = listen.unwrap_or(DEMO_LISTEN);
-            let outcome =
-                Box::pin(demo::run(demo::Options { once, listen })).await.map_err(CliError::Demo)?;
+        Command::Demo { once, listen, keep } => {
+            let options = demo::Options { once, listen: listen.unwrap_or(DEMO_LISTEN), keep };
+            let outcome = Box::pin(demo::run(options)).await.map_err(CliError::Demo)?;
             // Ctrl-C in the middle of a pass is no pass.
             Ok(if once && outcome.seen.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }

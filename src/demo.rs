@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -32,6 +33,11 @@ pub use self::story::DemoOutcome;
 /// How long the emulators may take to end.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
+/// Long enough to open the page, find the host and read its fix.
+const KEEP: Duration = Duration::from_mins(1);
+/// Long enough to see that the finding does not come and go.
+const KEEP_ONCE: Duration = Duration::from_secs(5);
+
 /// What the user chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -39,6 +45,8 @@ pub struct Options {
     pub once: bool,
     /// Where dns-drift is served.
     pub listen: SocketAddr,
+    /// How long the broken host stays broken; `None` for [`KEEP`], or [`KEEP_ONCE`] with `once`.
+    pub keep: Option<Duration>,
 }
 
 /// Why the demo failed.
@@ -53,6 +61,9 @@ pub enum DemoError {
         #[source]
         source: io::Error,
     },
+    /// Signals cannot be received.
+    #[error("wait for the signal USR1")]
+    Signal(#[source] io::Error),
     /// An emulator did not start.
     #[error("start the emulated cluster, Route 53 and DNS")]
     World(#[source] io::Error),
@@ -132,7 +143,8 @@ async fn play(
         running: &running,
         served,
         out: io::stdout(),
-        keep: Duration::from_secs(if options.once { 5 } else { 15 }),
+        keep: options.keep.unwrap_or(if options.once { KEEP_ONCE } else { KEEP }),
+        mend: signal(SignalKind::user_defined1()).map_err(DemoError::Signal)?,
         strict: options.once,
     };
     let telling = async {

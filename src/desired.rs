@@ -35,6 +35,7 @@ pub mod sources;
 pub mod submit;
 pub mod task;
 pub mod template;
+pub mod traps;
 pub mod unite;
 pub mod unread;
 pub mod versions;

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::compare::{Verdicts, compare};
 use crate::desired;
 use crate::desired::sources::roster::unmodelled;
+use crate::desired::traps::traps;
 use crate::finding::{FindingKey, State};
 use crate::history::{History, Track};
 use crate::limits::MAX_EVIDENCE;
@@ -21,7 +22,8 @@ use crate::model::{RecordKey, ZoneId};
 use crate::past::Past;
 use crate::policy::Policy;
 use crate::report::{
-    FORMAT, Finding, InstanceReport, MuteState, Report, Summary, ViewReport, ZoneRef, ZoneReport,
+    FORMAT, Finding, InstanceDetails, InstanceReport, MuteState, Report, Summary, ViewReport, ZoneRef,
+    ZoneReport,
 };
 use crate::snapshot::{Reading, Snapshot, ViewName};
 
@@ -223,6 +225,7 @@ fn finding(track: &Track, snapshot: &Snapshot, policy: &Policy) -> Finding {
         summary: printable(&candidate.summary),
         fix: candidate.fix.clone(),
         runbook: format!("{}{}.md", policy.runbook_base, candidate.key.kind),
+        steps: track.steps().to_vec(),
     }
 }
 
@@ -264,5 +267,26 @@ fn instance(wants: &InstanceWants) -> InstanceReport {
         wants: wants.wants.len(),
         ready_pods: instance.pods.iter().filter(|pod| pod.ready).count(),
         pods: instance.pods.len(),
+        details: InstanceDetails {
+            flags: desired::flags::shown(&instance.flags),
+            // Their values may be secrets.
+            unknown_flags: instance
+                .flags
+                .unknown
+                .iter()
+                .filter_map(|flag| flag.split('=').next())
+                .map(printable)
+                .collect(),
+            traps: instance.version.map(traps).unwrap_or_default(),
+            pods: instance.pods.clone(),
+            zones: wants.wants.iter().filter_map(|want| want.zone_id().cloned()).fold(
+                BTreeMap::new(),
+                |mut zones, id| {
+                    *zones.entry(id).or_default() += 1;
+                    zones
+                },
+            ),
+            changed_at: instance.changed_at,
+        },
     }
 }

@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::compare::{Candidate, Coverage, Verdicts, explain};
 use crate::finding::{FindingKey, Kind, State, Subject};
+use crate::limits::MAX_STEPS;
 use crate::model::{DomainName, ZoneId};
 use crate::policy::Policy;
+use crate::report::Step;
 use crate::snapshot::ViewName;
 use crate::stored::pairs;
 
@@ -44,6 +46,9 @@ pub struct Track {
     /// Clean looks in a row, and the time of the latest.
     clean: u32,
     clean_at: Option<Timestamp>,
+    /// What became of it: the first step, and the latest ones. Absent in files of older versions.
+    #[serde(default)]
+    steps: Vec<Step>,
 }
 
 /// A subject and its zone: where at most one finding is open.
@@ -96,6 +101,9 @@ impl History {
         });
         self.tracks.retain(|_, track| track.confirmed || track.clean == 0);
         self.explain();
+        for track in self.tracks.values_mut() {
+            track.note(at);
+        }
     }
 
     /// Everything that is remembered, by key.
@@ -208,17 +216,40 @@ impl Track {
             run_since: None,
             clean: 0,
             clean_at: None,
+            steps: Vec::new(),
             candidate,
         }
+    }
+
+    /// What became of it, the oldest first.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Writes down how it stands, if that is new. The first step is kept, because it tells the
+    /// beginning; in the middle a long story may have a gap.
+    fn note(&mut self, at: Timestamp) {
+        let Candidate { reason, severity, impact, .. } = self.candidate;
+        let step = Step { at, state: self.state, reason, severity, impact };
+        let same = |last: &Step| Step { at, ..last.clone() } == step;
+        if self.steps.last().is_some_and(same) {
+            return;
+        }
+        if MAX_STEPS <= self.steps.len() {
+            self.steps.remove(1);
+        }
+        self.steps.push(step);
     }
 
     fn see(&mut self, candidate: &Candidate, at: Timestamp, cycle: SignedDuration) {
         if self.state == State::Resolved {
             // The same trouble again has to show itself again, and is as old as it was: an object
             // that was deleted and made anew is the same name.
-            let first_seen = self.first_seen;
+            let (first_seen, steps) = (self.first_seen, std::mem::take(&mut self.steps));
             *self = Self::new(candidate.clone(), at, false);
             self.first_seen = self.first_seen.min(first_seen);
+            self.steps = steps;
         }
         self.candidate = candidate.clone();
         self.last_seen = at;

@@ -17,8 +17,27 @@ pub const MAX_FINDING_SERIES: usize = 10_000;
 /// Label sets of one family of request counters; what goes beyond is added up as `other`.
 pub const MAX_COST_ROWS: usize = 1_000;
 
-/// Findings of one section of the status page; the rest is in the JSON API.
-pub const MAX_PAGE_ROWS: usize = 200;
+/// Findings, zones or instances on one page of the status page; the rest is on the next ones.
+pub const MAX_PAGE_ROWS: usize = 100;
+
+/// Findings of one name, zone or instance that are shown in full; the rest as a filtered list.
+pub const MAX_PAGE_CARDS: usize = 20;
+
+/// Suggestions for one filter of the status page; others can still be typed.
+pub const MAX_SUGGESTIONS: usize = 200;
+
+/// Longest value of a filter, bytes. A name of DNS has at most 253.
+pub const MAX_FILTER_TEXT: usize = 300;
+
+/// Steps that are kept of one finding: enough for a bad night, small beside the finding itself.
+pub const MAX_STEPS: usize = 20;
+
+/// Browsers that are told of each round. Far below [`MAX_CONNECTIONS`]: scrapers must find a place.
+pub const MAX_LISTENERS: usize = 64;
+
+/// A browser is told so often that the connection still lives; proxies end silent ones after a
+/// minute.
+pub const LISTENER_KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// Findings, hosts or silent comparisons of one answer of the API, unless asked for fewer.
 pub const API_PAGE: usize = 100;

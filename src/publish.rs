@@ -12,7 +12,6 @@ pub mod document;
 pub mod explain;
 pub mod exposition;
 mod family;
-mod html;
 pub mod junit;
 mod labels;
 pub mod markdown;

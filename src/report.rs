@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::finding::{Cause, Impact, Kind, Reason, Severity, SilentReason, State, Subject};
-use crate::model::instance::Origin;
+use crate::model::instance::{Origin, PodHealth, Trap};
 use crate::model::{DomainName, ObjectRef, ZoneId};
 use crate::snapshot::{Problem, ViewName, ViewState};
 
@@ -132,6 +132,25 @@ pub struct Finding {
     pub fix: Fix,
     /// Where the page about the kind is.
     pub runbook: String,
+    /// What became of it over time, the oldest first, bounded. For the page; not part of the
+    /// contract.
+    #[serde(skip)]
+    pub steps: Vec<Step>,
+}
+
+/// How a finding stood from one moment on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The round that saw it first.
+    pub at: Timestamp,
+    /// Where it stood.
+    pub state: State,
+    /// Why.
+    pub reason: Reason,
+    /// How loud it was.
+    pub severity: Severity,
+    /// What users got.
+    pub impact: Impact,
 }
 
 /// Why a finding is kept quiet.
@@ -253,6 +272,26 @@ pub struct InstanceReport {
     pub ready_pods: usize,
     /// Pods.
     pub pods: usize,
+    /// What a person wants to see of it. For the page; not part of the contract.
+    #[serde(skip)]
+    pub details: InstanceDetails,
+}
+
+/// What shapes and what ails an instance.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InstanceDetails {
+    /// Flags in force with their values, defaults of the version included; empty ones left out.
+    pub flags: Vec<(&'static str, String)>,
+    /// Names of flags that are not known here.
+    pub unknown_flags: Vec<String>,
+    /// What this version is known to get wrong.
+    pub traps: Vec<Trap>,
+    /// Its Pods, sorted by name.
+    pub pods: Vec<PodHealth>,
+    /// The zones of the records that it wants, each with their number.
+    pub zones: BTreeMap<ZoneId, usize>,
+    /// When the workload's spec last changed; `None` when unknown.
+    pub changed_at: Option<Timestamp>,
 }
 
 /// One hosted zone.

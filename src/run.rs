@@ -40,6 +40,7 @@ use crate::policy::Policy;
 use crate::publish::api::Api;
 use crate::publish::api::wait::{self, Boards, Question, Waited};
 use crate::publish::api::waiters::Waiters;
+use crate::publish::cost::CostSource;
 use crate::publish::metrics;
 use crate::publish::server;
 use crate::publish::web::{WebState, router_with};
@@ -278,8 +279,9 @@ fn start(
         urgent_out,
     };
     tasks.spawn(named("round", rounds.run(stopped())));
-    let registry = metrics::registry(latest.clone(), Arc::new(costs), settings.max_finding_series);
-    let web = WebState { latest, registry: Arc::new(registry), config_text: settings.config_text };
+    let costs: Arc<dyn CostSource> = Arc::new(costs);
+    let registry = metrics::registry(latest.clone(), Arc::clone(&costs), settings.max_finding_series);
+    let web = WebState { latest, registry: Arc::new(registry), costs, config_text: settings.config_text };
     Started { tasks, web, boards, waiters }
 }
 

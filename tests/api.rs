@@ -33,6 +33,7 @@ use dns_drift::limits::{MAX_API_PAGE, MAX_WAITERS};
 use dns_drift::model::zone::ZoneReading;
 use dns_drift::publish::api::waiters::Waiters;
 use dns_drift::publish::api::{Api, BASE, PATHS, openapi};
+use dns_drift::publish::cost::NoCosts;
 use dns_drift::publish::metrics::registry;
 use dns_drift::publish::server::serve_routes;
 use dns_drift::publish::web::{WebState, router_with};
@@ -89,7 +90,7 @@ impl Served {
         let (rounds, boards) = watch::channel(board.map(Arc::new));
         let (_latest, latest) = watch::channel::<Option<Arc<Report>>>(None);
         let registry = Arc::new(registry(latest.clone(), Arc::new(fixture::Costs::new()), 10));
-        let web = WebState { latest, registry, config_text: "{}".into() };
+        let web = WebState { latest, registry, costs: Arc::new(NoCosts), config_text: "{}".into() };
         let (waiters, _seen) = Waiters::new();
         let routes = router_with(web, Api::of_boards(boards, waiters, Arc::new(SystemClock)));
         Self { routes, rounds }

@@ -35,6 +35,7 @@ use std::sync::Arc;
 
 use dns_drift::limits::MAX_FINDING_SERIES;
 use dns_drift::publish::catalogue::MetricDoc;
+use dns_drift::publish::cost::NoCosts;
 use dns_drift::publish::metrics::registry;
 use dns_drift::publish::server::serve;
 use dns_drift::publish::web::WebState;
@@ -210,7 +211,7 @@ fn all_queries() -> Vec<(String, String)> {
 async fn every_panel_shows_something() {
     let (_sender, latest) = watch::channel(Some(fixture::shared()));
     let registry = Arc::new(registry(latest.clone(), Arc::new(demo::Growing::default()), MAX_FINDING_SERIES));
-    let state = WebState { latest, registry, config_text: "".into() };
+    let state = WebState { latest, registry, costs: Arc::new(NoCosts), config_text: "".into() };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = listener.local_addr().unwrap();
     let stop = CancellationToken::new();

@@ -69,7 +69,7 @@ fn finding(body: &str) -> Option<&str> {
 
 #[test]
 fn the_story_is_told_and_the_finding_is_a_series() {
-    let mut demo = Demo::start(&[]);
+    let mut demo = Demo::start(&["--keep", "15s"]);
     let first = demo.line("Watch http://");
     let page = first.rsplit("Watch ").next().expect("an address").to_owned();
     demo.line("5. Nobody mends it");

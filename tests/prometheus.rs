@@ -30,6 +30,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use dns_drift::limits::MAX_FINDING_SERIES;
+use dns_drift::publish::cost::NoCosts;
 use dns_drift::publish::exposition::Format;
 use dns_drift::publish::metrics::registry;
 use dns_drift::publish::server::serve;
@@ -46,7 +47,7 @@ use world::World;
 fn web_state() -> WebState {
     let (_sender, latest) = watch::channel(Some(fixture::shared()));
     let registry = Arc::new(registry(latest.clone(), Arc::new(fixture::Costs::new()), MAX_FINDING_SERIES));
-    WebState { latest, registry, config_text: "".into() }
+    WebState { latest, registry, costs: Arc::new(NoCosts), config_text: "".into() }
 }
 
 fn start(program: &str) -> Command {

@@ -264,6 +264,10 @@ pub enum Command {
         /// Where to serve HTTP.
         #[arg(long, value_name = "ADDRESS:PORT")]
         listen: Option<SocketAddr>,
+        /// How long the broken host stays broken: 60s unless told otherwise, 5s with --once. The
+        /// signal USR1 mends it at once.
+        #[arg(long, value_parser = duration, value_name = "DURATION")]
+        keep: Option<Duration>,
     },
     /// Completions for a shell, on standard output.
     #[command(after_help = COMPLETIONS_EXAMPLES)]

@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::demo::DemoError;
 use crate::demo::controller::Running;
@@ -39,6 +40,8 @@ pub struct Story<'a, W> {
     pub out: W,
     /// How long the finding is kept before it is mended.
     pub keep: Duration,
+    /// Ends that time early.
+    pub mend: Signal,
     /// True if an open finding that the story does not foresee ends it.
     pub strict: bool,
 }
@@ -82,7 +85,7 @@ impl<W: Write> Story<'_, W> {
             self.say(&line)?;
         }
         self.say(&format!(
-            "5. Nobody mends it for {} s. Look at {page} and {page}metrics.",
+            "5. Nobody mends it for {} s. Look at {page}hosts/{HOST} and {page}metrics.",
             self.keep.as_secs()
         ))?;
         self.keep_open().await?;
@@ -131,7 +134,7 @@ impl<W: Write> Story<'_, W> {
     }
 
     /// The finding must stay open all the time.
-    async fn keep_open(&self) -> Result<(), DemoError> {
+    async fn keep_open(&mut self) -> Result<(), DemoError> {
         let end = Instant::now() + self.keep;
         while Instant::now() < end {
             let report = http::get(self.served, "/api/v1/report").await?;
@@ -139,7 +142,9 @@ impl<W: Write> Story<'_, W> {
             if self.strict && !open(&report).any(is_expected) {
                 return Err(DemoError::Lost { finding: format!("failed_change on {SUBJECT}") });
             }
-            sleep(LOOK_EVERY).await;
+            if timeout(LOOK_EVERY, self.mend.recv()).await.is_ok() {
+                break;
+            }
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 //! Source: facts/external-dns.md section 6; kubernetes-sigs/external-dns:pkg/apis/externaldns/types.go.
 
 mod parse;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,6 +18,8 @@ use crate::model::instance::{
     ALPHA_PREFIX, FlagDetails, Flags, GA_PREFIX, NEWEST_KNOWN, Policy, Registry, ZoneType,
 };
 use crate::model::{RecordType, Version};
+
+pub use shown::shown;
 
 impl Flags {
     /// Reads a command line (without the program's name) and the environment.

@@ -136,3 +136,30 @@ fn a_chain_of_causes_ends_at_the_open_one() {
         assert_eq!(track.explained_by.as_ref().map(|key| key.kind), Some(Kind::MassDeletion));
     }
 }
+
+#[test]
+fn the_story_of_a_finding_is_kept_and_bounded() {
+    let mut history = History::default();
+    let told = |history: &History| {
+        let track = history.tracks().next().expect("one track");
+        track.steps().iter().map(|step| (step.at, step.state)).collect::<Vec<_>>()
+    };
+    round(&mut history, 0, vec![fault(MISSING, 0)], true);
+    round(&mut history, 1, vec![fault(MISSING, 1)], true);
+    round(&mut history, 2, vec![fault(MISSING, 2)], true);
+    round(&mut history, 3, Vec::new(), true);
+    round(&mut history, 4, Vec::new(), true);
+    let healed = [(at(0), State::Pending), (at(1), State::Open), (at(4), State::Resolved)];
+    assert_eq!(told(&history), healed, "a round without news is no step");
+    round(&mut history, 5, vec![fault(MISSING, 5)], true);
+    assert_eq!(told(&history).len(), 4, "what comes back goes on with its story");
+    for minute in 6..200 {
+        let mut candidate = fault(MISSING, minute);
+        candidate.severity = if minute % 2 == 0 { Severity::Warning } else { Severity::Critical };
+        round(&mut history, minute, vec![candidate], true);
+    }
+    let steps = told(&history);
+    assert_eq!(steps.len(), MAX_STEPS);
+    assert_eq!(steps.first(), Some(&(at(0), State::Pending)), "the beginning stays");
+    assert_eq!(steps.last().map(|step| step.0), Some(at(199)));
+}

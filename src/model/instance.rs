@@ -88,6 +88,15 @@ pub struct PodHealth {
     pub created_at: Option<Timestamp>,
 }
 
+/// Something that a version of ExternalDNS does and people do not expect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trap {
+    /// One sentence.
+    pub text: &'static str,
+    /// Pull request, issue or document that says so.
+    pub source: &'static str,
+}
+
 /// What the registry keeps where. Source: kubernetes-sigs/external-dns:docs/registry/registry.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -27,7 +27,7 @@ pub fn printable(text: &str) -> String {
             '\n' => shown.push_str("\\n"),
             '\t' => shown.push_str("\\t"),
             '\r' => shown.push_str("\\r"),
-            control if control.is_control() || is_bidirectional(control) => {
+            control if control.is_control() || is_misleading(control) => {
                 // Writing to a String cannot fail.
                 write!(shown, "\\u{{{:x}}}", u32::from(control)).unwrap_or_default();
             }
@@ -37,9 +37,13 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
-/// Characters that reorder a line on a terminal or a page (Unicode TR 36 section 2.3).
-fn is_bidirectional(character: char) -> bool {
-    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Characters that reorder a line on a terminal or a page, break it, or cannot be seen (Unicode TR 36
+/// section 2.3, UAX 9 section 2).
+fn is_misleading(character: char) -> bool {
+    matches!(
+        character,
+        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
+    )
 }
 
 #[cfg(test)]
@@ -54,7 +58,8 @@ mod tests {
     }
 
     #[test]
-    fn shows_no_control_characters() {
+    fn shows_nothing_that_misleads() {
+        assert_eq!(printable("\u{61c}\u{200b}\u{2028}\u{feff}"), "\\u{61c}\\u{200b}\\u{2028}\\u{feff}");
         assert_eq!(printable("a\nb\u{1b}[31m\u{202e}"), "a\\nb\\u{1b}[31m\\u{202e}");
     }
 }

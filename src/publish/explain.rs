@@ -33,12 +33,12 @@ pub fn name(report: &Report, name: &DomainName, style: Style) -> String {
     out
 }
 
-fn is_about(subject: &Subject, name: &DomainName) -> bool {
+pub(super) fn is_about(subject: &Subject, name: &DomainName) -> bool {
     subject.record().is_some_and(|key| key.name == *name)
 }
 
 /// The hosted zones that could hold the name: those with the longest matching zone name.
-fn candidates<'a>(report: &'a Report, name: &DomainName) -> Vec<&'a ZoneReport> {
+pub(super) fn candidates<'a>(report: &'a Report, name: &DomainName) -> Vec<&'a ZoneReport> {
     let holds = |zone: &&ZoneReport| name.is_within(&zone.zone.name);
     let deepest = report.zones.iter().filter(holds).map(|zone| zone.zone.name.labels().count()).max();
     report
@@ -138,7 +138,7 @@ fn silents(report: &Report, name: &DomainName) -> String {
 
 /// Open findings that bear on the name without being about it: those that explain its own, and
 /// those of its hosted zone.
-fn outer<'a>(report: &'a Report, name: &DomainName, own: &[&Finding]) -> Vec<&'a Finding> {
+pub(super) fn outer<'a>(report: &'a Report, name: &DomainName, own: &[&Finding]) -> Vec<&'a Finding> {
     let zones = candidates(report, name);
     let explains = |finding: &Finding| own.iter().any(|own| own.explained_by.as_ref() == Some(&finding.id));
     let is_of_zone = |finding: &Finding| matches!(&finding.subject, Subject::Zone(zone) if zones.iter().any(|known| known.zone.name == *zone));

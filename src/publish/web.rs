@@ -18,29 +18,32 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::limits::{MAX_RENDERINGS, MAX_REQUEST_BODY, REQUEST_WITHIN};
 use crate::publish::api::{self, Api};
+use crate::publish::cost::CostSource;
 use crate::publish::exposition::Format;
 use crate::publish::metrics::Latest;
-use crate::publish::page;
+use crate::publish::page::{self, Pages};
 use crate::report::Report;
 
-/// No script, no frame, no form, nothing from elsewhere.
-const CONTENT_SECURITY_POLICY: &str =
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Our own files only; no frame, nothing inline, nothing from elsewhere.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const NOT_READY: &str = "not ready: the first round has not ended yet";
 
 /// What the pages render.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct WebState {
     /// The last report; `None` before the first.
     pub latest: Latest,
     /// What `/metrics` shows.
     pub registry: Arc<Registry>,
+    /// What watching costs, for the page.
+    pub costs: Arc<dyn CostSource>,
     /// The effective configuration, secrets masked, as `/config` shows it.
     pub config_text: Arc<str>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct App {
     web: WebState,
     /// Renderings at once; each may hold megabytes.
@@ -55,7 +58,9 @@ pub fn router(state: WebState) -> Router {
 
 /// The same, with an API that knows more than reports.
 pub fn router_with(state: WebState, api: Api) -> Router {
-    let app = App { web: state, renderings: Arc::new(Semaphore::new(MAX_RENDERINGS)) };
+    let renderings = Arc::new(Semaphore::new(MAX_RENDERINGS));
+    let pages = Pages::new(state.latest.clone(), Arc::clone(&state.costs), Arc::clone(&renderings));
+    let app = App { web: state, renderings };
     let headers = [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -63,9 +68,7 @@ pub fn router_with(state: WebState, api: Api) -> Router {
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    let routes = Router::new()
-        .route("/", get(landing))
-        .route("/style.css", get(style))
+    let routes = page::routes(pages)
         .route("/metrics", get(metrics))
         .route("/-/healthy", get(async || "healthy\n"))
         .route("/-/ready", get(ready))
@@ -87,16 +90,6 @@ pub fn router_with(state: WebState, api: Api) -> Router {
 
 fn default_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
-}
-
-async fn landing(State(app): State<App>) -> Response {
-    let body = app.render(|latest, _registry| Ok(page::render(latest))).await;
-    content("text/html; charset=utf-8", body)
-}
-
-async fn style() -> Response {
-    let cached = (header::CACHE_CONTROL, "public, max-age=3600");
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), cached], page::STYLE).into_response()
 }
 
 async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {

@@ -14,7 +14,7 @@ use dns_drift::convergence::{Arrival, Stage};
 use dns_drift::finding::{Cause, Kind, Reason, Subject};
 use dns_drift::model::DomainName;
 use dns_drift::publish::convergence::ConvergenceMetrics;
-use dns_drift::publish::cost::{AwsRequests, CostSnapshot, CostSource};
+use dns_drift::publish::cost::{AwsRequests, CostSnapshot, CostSource, NoCosts};
 use dns_drift::publish::metrics::registry;
 use dns_drift::publish::server::serve;
 use dns_drift::publish::web::WebState;
@@ -201,7 +201,7 @@ async fn every_alert_fires_and_resolves_in_a_real_prometheus() {
     let controller = external_dns(&mut tasks, Arc::clone(&controller_bad)).await;
     let (sender, latest) = watch::channel(Some(report(1000, 500, findings(), true)));
     let registry = Arc::new(registry(latest.clone(), costs.clone(), CAP));
-    let state = WebState { latest, registry, config_text: "".into() };
+    let state = WebState { latest, registry, costs: Arc::new(NoCosts), config_text: "".into() };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = listener.local_addr().unwrap();
     let stop = CancellationToken::new();

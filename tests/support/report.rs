@@ -13,7 +13,8 @@ use dns_drift::publish::cost::{
     RecordState, RecordStates,
 };
 use dns_drift::report::{
-    Also, FORMAT, Finding, Fix, InstanceReport, Report, Silent, Summary, ViewReport, ZoneRef, ZoneReport,
+    Also, FORMAT, Finding, Fix, InstanceDetails, InstanceReport, Report, Silent, Summary, ViewReport,
+    ZoneRef, ZoneReport,
 };
 use dns_drift::snapshot::{Problem, ViewName, ViewState};
 use jiff::Timestamp;
@@ -66,6 +67,7 @@ pub(crate) fn finding(id: &str, subject: Subject) -> Finding {
         summary: String::from("the record is missing"),
         fix: Fix { summary: String::from("Create it."), ..Fix::default() },
         runbook: String::from("https://example.com/runbooks/missing_record"),
+        steps: Vec::new(),
     }
 }
 
@@ -179,6 +181,7 @@ pub(crate) fn report() -> Report {
             wants: 12,
             ready_pods: 1,
             pods: 2,
+            details: InstanceDetails::default(),
         }],
         mutes: Vec::new(),
         zones: vec![
@@ -273,6 +276,7 @@ impl CostSource for Costs {
 }
 
 /// The report as a shared value, the way rounds publish it.
+#[allow(dead_code, reason = "not every test file takes it")]
 pub(crate) fn shared() -> Arc<Report> {
     Arc::new(report())
 }

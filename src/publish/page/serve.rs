@@ -1,0 +1,205 @@
+//! The routes of the status page, and what all its answers have in common.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+use crate::limits::{MAX_LISTENERS, MAX_NAME};
+use crate::model::DomainName;
+use crate::publish::cost::CostSource;
+use crate::publish::metrics::Latest;
+use crate::publish::page::filter::Filter;
+use crate::publish::page::frame::{Frame, round};
+use crate::publish::page::overview::Starting;
+use crate::publish::page::{assets, events, host, instance, list, overview, single, state, zone};
+use crate::report::Report;
+
+/// What the pages are made from.
+#[derive(Clone)]
+pub(crate) struct Pages {
+    pub(super) latest: Latest,
+    costs: Arc<dyn CostSource>,
+    /// Renderings at once; shared with the other bodies.
+    renderings: Arc<Semaphore>,
+    /// Browsers that may still listen.
+    pub(super) listeners: Arc<Semaphore>,
+}
+
+/// A page, or why there is none.
+type Made = askama::Result<Option<String>>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct PageNumber {
+    page: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Lookup {
+    host: String,
+}
+
+/// The routes of the page.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(pages: Pages) -> Router<S> {
+    Router::new()
+        .route("/", get(first))
+        .route("/hosts", get(look_up))
+        .route("/hosts/{name}", get(one_host))
+        .route("/findings/{id}", get(one_finding))
+        .route("/zones", get(zones))
+        .route("/zones/{zone}", get(one_zone))
+        .route("/instances", get(instances))
+        .route("/instances/{id}", get(one_instance))
+        .route("/state", get(watch_state))
+        .route("/events", get(events::serve))
+        .route("/assets/{name}", get(assets::serve))
+        .with_state(pages)
+}
+
+async fn first(
+    State(pages): State<Pages>,
+    headers: HeaderMap,
+    query: Result<Query<Filter>, QueryRejection>,
+) -> Response {
+    let Ok(Query(filter)) = query else { return bad_query() };
+    pages.answer(&headers, move |report| overview::render(report, &filter.tidy()).map(Some)).await
+}
+
+/// The form on top of each page: to the page of the host.
+async fn look_up(query: Result<Query<Lookup>, QueryRejection>) -> Response {
+    let Ok(Query(Lookup { host })) = query else { return bad_query() };
+    let name = host.trim();
+    let there =
+        if name.is_empty() { String::from("/") } else { list::host_href(DomainName::new(name).as_str()) };
+    Redirect::to(&there).into_response()
+}
+
+async fn one_host(State(pages): State<Pages>, Path(text): Path<String>, headers: HeaderMap) -> Response {
+    if MAX_NAME < text.len() {
+        return failure(StatusCode::NOT_FOUND, "No such page", "No host has a name as long as that.");
+    }
+    let name = DomainName::new(&text);
+    pages.answer(&headers, move |report| host::render(report, &name).map(Some)).await
+}
+
+async fn one_finding(State(pages): State<Pages>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    pages.answer(&headers, move |report| single::render(report, &id)).await
+}
+
+async fn zones(
+    State(pages): State<Pages>,
+    headers: HeaderMap,
+    query: Result<Query<PageNumber>, QueryRejection>,
+) -> Response {
+    let Ok(Query(PageNumber { page })) = query else { return bad_query() };
+    pages.answer(&headers, move |report| zone::render_all(report, &page).map(Some)).await
+}
+
+async fn one_zone(State(pages): State<Pages>, Path(word): Path<String>, headers: HeaderMap) -> Response {
+    pages.answer(&headers, move |report| zone::render(report, &word)).await
+}
+
+async fn instances(
+    State(pages): State<Pages>,
+    headers: HeaderMap,
+    query: Result<Query<PageNumber>, QueryRejection>,
+) -> Response {
+    let Ok(Query(PageNumber { page })) = query else { return bad_query() };
+    pages.answer(&headers, move |report| instance::render_all(report, &page).map(Some)).await
+}
+
+async fn one_instance(State(pages): State<Pages>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    pages.answer(&headers, move |report| instance::render(report, &id)).await
+}
+
+async fn watch_state(State(pages): State<Pages>, headers: HeaderMap) -> Response {
+    let costs = pages.costs.snapshot();
+    pages.answer(&headers, move |report| state::render(report, &costs).map(Some)).await
+}
+
+// === impl Pages ===
+
+impl Pages {
+    pub(crate) fn new(latest: Latest, costs: Arc<dyn CostSource>, renderings: Arc<Semaphore>) -> Self {
+        Self { latest, costs, renderings, listeners: Arc::new(Semaphore::new(MAX_LISTENERS)) }
+    }
+
+    /// A page of the latest round, made away from the threads that serve connections and a few at a
+    /// time; none when the browser has that of this round.
+    async fn answer<F>(&self, headers: &HeaderMap, make: F) -> Response
+    where
+        F: FnOnce(&Report) -> Made + Send + 'static,
+    {
+        let latest = self.latest.borrow().clone();
+        let Some(report) = latest else { return starting() };
+        // Weak: the body may be compressed in several ways.
+        let tag = format!("W/\"{}\"", round(&report));
+        let known = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, String::from("private, no-cache"))];
+        if knows(headers, &tag) {
+            return (StatusCode::NOT_MODIFIED, known).into_response();
+        }
+        let Ok(permit) = Arc::clone(&self.renderings).acquire_owned().await else { return broken() };
+        let rendering = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            make(&report)
+        });
+        match rendering.await {
+            Ok(Ok(Some(body))) => (known, html(body)).into_response(),
+            Ok(Ok(None)) => failure(
+                StatusCode::NOT_FOUND,
+                "Not known",
+                "The last round knows nothing of that name. It may be over: findings that are resolved stay for a quarter of an hour.",
+            ),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "render a page");
+                broken()
+            }
+            Err(_panicked_or_stopping) => broken(),
+        }
+    }
+}
+
+/// True if the browser says that it has the page with this tag. Source: RFC 9110 section 13.1.2.
+fn knows(headers: &HeaderMap, tag: &str) -> bool {
+    let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|one| {
+        let one = one.trim();
+        one == "*" || one.trim_start_matches("W/") == tag.trim_start_matches("W/")
+    })
+}
+
+fn html(body: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response()
+}
+
+fn starting() -> Response {
+    let page = Starting { frame: Frame::starting(String::from("dns-drift: starting"), "/") };
+    askama::Template::render(&page).map_or_else(|_unwritable| broken(), html)
+}
+
+fn bad_query() -> Response {
+    failure(
+        StatusCode::BAD_REQUEST,
+        "Not understood",
+        "The address has a filter that cannot be read. Each filter may come once.",
+    )
+}
+
+fn failure(status: StatusCode, title: &str, message: &str) -> Response {
+    match single::failure(title, message) {
+        Ok(body) => (status, html(body)).into_response(),
+        Err(_unwritable) => broken(),
+    }
+}
+
+fn broken() -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be made\n").into_response()
+}
