@@ -602,11 +602,11 @@ pub fn signed(length: std::time::Duration) -> SignedDuration {
 #[must_use]
 pub fn labels_of(world: &World<'_>, object: &KubeObject) -> std::collections::BTreeMap<String, String> {
     let allowed = &world.policy.label_allow_list;
-    let keep = |(key, _): &(&String, &String)| allowed.contains(key);
+    let keep = |(key, _): &(&str, &str)| allowed.iter().any(|one| one == key);
     object
         .labels
         .iter()
         .filter(keep)
-        .map(|(key, value)| (key.clone(), crate::model::text::truncate(value, 100)))
+        .map(|(key, value)| (key.to_owned(), crate::model::text::truncate(value, 100)))
         .collect()
 }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
+use crate::desired::prune::LAST_APPLIED;
 use crate::limits::MAX_ANNOTATION;
+use crate::model::TextMap;
 use crate::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress, ObjectRef, Service, ServicePort};
 
 /// `metadata` of any object.
@@ -167,8 +169,7 @@ pub struct RawLoadBalancerIngress {
 }
 
 /// Annotations that are large, frequent and never decide a record.
-const DROPPED_ANNOTATIONS: [&str; 2] =
-    ["kubectl.kubernetes.io/last-applied-configuration", "meta.helm.sh/release-name"];
+const DROPPED_ANNOTATIONS: [&str; 2] = [LAST_APPLIED, "meta.helm.sh/release-name"];
 
 /// Reads `null` like an absent member: hand-written YAML has both.
 pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -268,14 +269,14 @@ impl RawMeta {
             deletion_at: self.deletion_timestamp,
             changed_at: self.changed_at(),
             status_changed_at: self.newest("status"),
-            labels: self.labels,
+            labels: self.labels.into(),
             annotations: bounded(self.annotations),
             body,
         }
     }
 }
 
-fn bounded(annotations: BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn bounded(annotations: BTreeMap<String, String>) -> TextMap {
     annotations
         .into_iter()
         .filter(|(key, _)| !DROPPED_ANNOTATIONS.contains(&key.as_str()))

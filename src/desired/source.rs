@@ -28,7 +28,7 @@ use crate::model::custom::Custom;
 use crate::model::instance::{Flags, Instance};
 use crate::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress};
 use crate::model::want::{Unwanted, WithoutTarget};
-use crate::model::{DomainName, ObjectRef, Version};
+use crate::model::{DomainName, ObjectRef, TextMap, Version};
 
 /// How long a cert-manager solver object may live before it is no longer passed over.
 const SOLVER_LIFE: SignedDuration = SignedDuration::from_hours(1);
@@ -192,7 +192,7 @@ fn heeds_controller(object: &KubeObject) -> bool {
 
 /// A selector that does not parse keeps ExternalDNS from starting; we let it match, so that the
 /// names stay visible.
-fn selects(selector: &str, labels: &BTreeMap<String, String>) -> bool {
+fn selects(selector: &str, labels: &TextMap) -> bool {
     Selector::parse(selector).map_or(true, |selector| selector.matches(labels))
 }
 
@@ -206,7 +206,7 @@ fn other_class(object: &KubeObject, ingress: &Ingress, flags: &Flags) -> Option<
     if flags.ingress_classes.is_empty() {
         return None;
     }
-    let annotated = object.annotations.get("kubernetes.io/ingress.class").map(String::as_str);
+    let annotated = object.annotations.get("kubernetes.io/ingress.class");
     let class = ingress.class_name.as_deref().or(annotated).unwrap_or_default();
     let wanted = flags.ingress_classes.iter().any(|wanted| wanted == class);
     (!wanted)

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::custom::Custom;
+use crate::model::text_map::TextMap;
 
 /// Names one object of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,9 +39,9 @@ pub struct KubeObject {
     /// Newest change of the status: the newest `managedFields[].time` of subresource `status`.
     pub status_changed_at: Option<Timestamp>,
     /// Labels, all of them.
-    pub labels: BTreeMap<String, String>,
+    pub labels: TextMap,
     /// Annotations that can matter; the large bookkeeping ones are dropped by the decoder.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: TextMap,
     /// What is special about the kind.
     pub body: Body,
 }

@@ -83,7 +83,7 @@ fn pod_of<'a>(
 
 /// True if the Service selects the Pod; one without a selector selects all.
 pub(super) fn selects(service: &Service, pod: &KubeObject) -> bool {
-    service.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value))
+    service.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value.as_str()))
 }
 
 fn addresses(

@@ -31,8 +31,8 @@ pub(super) fn of_object(object: &KubeObject) -> Data {
         ("Name", text(&object.reference.name)),
         ("Namespace", text(&object.reference.namespace)),
         ("UID", text(&object.uid)),
-        ("Labels", Data::Strings(object.labels.clone())),
-        ("Annotations", Data::Strings(object.annotations.clone())),
+        ("Labels", Data::Strings(object.labels.to_map())),
+        ("Annotations", Data::Strings(object.annotations.to_map())),
     ]);
     // Go promotes the members of the embedded metadata.
     let mut all = meta.clone();
