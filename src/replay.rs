@@ -282,7 +282,7 @@ fn with<T>(mut reading: Reading<T>, problems: Vec<Problem>) -> Reading<T> {
 /// The cluster that raw objects make. What does not decode becomes a problem.
 pub fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Vec<Problem>) -> Cluster {
     let (mut cluster, mut workloads, mut pods) = (Cluster::default(), Vec::new(), Vec::new());
-    let mut roles = Roles::default();
+    let (mut roles, mut rows) = (Roles::default(), Vec::new());
     for object in objects {
         let text = |key: &str| object.get(key).and_then(Json::as_str).unwrap_or_default();
         let (version, word) = (text("apiVersion").to_owned(), text("kind").to_owned());
@@ -298,12 +298,10 @@ pub fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mu
         if kind == Kind::Pod
             && let Ok(Some(Row::Object(row))) = Kind::PodAddresses.decode(object.clone())
         {
-            cluster.objects.insert(row.reference.clone(), row);
+            rows.push(row);
         }
         match kind.decode(object) {
-            Ok(Some(Row::Object(row))) => {
-                cluster.objects.insert(row.reference.clone(), row);
-            }
+            Ok(Some(Row::Object(row))) => rows.push(row),
             Ok(Some(Row::Workload(row))) => workloads.push((*row).clone()),
             Ok(Some(Row::Pod(row))) => pods.push((*row).clone()),
             Ok(None) => {}
@@ -314,6 +312,7 @@ pub fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mu
             }),
         }
     }
+    cluster.objects = rows.into_iter().collect();
     cluster.instances = discover(&workloads, &pods).instances.into_iter().map(Arc::new).collect();
     if cluster.instances.is_empty() {
         cluster.instances.extend(assumed.cloned());

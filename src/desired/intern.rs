@@ -37,9 +37,7 @@ impl Interner {
         let Row::Object(mut shared) = row else { return (key, row) };
         // A row that was just made is held by nobody else.
         if let Some(object) = Arc::get_mut(&mut shared) {
-            if object.reference == key {
-                object.reference = key.clone();
-            }
+            object.reference = key.clone();
             object.labels.share(|text| self.share(text));
             object.annotations.share(|text| self.share(text));
         }

@@ -186,16 +186,18 @@ impl RawIngress {
     /// The compact row.
     #[must_use]
     pub fn decode(self) -> KubeObject {
+        let hosts = self.spec.rules.into_iter().map(|rule| rule.host).filter(|host| !host.is_empty());
+        let rule_hosts: Box<[Arc<str>]> = hosts.map(Arc::from).collect();
+        // Mostly the same hosts again.
+        let shared = |host: String| match rule_hosts.iter().find(|one| ***one == *host) {
+            Some(known) => Arc::clone(known),
+            None => host.into(),
+        };
+        let tls_hosts = self.spec.tls.into_iter().flat_map(|tls| tls.hosts).map(shared).collect();
         let body = Body::Ingress(Ingress {
             class_name: Some(self.spec.ingress_class_name).filter(|name| !name.is_empty()),
-            rule_hosts: self
-                .spec
-                .rules
-                .into_iter()
-                .map(|rule| rule.host)
-                .filter(|host| !host.is_empty())
-                .collect(),
-            tls_hosts: self.spec.tls.into_iter().flat_map(|tls| tls.hosts).collect(),
+            rule_hosts,
+            tls_hosts,
             addresses: self.status.decode(),
         });
         self.metadata.decode("Ingress", body)
@@ -208,7 +210,7 @@ impl RawService {
     pub fn decode(self) -> KubeObject {
         let spec = self.spec;
         let given = |text: String| Some(text).filter(|text| !text.is_empty());
-        let body = Body::Service(Service {
+        let body = Body::Service(Box::new(Service {
             service_type: spec.service_type,
             cluster_ip: given(spec.cluster_ip),
             external_ips: spec.external_ips,
@@ -218,7 +220,7 @@ impl RawService {
             local_traffic: spec.external_traffic_policy == "Local",
             publish_not_ready: spec.publish_not_ready_addresses,
             addresses: self.status.decode(),
-        });
+        }));
         self.metadata.decode("Service", body)
     }
 }
@@ -233,12 +235,14 @@ impl RawServicePort {
 impl RawLoadBalancerStatus {
     pub(crate) fn decode(self) -> Vec<LoadBalancerAddress> {
         let given = |text: String| Some(text).filter(|text| !text.is_empty());
-        self.load_balancer
-            .ingress
-            .into_iter()
+        let rows = self.load_balancer.ingress.into_iter();
+        let mut addresses: Vec<LoadBalancerAddress> = rows
             .map(|row| LoadBalancerAddress { ip: given(row.ip), hostname: given(row.hostname) })
             .filter(|address| address.ip.is_some() || address.hostname.is_some())
-            .collect()
+            .collect();
+        // Kept for long, and by the tens of thousands.
+        addresses.shrink_to_fit();
+        addresses
     }
 }
 
@@ -311,8 +315,8 @@ mod tests {
         assert_eq!(object.status_changed_at, Some("2026-11-22T10:03:00Z".parse().expect("time")));
         assert_eq!(object.annotations.keys().collect::<Vec<_>>(), ["team"]);
         let Body::Ingress(ingress) = &object.body else { panic!("an Ingress") };
-        assert_eq!(ingress.rule_hosts, ["a.example.com"]);
-        assert_eq!(ingress.tls_hosts, ["*.example.com"]);
+        assert_eq!(*ingress.rule_hosts, [Arc::from("a.example.com")]);
+        assert_eq!(*ingress.tls_hosts, [Arc::from("*.example.com")]);
         assert_eq!(ingress.addresses.len(), 1);
     }
 

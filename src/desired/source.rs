@@ -28,16 +28,13 @@ use crate::model::custom::Custom;
 use crate::model::instance::{Flags, Instance};
 use crate::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress};
 use crate::model::want::{Unwanted, WithoutTarget};
-use crate::model::{DomainName, ObjectRef, TextMap, Version};
+use crate::model::{DomainName, ObjectRef, Objects, TextMap, Version};
 
 /// How long a cert-manager solver object may live before it is no longer passed over.
 const SOLVER_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Label on the objects that cert-manager makes for HTTP-01 challenges.
 const SOLVER_LABEL: &str = "acme.cert-manager.io/http01-solver";
-
-/// All objects of the cluster, by kind, namespace and name.
-pub type Objects = BTreeMap<ObjectRef, Arc<KubeObject>>;
 
 /// What a source may look at.
 #[derive(Clone, Copy, Debug)]
@@ -87,9 +84,8 @@ impl<'a> SourceInput<'a> {
     }
 
     /// All objects of a kind, in the order of namespace and name.
-    pub fn of_kind(&self, kind: &'a str) -> impl Iterator<Item = &'a Arc<KubeObject>> {
-        let objects = self.objects.range(ObjectRef::new(kind, "", "")..);
-        objects.take_while(move |(reference, _)| &*reference.kind == kind).map(|(_, object)| object)
+    pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = &'a Arc<KubeObject>> + use<'a> {
+        self.objects.of_kind(kind).iter()
     }
 
     /// Hosts of the hostname annotation, unless the instance ignores it.
@@ -218,8 +214,8 @@ fn asked_hosts(object: &KubeObject, annotations: Annotations<'_>) -> BTreeSet<Do
     let mut hosts: Vec<String> = annotations.list("hostname");
     match &object.body {
         Body::Ingress(ingress) => {
-            hosts.extend(ingress.rule_hosts.iter().cloned());
-            hosts.extend(ingress.tls_hosts.iter().cloned());
+            hosts.extend(ingress.rule_hosts.iter().map(ToString::to_string));
+            hosts.extend(ingress.tls_hosts.iter().map(ToString::to_string));
         }
         Body::Service(_) | Body::Pod(_) => hosts.extend(annotations.list("internal-hostname")),
         Body::Node(_) | Body::EndpointSlice(_) => hosts.clear(),

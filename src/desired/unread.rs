@@ -64,7 +64,7 @@ fn holder_with_other_prefix(
         .filter(|prefix| !read_by_somebody(cluster, holder, prefix, before.now))
         .find_map(|prefix| Some((prefix, renamed(holder, prefix, in_force)?)))?;
     let mut objects = cluster.objects.clone();
-    objects.insert(holder.reference.clone(), Arc::new(renamed));
+    objects.insert(Arc::new(renamed));
     let after = SourceInput { objects: &objects, ..*before };
     let hangs = |object: &&Arc<KubeObject>| {
         behind(object, before).iter().any(|one| one.reference == holder.reference)

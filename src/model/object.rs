@@ -52,7 +52,7 @@ pub enum Body {
     /// `networking.k8s.io/v1` Ingress.
     Ingress(Ingress),
     /// `v1` Service.
-    Service(Service),
+    Service(Box<Service>),
     /// `v1` Node.
     Node(Node),
     /// `v1` Pod, as its own addresses ask for names.
@@ -69,9 +69,9 @@ pub struct Ingress {
     /// `spec.ingressClassName`; `None` when absent or empty.
     pub class_name: Option<String>,
     /// `spec.rules[].host` as written, in order, without the empty ones.
-    pub rule_hosts: Vec<String>,
+    pub rule_hosts: Box<[Arc<str>]>,
     /// `spec.tls[].hosts[]` as written, in order.
-    pub tls_hosts: Vec<String>,
+    pub tls_hosts: Box<[Arc<str>]>,
     /// `status.loadBalancer.ingress[]`, in order.
     pub addresses: Vec<LoadBalancerAddress>,
 }

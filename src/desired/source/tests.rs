@@ -34,7 +34,7 @@ fn objects(values: &[Value]) -> Objects {
             word => Kind::from_word(word).expect("known"),
         };
         match kind.decode(value.clone()).expect("decoded") {
-            Some(Row::Object(object)) => (object.reference.clone(), object),
+            Some(Row::Object(object)) => object,
             _ => panic!("an object"),
         }
     };

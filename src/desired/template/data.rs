@@ -48,7 +48,7 @@ fn body(body: &Body) -> (Data, Data) {
     match body {
         Body::Ingress(ingress) => {
             let rules = ingress.rule_hosts.iter().map(|host| fields([("Host", text(host))]));
-            let hosts = texts(&ingress.tls_hosts);
+            let hosts = Data::List(ingress.tls_hosts.iter().map(|host| text(host)).collect());
             let tls =
                 if ingress.tls_hosts.is_empty() { Vec::new() } else { vec![fields([("Hosts", hosts)])] };
             let class = ingress.class_name.as_deref().map_or(Data::Nil, text);
