@@ -198,9 +198,7 @@ impl Player {
 
     /// True if without the kind the last value must stand: a vital one, or one that was read before.
     fn concerns_objects(&self, scope: &str) -> bool {
-        let stands = |kind: Kind| {
-            kind.is_vital() || kind == Kind::Service || (kind.holds_objects() && self.seen.contains(&kind))
-        };
+        let stands = |kind: Kind| kind.is_vital() || (kind.holds_objects() && self.seen.contains(&kind));
         scope == "all" || Kind::ALL.into_iter().any(|kind| kind.as_str() == scope && stands(kind))
     }
 

@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn selects() {
         let labels =
-            BTreeMap::from([("env".to_owned(), "prod".to_owned()), ("n".to_owned(), "5".to_owned())]);
+            TextMap::from_iter([("env".to_owned(), "prod".to_owned()), ("n".to_owned(), "5".to_owned())]);
         let check = |text: &str, expected: bool| {
             assert_eq!(Selector::parse(text).expect(text).matches(&labels), expected, "{text}");
         };

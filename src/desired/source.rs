@@ -94,6 +94,57 @@ impl<'a> SourceInput<'a> {
         if self.instance.flags.ignore_hostname_annotation { Vec::new() } else { annotations.list("hostname") }
     }
 
+    /// True if names come from pairs of a host and a target.
+    pub(crate) fn has_pairs(&self) -> bool {
+        PAIRS <= self.version() && !self.instance.flags.details.fqdn_target_templates.is_empty()
+    }
+
+    /// Endpoints of `--fqdn-target-template`: they have neither a TTL nor properties nor a label.
+    pub(crate) fn paired(&self, object: &KubeObject, has_own: bool, out: &mut Yield) -> Vec<Endpoint> {
+        let flags = &self.instance.flags;
+        if !self.has_pairs() || (has_own && !flags.combine_fqdn) {
+            return Vec::new();
+        }
+        let templates = &flags.details.fqdn_target_templates;
+        let pairs = self.evaluated("--fqdn-target-template", templates, object, out);
+        let split = |pair: &String| {
+            let (host, target) = pair.split_once(':')?;
+            let (host, target) = (host.trim(), target.trim().to_owned());
+            (!host.is_empty() && !target.is_empty()).then(|| (host.to_owned(), target))
+        };
+        pairs
+            .iter()
+            .filter_map(split)
+            .flat_map(|(host, target)| self.literal(object, &host, &[target]))
+            .collect()
+    }
+
+    /// Endpoints that templates alone make, without a word from the object's annotations.
+    pub(crate) fn literal(&self, object: &KubeObject, host: &str, targets: &[String]) -> Vec<Endpoint> {
+        let object = object.reference.clone();
+        let shared = Shared { ttl: None, set_identifier: None, properties: BTreeMap::new(), object };
+        let mut endpoints = endpoints_for(host, targets, &shared, self.version());
+        for endpoint in &mut endpoints {
+            endpoint.origin.unlabelled = true;
+        }
+        endpoints
+    }
+
+    /// What templates of a flag make of an object; nothing, and a word about it, where they cannot
+    /// be evaluated.
+    pub(crate) fn evaluated(
+        &self,
+        flag: &str,
+        templates: &[String],
+        object: &KubeObject,
+        out: &mut Yield,
+    ) -> Vec<String> {
+        template::names(templates, object).unwrap_or_else(|error| {
+            out.unknown = Some(format!("{}: {flag}: {error}", object.reference));
+            Vec::new()
+        })
+    }
+
     /// Names by the templates of the instance: none where it has none, or where the endpoints of
     /// the object itself count alone.
     pub(crate) fn templated(&self, object: &KubeObject, has_own: bool, out: &mut Yield) -> Vec<String> {
@@ -107,6 +158,10 @@ impl<'a> SourceInput<'a> {
         })
     }
 }
+
+/// From this release `--fqdn-target-template` counts for Services, Nodes and Pods, and the templates
+/// for the routes of Traefik.
+const PAIRS: Version = Version::new(0, 22, 0);
 
 /// What one object yields for one instance.
 #[must_use]
@@ -188,7 +243,7 @@ fn heeds_controller(object: &KubeObject) -> bool {
 
 /// A selector that does not parse keeps ExternalDNS from starting; we let it match, so that the
 /// names stay visible.
-fn selects(selector: &str, labels: &TextMap) -> bool {
+pub(crate) fn selects(selector: &str, labels: &TextMap) -> bool {
     Selector::parse(selector).map_or(true, |selector| selector.matches(labels))
 }
 
@@ -203,8 +258,9 @@ fn other_class(object: &KubeObject, ingress: &Ingress, flags: &Flags) -> Option<
         return None;
     }
     let annotated = object.annotations.get("kubernetes.io/ingress.class");
-    let class = ingress.class_name.as_deref().or(annotated).unwrap_or_default();
-    let wanted = flags.ingress_classes.iter().any(|wanted| wanted == class);
+    let class = ingress.class_name.as_deref().or(annotated);
+    let wanted = class.is_some_and(|class| flags.ingress_classes.iter().any(|wanted| wanted == class));
+    let class = class.unwrap_or_default();
     (!wanted)
         .then(|| format!("class {class:?} is not among --ingress-class={}", flags.ingress_classes.join(",")))
 }

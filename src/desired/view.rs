@@ -246,7 +246,7 @@ mod tests {
         let deployment = serde_json::json!({"metadata": {"name": "external-dns", "namespace": "dns"},
             "spec": {"template": {"spec": {"containers": [container]}}}});
         let row = Kind::Deployment.decode(deployment).expect("decoded").expect("kept");
-        let rows = [(ObjectRef::new("Deployment", "dns", "external-dns"), row)].into();
+        let rows = [(crate::model::ObjectRef::new("Deployment", "dns", "external-dns"), row)].into();
         let mut view = View::new(&[Kind::Ingress, Kind::Deployment, Kind::Pod]);
         view.apply(
             Kind::Deployment,

@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_selector_selects_as_the_api_says() {
-        let labels = BTreeMap::from([("team".to_owned(), "a".to_owned())]);
+        let labels = TextMap::from_iter([("team".to_owned(), "a".to_owned())]);
         let check = |operator: &str, key: &str, values: &[&str], expected: bool| {
             let expression = Expression {
                 key: key.to_owned(),

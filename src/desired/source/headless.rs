@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use crate::desired::annotations::Annotations;
 use crate::desired::endpoint::{Endpoint, Shared, endpoints_for};
-use crate::desired::source::{SourceInput, node};
+use crate::desired::source::{SourceInput, node, service};
+use crate::model::Version;
 use crate::model::object::{Body, EndpointSlice, KubeObject, PodAddresses, Service, SliceEndpoint};
 
 /// Which addresses of a Pod count.
@@ -86,6 +87,13 @@ pub(super) fn selects(service: &Service, pod: &KubeObject) -> bool {
     service.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value.as_str()))
 }
 
+/// From this release Nodes are watched only when Services of type `NodePort` may count.
+const NODES_WHERE_NEEDED: Version = Version::new(0, 19, 0);
+
+fn without_nodes(input: &SourceInput<'_>) -> bool {
+    NODES_WHERE_NEEDED <= input.version() && !service::type_counts("NodePort", &input.instance.flags)
+}
+
 fn addresses(
     pod: &KubeObject,
     body: &PodAddresses,
@@ -97,6 +105,7 @@ fn addresses(
         return overriding;
     }
     match kind {
+        Kind::NodeExternal if without_nodes(input) => Vec::new(),
         Kind::NodeExternal => node::external_of(&body.node, input),
         Kind::Host => Some(body.host_ip.clone()).filter(|ip| !ip.is_empty()).into_iter().collect(),
         // Further addresses of one endpoint have no meaning that is defined.

@@ -22,13 +22,17 @@ pub(super) fn read(
     let overriding = annotations.targets();
     let targets = if overriding.is_empty() { reachable(node, input) } else { overriding };
     let flags = &input.instance.flags;
-    let mut hosts = input.templated(object, false, &mut out);
-    if flags.fqdn_templates.is_empty() || flags.combine_fqdn {
-        hosts.insert(0, object.reference.name.to_string());
-    }
+    let by_template = !flags.fqdn_templates.is_empty() || input.has_pairs();
     let shared = bare(object, annotations);
-    out.endpoints =
-        hosts.iter().flat_map(|host| endpoints_for(host, &targets, &shared, input.version())).collect();
+    let of = |host: &str| endpoints_for(host, &targets, &shared, input.version());
+    let mut endpoints = Vec::new();
+    if !by_template || flags.combine_fqdn {
+        endpoints.extend(of(&object.reference.name));
+    }
+    endpoints.extend(input.paired(object, !endpoints.is_empty(), &mut out));
+    let templated = input.templated(object, !endpoints.is_empty(), &mut out);
+    endpoints.extend(templated.iter().flat_map(|host| of(host)));
+    out.endpoints = endpoints;
     out
 }
 
