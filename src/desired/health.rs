@@ -98,7 +98,8 @@ pub struct KindState {
     listed: bool,
     absent: bool,
     rows: BTreeMap<ObjectRef, Row>,
-    staged: Staged,
+    /// The list that is being read; what is left of the watch of another time counts for nothing.
+    staged: Option<Staged>,
     broken: BTreeMap<ObjectRef, String>,
     suspicious: bool,
     failing: Option<Failing>,
@@ -133,7 +134,7 @@ impl KindState {
             listed: false,
             absent: false,
             rows: BTreeMap::new(),
-            staged: Staged::default(),
+            staged: None,
             broken: BTreeMap::new(),
             suspicious: false,
             failing: None,
@@ -169,14 +170,16 @@ impl KindState {
         match change {
             Change::Replaced(listing) => self.replace(listing),
             Change::Begun => {
-                self.staged = Staged::default();
+                self.staged = Some(Staged::default());
                 false
             }
             Change::Listed(object, read) => {
-                self.staged.take(&self.rows, object, read);
+                if let Some(staged) = &mut self.staged {
+                    staged.take(&self.rows, object, read);
+                }
                 false
             }
-            Change::Complete => self.complete(),
+            Change::Complete => self.staged.take().is_some_and(|staged| self.complete(staged)),
             Change::Applied(object, row) => {
                 self.progress();
                 self.broken.remove(&object);
@@ -213,18 +216,18 @@ impl KindState {
     }
 
     fn replace(&mut self, listing: Listing) -> bool {
-        self.staged = Staged::default();
+        let mut staged = Staged::default();
         for (object, row) in listing.rows {
-            self.staged.take(&self.rows, object, Ok(Some(row)));
+            staged.take(&self.rows, object, Ok(Some(row)));
         }
         for (object, message) in listing.broken {
-            self.staged.take(&self.rows, object, Err(message));
+            staged.take(&self.rows, object, Err(message));
         }
-        self.complete()
+        self.complete(staged)
     }
 
-    fn complete(&mut self) -> bool {
-        let (differs, broken) = std::mem::take(&mut self.staged).finish(&mut self.rows);
+    fn complete(&mut self, staged: Staged) -> bool {
+        let (differs, broken) = staged.finish(&mut self.rows);
         let changed = !self.listed || differs || !broken.is_empty();
         self.broken = broken;
         self.listed = true;

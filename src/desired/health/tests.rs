@@ -172,3 +172,12 @@ fn a_new_list_keeps_the_rows_that_it_repeats() {
     assert!(world.apply(1, listing(&["a", "b"])));
     assert_eq!(held(&world), before);
 }
+
+/// A watch that was stopped may leave steps in the queue: a kind that is read anew does not take them.
+#[test]
+fn the_end_of_a_list_that_never_began_is_nothing() {
+    let mut world = World::new();
+    assert!(!world.apply(0, Change::Listed(reference("a"), Ok(Some(row("a"))))));
+    assert!(!world.apply(0, Change::Complete));
+    assert!(!world.state.is_listed());
+}
