@@ -169,6 +169,9 @@ pub const LOG_QUEUE: usize = 1_000;
 /// Deliveries of the optional feeds (CloudTrail, metrics) that wait for their reader.
 pub const DELIVERY_QUEUE: usize = 64;
 
+/// Texts that the rows of one kind share. Further ones are kept once for each row.
+pub const MAX_SHARED_TEXTS: usize = 8_192;
+
 /// Steps of the Kubernetes watches that wait to be taken in.
 pub const WATCH_QUEUE: usize = 1_024;
 

@@ -144,7 +144,8 @@ impl Past {
 
     fn observe_objects(&mut self, snapshot: &Snapshot, at: Timestamp) {
         let Some(cluster) = snapshot.kubernetes.value() else { return };
-        for (reference, object) in &cluster.objects {
+        for object in cluster.objects.values() {
+            let reference = &object.reference;
             let has_address = !object.addresses().is_empty();
             let past = self.objects.entry(reference.clone()).or_insert_with(|| ObjectPast {
                 last: object.clone(),
@@ -163,7 +164,7 @@ impl Past {
             }
         }
         for (reference, past) in &mut self.objects {
-            if !cluster.objects.contains_key(reference) {
+            if !cluster.objects.contains(reference) {
                 past.deleted_at.get_or_insert(at);
             }
         }

@@ -198,9 +198,7 @@ impl Player {
 
     /// True if without the kind the last value must stand: a vital one, or one that was read before.
     fn concerns_objects(&self, scope: &str) -> bool {
-        let stands = |kind: Kind| {
-            kind.is_vital() || kind == Kind::Service || (kind.holds_objects() && self.seen.contains(&kind))
-        };
+        let stands = |kind: Kind| kind.is_vital() || (kind.holds_objects() && self.seen.contains(&kind));
         scope == "all" || Kind::ALL.into_iter().any(|kind| kind.as_str() == scope && stands(kind))
     }
 
@@ -282,7 +280,7 @@ fn with<T>(mut reading: Reading<T>, problems: Vec<Problem>) -> Reading<T> {
 /// The cluster that raw objects make. What does not decode becomes a problem.
 pub fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Vec<Problem>) -> Cluster {
     let (mut cluster, mut workloads, mut pods) = (Cluster::default(), Vec::new(), Vec::new());
-    let mut roles = Roles::default();
+    let (mut roles, mut rows) = (Roles::default(), Vec::new());
     for object in objects {
         let text = |key: &str| object.get(key).and_then(Json::as_str).unwrap_or_default();
         let (version, word) = (text("apiVersion").to_owned(), text("kind").to_owned());
@@ -298,12 +296,10 @@ pub fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mu
         if kind == Kind::Pod
             && let Ok(Some(Row::Object(row))) = Kind::PodAddresses.decode(object.clone())
         {
-            cluster.objects.insert(row.reference.clone(), row);
+            rows.push(row);
         }
         match kind.decode(object) {
-            Ok(Some(Row::Object(row))) => {
-                cluster.objects.insert(row.reference.clone(), row);
-            }
+            Ok(Some(Row::Object(row))) => rows.push(row),
             Ok(Some(Row::Workload(row))) => workloads.push((*row).clone()),
             Ok(Some(Row::Pod(row))) => pods.push((*row).clone()),
             Ok(None) => {}
@@ -314,6 +310,7 @@ pub fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mu
             }),
         }
     }
+    cluster.objects = rows.into_iter().collect();
     cluster.instances = discover(&workloads, &pods).instances.into_iter().map(Arc::new).collect();
     if cluster.instances.is_empty() {
         cluster.instances.extend(assumed.cloned());

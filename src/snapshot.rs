@@ -1,17 +1,16 @@
 //! Everything that one round has seen, as plain values.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Reason;
-use crate::model::ObjectRef;
+use crate::model::Objects;
 use crate::model::change::ChangeFeed;
 use crate::model::grant::Grant;
 use crate::model::instance::Instance;
-use crate::model::object::{KubeObject, registry_word};
+use crate::model::object::registry_word;
 use crate::model::observation::Observation;
 use crate::model::zone::Zones;
 
@@ -74,7 +73,7 @@ pub const ACCOUNT_SCOPE: &str = "account ";
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cluster {
     /// The objects that may ask for names.
-    pub objects: BTreeMap<ObjectRef, Arc<KubeObject>>,
+    pub objects: Objects,
     /// The running instances, sorted by id.
     pub instances: Vec<Arc<Instance>>,
     /// Kinds of objects that are watched, as the API spells them; absence of an object counts

@@ -265,3 +265,33 @@ async fn a_kind_that_goes_away_is_believed_only_after_a_second_look() {
     world.until("back", |reading| is_watched(reading, "HTTPRoute") && wants(reading).len() == 1).await;
     world.end().await;
 }
+
+/// A watch lives as long as an instance needs its kind, and begins anew when one does again.
+#[tokio::test]
+async fn a_watch_ends_with_the_need_for_it() {
+    let with_routes = || external_dns(&["ingress", "gateway-httproute"]);
+    let objects = [with_routes(), ingress(), namespace(), gateway(), route()];
+    let mut world = World::start(&objects, vec![]).await;
+    world.until("the route", |reading| is_watched(reading, "HTTPRoute") && wants(reading).len() == 2).await;
+
+    world.kubernetes.apply(external_dns(&["ingress"]));
+    let alone = world.until("ingress alone", |reading| watched(reading) == ["Ingress"]).await;
+    assert_eq!(alone.value().expect("read").objects.len(), 1, "its rows are gone");
+    let (before, ingresses) =
+        (world.kubernetes.count("watch", "httproutes"), world.kubernetes.count("watch", "ingresses"));
+    world.kubernetes.set_fault(KubeFault::new(KubeFaultKind::CutWatches));
+    let others_are_back = async {
+        while world.kubernetes.count("watch", "ingresses") == ingresses {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(SOON, others_are_back).await.expect("a new watch of Ingresses");
+    assert_eq!(world.kubernetes.count("watch", "httproutes"), before, "nobody watches routes any more");
+
+    world.kubernetes.apply(with_routes());
+    let again = world
+        .until("the route again", |reading| is_watched(reading, "HTTPRoute") && wants(reading).len() == 2)
+        .await;
+    assert_eq!((again.state, again.problems.len()), (ViewState::Read, 0));
+    world.end().await;
+}

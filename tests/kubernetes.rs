@@ -86,8 +86,8 @@ impl Running {
 }
 
 fn names(reading: &Reading<Cluster>) -> Vec<String> {
-    let objects = reading.value().map(|cluster| &cluster.objects);
-    objects.into_iter().flatten().map(|(reference, _)| reference.name.to_string()).collect()
+    let objects = reading.value().into_iter().flat_map(|cluster| cluster.objects.keys());
+    objects.map(|reference| reference.name.to_string()).collect()
 }
 
 fn problems(reading: &Reading<Cluster>) -> Vec<(&str, Reason)> {
@@ -402,4 +402,55 @@ async fn only_what_an_instance_needs_is_watched() {
     let (reading, _) = read_once(&stub.connection, &settings(), &SystemClock).await;
     assert_eq!(names(&reading), ["a", "lb", "ports"]);
     assert_eq!(problems(&reading), [("Node", Reason::Forbidden)]);
+}
+
+/// What is told twice counts once, and what is not there cannot go.
+#[tokio::test]
+async fn events_that_are_repeated_change_nothing() {
+    let stub = Stub::start(PATIENT, |call| match (call.resource.as_str(), call.watch, call.number) {
+        ("ingresses", false, _) => {
+            let objects = [ingress("a", "1"), ingress("a", "1"), ingress("b", "2")];
+            Some(Reply::Json(200, list("9", None, &objects)))
+        }
+        ("ingresses", true, 1) => Some(Reply::Stays(vec![
+            event("ADDED", &ingress("a", "1")),
+            event("ADDED", &ingress("c", "10")),
+            event("ADDED", &ingress("c", "10")),
+            event("MODIFIED", &ingress("c", "11")),
+            event("MODIFIED", &ingress("c", "11")),
+            event("DELETED", &ingress("b", "12")),
+            event("DELETED", &ingress("b", "12")),
+            event("DELETED", &ingress("never", "13")),
+            event("MODIFIED", &ingress("d", "14")),
+        ])),
+        _ => None,
+    })
+    .await;
+    let mut running = Running::start(&stub.connection, settings());
+    let reading = running.until("all events", |reading| names(reading) == ["a", "c", "d"]).await;
+    assert_eq!((reading.state, problems(&reading)), (ViewState::Read, vec![]));
+    running.end().await;
+}
+
+/// A new list that breaks off between two pages says nothing about what it did not reach.
+#[tokio::test]
+async fn a_list_that_breaks_off_takes_nothing_away() {
+    let stub = Stub::start(PATIENT, |call| match (call.resource.as_str(), call.watch, call.number) {
+        ("ingresses", false, 1) => {
+            Some(Reply::Json(200, list("1", None, &[ingress("a", "1"), ingress("b", "1")])))
+        }
+        ("ingresses", true, 1) => Some(Reply::Ends(vec![event("ERROR", &status(410, "too old"))])),
+        ("ingresses", false, 2 | 4) => {
+            Some(Reply::Json(200, list("2", Some("more"), &[ingress("a", "1"), ingress("c", "2")])))
+        }
+        ("ingresses", false, 3 | 5) => Some(Reply::Json(500, status(500, "etcd has no leader"))),
+        ("ingresses", false, 6) => Some(Reply::Hangs),
+        _ => None,
+    })
+    .await;
+    let mut running = Running::start(&stub.connection, settings());
+    let broken = |reading: &Reading<Cluster>| problems(reading).contains(&("Ingress", Reason::Unreachable));
+    let reading = running.until("the trouble", broken).await;
+    assert_eq!((reading.state, names(&reading)), (ViewState::Stale, vec!["a".to_owned(), "b".to_owned()]));
+    running.end().await;
 }

@@ -1,6 +1,5 @@
 //! A fleet of any size as one snapshot: names in many zones, with records, ownership and answers.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dns_drift::config::Config;
@@ -8,7 +7,7 @@ use dns_drift::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress};
 use dns_drift::model::observation::{AnswerRecord, Observation, Outcome, Transport, Vantage};
 use dns_drift::model::record::{Content, RecordSet, RecordType, Value};
 use dns_drift::model::zone::{HostedZone, RecordSets, ZoneReading, Zones};
-use dns_drift::model::{DomainName, ObjectRef, ZoneId};
+use dns_drift::model::{DomainName, ObjectRef, TextMap, ZoneId};
 use dns_drift::snapshot::{Cluster, Reading, Snapshot};
 use jiff::Timestamp;
 
@@ -21,7 +20,7 @@ const FAULTY: usize = 100;
 /// `names` wanted names; for each its record, its ownership TXT and one record that is not ours,
 /// and the answers of two authoritative servers and a resolver.
 pub(crate) fn snapshot(names: usize, at: Timestamp) -> Snapshot {
-    let mut objects = BTreeMap::new();
+    let mut objects = Vec::new();
     let mut zones = Zones::default();
     let mut observations = Vec::new();
     for zone in 0..names.div_ceil(NAMES_IN_ZONE) {
@@ -33,14 +32,14 @@ pub(crate) fn snapshot(names: usize, at: Timestamp) -> Snapshot {
             let host = format!("host-{index}.{apex}");
             let address = format!("203.0.{}.{}", index / 250 % 250, index % 250);
             let object = ingress(zone, index, &host, &address, at);
-            objects.insert(object.reference.clone(), Arc::new(object));
+            objects.push(Arc::new(object));
             records.extend(record_sets(&host, &apex, &address, zone, index));
             observations.extend(answers(&host, &address, &id, at));
         }
         zones.zones.insert(id.clone(), reading(id, &apex, records, at));
     }
     let cluster = Cluster {
-        objects,
+        objects: objects.into_iter().collect(),
         instances: vec![Config::from_value(&serde_json::json!({})).expect("defaults").assumed()],
         watched_kinds: vec!["Ingress".into()],
         ..Cluster::default()
@@ -58,13 +57,12 @@ pub(crate) fn snapshot(names: usize, at: Timestamp) -> Snapshot {
 pub(crate) fn with_one_change(snapshot: &Snapshot, at: Timestamp) -> Snapshot {
     let mut next = Snapshot { at, ..snapshot.clone() };
     let mut cluster = Cluster::clone(next.kubernetes.value().expect("a cluster"));
-    let (reference, object) = cluster.objects.first_key_value().expect("an object");
-    let (reference, mut object) = (reference.clone(), KubeObject::clone(object));
+    let mut object = KubeObject::clone(cluster.objects.values().next().expect("an object"));
     object.status_changed_at = Some(at);
     if let Body::Ingress(ingress) = &mut object.body {
         ingress.addresses[0].ip = Some("198.51.100.1".to_owned());
     }
-    cluster.objects.insert(reference, Arc::new(object));
+    cluster.objects.insert(Arc::new(object));
     next.kubernetes = Reading::read(at, cluster);
     next
 }
@@ -77,10 +75,10 @@ fn ingress(zone: usize, index: usize, host: &str, address: &str, at: Timestamp) 
         deletion_at: None,
         changed_at: Some(at - jiff::SignedDuration::from_hours(24)),
         status_changed_at: Some(at - jiff::SignedDuration::from_hours(24)),
-        labels: BTreeMap::from([("team".to_owned(), format!("team-{zone}"))]),
-        annotations: BTreeMap::new(),
+        labels: TextMap::from_iter([("team".to_owned(), format!("team-{zone}"))]),
+        annotations: TextMap::default(),
         body: Body::Ingress(Ingress {
-            rule_hosts: vec![host.to_owned()],
+            rule_hosts: [host.into()].into(),
             addresses: vec![LoadBalancerAddress { ip: Some(address.to_owned()), hostname: None }],
             ..Ingress::default()
         }),
@@ -158,7 +156,7 @@ fn reading(id: ZoneId, apex: &str, records: Vec<RecordSet>, at: Timestamp) -> Zo
             tags: None,
         },
         record_sets: Some(Arc::new(RecordSets::new(records))),
-        names_read: BTreeMap::new(),
+        names_read: std::collections::BTreeMap::new(),
         read_at: Some(at),
     }
 }

@@ -125,7 +125,7 @@ fn target_difference(
     set: &RecordSet,
 ) -> Option<(Kind, Reason)> {
     let (wanted, held) = (targets(&want.content), targets(&set.content));
-    if wanted == held {
+    if wanted == held || want.is_resolved() {
         return None;
     }
     let earlier: BTreeSet<Value> =

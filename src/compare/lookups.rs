@@ -12,14 +12,19 @@ use crate::past::{Sighting, WishKey};
 /// The wishes of earlier rounds.
 type Wishes = BTreeMap<WishKey, Vec<Sighting<Content>>>;
 
-/// The object that an ownership record names in its own spelling.
-#[must_use]
-pub fn as_named<'a, T>(objects: &'a BTreeMap<ObjectRef, T>, named: &ObjectRef) -> Option<&'a T> {
+/// What is held of the object that an ownership record names in its own spelling, among the kinds
+/// that there are.
+pub fn as_named<'k, T>(
+    kinds: impl Iterator<Item = &'k Arc<str>>,
+    named: &ObjectRef,
+    get: impl Fn(&ObjectRef) -> Option<T>,
+) -> Option<T> {
     let at = |kind: &Arc<str>| ObjectRef { kind: kind.clone(), ..named.clone() };
-    kinds(objects).map(at).filter(|object| is_same(named, object)).find_map(|object| objects.get(&object))
+    kinds.map(at).filter(|object| is_same(named, object)).find_map(|object| get(&object))
 }
 
-fn kinds<T>(objects: &BTreeMap<ObjectRef, T>) -> impl Iterator<Item = &Arc<str>> {
+/// The kinds of the objects in a map, each once.
+pub fn kinds<T>(objects: &BTreeMap<ObjectRef, T>) -> impl Iterator<Item = &Arc<str>> {
     let none: Arc<str> = Arc::from("");
     let next = move |kind: &&Arc<str>| {
         let last = ObjectRef { kind: after(kind), namespace: none.clone(), name: none.clone() };
@@ -75,11 +80,11 @@ mod tests {
             (object("Ingress", "web"), 3),
             (object("Ingress", "api"), 4),
         ]);
-        assert_eq!(as_named(&objects, &object("ingress", "web")), Some(&3));
-        assert_eq!(as_named(&objects, &object("crd", "web")), Some(&1));
-        assert_eq!(as_named(&objects, &object("ingress", "gone")), None);
-        assert_eq!(as_named(&objects, &object("service", "web")), None);
-        assert_eq!(as_named(&BTreeMap::<ObjectRef, u32>::new(), &object("ingress", "web")), None);
+        let find = |named: &ObjectRef| as_named(kinds(&objects), named, |object| objects.get(object));
+        assert_eq!(find(&object("ingress", "web")), Some(&3));
+        assert_eq!(find(&object("crd", "web")), Some(&1));
+        assert_eq!(find(&object("ingress", "gone")), None);
+        assert_eq!(find(&object("service", "web")), None);
     }
 
     #[test]

@@ -3,8 +3,6 @@
 //! A muted finding stays in the report with its reason and its end. A mute that cannot be read
 //! mutes nothing and is listed: silence by mistake is an outage that nobody sees.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use crate::compare::explain::names;
@@ -12,6 +10,7 @@ use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
 use crate::finding::{Kind, SilentReason};
 use crate::limits::MAX_MUTES;
+use crate::model::TextMap;
 use crate::model::text::{printable, truncate};
 use crate::policy::MuteRule;
 use crate::report::{Mute, MuteReport, MuteState};
@@ -100,7 +99,7 @@ impl Asked {
 }
 
 /// Reads the annotations of an object; `None` when they say nothing about muting.
-fn read(annotations: &BTreeMap<String, String>) -> Option<Asked> {
+fn read(annotations: &TextMap) -> Option<Asked> {
     let (kinds, until) = (annotations.get(KINDS), annotations.get(UNTIL));
     if kinds.is_none() && until.is_none() {
         return None;

@@ -70,6 +70,9 @@ fn judge_in_zone(
     refused: &Refusals,
     out: &mut Verdicts,
 ) {
+    if by_other_family(want, zone) {
+        return;
+    }
     let step = differences(world, &wants.instance.id, want, zone);
     let read_at = zone.name_read_at(&want.name).unwrap_or(world.at());
     let refusal = refused
@@ -107,6 +110,12 @@ fn judge_in_zone(
         holds.extend(context.agreeing(out));
     }
     out.candidates.extend(holds.into_iter().map(|candidate| context.dress(candidate)));
+}
+
+/// The host name that ExternalDNS resolves has addresses of the other family only.
+fn by_other_family(want: &Want, zone: &ZoneReading) -> bool {
+    let has = |kind: RecordType| zone.at(&want.name).iter().any(|set| set.record_type == kind);
+    want.is_resolved() && !has(RecordType::A) && has(RecordType::Aaaa)
 }
 
 /// A statement that waits for its window is listed as silent, with the end of the wait.
@@ -602,11 +611,11 @@ pub fn signed(length: std::time::Duration) -> SignedDuration {
 #[must_use]
 pub fn labels_of(world: &World<'_>, object: &KubeObject) -> std::collections::BTreeMap<String, String> {
     let allowed = &world.policy.label_allow_list;
-    let keep = |(key, _): &(&String, &String)| allowed.contains(key);
+    let keep = |(key, _): &(&str, &str)| allowed.iter().any(|one| one == key);
     object
         .labels
         .iter()
         .filter(keep)
-        .map(|(key, value)| (key.clone(), crate::model::text::truncate(value, 100)))
+        .map(|(key, value)| (key.to_owned(), crate::model::text::truncate(value, 100)))
         .collect()
 }

@@ -112,13 +112,14 @@ impl<'a> World<'a> {
     /// True if the cluster has the object; `object` as an ownership record names it.
     #[must_use]
     pub fn is_here(&self, object: &ObjectRef) -> bool {
-        self.snapshot.kubernetes.value().is_some_and(|cluster| as_named(&cluster.objects, object).is_some())
+        let Some(cluster) = self.snapshot.kubernetes.value() else { return false };
+        as_named(cluster.objects.kinds(), object, |object| cluster.objects.get(object)).is_some()
     }
 
     /// What is remembered of an object; `object` as an ownership record names it.
     #[must_use]
     pub fn remembered(&self, object: &ObjectRef) -> Option<&'a ObjectPast> {
-        as_named(&self.past.objects, object)
+        as_named(lookups::kinds(&self.past.objects), object, |object| self.past.objects.get(object))
     }
 
     /// What any instance has wanted at a name, with each content that it had.

@@ -89,6 +89,8 @@ pub struct RawEndpointConditions {
 #[serde(default)]
 #[expect(missing_docs, reason = "the members of the API's own type")]
 pub struct RawTargetRef {
+    #[serde(rename = "apiVersion", deserialize_with = "nullable")]
+    pub api_version: String,
     #[serde(deserialize_with = "nullable")]
     pub kind: String,
     #[serde(deserialize_with = "nullable")]
@@ -159,6 +161,13 @@ pub struct RawPodCondition {
 
 // === decoding ===
 
+impl RawTargetRef {
+    /// ExternalDNS takes a reference to a Pod only without a version, as Kubernetes writes it.
+    fn is_pod(&self) -> bool {
+        self.kind == "Pod" && self.api_version.is_empty()
+    }
+}
+
 impl RawNode {
     /// The compact row.
     #[must_use]
@@ -173,7 +182,7 @@ impl RawSlice {
     /// The compact row.
     #[must_use]
     pub fn decode(self) -> KubeObject {
-        let endpoints = self.endpoints.into_iter().filter(|one| one.target_ref.kind == "Pod");
+        let endpoints = self.endpoints.into_iter().filter(|one| one.target_ref.is_pod());
         let slice = EndpointSlice {
             service: self.metadata.labels.get(SERVICE_LABEL).cloned().unwrap_or_default(),
             address_type: self.address_type,

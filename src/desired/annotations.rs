@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::desired::duration;
+use crate::model::TextMap;
 
 /// The annotations of one object under one prefix.
 #[derive(Clone, Copy, Debug)]
 pub struct Annotations<'a> {
-    all: &'a BTreeMap<String, String>,
+    all: &'a TextMap,
     prefix: &'a str,
 }
 
@@ -42,20 +43,20 @@ const CLOUDFLARE: [&str; 5] = [
 impl<'a> Annotations<'a> {
     /// Looks at an object's annotations through one prefix.
     #[must_use]
-    pub fn new(all: &'a BTreeMap<String, String>, prefix: &'a str) -> Self {
+    pub fn new(all: &'a TextMap, prefix: &'a str) -> Self {
         Self { all, prefix }
     }
 
     /// The value of `<prefix><name>`; an empty value is present.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&'a str> {
-        self.all.get(&format!("{}{name}", self.prefix)).map(String::as_str)
+        self.all.get(&format!("{}{name}", self.prefix))
     }
 
     /// Keys under the prefix, without it.
     pub fn names(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         let prefix = self.prefix;
-        self.all.iter().filter_map(move |(key, value)| Some((key.strip_prefix(prefix)?, value.as_str())))
+        self.all.iter().filter_map(move |(key, value)| Some((key.strip_prefix(prefix)?, value)))
     }
 
     /// True if the object belongs to another controller: the key is present with another value,
@@ -150,7 +151,7 @@ mod tests {
     use super::*;
 
     fn with<T>(key: &str, value: &str, read: impl Fn(&Annotations<'_>) -> T) -> T {
-        let all = BTreeMap::from([(format!("p/{key}"), value.to_owned())]);
+        let all = TextMap::from_iter([(format!("p/{key}"), value.to_owned())]);
         read(&Annotations::new(&all, "p/"))
     }
 

@@ -45,6 +45,8 @@ pub struct Origin {
     pub demanded_health: Option<bool>,
     /// The AAAA half beside an alias A.
     pub companion: bool,
+    /// ExternalDNS resolves host names among the targets itself: its values are not known.
+    pub from_dns: bool,
 }
 
 /// An object and the targets that it asks for.

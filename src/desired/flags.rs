@@ -101,8 +101,8 @@ fn details(given: &mut Given) -> FlagDetails {
     FlagDetails {
         txt_new_format_only: given.switch("txt-new-format-only", false),
         legacy_annotation_prefix: given.switch("enable-legacy-annotation-prefix", false),
-        target_template: given.text("target-template"),
-        fqdn_target_template: given.text("fqdn-target-template"),
+        target_templates: given.list("target-template"),
+        fqdn_target_templates: given.list("fqdn-target-template"),
         unstructured_resources: given.list("unstructured-resource"),
         nat64_networks: given.list("nat64-networks"),
         create_ptr: given.switch("create-ptr", false),

@@ -1,11 +1,14 @@
 //! What is known of one kind: its rows, and whether they can be trusted. Pure.
 
+mod staged;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::desired::contact::Contact;
+use crate::desired::health::staged::Staged;
 use crate::desired::kinds::{Kind, Row};
 use crate::finding::Reason;
 use crate::limits::MAX_BROKEN_OBJECTS;
@@ -16,8 +19,15 @@ use crate::snapshot::Problem;
 /// One step of a watch.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// A complete list: whatever is not in it is gone.
+    /// A complete list at once.
     Replaced(Listing),
+    /// A list begins. Until it is complete the rows stay what they were.
+    Begun,
+    /// One object of the list that began last: its row, if it is kept, or why it cannot be
+    /// understood.
+    Listed(ObjectRef, Result<Option<Row>, String>),
+    /// The list that began last is complete: whatever is not in it is gone.
+    Complete,
     /// A new or changed object; no row for one that needs not be kept.
     Applied(ObjectRef, Option<Row>),
     /// A new or changed object that cannot be understood, and why.
@@ -88,6 +98,8 @@ pub struct KindState {
     listed: bool,
     absent: bool,
     rows: BTreeMap<ObjectRef, Row>,
+    /// The list that is being read; what is left of the watch of another time counts for nothing.
+    staged: Option<Staged>,
     broken: BTreeMap<ObjectRef, String>,
     suspicious: bool,
     failing: Option<Failing>,
@@ -122,6 +134,7 @@ impl KindState {
             listed: false,
             absent: false,
             rows: BTreeMap::new(),
+            staged: None,
             broken: BTreeMap::new(),
             suspicious: false,
             failing: None,
@@ -156,6 +169,17 @@ impl KindState {
     pub fn apply(&mut self, change: Change, now: Instant) -> bool {
         match change {
             Change::Replaced(listing) => self.replace(listing),
+            Change::Begun => {
+                self.staged = Some(Staged::default());
+                false
+            }
+            Change::Listed(object, read) => {
+                if let Some(staged) = &mut self.staged {
+                    staged.take(&self.rows, object, read);
+                }
+                false
+            }
+            Change::Complete => self.staged.take().is_some_and(|staged| self.complete(staged)),
             Change::Applied(object, row) => {
                 self.progress();
                 self.broken.remove(&object);
@@ -191,15 +215,21 @@ impl KindState {
         }
     }
 
-    fn replace(&mut self, mut listing: Listing) -> bool {
-        for object in listing.broken.keys() {
-            if let Some(row) = self.rows.remove(object) {
-                listing.rows.insert(object.clone(), row);
-            }
+    fn replace(&mut self, listing: Listing) -> bool {
+        let mut staged = Staged::default();
+        for (object, row) in listing.rows {
+            staged.take(&self.rows, object, Ok(Some(row)));
         }
-        let changed = !self.listed || self.rows != listing.rows || !listing.broken.is_empty();
-        self.rows = listing.rows;
-        self.broken = listing.broken;
+        for (object, message) in listing.broken {
+            staged.take(&self.rows, object, Err(message));
+        }
+        self.complete(staged)
+    }
+
+    fn complete(&mut self, staged: Staged) -> bool {
+        let (differs, broken) = staged.finish(&mut self.rows);
+        let changed = !self.listed || differs || !broken.is_empty();
+        self.broken = broken;
         self.listed = true;
         self.absent = false;
         self.suspicious = false;
@@ -278,7 +308,7 @@ pub fn broken_problems(kind: Kind, broken: &BTreeMap<ObjectRef, String>) -> Vec<
 }
 
 impl Failing {
-    /// A list's failure ends with a list, see [`KindState::replace`].
+    /// A list's failure ends with a list, see [`KindState::complete`].
     fn is_over(&self, heard: Heard, now: Instant, patience: Patience) -> bool {
         let watch_since = heard.watch.is_some_and(|contact| contact.instant > self.at);
         match self.failure.stage {

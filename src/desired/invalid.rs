@@ -84,7 +84,7 @@ fn invalid_values(
         }
         return (1 < count).then_some(Reason::TooManyValues);
     }
-    if !fits_family(wanted) {
+    if !wanted.endpoint.origin.from_dns && !fits_family(wanted) {
         return Some(Reason::MixedTypes);
     }
     (MAX_VALUES < count).then_some(Reason::TooManyValues)

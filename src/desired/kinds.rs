@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kube::api::ObjectMeta;
 use kube::core::NamespaceResourceScope;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -17,6 +17,7 @@ use crate::desired::custom::{
 };
 use crate::desired::discover::runs_external_dns;
 use crate::desired::objects::{RawIngress, RawService};
+use crate::desired::prune::Place;
 use crate::desired::workloads::{RawPod, RawWorkload};
 use crate::limits::MAX_NAME;
 use crate::model::ObjectRef;
@@ -135,8 +136,6 @@ pub struct Watched {
     /// The object less the field sets of its managers and kubectl's copy of itself.
     pub value: Value,
 }
-
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 // === impl Kind ===
 
@@ -412,8 +411,7 @@ impl Watched {
 
 impl<'de> Deserialize<'de> for Watched {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut value = Value::deserialize(deserializer)?;
-        prune(&mut value);
+        let value = Place::Object.deserialize(deserializer)?;
         let member =
             |name: &str| value.get("metadata").and_then(|meta| meta.get(name)?.as_str().map(str::to_owned));
         let metadata = ObjectMeta {
@@ -423,17 +421,6 @@ impl<'de> Deserialize<'de> for Watched {
             ..ObjectMeta::default()
         };
         Ok(Self { metadata, value })
-    }
-}
-
-fn prune(value: &mut Value) {
-    let Some(meta) = value.get_mut("metadata").and_then(Value::as_object_mut) else { return };
-    if let Some(annotations) = meta.get_mut("annotations").and_then(Value::as_object_mut) {
-        annotations.remove(LAST_APPLIED);
-    }
-    let managers = meta.get_mut("managedFields").and_then(Value::as_array_mut);
-    for manager in managers.into_iter().flatten().filter_map(Value::as_object_mut) {
-        manager.remove("fieldsV1");
     }
 }
 
@@ -471,6 +458,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::desired::prune::LAST_APPLIED;
 
     #[test]
     fn an_odd_object_is_read_but_not_decoded() {

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
+use crate::desired::prune::LAST_APPLIED;
 use crate::limits::MAX_ANNOTATION;
+use crate::model::TextMap;
 use crate::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress, ObjectRef, Service, ServicePort};
 
 /// `metadata` of any object.
@@ -171,8 +173,7 @@ pub struct RawLoadBalancerIngress {
 }
 
 /// Annotations that are large, frequent and never decide a record.
-const DROPPED_ANNOTATIONS: [&str; 2] =
-    ["kubectl.kubernetes.io/last-applied-configuration", "meta.helm.sh/release-name"];
+const DROPPED_ANNOTATIONS: [&str; 2] = [LAST_APPLIED, "meta.helm.sh/release-name"];
 
 /// Reads `null` like an absent member: hand-written YAML has both.
 pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -189,16 +190,18 @@ impl RawIngress {
     /// The compact row.
     #[must_use]
     pub fn decode(self) -> KubeObject {
+        let hosts = self.spec.rules.into_iter().map(|rule| rule.host).filter(|host| !host.is_empty());
+        let rule_hosts: Box<[Arc<str>]> = hosts.map(Arc::from).collect();
+        // Mostly the same hosts again.
+        let shared = |host: String| match rule_hosts.iter().find(|one| ***one == *host) {
+            Some(known) => Arc::clone(known),
+            None => host.into(),
+        };
+        let tls_hosts = self.spec.tls.into_iter().flat_map(|tls| tls.hosts).map(shared).collect();
         let body = Body::Ingress(Ingress {
             class_name: Some(self.spec.ingress_class_name).filter(|name| !name.is_empty()),
-            rule_hosts: self
-                .spec
-                .rules
-                .into_iter()
-                .map(|rule| rule.host)
-                .filter(|host| !host.is_empty())
-                .collect(),
-            tls_hosts: self.spec.tls.into_iter().flat_map(|tls| tls.hosts).collect(),
+            rule_hosts,
+            tls_hosts,
             addresses: self.status.decode(),
         });
         self.metadata.decode("Ingress", body)
@@ -211,7 +214,7 @@ impl RawService {
     pub fn decode(self) -> KubeObject {
         let spec = self.spec;
         let given = |text: String| Some(text).filter(|text| !text.is_empty());
-        let body = Body::Service(Service {
+        let body = Body::Service(Box::new(Service {
             service_type: spec.service_type,
             cluster_ip: given(spec.cluster_ip),
             external_ips: spec.external_ips,
@@ -221,7 +224,7 @@ impl RawService {
             local_traffic: spec.external_traffic_policy == "Local",
             publish_not_ready: spec.publish_not_ready_addresses,
             addresses: self.status.decode(),
-        });
+        }));
         self.metadata.decode("Service", body)
     }
 }
@@ -236,12 +239,14 @@ impl RawServicePort {
 impl RawLoadBalancerStatus {
     pub(crate) fn decode(self) -> Vec<LoadBalancerAddress> {
         let given = |text: String| Some(text).filter(|text| !text.is_empty());
-        self.load_balancer
-            .ingress
-            .into_iter()
+        let rows = self.load_balancer.ingress.into_iter();
+        let mut addresses: Vec<LoadBalancerAddress> = rows
             .map(|row| LoadBalancerAddress { ip: given(row.ip), hostname: given(row.hostname) })
             .filter(|address| address.ip.is_some() || address.hostname.is_some())
-            .collect()
+            .collect();
+        // Kept for long, and by the tens of thousands.
+        addresses.shrink_to_fit();
+        addresses
     }
 }
 
@@ -272,14 +277,14 @@ impl RawMeta {
             deletion_at: self.deletion_timestamp,
             changed_at: self.changed_at(),
             status_changed_at: self.newest("status"),
-            labels: self.labels,
+            labels: self.labels.into(),
             annotations: bounded(self.annotations),
             body,
         }
     }
 }
 
-fn bounded(annotations: BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn bounded(annotations: BTreeMap<String, String>) -> TextMap {
     annotations
         .into_iter()
         .filter(|(key, _)| !DROPPED_ANNOTATIONS.contains(&key.as_str()))
@@ -314,8 +319,8 @@ mod tests {
         assert_eq!(object.status_changed_at, Some("2026-11-22T10:03:00Z".parse().expect("time")));
         assert_eq!(object.annotations.keys().collect::<Vec<_>>(), ["team"]);
         let Body::Ingress(ingress) = &object.body else { panic!("an Ingress") };
-        assert_eq!(ingress.rule_hosts, ["a.example.com"]);
-        assert_eq!(ingress.tls_hosts, ["*.example.com"]);
+        assert_eq!(*ingress.rule_hosts, [Arc::from("a.example.com")]);
+        assert_eq!(*ingress.tls_hosts, [Arc::from("*.example.com")]);
         assert_eq!(ingress.addresses.len(), 1);
     }
 

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::desired::client::Connection;
 use crate::desired::contact::Contact;
 use crate::desired::health::{Change, Failure, Heard, Listing, Patience, Stage};
+use crate::desired::intern::Interner;
 use crate::desired::kinds::{Kind, ServedKind, Watched};
 use crate::desired::view::View;
 use crate::desired::watch::{WatchSettings, request_failure};
@@ -188,11 +189,14 @@ fn counts(kind: Kind, object: &Watched) -> bool {
 }
 
 fn listing(kind: Kind, objects: Vec<Watched>) -> Listing {
-    let (mut rows, mut broken) = (BTreeMap::new(), BTreeMap::new());
+    let (mut rows, mut broken, mut interner) = (BTreeMap::new(), BTreeMap::new(), Interner::default());
     for object in objects {
         let reference = object.reference(kind);
         match kind.decode(object.value) {
-            Ok(Some(row)) => drop(rows.insert(reference, row)),
+            Ok(Some(row)) => {
+                let (reference, row) = interner.share_row(reference, row);
+                rows.insert(reference, row);
+            }
             Ok(None) => {}
             Err(error) => drop(broken.insert(reference, printable(&error.to_string()))),
         }

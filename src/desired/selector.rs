@@ -2,7 +2,7 @@
 //!
 //! Source: Kubernetes documentation, "Labels and Selectors"; k8s.io/apimachinery/pkg/labels.
 
-use std::collections::BTreeMap;
+use crate::model::TextMap;
 
 /// A parsed selector; matches when every requirement holds. The empty one matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,17 +42,21 @@ impl Selector {
 
     /// True if every requirement holds for these labels (or annotations).
     #[must_use]
-    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+    pub fn matches(&self, labels: &TextMap) -> bool {
         self.0.iter().all(|requirement| requirement.holds(labels))
     }
 }
 
 impl Requirement {
-    fn holds(&self, labels: &BTreeMap<String, String>) -> bool {
+    fn holds(&self, labels: &TextMap) -> bool {
         let number = |key: &str| labels.get(key).and_then(|value| value.parse::<i64>().ok());
         match self {
-            Self::In(key, values) => labels.get(key).is_some_and(|value| values.contains(value)),
-            Self::NotIn(key, values) => labels.get(key).is_none_or(|value| !values.contains(value)),
+            Self::In(key, values) => {
+                labels.get(key).is_some_and(|value| values.iter().any(|one| one == value))
+            }
+            Self::NotIn(key, values) => {
+                labels.get(key).is_none_or(|value| !values.iter().any(|one| one == value))
+            }
             Self::Exists(key) => labels.contains_key(key),
             Self::Missing(key) => !labels.contains_key(key),
             Self::Greater(key, bound) => number(key).is_some_and(|value| *bound < value),
@@ -124,7 +128,7 @@ mod tests {
     #[test]
     fn selects() {
         let labels =
-            BTreeMap::from([("env".to_owned(), "prod".to_owned()), ("n".to_owned(), "5".to_owned())]);
+            TextMap::from_iter([("env".to_owned(), "prod".to_owned()), ("n".to_owned(), "5".to_owned())]);
         let check = |text: &str, expected: bool| {
             assert_eq!(Selector::parse(text).expect(text).matches(&labels), expected, "{text}");
         };

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::desired::annotations::Annotations;
-use crate::desired::endpoint::{Endpoint, Shared, endpoint, endpoints_for, suitable_type};
+use crate::desired::endpoint::{Endpoint, Shared, endpoints_for};
 use crate::desired::selector::Selector;
 use crate::desired::sources::{named_hosts, read_custom, roster};
 use crate::desired::template;
@@ -28,16 +28,13 @@ use crate::model::custom::Custom;
 use crate::model::instance::{Flags, Instance};
 use crate::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress};
 use crate::model::want::{Unwanted, WithoutTarget};
-use crate::model::{DomainName, ObjectRef, RecordType, Version};
+use crate::model::{DomainName, ObjectRef, Objects, TextMap, Version};
 
 /// How long a cert-manager solver object may live before it is no longer passed over.
 const SOLVER_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Label on the objects that cert-manager makes for HTTP-01 challenges.
 const SOLVER_LABEL: &str = "acme.cert-manager.io/http01-solver";
-
-/// All objects of the cluster, by kind, namespace and name.
-pub type Objects = BTreeMap<ObjectRef, Arc<KubeObject>>;
 
 /// What a source may look at.
 #[derive(Clone, Copy, Debug)]
@@ -87,15 +84,66 @@ impl<'a> SourceInput<'a> {
     }
 
     /// All objects of a kind, in the order of namespace and name.
-    pub fn of_kind(&self, kind: &'a str) -> impl Iterator<Item = &'a Arc<KubeObject>> {
-        let objects = self.objects.range(ObjectRef::new(kind, "", "")..);
-        objects.take_while(move |(reference, _)| &*reference.kind == kind).map(|(_, object)| object)
+    pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = &'a Arc<KubeObject>> + use<'a> {
+        self.objects.of_kind(kind).iter()
     }
 
     /// Hosts of the hostname annotation, unless the instance ignores it.
     #[must_use]
     pub fn annotated_hosts(&self, annotations: Annotations<'_>) -> Vec<String> {
         if self.instance.flags.ignore_hostname_annotation { Vec::new() } else { annotations.list("hostname") }
+    }
+
+    /// True if names come from pairs of a host and a target.
+    pub(crate) fn has_pairs(&self) -> bool {
+        does(self.version(), Behaviour::NameTargetPairs)
+            && !self.instance.flags.details.fqdn_target_templates.is_empty()
+    }
+
+    /// Endpoints of `--fqdn-target-template`: they have neither a TTL nor properties nor a label.
+    pub(crate) fn paired(&self, object: &KubeObject, has_own: bool, out: &mut Yield) -> Vec<Endpoint> {
+        let flags = &self.instance.flags;
+        if !self.has_pairs() || (has_own && !flags.combine_fqdn) {
+            return Vec::new();
+        }
+        let templates = &flags.details.fqdn_target_templates;
+        let pairs = self.evaluated("--fqdn-target-template", templates, object, out);
+        let split = |pair: &String| {
+            let (host, target) = pair.split_once(':')?;
+            let (host, target) = (host.trim(), target.trim().to_owned());
+            (!host.is_empty() && !target.is_empty()).then(|| (host.to_owned(), target))
+        };
+        pairs
+            .iter()
+            .filter_map(split)
+            .flat_map(|(host, target)| self.literal(object, &host, &[target]))
+            .collect()
+    }
+
+    /// Endpoints that templates alone make, without a word from the object's annotations.
+    pub(crate) fn literal(&self, object: &KubeObject, host: &str, targets: &[String]) -> Vec<Endpoint> {
+        let object = object.reference.clone();
+        let shared = Shared { ttl: None, set_identifier: None, properties: BTreeMap::new(), object };
+        let mut endpoints = endpoints_for(host, targets, &shared, self.version());
+        for endpoint in &mut endpoints {
+            endpoint.origin.unlabelled = true;
+        }
+        endpoints
+    }
+
+    /// What templates of a flag make of an object; nothing, and a word about it, where they cannot
+    /// be evaluated.
+    pub(crate) fn evaluated(
+        &self,
+        flag: &str,
+        templates: &[String],
+        object: &KubeObject,
+        out: &mut Yield,
+    ) -> Vec<String> {
+        template::names(templates, object).unwrap_or_else(|error| {
+            out.unknown = Some(format!("{}: {flag}: {error}", object.reference));
+            Vec::new()
+        })
     }
 
     /// Names by the templates of the instance: none where it has none, or where the endpoints of
@@ -105,53 +153,11 @@ impl<'a> SourceInput<'a> {
         if flags.fqdn_templates.is_empty() || (has_own && !flags.combine_fqdn) {
             return Vec::new();
         }
-        evaluated(&flags.fqdn_templates, object, out)
+        template::names(&flags.fqdn_templates, object).unwrap_or_else(|error| {
+            out.unknown = Some(format!("{}: {error}", object.reference));
+            Vec::new()
+        })
     }
-
-    /// Endpoints by `--fqdn-target-template`, whose words are pairs of a name and a target. They carry
-    /// nothing of the object: no TTL, no properties, no `resource` label.
-    pub(crate) fn paired(&self, object: &KubeObject, has_own: bool, out: &mut Yield) -> Vec<Endpoint> {
-        let flags = &self.instance.flags;
-        if !self.pairs_names() || (has_own && !flags.combine_fqdn) {
-            return Vec::new();
-        }
-        let shared = Shared {
-            ttl: None,
-            set_identifier: None,
-            properties: BTreeMap::new(),
-            object: object.reference.clone(),
-        };
-        let mut targets: BTreeMap<(String, RecordType), Vec<String>> = BTreeMap::new();
-        for pair in evaluated(std::slice::from_ref(&flags.details.fqdn_target_template), object, out) {
-            let Some((host, target)) = pair.split_once(':') else { continue };
-            let (host, target) = (host.trim(), target.trim());
-            if !host.is_empty() && !target.is_empty() {
-                let key = (host.to_owned(), suitable_type(target, self.version()));
-                targets.entry(key).or_default().push(target.to_owned());
-            }
-        }
-        let of_one = |((host, record_type), targets): ((String, RecordType), Vec<String>)| {
-            let mut one = endpoint(&host, record_type, targets, &shared, self.version());
-            one.origin.unlabelled = true;
-            one
-        };
-        targets.into_iter().map(of_one).collect()
-    }
-
-    /// True if a template gives pairs of names and targets.
-    #[must_use]
-    pub fn pairs_names(&self) -> bool {
-        let given = &self.instance.flags.details.fqdn_target_template;
-        !given.trim().is_empty() && does(self.version(), Behaviour::NameTargetPairs)
-    }
-}
-
-/// What templates make of an object; without an answer its names are unknown.
-fn evaluated(templates: &[String], object: &KubeObject, out: &mut Yield) -> Vec<String> {
-    template::names(templates, object).unwrap_or_else(|error| {
-        out.unknown = Some(format!("{}: {error}", object.reference));
-        Vec::new()
-    })
 }
 
 /// What one object yields for one instance.
@@ -234,7 +240,7 @@ fn heeds_controller(object: &KubeObject) -> bool {
 
 /// A selector that does not parse keeps ExternalDNS from starting; we let it match, so that the
 /// names stay visible.
-fn selects(selector: &str, labels: &BTreeMap<String, String>) -> bool {
+pub(crate) fn selects(selector: &str, labels: &TextMap) -> bool {
     Selector::parse(selector).map_or(true, |selector| selector.matches(labels))
 }
 
@@ -248,9 +254,10 @@ fn other_class(object: &KubeObject, ingress: &Ingress, flags: &Flags) -> Option<
     if flags.ingress_classes.is_empty() {
         return None;
     }
-    let annotated = object.annotations.get("kubernetes.io/ingress.class").map(String::as_str);
-    let class = ingress.class_name.as_deref().or(annotated).unwrap_or_default();
-    let wanted = flags.ingress_classes.iter().any(|wanted| wanted == class);
+    let annotated = object.annotations.get("kubernetes.io/ingress.class");
+    let class = ingress.class_name.as_deref().or(annotated);
+    let wanted = class.is_some_and(|class| flags.ingress_classes.iter().any(|wanted| wanted == class));
+    let class = class.unwrap_or_default();
     (!wanted)
         .then(|| format!("class {class:?} is not among --ingress-class={}", flags.ingress_classes.join(",")))
 }
@@ -260,8 +267,8 @@ fn asked_hosts(object: &KubeObject, annotations: Annotations<'_>) -> BTreeSet<Do
     let mut hosts: Vec<String> = annotations.list("hostname");
     match &object.body {
         Body::Ingress(ingress) => {
-            hosts.extend(ingress.rule_hosts.iter().cloned());
-            hosts.extend(ingress.tls_hosts.iter().cloned());
+            hosts.extend(ingress.rule_hosts.iter().map(ToString::to_string));
+            hosts.extend(ingress.tls_hosts.iter().map(ToString::to_string));
         }
         Body::Service(_) | Body::Pod(_) => hosts.extend(annotations.list("internal-hostname")),
         Body::Node(_) | Body::EndpointSlice(_) => hosts.clear(),

@@ -3,6 +3,7 @@
 //! Source: kubernetes-sigs/external-dns:provider/aws/aws.go (`newChange`).
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::desired::canonical::canonical_zone;
@@ -59,7 +60,12 @@ pub fn submit(endpoint: Endpoint, instance: &Instance) -> Submitted {
 }
 
 fn plain(endpoint: &Endpoint) -> Content {
-    let value = |target: &String| Value::new(&endpoint.record_type, target);
+    let value = |target: &String| {
+        if endpoint.origin.from_dns && target.parse::<IpAddr>().is_err() {
+            return Value::Host(DomainName::new(target));
+        }
+        Value::new(&endpoint.record_type, target)
+    };
     Content::values(endpoint.ttl.unwrap_or(DEFAULT_TTL), endpoint.targets.iter().map(value))
 }
 

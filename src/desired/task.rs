@@ -84,7 +84,8 @@ struct Watches {
     settings: WatchSettings,
     sender: mpsc::Sender<Update>,
     stop: CancellationToken,
-    tasks: JoinSet<Kind>,
+    /// Each ends with its kind, unless it was told to stop.
+    tasks: JoinSet<Option<Kind>>,
     running: BTreeMap<Kind, CancellationToken>,
 }
 
@@ -97,8 +98,9 @@ impl Watches {
             tokio::select! {
                 ended = first_end(&mut self.tasks, &self.stop) => match ended {
                     // A watch that was told to stop because nobody needs its kind any more.
-                    Err(TaskError::EndedEarly { kind }) if !self.running.contains_key(&kind) => {}
-                    other => return other,
+                    Ok(Ended::One) => {}
+                    Ok(Ended::All) => return Ok(()),
+                    Err(error) => return Err(error),
                 },
                 changed = wanted.changed() => if changed.is_err() {
                     return Ok(());
@@ -128,19 +130,32 @@ impl Watches {
         let stop = self.stop.child_token();
         self.running.insert(kind, stop.clone());
         self.tasks.spawn(async move {
-            one.run(stop).await;
-            kind
+            one.run(stop.clone()).await;
+            (!stop.is_cancelled()).then_some(kind)
         });
     }
 }
 
+/// What ended as it should.
+#[derive(Debug, PartialEq, Eq)]
+enum Ended {
+    /// One watch, whose kind nobody needs any more.
+    One,
+    /// All of them.
+    All,
+}
+
 /// Watches end when stopped, and never else: without one the view would grow old unseen.
-async fn first_end(watches: &mut JoinSet<Kind>, stop: &CancellationToken) -> Result<(), TaskError> {
+async fn first_end(
+    watches: &mut JoinSet<Option<Kind>>,
+    stop: &CancellationToken,
+) -> Result<Ended, TaskError> {
     let ended = stop.run_until_cancelled(watches.join_next()).await.flatten();
     match ended {
-        None => Ok(()),
-        Some(Ok(_)) if stop.is_cancelled() => Ok(()),
-        Some(Ok(kind)) => Err(TaskError::EndedEarly { kind }),
+        None => Ok(Ended::All),
+        Some(Ok(_)) if stop.is_cancelled() => Ok(Ended::All),
+        Some(Ok(None)) => Ok(Ended::One),
+        Some(Ok(Some(kind))) => Err(TaskError::EndedEarly { kind }),
         Some(Err(error)) => Err(TaskError::Panicked(error)),
     }
 }
@@ -271,12 +286,15 @@ fn tell(last: &Reading<Cluster>, next: &Reading<Cluster>) {
 mod tests {
     use super::*;
 
-    async fn outcome(watch: impl Future<Output = Kind> + Send + 'static, stop: &CancellationToken) -> String {
+    async fn outcome(
+        watch: impl Future<Output = Option<Kind>> + Send + 'static,
+        stop: &CancellationToken,
+    ) -> String {
         let mut watches = JoinSet::new();
         watches.spawn(watch);
         watches.spawn(std::future::pending());
         match first_end(&mut watches, stop).await {
-            Ok(()) => "stopped".to_owned(),
+            Ok(ended) => format!("{ended:?}"),
             Err(error) => error.to_string(),
         }
     }
@@ -284,9 +302,10 @@ mod tests {
     #[tokio::test]
     async fn a_watch_that_ends_or_panics_is_an_error() {
         let stop = CancellationToken::new();
-        assert_eq!(outcome(async { Kind::Pod }, &stop).await, "watch pods: ended");
+        assert_eq!(outcome(async { Some(Kind::Pod) }, &stop).await, "watch pods: ended");
+        assert_eq!(outcome(async { None }, &stop).await, "One");
         assert_eq!(outcome(async { panic!("on purpose") }, &stop).await, "watch of the cluster");
         stop.cancel();
-        assert_eq!(outcome(async { Kind::Pod }, &stop).await, "stopped");
+        assert_eq!(outcome(async { None }, &stop).await, "All");
     }
 }

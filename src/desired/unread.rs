@@ -2,7 +2,6 @@
 //!
 //! Source: facts on the prefix change of v0.22.0; findings.md, kind `annotation_unread`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -65,7 +64,7 @@ fn holder_with_other_prefix(
         .filter(|prefix| !read_by_somebody(cluster, holder, prefix, before.now))
         .find_map(|prefix| Some((prefix, renamed(holder, prefix, in_force)?)))?;
     let mut objects = cluster.objects.clone();
-    objects.insert(holder.reference.clone(), Arc::new(renamed));
+    objects.insert(Arc::new(renamed));
     let after = SourceInput { objects: &objects, ..*before };
     let hangs = |object: &&Arc<KubeObject>| {
         behind(object, before).iter().any(|one| one.reference == holder.reference)
@@ -80,7 +79,7 @@ fn holder_with_other_prefix(
     (!if_read.is_empty()).then(|| UnreadAnnotations {
         object: holder.reference.clone(),
         reason: Reason::OtherPrefix,
-        keys: holder.annotations.keys().filter(|key| key.starts_with(prefix)).cloned().collect(),
+        keys: holder.annotations.keys().filter(|key| key.starts_with(prefix)).map(str::to_owned).collect(),
         if_read,
         changed_at: holder.changed_at,
     })
@@ -96,7 +95,7 @@ fn other_prefix(
         .into_iter()
         .filter(|prefix| !read_by_somebody(cluster, object, prefix, now))
         .find_map(|prefix| Some((prefix, renamed(object, prefix, &instance.flags.annotation_prefix)?)))?;
-    let keys = object.annotations.keys().filter(|key| key.starts_with(prefix)).cloned().collect();
+    let keys = object.annotations.keys().filter(|key| key.starts_with(prefix)).map(str::to_owned).collect();
     changes(object, &renamed, input).map(|if_read| UnreadAnnotations {
         object: object.reference.clone(),
         reason: Reason::OtherPrefix,
@@ -115,15 +114,15 @@ fn read_by_somebody(cluster: &Cluster, object: &KubeObject, prefix: &str, now: T
 
 /// The object with the keys of another prefix under the one in force; `None` when it has none.
 fn renamed(object: &KubeObject, from: &str, to: &str) -> Option<KubeObject> {
-    let mut annotations = object.annotations.clone();
+    let mut annotations = object.annotations.to_map();
     let mut any = false;
-    for (key, value) in &object.annotations {
+    for (key, value) in object.annotations.iter() {
         if let Some(name) = key.strip_prefix(from) {
-            annotations.entry(format!("{to}{name}")).or_insert_with(|| value.clone());
+            annotations.entry(format!("{to}{name}")).or_insert_with(|| value.to_owned());
             any = true;
         }
     }
-    any.then(|| KubeObject { annotations, ..object.clone() })
+    any.then(|| KubeObject { annotations: annotations.into(), ..object.clone() })
 }
 
 /// A key under the right prefix whose name is nearly one that is read.
@@ -135,16 +134,16 @@ fn typo(object: &Arc<KubeObject>, input: &SourceInput<'_>) -> Option<UnreadAnnot
             return None;
         }
         let meant = KNOWN.iter().find(|known| strsim::damerau_levenshtein(known, name) <= 2)?;
-        Some((key.clone(), *meant))
+        Some((key, *meant))
     })?;
-    let mut annotations: BTreeMap<String, String> = object.annotations.clone();
-    let value = annotations.remove(&key)?;
+    let mut annotations = object.annotations.to_map();
+    let value = annotations.remove(key)?;
     annotations.entry(format!("{prefix}{meant}")).or_insert(value);
-    let corrected = KubeObject { annotations, ..(**object).clone() };
+    let corrected = KubeObject { annotations: annotations.into(), ..(**object).clone() };
     changes(object, &corrected, input).map(|if_read| UnreadAnnotations {
         object: object.reference.clone(),
         reason: Reason::Typo,
-        keys: vec![key],
+        keys: vec![key.to_owned()],
         if_read,
         changed_at: object.changed_at,
     })

@@ -11,7 +11,7 @@ use crate::desired::health::{Change, Heard, KindState, Patience};
 use crate::desired::kinds::{Kind, Row};
 use crate::desired::needs::needed_kinds;
 use crate::desired::sources::roster::needs;
-use crate::model::ObjectRef;
+use crate::model::Objects;
 use crate::model::instance::Instance;
 use crate::model::workload::LogTarget;
 use crate::snapshot::{Cluster, Problem, Reading, ViewState};
@@ -172,13 +172,15 @@ impl View {
         }
     }
 
-    fn objects(&self) -> BTreeMap<ObjectRef, Arc<crate::model::object::KubeObject>> {
-        let rows = self.states.values().flat_map(KindState::rows);
-        rows.filter_map(|(reference, row)| match row {
-            Row::Object(object) => Some((reference.clone(), Arc::clone(object))),
+    fn objects(&self) -> Objects {
+        let mut states: Vec<(&Kind, &KindState)> = self.states.iter().collect();
+        states.sort_by_key(|(kind, _)| kind.as_str());
+        let rows = states.into_iter().flat_map(|(_, state)| state.rows().values());
+        let objects = rows.filter_map(|row| match row {
+            Row::Object(object) => Some(Arc::clone(object)),
             Row::Workload(_) | Row::Pod(_) => None,
-        })
-        .collect()
+        });
+        Objects::from_sorted(objects.collect())
     }
 
     fn discover(&self) -> Vec<Arc<Instance>> {
@@ -244,7 +246,7 @@ mod tests {
         let deployment = serde_json::json!({"metadata": {"name": "external-dns", "namespace": "dns"},
             "spec": {"template": {"spec": {"containers": [container]}}}});
         let row = Kind::Deployment.decode(deployment).expect("decoded").expect("kept");
-        let rows = [(ObjectRef::new("Deployment", "dns", "external-dns"), row)].into();
+        let rows = [(crate::model::ObjectRef::new("Deployment", "dns", "external-dns"), row)].into();
         let mut view = View::new(&[Kind::Ingress, Kind::Deployment, Kind::Pod]);
         view.apply(
             Kind::Deployment,

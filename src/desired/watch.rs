@@ -17,7 +17,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::desired::contact::KubeStats;
-use crate::desired::health::{Change, Failure, Listing, Patience, Stage};
+use crate::desired::health::{Change, Failure, Patience, Stage};
+use crate::desired::intern::Interner;
 use crate::desired::kinds::{Kind, Row, ServedKind, Watched};
 use crate::error_chain::ErrorChain;
 use crate::finding::Reason;
@@ -74,6 +75,7 @@ pub struct Watch {
     /// Hashes of the names of all objects, kept or not: whether an empty list is plausible.
     known: HashSet<u64>,
     confirming: bool,
+    interner: Interner,
 }
 
 /// Why a stream ended.
@@ -145,7 +147,18 @@ impl Watch {
     ) -> Self {
         let pace = Pace { next: settings.first_pause, last_error: None };
         let known = HashSet::new();
-        Self { kind, version: 0, client, stats, settings, updates, pace, known, confirming: false }
+        Self {
+            kind,
+            version: 0,
+            client,
+            stats,
+            settings,
+            updates,
+            pace,
+            known,
+            confirming: false,
+            interner: Interner::default(),
+        }
     }
 
     /// Runs until stopped, or until nobody takes the updates any more.
@@ -190,7 +203,6 @@ impl Watch {
         let api = Api::<Watched>::all_with(self.client.clone(), &served);
         let mut stream = Box::pin(watcher::watcher(api, self.settings.watcher()));
         let began = Instant::now();
-        let mut listing = Listing::default();
         let mut listed = HashSet::new();
         loop {
             // An error is one more item here, never the end of the stream.
@@ -216,19 +228,14 @@ impl Watch {
                     }
                 }
                 Some(Ok(Event::Init)) => {
-                    listing = Listing::default();
                     listed = HashSet::new();
-                    true
+                    self.interner.forget_unused();
+                    self.send(Change::Begun).await
                 }
                 Some(Ok(Event::InitApply(object))) => {
                     let (reference, read) = self.read(object);
                     listed.insert(hash(&reference));
-                    match read {
-                        Ok(Some(row)) => drop(listing.rows.insert(reference, row)),
-                        Ok(None) => {}
-                        Err(message) => drop(listing.broken.insert(reference, message)),
-                    }
-                    true
+                    self.send(Change::Listed(reference, read)).await
                 }
                 Some(Ok(Event::InitDone)) => {
                     let listed = std::mem::take(&mut listed);
@@ -239,8 +246,7 @@ impl Watch {
                     }
                     self.confirming = false;
                     self.known = listed;
-                    // The whole map at once: what is not listed any more is gone.
-                    self.send(Change::Replaced(std::mem::take(&mut listing))).await
+                    self.send(Change::Complete).await
                 }
                 Some(Ok(Event::Apply(object))) => {
                     let (reference, read) = self.read(object);
@@ -269,10 +275,16 @@ impl Watch {
         began.max(heard.unwrap_or(began)) + self.settings.renew_after
     }
 
-    fn read(&self, object: Watched) -> (ObjectRef, Result<Option<Row>, String>) {
+    fn read(&mut self, object: Watched) -> (ObjectRef, Result<Option<Row>, String>) {
         let reference = object.reference(self.kind);
-        let read = self.kind.decode(object.value).map_err(|error| printable(&error.to_string()));
-        (reference, read)
+        match self.kind.decode(object.value) {
+            Ok(Some(row)) => {
+                let (reference, row) = self.interner.share_row(reference, row);
+                (reference, Ok(Some(row)))
+            }
+            Ok(None) => (reference, Ok(None)),
+            Err(error) => (reference, Err(printable(&error.to_string()))),
+        }
     }
 
     /// Tells the failure and waits. `Some` when nobody listens.

@@ -63,6 +63,7 @@ fn default_targets(mut endpoint: Endpoint, flags: &Flags, version: Version) -> V
         return vec![endpoint];
     }
     endpoint.origin.claims.clear();
+    endpoint.origin.from_dns = false;
     [RecordType::A, RecordType::Aaaa, RecordType::Cname]
         .into_iter()
         .filter_map(|record_type| {
@@ -74,7 +75,7 @@ fn default_targets(mut endpoint: Endpoint, flags: &Flags, version: Version) -> V
 }
 
 fn validated(mut endpoint: Endpoint, version: Version) -> Endpoint {
-    if does(version, Behaviour::Validation) && !is_valid(&endpoint) {
+    if does(version, Behaviour::Validation) && !endpoint.origin.from_dns && !is_valid(&endpoint) {
         endpoint.origin.dropped = true;
     }
     endpoint
@@ -141,7 +142,7 @@ fn filter_targets(mut endpoint: Endpoint, flags: &Flags) -> Option<Endpoint> {
         texts.filter_map(net).collect()
     };
     let (included, excluded) = (nets(&flags.target_net_filter), nets(&flags.exclude_target_net));
-    if included.is_empty() && excluded.is_empty() {
+    if endpoint.origin.from_dns || (included.is_empty() && excluded.is_empty()) {
         return Some(endpoint);
     }
     let passes = |target: &str| match target.parse::<IpAddr>() {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::object::LoadBalancerAddress;
+use crate::model::text_map::TextMap;
 
 /// The part of a custom resource that differs by kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -241,19 +242,19 @@ pub struct RouterIngress {
 impl LabelSelector {
     /// True if every requirement holds. A requirement that Kubernetes would refuse matches nothing.
     #[must_use]
-    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        let equal = |(key, value): (&String, &String)| labels.get(key) == Some(value);
+    pub fn matches(&self, labels: &TextMap) -> bool {
+        let equal = |(key, value): (&String, &String)| labels.get(key) == Some(value.as_str());
         self.labels.iter().all(equal) && self.expressions.iter().all(|one| one.holds(labels))
     }
 }
 
 impl Expression {
-    fn holds(&self, labels: &BTreeMap<String, String>) -> bool {
+    fn holds(&self, labels: &TextMap) -> bool {
         let value = labels.get(&self.key);
         let given = !self.values.is_empty();
         match self.operator.as_str() {
-            "In" => given && value.is_some_and(|value| self.values.contains(value)),
-            "NotIn" => given && value.is_none_or(|value| !self.values.contains(value)),
+            "In" => given && value.is_some_and(|value| self.values.iter().any(|one| one == value)),
+            "NotIn" => given && value.is_none_or(|value| !self.values.iter().any(|one| one == value)),
             "Exists" => !given && value.is_some(),
             "DoesNotExist" => !given && value.is_none(),
             _ => false,
@@ -286,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_selector_selects_as_the_api_says() {
-        let labels = BTreeMap::from([("team".to_owned(), "a".to_owned())]);
+        let labels = TextMap::from_iter([("team".to_owned(), "a".to_owned())]);
         let check = |operator: &str, key: &str, values: &[&str], expected: bool| {
             let expression = Expression {
                 key: key.to_owned(),

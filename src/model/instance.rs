@@ -246,10 +246,10 @@ pub struct FlagDetails {
     pub txt_new_format_only: bool,
     /// `--enable-legacy-annotation-prefix`: the alpha prefix is read besides (v0.23.0 and later).
     pub legacy_annotation_prefix: bool,
-    /// `--target-template`; empty when not given.
-    pub target_template: String,
-    /// `--fqdn-target-template`; empty when not given.
-    pub fqdn_target_template: String,
+    /// `--target-template`.
+    pub target_templates: Vec<String>,
+    /// `--fqdn-target-template`: pairs of a host and a target.
+    pub fqdn_target_templates: Vec<String>,
     /// `--unstructured-resource`, as given.
     pub unstructured_resources: Vec<String>,
     /// `--nat64-networks`.
@@ -321,8 +321,8 @@ impl Default for FlagDetails {
         Self {
             txt_new_format_only: false,
             legacy_annotation_prefix: false,
-            target_template: String::new(),
-            fqdn_target_template: String::new(),
+            target_templates: Vec::new(),
+            fqdn_target_templates: Vec::new(),
             unstructured_resources: Vec::new(),
             nat64_networks: Vec::new(),
             create_ptr: false,

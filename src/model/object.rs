@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::custom::Custom;
+use crate::model::text_map::TextMap;
 
 /// Names one object of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,9 +39,9 @@ pub struct KubeObject {
     /// Newest change of the status: the newest `managedFields[].time` of subresource `status`.
     pub status_changed_at: Option<Timestamp>,
     /// Labels, all of them.
-    pub labels: BTreeMap<String, String>,
+    pub labels: TextMap,
     /// Annotations that can matter; the large bookkeeping ones are dropped by the decoder.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: TextMap,
     /// What is special about the kind.
     pub body: Body,
 }
@@ -51,7 +52,7 @@ pub enum Body {
     /// `networking.k8s.io/v1` Ingress.
     Ingress(Ingress),
     /// `v1` Service.
-    Service(Service),
+    Service(Box<Service>),
     /// `v1` Node.
     Node(Node),
     /// `v1` Pod, as its own addresses ask for names.
@@ -68,9 +69,9 @@ pub struct Ingress {
     /// `spec.ingressClassName`; `None` when absent or empty.
     pub class_name: Option<String>,
     /// `spec.rules[].host` as written, in order, without the empty ones.
-    pub rule_hosts: Vec<String>,
+    pub rule_hosts: Box<[Arc<str>]>,
     /// `spec.tls[].hosts[]` as written, in order.
-    pub tls_hosts: Vec<String>,
+    pub tls_hosts: Box<[Arc<str>]>,
     /// `status.loadBalancer.ingress[]`, in order.
     pub addresses: Vec<LoadBalancerAddress>,
 }

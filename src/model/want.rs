@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::finding::{Reason, SilentReason};
 use crate::model::by_name::{ByName, Row};
 use crate::model::instance::Instance;
-use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordType, Routing, ZoneId};
+use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordType, Routing, Value, ZoneId};
 
 /// Everything that one instance wants, and what it leaves alone and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -162,6 +162,14 @@ impl Row for Want {
 }
 
 impl Want {
+    /// True if the addresses are those that ExternalDNS finds for a host name: any will do here.
+    #[must_use]
+    pub fn is_resolved(&self) -> bool {
+        let host = |value: &Value| value.host().is_some();
+        matches!(self.record_type, RecordType::A | RecordType::Aaaa)
+            && self.content.plain_values().iter().any(host)
+    }
+
     /// What makes it unique within its zone.
     #[must_use]
     pub fn key(&self) -> RecordKey {

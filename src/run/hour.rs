@@ -28,6 +28,7 @@ use crate::emulator::zones::RecordSet;
 use crate::finding::{Kind, State};
 use crate::live::prober::ProberSettings;
 use crate::model::ObjectRef;
+use crate::model::TextMap;
 use crate::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress};
 use crate::recorded::budget::{Budget, DEFAULT_RATE};
 use crate::recorded::client::Client;
@@ -165,15 +166,15 @@ impl World {
                 deletion_at: None,
                 changed_at: Some(born),
                 status_changed_at: Some(if moved { now } else { born }),
-                labels: BTreeMap::new(),
-                annotations: BTreeMap::new(),
+                labels: TextMap::default(),
+                annotations: TextMap::default(),
                 body: Body::Ingress(Ingress {
-                    rule_hosts: vec![host(*n)],
+                    rule_hosts: [host(*n).into()].into(),
                     addresses: vec![LoadBalancerAddress { ip: Some(ip.clone()), hostname: None }],
                     ..Ingress::default()
                 }),
             };
-            (object.reference.clone(), Arc::new(object))
+            Arc::new(object)
         });
         let cluster = Cluster {
             objects: objects.collect(),

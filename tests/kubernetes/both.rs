@@ -39,9 +39,10 @@ fn address(ip: &str) -> Value {
 
 /// `name host address` of each Ingress of the namespace.
 fn rows(reading: &Reading<Cluster>, namespace: &str) -> Vec<String> {
-    let objects = reading.value().map(|cluster| &cluster.objects).into_iter().flatten();
-    let own = objects.filter(|(reference, _)| &*reference.namespace == namespace);
-    own.map(|(reference, object)| {
+    let objects = reading.value().into_iter().flat_map(|cluster| cluster.objects.values());
+    let own = objects.filter(|object| &*object.reference.namespace == namespace);
+    own.map(|object| {
+        let reference = &object.reference;
         let Body::Ingress(body) = &object.body else { panic!("{reference:?} is no Ingress") };
         let ip = body.addresses.first().and_then(|address| address.ip.clone()).unwrap_or_default();
         format!("{} {} {ip}", reference.name, body.rule_hosts.join(",")).trim_end().to_owned()
@@ -93,9 +94,9 @@ async fn follows_what_happens(cluster: Arc<TestCluster>) {
     let (once, _) = read_once(&cluster.connection, &settings(), &SystemClock).await;
     assert_eq!((once.state, rows(&once, own)), (ViewState::Read, left.map(str::to_owned).to_vec()));
     let objects = |reading: &Reading<Cluster>| {
-        let all = reading.value().expect("read").objects.iter();
-        let own = all.filter(|(reference, _)| &*reference.namespace == own);
-        own.map(|(_, object)| object.clone()).collect::<Vec<_>>()
+        let all = reading.value().expect("read").objects.values();
+        let own = all.filter(|object| &*object.reference.namespace == own);
+        own.cloned().collect::<Vec<_>>()
     };
     assert_eq!(objects(&once), objects(&watched), "a list shows what the watch has seen");
     running.end().await;

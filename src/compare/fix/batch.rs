@@ -31,6 +31,10 @@ impl Batch {
     /// Makes the zone hold what is wanted, ownership included; empty when it does already.
     #[must_use]
     pub fn mending(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Self {
+        if want.is_resolved() {
+            // Which addresses ExternalDNS finds for the host name is not known here.
+            return Self::default();
+        }
         let mut batch = Self { delete: in_the_way(want, zone), create: vec![wanted(want, zone)] };
         batch.own(&wants.instance, want, zone);
         batch.delete.retain(|set| {

@@ -64,7 +64,7 @@ fn renaming(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations
         .keys
         .iter()
         .map(|key| {
-            let value = object?.annotations.get(key.as_str())?;
+            let value = object?.annotations.get(key)?;
             let (_, word) = key.split_once('/')?;
             Some(kubectl::rename_annotation(&unread.object, key, &format!("{prefix}{word}"), value))
         })

@@ -141,3 +141,43 @@ fn the_same_again_is_no_change() {
     assert!(!world.apply(2, Change::Applied(reference("a"), Some(row("a")))));
     assert!(world.apply(3, Change::Applied(reference("b"), Some(row("b")))));
 }
+
+#[test]
+fn a_new_list_counts_only_when_complete() {
+    let mut world = World::new();
+    world.apply(0, listing(&["a", "b"]));
+    let (before, object) = (world.state.clone(), reference("b"));
+    for change in [Change::Begun, Change::Listed(reference("c"), Ok(Some(row("c"))))] {
+        assert!(!world.apply(1, change), "nothing is seen yet");
+    }
+    assert_eq!(world.state.rows(), before.rows());
+    // A list that broke off leaves no trace in the next one.
+    for change in [Change::Begun, Change::Listed(object, Ok(Some(row("b"))))] {
+        assert!(!world.apply(2, change));
+    }
+    assert!(world.apply(2, Change::Complete));
+    assert_eq!(world.state.rows().keys().cloned().collect::<Vec<_>>(), [reference("b")]);
+}
+
+/// The rows of a list that says the same stay the very same: nothing is held twice.
+#[test]
+fn a_new_list_keeps_the_rows_that_it_repeats() {
+    let mut world = World::new();
+    world.apply(0, listing(&["a"]));
+    let held = |world: &World| match &world.state.rows()[&reference("a")] {
+        Row::Object(object) => std::sync::Arc::as_ptr(object),
+        other => panic!("an object, not {other:?}"),
+    };
+    let before = held(&world);
+    assert!(world.apply(1, listing(&["a", "b"])));
+    assert_eq!(held(&world), before);
+}
+
+/// A watch that was stopped may leave steps in the queue: a kind that is read anew does not take them.
+#[test]
+fn the_end_of_a_list_that_never_began_is_nothing() {
+    let mut world = World::new();
+    assert!(!world.apply(0, Change::Listed(reference("a"), Ok(Some(row("a"))))));
+    assert!(!world.apply(0, Change::Complete));
+    assert!(!world.state.is_listed());
+}

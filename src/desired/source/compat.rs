@@ -19,7 +19,7 @@ pub(super) fn of_service(object: &KubeObject, service: &Service, input: &SourceI
     let balancer = status_targets(&service.addresses);
     match input.instance.flags.details.compatibility.as_str() {
         "mate" => {
-            let host = object.annotations.get("zalando.org/dnsname").cloned();
+            let host = object.annotations.get("zalando.org/dnsname").map(str::to_owned);
             endpoints(object, input, host.as_slice(), &balancer)
         }
         "molecule" if object.labels.get("dns").is_some_and(|value| value == "route53") => {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::desired::annotations::Annotations;
 use crate::desired::endpoint::{Endpoint, Shared, endpoints_for};
-use crate::desired::source::{SourceInput, node};
+use crate::desired::source::{SourceInput, node, service};
 use crate::desired::versions::{Behaviour, does};
 use crate::model::object::{Body, EndpointSlice, KubeObject, PodAddresses, Service, SliceEndpoint};
 
@@ -82,16 +82,15 @@ fn pod_of<'a>(
     selects(service, pod).then_some((pod, body))
 }
 
-/// True if the source of Services reads the nodes at all.
-fn reads_nodes(input: &SourceInput<'_>) -> bool {
-    let types = &input.instance.flags.service_types;
-    let only_for_node_ports = does(input.version(), Behaviour::NodesForNodePorts);
-    !only_for_node_ports || types.is_empty() || types.iter().any(|one| one == "NodePort")
-}
-
 /// True if the Service selects the Pod; one without a selector selects all.
 pub(super) fn selects(service: &Service, pod: &KubeObject) -> bool {
-    service.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value))
+    service.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value.as_str()))
+}
+
+/// Nodes are then read only when Services of type `NodePort` may count.
+fn without_nodes(input: &SourceInput<'_>) -> bool {
+    does(input.version(), Behaviour::NodesForNodePorts)
+        && !service::type_counts("NodePort", &input.instance.flags)
 }
 
 fn addresses(
@@ -105,7 +104,7 @@ fn addresses(
         return overriding;
     }
     match kind {
-        Kind::NodeExternal if !reads_nodes(input) => Vec::new(),
+        Kind::NodeExternal if without_nodes(input) => Vec::new(),
         Kind::NodeExternal => node::external_of(&body.node, input),
         Kind::Host => Some(body.host_ip.clone()).filter(|ip| !ip.is_empty()).into_iter().collect(),
         // Further addresses of one endpoint have no meaning that is defined.

@@ -22,16 +22,17 @@ pub(super) fn read(
     let overriding = annotations.targets();
     let targets = if overriding.is_empty() { reachable(node, input) } else { overriding };
     let flags = &input.instance.flags;
-    let by_template = !flags.fqdn_templates.is_empty() || input.pairs_names();
+    let by_template = !flags.fqdn_templates.is_empty() || input.has_pairs();
     let shared = bare(object, annotations);
-    let of_host = |host: &str| endpoints_for(host, &targets, &shared, input.version());
+    let of = |host: &str| endpoints_for(host, &targets, &shared, input.version());
+    let mut endpoints = Vec::new();
     if !by_template || flags.combine_fqdn {
-        out.endpoints = of_host(&object.reference.name);
+        endpoints.extend(of(&object.reference.name));
     }
-    let pairs = input.paired(object, !out.endpoints.is_empty(), &mut out);
-    out.endpoints.extend(pairs);
-    let hosts = input.templated(object, !out.endpoints.is_empty(), &mut out);
-    out.endpoints.extend(hosts.iter().flat_map(|host| of_host(host)));
+    endpoints.extend(input.paired(object, !endpoints.is_empty(), &mut out));
+    let templated = input.templated(object, !endpoints.is_empty(), &mut out);
+    endpoints.extend(templated.iter().flat_map(|host| of(host)));
+    out.endpoints = endpoints;
     out
 }
 

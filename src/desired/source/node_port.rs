@@ -43,7 +43,8 @@ fn serving_nodes(object: &KubeObject, service: &Service, input: &SourceInput<'_>
     let mut classes: BTreeMap<u8, Vec<String>> = BTreeMap::new();
     for row in input.of_kind("Pod").filter(|row| row.reference.namespace == object.reference.namespace) {
         let Body::Pod(pod) = &row.body else { continue };
-        if pod.phase != "Running" || !headless::selects(service, row) {
+        let placed = input.object("Node", "", &pod.node).is_some();
+        if pod.phase != "Running" || !placed || !headless::selects(service, row) {
             continue;
         }
         let class = match (pod.ready, row.deletion_at.is_some()) {

@@ -20,8 +20,11 @@ pub(super) fn read(
         let targets = if overriding.is_empty() { derived } else { overriding.clone() };
         out.endpoints.extend(endpoints_for(&host, &targets, &shared, input.version()));
     }
-    let pairs = input.paired(object, !out.endpoints.is_empty(), &mut out);
-    out.endpoints.extend(pairs);
+    for (host, targets) in kops_names(object, pod, input) {
+        out.endpoints.extend(endpoints_for(&host, &targets, &shared, input.version()));
+    }
+    let paired = input.paired(object, !out.endpoints.is_empty(), &mut out);
+    out.endpoints.extend(paired);
     let has_own = !out.endpoints.is_empty();
     for host in input.templated(object, has_own, &mut out) {
         out.endpoints.extend(endpoints_for(&host, &pod.ips, &shared, input.version()));
@@ -48,14 +51,27 @@ fn own_names(
     wanted.extend(annotations.list("internal-hostname").into_iter().map(|host| (host, own.clone())));
     let node = node::external_or_ipv6(&pod.node, input);
     wanted.extend(annotations.list("hostname").into_iter().map(|host| (host, node.clone())));
-    if details.compatibility == "kops-dns-controller" {
-        let hosts =
-            |key: &str| object.annotations.get(key).map(|text| compat::split(text)).unwrap_or_default();
-        wanted.extend(hosts(compat::INTERNAL).into_iter().map(|host| (host, own.clone())));
-        wanted.extend(hosts(compat::EXTERNAL).into_iter().map(|host| (host, node.clone())));
-    }
     if !details.pod_source_domain.is_empty() {
         wanted.push((format!("{}.{}", object.reference.name, details.pod_source_domain), own));
     }
     wanted
+}
+
+/// Hosts in the annotations of kops; a target annotation does not count for them.
+fn kops_names(
+    object: &KubeObject,
+    pod: &PodAddresses,
+    input: &SourceInput<'_>,
+) -> Vec<(String, Vec<String>)> {
+    let details = &input.instance.flags.details;
+    if details.compatibility != "kops-dns-controller"
+        || (details.ignore_non_host_network_pods && !pod.host_network)
+    {
+        return Vec::new();
+    }
+    let own: Vec<String> = pod.ips.first().cloned().into_iter().collect();
+    let node = node::external_or_ipv6(&pod.node, input);
+    let hosts = |key: &str| object.annotations.get(key).map(compat::split).unwrap_or_default();
+    let internal = hosts(compat::INTERNAL).into_iter().map(|host| (host, own.clone()));
+    internal.chain(hosts(compat::EXTERNAL).into_iter().map(|host| (host, node.clone()))).collect()
 }

@@ -5,15 +5,16 @@
 use std::collections::BTreeSet;
 
 use crate::desired::annotations::Annotations;
-use crate::desired::endpoint::{Endpoint, Shared, endpoints_for};
+use crate::desired::endpoint::{Endpoint, Shared, endpoint, endpoints_for};
 use crate::desired::source::{
     SourceInput, Yield, compat, headless, names_of, node_port, shared, status_targets, targets_of,
     unwanted_hosts,
 };
 use crate::finding::SilentReason;
-use crate::model::DomainName;
+use crate::model::instance::Flags;
 use crate::model::object::{KubeObject, Service};
 use crate::model::want::WithoutTarget;
+use crate::model::{DomainName, RecordType, Version};
 
 /// Which of the two names of a Service.
 #[derive(Clone, Copy, PartialEq)]
@@ -38,7 +39,7 @@ pub(super) fn read(
     } else {
         (annotations.list("hostname"), annotations.list("internal-hostname"))
     };
-    if !flags.service_types.is_empty() && !flags.service_types.contains(&service.service_type) {
+    if !type_counts(&service.service_type, flags) {
         let detail = format!("--service-type-filter={}", flags.service_types.join(","));
         return leave(object, &[external, internal].concat(), &detail, out);
     }
@@ -84,12 +85,38 @@ fn of_hosts(
             endpoints.extend(headless::endpoints(object, service, input, shared, host));
             continue;
         }
+        if side == Side::External && is_resolved(service, &input.instance.flags) {
+            endpoints.push(resolved(service, shared, host, version));
+            continue;
+        }
         if service.service_type == "NodePort" {
             endpoints.extend(node_port::services(object, service, shared, host, version));
         }
         endpoints.extend(endpoints_for(host, &targets(object, service, input, side), shared, version));
     }
     endpoints
+}
+
+/// True if Services of a type count; an empty word among the types means all of them.
+pub(super) fn type_counts(service_type: &str, flags: &Flags) -> bool {
+    let types = &flags.service_types;
+    types.is_empty() || types.iter().any(|one| one.is_empty() || one == service_type)
+}
+
+/// ExternalDNS itself asks DNS for the addresses of the load balancer's host name.
+fn is_resolved(service: &Service, flags: &Flags) -> bool {
+    flags.details.resolve_load_balancer_hostname
+        && service.service_type == "LoadBalancer"
+        && service.external_ips.is_empty()
+        && service.addresses.iter().any(|address| address.hostname.is_some())
+}
+
+/// Which addresses it finds is not known here, and may change each minute.
+fn resolved(service: &Service, shared: &Shared, host: &str, version: Version) -> Endpoint {
+    let targets = status_targets(&service.addresses);
+    let mut endpoint = endpoint(host, RecordType::A, targets, shared, version);
+    endpoint.origin.from_dns = true;
+    endpoint
 }
 
 /// What a name of the Service points at, by its type.

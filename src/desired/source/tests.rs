@@ -7,6 +7,13 @@ use serde_json::{Value, json};
 use super::*;
 use crate::desired::kinds::{Kind, Row};
 use crate::model::instance::{CommandLine, Origin};
+use crate::snapshot::Cluster;
+
+mod ingresses;
+mod nodes_and_pods;
+mod routes;
+mod services;
+mod templates;
 
 fn instance(args: &[&str], version: &str) -> Instance {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
@@ -31,10 +38,10 @@ fn objects(values: &[Value]) -> Objects {
     let decode = |value: &Value| {
         let kind = match value["kind"].as_str().expect("kind") {
             "Pod" => Kind::PodAddresses,
-            word => Kind::from_word(word).expect("known"),
+            word => Kind::of(value["apiVersion"].as_str().unwrap_or_default(), word).expect("known"),
         };
         match kind.decode(value.clone()).expect("decoded") {
-            Some(Row::Object(object)) => (object.reference.clone(), object),
+            Some(Row::Object(object)) => object,
             _ => panic!("an object"),
         }
     };
@@ -53,6 +60,37 @@ fn yields(args: &[&str], values: &[Value]) -> Vec<String> {
         .collect();
     rows.sort();
     rows
+}
+
+/// `name type target,target` of everything that one source asks for, with its TTL, set identifier and
+/// properties where it has them; endpoints of one name united, in order.
+fn asked(source: &str, args: &[&str], version: &str, values: &[Value]) -> Vec<String> {
+    let source = format!("--source={source}");
+    let args: Vec<&str> = args.iter().copied().chain([source.as_str()]).collect();
+    let instance = Arc::new(instance(&args, version));
+    let cluster = Cluster { objects: objects(values), ..Cluster::default() };
+    let stage = crate::desired::sources(&cluster, &instance, Timestamp::UNIX_EPOCH);
+    let mut rows: Vec<String> = stage.endpoints.iter().map(row).collect();
+    rows.sort();
+    rows
+}
+
+fn row(one: &Endpoint) -> String {
+    let mut text = format!("{} {} {}", one.name, one.record_type, one.targets.join(","));
+    if let Some(ttl) = one.ttl {
+        text.push_str(&format!(" ttl={ttl}"));
+    }
+    if let Some(set) = &one.set_identifier {
+        text.push_str(&format!(" set={set}"));
+    }
+    for (name, value) in &one.properties {
+        text.push_str(&format!(" {name}={value}"));
+    }
+    text
+}
+
+fn key(name: &str) -> String {
+    format!("external-dns.kubernetes.io/{name}")
 }
 
 fn service(annotations: &Value, spec: &Value, status: &Value) -> Value {

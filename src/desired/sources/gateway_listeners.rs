@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use crate::desired::annotations::Annotations;
 use crate::desired::kinds::GATEWAY_API_GATEWAY;
 use crate::desired::selector::Selector;
-use crate::desired::source::SourceInput;
+use crate::desired::source::{SourceInput, selects};
 use crate::model::Version;
 use crate::model::custom::{Custom, Gateway, GatewayRoute, Listener, ListenerSet, NamespaceRule, ParentRef};
 use crate::model::object::{Body, KubeObject};
@@ -121,6 +121,10 @@ fn find_set<'a>(input: &SourceInput<'a>, namespace: &str, name: &str) -> Parent<
     let Body::Custom(Custom::ListenerSet(set)) = &object.body else { return Parent::Missing };
     if is_of_other_controller(input, object) {
         return Parent::Filtered("the controller annotation of the ListenerSet".to_owned());
+    }
+    let filter = &input.instance.flags.annotation_filter;
+    if GATEWAYS_OF_ANY_CONTROLLER < input.version() && !selects(filter, &object.annotations) {
+        return Parent::Filtered(format!("--annotation-filter={filter} and the ListenerSet"));
     }
     let over = or(&set.parent.namespace, namespace);
     let Some((holder, gateway)) = gateway(input, over, &set.parent.name) else { return Parent::Detached };

@@ -4,15 +4,16 @@
 //! endpoints.go.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::desired::annotations::Annotations;
 use crate::desired::source::{SourceInput, Yield, finish};
 use crate::desired::sources::{left_alone, one_of_each};
 use crate::finding::SilentReason;
 use crate::limits::MAX_NAMES_PER_OBJECT;
+use crate::model::Version;
 use crate::model::custom::{Custom, IstioGateway, VirtualService};
 use crate::model::object::{Body, KubeObject};
-use crate::model::{ObjectRef, Version};
 
 /// From this release the targets may come from an Ingress.
 const FROM_INGRESS: Version = Version::new(0, 13, 6);
@@ -194,19 +195,14 @@ pub fn behind_gateway<'a>(
             .filter(|ingress| in_scope(ingress, input));
         return found.into_iter().collect();
     }
-    let services = input.objects.range(ObjectRef::new("Service", "", "")..);
+    let services = input.of_kind("Service").map(Arc::as_ref);
     let holds = |object: &&KubeObject| match &object.body {
         Body::Service(service) => {
             gateway.selector.iter().all(|(key, value)| service.selector.get(key) == Some(value))
         }
         Body::Ingress(_) | Body::Custom(_) | Body::Node(_) | Body::Pod(_) | Body::EndpointSlice(_) => false,
     };
-    services
-        .take_while(|(reference, _)| &*reference.kind == "Service")
-        .map(|(_, object)| object.as_ref())
-        .filter(holds)
-        .filter(|object| in_scope(object, input))
-        .collect()
+    services.filter(holds).filter(|object| in_scope(object, input)).collect()
 }
 
 /// The Gateways that a VirtualService names, and what is behind them.

@@ -17,6 +17,9 @@ use crate::model::object::KubeObject;
 /// From this release the API group of Traefik 2 must be asked for.
 const LEGACY_BY_WISH: Version = Version::new(0, 19, 0);
 
+/// From this release templates count.
+const TEMPLATES: Version = Version::new(0, 22, 0);
+
 /// A matcher of hosts with its values.
 #[expect(clippy::expect_used, reason = "a constant pattern, which a test compiles")]
 static MATCHER: LazyLock<Regex> = LazyLock::new(|| {
@@ -36,6 +39,10 @@ pub fn read(object: &KubeObject, route: &TraefikRoute, input: &SourceInput<'_>) 
     if let Some(detail) = other_group(route, input) {
         return left_alone(object, &all, SilentReason::ClassFilter, detail);
     }
+    let out = templated(object, &all, input);
+    if !out.endpoints.is_empty() || out.unknown.is_some() {
+        return out;
+    }
     if all.is_empty() {
         return left_alone(object, &[], SilentReason::NoHost, "the route names no host");
     }
@@ -44,8 +51,31 @@ pub fn read(object: &KubeObject, route: &TraefikRoute, input: &SourceInput<'_>) 
         let detail = "ExternalDNS publishes a route of Traefik only with a target annotation";
         return left_alone(object, &all, SilentReason::NoHost, detail);
     }
-    let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    finish(object, input.instance, annotations, &all, &targets, Yield::default())
+    own(object, &all, &targets, input)
+}
+
+fn own(object: &KubeObject, hosts: &[String], targets: &[String], input: &SourceInput<'_>) -> Yield {
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    finish(object, input.instance, input.annotations(object), &hosts, targets, Yield::default())
+}
+
+/// What a route yields where templates are given: they may name the targets too.
+fn templated(object: &KubeObject, hosts: &[String], input: &SourceInput<'_>) -> Yield {
+    let flags = &input.instance.flags;
+    let given = input.has_pairs() || !flags.fqdn_templates.is_empty();
+    if !given || input.version() < TEMPLATES {
+        return Yield::default();
+    }
+    let targets = input.annotations(object).targets();
+    let mut out = if targets.is_empty() { Yield::default() } else { own(object, hosts, &targets, input) };
+    let paired = input.paired(object, !out.endpoints.is_empty(), &mut out);
+    out.endpoints.extend(paired);
+    let names = input.templated(object, !out.endpoints.is_empty(), &mut out);
+    if !names.is_empty() {
+        let targets = input.evaluated("--target-template", &flags.details.target_templates, object, &mut out);
+        out.endpoints.extend(names.iter().flat_map(|name| input.literal(object, name, &targets)));
+    }
+    out
 }
 
 /// The flag that takes the API group of the route out.

@@ -31,8 +31,8 @@ pub(super) fn of_object(object: &KubeObject) -> Data {
         ("Name", text(&object.reference.name)),
         ("Namespace", text(&object.reference.namespace)),
         ("UID", text(&object.uid)),
-        ("Labels", Data::Strings(object.labels.clone())),
-        ("Annotations", Data::Strings(object.annotations.clone())),
+        ("Labels", Data::Strings(object.labels.to_map())),
+        ("Annotations", Data::Strings(object.annotations.to_map())),
     ]);
     // Go promotes the members of the embedded metadata.
     let mut all = meta.clone();
@@ -60,7 +60,7 @@ fn body(body: &Body) -> (Data, Data) {
     match body {
         Body::Ingress(ingress) => {
             let rules = ingress.rule_hosts.iter().map(|host| fields([("Host", text(host))]));
-            let hosts = texts(&ingress.tls_hosts);
+            let hosts = Data::List(ingress.tls_hosts.iter().map(|host| text(host)).collect());
             let tls =
                 if ingress.tls_hosts.is_empty() { Vec::new() } else { vec![fields([("Hosts", hosts)])] };
             let class = ingress.class_name.as_deref().map_or(Data::Nil, text);
