@@ -37,6 +37,7 @@ use crate::once::Observer;
 use crate::preview::{Overrides, PreviewError};
 use crate::publish::explain;
 use crate::publish::table::Style;
+use crate::publish::web_config::WebConfig;
 use crate::recorded::route53::Route53Settings;
 use crate::recording::write::{WriteError, write_recording};
 use crate::replay::{ReplayError, replay_over};
@@ -151,6 +152,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Kubernetes(_) => BLIND,
+            Self::Run(RunError::WebConfig(_)) => USAGE,
             Self::Demo(_)
             | Self::Run(_)
             | Self::Print(_)
@@ -198,6 +200,9 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
     let user = config::value(cli.common.config.as_deref(), cli.overrides())?;
     let config = Config::from_value(&user)?;
     if cli.common.check_config {
+        if let Some(path) = &config.web_config_file {
+            WebConfig::load(path).map_err(RunError::WebConfig)?;
+        }
         print("the configuration is valid\n")?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -310,6 +315,7 @@ pub fn settings(config: &Config) -> RunSettings {
         max_record_series: config.max_record_series,
         config_text: config.effective_yaml().into(),
         assumed: Some(config.assumed()),
+        web_config_file: config.web_config_file.clone(),
     }
 }
 

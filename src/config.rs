@@ -47,6 +47,8 @@ pub struct Config {
     pub external_dns: Option<AssumedConfig>,
     /// Where `serve` keeps its state; `None` to forget at the end.
     pub state_dir: Option<PathBuf>,
+    /// TLS, logins and headers of `serve`; `None` for plain HTTP and everybody.
+    pub web_config_file: Option<PathBuf>,
     /// Findings with series of their own on `/metrics`.
     pub max_finding_series: usize,
     /// Wanted records with series of their own on `/metrics`; 0 for none.

@@ -22,4 +22,5 @@ pub mod sarif;
 pub mod server;
 pub mod table;
 pub mod web;
+pub mod web_config;
 mod words;

@@ -37,6 +37,8 @@ use crate::policy::Policy;
 use crate::publish::metrics;
 use crate::publish::server;
 use crate::publish::web::WebState;
+use crate::publish::web_config::guard::WebGuard;
+use crate::publish::web_config::{self, RELOAD_EVERY, WebConfig, WebConfigError, WebConfigHealth};
 use crate::recorded::route53::{self, Route53Settings};
 use crate::run::costs::Costs;
 use crate::run::feeds::{FeedSettings, Feeds};
@@ -76,6 +78,8 @@ pub struct RunSettings {
     pub state_dir: Option<PathBuf>,
     /// The instance to take for granted when the cluster shows none; `None` for no such thing.
     pub assumed: Option<Arc<Instance>>,
+    /// The web configuration file; `None` for plain HTTP and everybody.
+    pub web_config_file: Option<PathBuf>,
 }
 
 /// Why the program ended.
@@ -84,6 +88,9 @@ pub enum RunError {
     /// There is no way to the Kubernetes API.
     #[error("connect to Kubernetes")]
     Kubernetes(#[source] ClientError),
+    /// The web configuration cannot be used.
+    #[error(transparent)]
+    WebConfig(#[from] WebConfigError),
     /// The state cannot be kept where it was asked for.
     #[error("keep the state")]
     State(#[source] StateError),
@@ -123,12 +130,13 @@ pub async fn serve(
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) -> Result<(), RunError> {
+    let web_config = settings.web_config_file.as_deref().map(WebConfig::load).transpose()?;
     let (engine, saver) = remember(&settings, &*clock).map_err(RunError::State)?;
     let connecting = connect(&settings.kube, Arc::clone(&clock));
     let Some(connection) = stop.run_until_cancelled(connecting).await else { return Ok(()) };
     let connection = connection.map_err(RunError::Kubernetes)?;
     tracing::info!(server = connection.server, origin = connection.origin, "kubernetes: connected");
-    let tasks = start(settings, engine, saver, connection, listener, &clock, &stop);
+    let tasks = start(settings, engine, saver, connection, (listener, web_config), &clock, &stop);
     supervise(tasks, stop).await
 }
 
@@ -148,7 +156,7 @@ fn start(
     engine: Engine,
     saver: Option<Saver>,
     connection: Connection,
-    listener: TcpListener,
+    (listener, web_config): (TcpListener, Option<WebConfig>),
     clock: &Arc<dyn Clock>,
     stop: &CancellationToken,
 ) -> JoinSet<Ended> {
@@ -230,9 +238,16 @@ fn start(
         urgent_out,
     };
     tasks.spawn(named("round", rounds.run(stopped())));
-    let registry = metrics::registry(latest.clone(), Arc::new(costs), settings.max_finding_series);
+    let mut registry = metrics::registry(latest.clone(), Arc::new(costs), settings.max_finding_series);
+    let (web_out, web) = watch::channel(Arc::new(web_config.unwrap_or_default()));
+    if let Some(path) = settings.web_config_file {
+        let health = WebConfigHealth::default();
+        registry.register_collector(Box::new(health.clone()));
+        let reloading = web_config::follow(path, web_out, health, Arc::clone(clock), RELOAD_EVERY, stopped());
+        tasks.spawn(named("web configuration", reloading));
+    }
     let state = WebState { latest, registry: Arc::new(registry), config_text: settings.config_text };
-    let serving = server::serve(listener, state, stopped());
+    let serving = server::serve_guarded(listener, state, WebGuard::new(web), stopped());
     tasks.spawn(async move { serving.await.map(|()| "web").map_err(|error| failed("web", error)) });
     tasks
 }

@@ -184,6 +184,14 @@ pub enum Command {
         /// Folder that keeps what is known over a restart.
         #[arg(long, env = "DNS_DRIFT_STATE_DIR", value_name = "DIR")]
         state_dir: Option<String>,
+        /// TLS, logins and headers, in the format that Prometheus and its exporters share.
+        #[arg(
+            long = "web.config.file",
+            visible_alias = "web-config-file",
+            env = "DNS_DRIFT_WEB_CONFIG_FILE",
+            value_name = "FILE"
+        )]
+        web_config_file: Option<String>,
     },
     /// One verdict and an exit code: 0 all well, 1 findings, 2 bad usage, 3 a view is missing.
     #[command(after_help = CHECK_EXAMPLES)]
@@ -373,8 +381,8 @@ impl Cli {
     #[must_use]
     pub fn overrides(&self) -> Vec<(&'static str, Value)> {
         let keys = &self.common.keys;
-        let (listen, state_dir) = match &self.command {
-            Command::Serve { listen, state_dir } => (listen, state_dir),
+        let (listen, state_dir, web_config_file) = match &self.command {
+            Command::Serve { listen, state_dir, web_config_file } => (listen, state_dir, web_config_file),
             Command::Check(_)
             | Command::Explain { .. }
             | Command::Desired { .. }
@@ -383,11 +391,12 @@ impl Cli {
             | Command::Record { .. }
             | Command::Demo { .. }
             | Command::Completions { .. }
-            | Command::Man { .. } => (&None, &None),
+            | Command::Man { .. } => (&None, &None, &None),
         };
         let texts = [
             ("listen", listen),
             ("state_dir", state_dir),
+            ("web_config_file", web_config_file),
             ("interval", &keys.interval),
             ("kubernetes.kubeconfig", &keys.kubeconfig),
             ("kubernetes.context", &keys.context),

@@ -58,6 +58,7 @@ pub(super) fn config(config: &Config) -> Value {
     });
     all.insert("external_dns".to_owned(), json!(assumed));
     all.insert("state_dir".to_owned(), json!(config.state_dir));
+    all.insert("web_config_file".to_owned(), json!(config.web_config_file));
     all.insert("max_finding_series".to_owned(), json!(config.max_finding_series));
     all.insert("max_record_series".to_owned(), json!(config.max_record_series));
     if let Value::Object(keys) = policy(&config.policy) {

@@ -39,6 +39,7 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Mistake>> {
     let changes = changes(root.section("changes"));
     let external_dns = external_dns(root.section("external_dns"));
     let state_dir = root.text("state_dir").map(PathBuf::from);
+    let web_config_file = root.text("web_config_file").map(PathBuf::from);
     let max_finding_series = root.parsed("max_finding_series").unwrap_or(MAX_FINDING_SERIES);
     let max_record_series = root.parsed("max_record_series").unwrap_or(0);
     let mut policy = policy(&root);
@@ -55,6 +56,7 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Mistake>> {
             changes,
             external_dns,
             state_dir,
+            web_config_file,
             max_finding_series,
             max_record_series,
             policy,
