@@ -38,12 +38,14 @@ use crate::preview::{Overrides, PreviewError};
 use crate::publish::explain;
 use crate::publish::table::Style;
 use crate::publish::web_config::WebConfig;
+use crate::recorded::filter::ZoneFilter;
 use crate::recorded::route53::Route53Settings;
 use crate::recording::write::{WriteError, write_recording};
 use crate::replay::{ReplayError, replay_over};
 use crate::report::Report;
 use crate::report::baseline::BaselineError;
 use crate::run::feeds::FeedSettings;
+use crate::run::leader::LeaderSettings;
 use crate::run::{self, RunError, RunSettings};
 
 pub use self::args::{Check, Cli, Command, Common, Form, Keys, LogFormat, Output, Preview};
@@ -296,7 +298,7 @@ pub fn settings(config: &Config) -> RunSettings {
         region: Arc::clone(&config.route53.region),
         requests_per_second: config.route53.requests_per_second,
         interval: policy.interval,
-        filter: config.route53.filter.clone(),
+        filter: ZoneFilter { shard: config.shard.clone(), ..config.route53.filter.clone() },
         accounts: config.route53.accounts.clone(),
         endpoint_url: config.route53.endpoint_url.clone(),
         ..Route53Settings::default()
@@ -316,7 +318,17 @@ pub fn settings(config: &Config) -> RunSettings {
         config_text: config.effective_yaml().into(),
         assumed: Some(config.assumed()),
         web_config_file: config.web_config_file.clone(),
+        leader: leader(config),
     }
+}
+
+fn leader(config: &Config) -> Option<LeaderSettings> {
+    let election = config.leader_election.as_ref()?;
+    // A Pod may restart faster than its Lease ends, so its name alone is not enough.
+    let identity =
+        format!("{}_{:08x}", config.pod_name.as_deref().unwrap_or("dns-drift"), rand::random::<u32>());
+    let (lease_name, namespace) = (election.lease_name.clone(), election.namespace.clone());
+    Some(LeaderSettings { lease_name, namespace, identity })
 }
 
 fn feeds(config: &Config) -> FeedSettings {

@@ -12,6 +12,7 @@ pub mod name;
 pub mod object;
 pub mod observation;
 pub mod record;
+pub mod shard;
 pub mod suspects;
 pub mod text;
 pub mod version;

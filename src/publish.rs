@@ -18,6 +18,7 @@ pub mod markdown;
 pub mod metrics;
 mod page;
 pub mod process;
+pub mod role;
 pub mod sarif;
 pub mod server;
 pub mod table;

@@ -84,6 +84,7 @@ fn settings(world: &World, kubeconfig: &std::path::Path) -> RunSettings {
         config_text: "{}".into(),
         assumed: None,
         web_config_file: None,
+        leader: None,
     }
 }
 

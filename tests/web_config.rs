@@ -21,6 +21,7 @@ use base64::prelude::BASE64_STANDARD;
 use dns_drift::clock::SystemClock;
 use dns_drift::limits::{MAX_CONNECTIONS_OF_PEER, MAX_REQUEST_HEAD};
 use dns_drift::publish::cost::NoCosts;
+use dns_drift::publish::role::alone;
 use dns_drift::publish::web::WebState;
 use dns_drift::publish::web_config::guard::WebGuard;
 use dns_drift::publish::web_config::{WebConfig, WebConfigHealth, follow};
@@ -88,7 +89,7 @@ impl Served {
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
         let every = Duration::from_millis(50);
         tasks.spawn(follow(file, out, health, Arc::new(SystemClock), every, stop.clone()));
-        let serving = server::serve_guarded(listener, state, WebGuard::new(current), stop.clone());
+        let serving = server::serve_guarded(listener, state, WebGuard::new(current, alone()), stop.clone());
         tasks.spawn(async move { serving.await.unwrap() });
         Self { folder, address, tasks, stop }
     }

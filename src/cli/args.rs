@@ -192,6 +192,16 @@ pub enum Command {
             value_name = "FILE"
         )]
         web_config_file: Option<String>,
+        /// Judge only while holding a Lease, so that several replicas cost the API budget once.
+        #[arg(long, env = "DNS_DRIFT_LEADER_ELECT")]
+        leader_elect: bool,
+        /// The part of the hosted zones that is this process's: `0/3`, `1/3`, `2/3`; `auto/3` takes the
+        /// number from the name of a StatefulSet's Pod.
+        #[arg(long, env = "DNS_DRIFT_SHARD", value_name = "NUMBER/TOTAL")]
+        shard: Option<String>,
+        /// What this replica is called.
+        #[arg(long, env = "POD_NAME", value_name = "NAME")]
+        pod_name: Option<String>,
     },
     /// One verdict and an exit code: 0 all well, 1 findings, 2 bad usage, 3 a view is missing.
     #[command(after_help = CHECK_EXAMPLES)]
@@ -381,8 +391,11 @@ impl Cli {
     #[must_use]
     pub fn overrides(&self) -> Vec<(&'static str, Value)> {
         let keys = &self.common.keys;
-        let (listen, state_dir, web_config_file) = match &self.command {
-            Command::Serve { listen, state_dir, web_config_file } => (listen, state_dir, web_config_file),
+        let none = &None;
+        let (listen, state_dir, web_config_file, pod_name, shard, leader_elect) = match &self.command {
+            Command::Serve { listen, state_dir, web_config_file, leader_elect, shard, pod_name } => {
+                (listen, state_dir, web_config_file, pod_name, shard, *leader_elect)
+            }
             Command::Check(_)
             | Command::Explain { .. }
             | Command::Desired { .. }
@@ -391,12 +404,14 @@ impl Cli {
             | Command::Record { .. }
             | Command::Demo { .. }
             | Command::Completions { .. }
-            | Command::Man { .. } => (&None, &None, &None),
+            | Command::Man { .. } => (none, none, none, none, none, false),
         };
         let texts = [
             ("listen", listen),
             ("state_dir", state_dir),
             ("web_config_file", web_config_file),
+            ("pod_name", pod_name),
+            ("sharding.shard", shard),
             ("interval", &keys.interval),
             ("kubernetes.kubeconfig", &keys.kubeconfig),
             ("kubernetes.context", &keys.context),
@@ -421,6 +436,7 @@ impl Cli {
             ("kubernetes.in_cluster", keys.in_cluster),
             ("changes.cloudtrail", keys.changes_cloudtrail),
             ("changes.scrape", keys.changes_scrape),
+            ("leader_election.enabled", leader_elect),
         ];
         all.extend(flags.into_iter().filter(|(_, on)| *on).map(|(path, _)| (path, json!(true))));
         if !keys.dns_resolvers.is_empty() {

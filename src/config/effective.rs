@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::Config;
 use crate::live::settings::ResolverSettings;
+use crate::model::shard::Shard;
 use crate::policy::Policy;
 use crate::recorded::accounts::AccountSettings;
 
@@ -59,6 +60,18 @@ pub(super) fn config(config: &Config) -> Value {
     all.insert("external_dns".to_owned(), json!(assumed));
     all.insert("state_dir".to_owned(), json!(config.state_dir));
     all.insert("web_config_file".to_owned(), json!(config.web_config_file));
+    let election = config.leader_election.as_ref();
+    all.insert(
+        "leader_election".to_owned(),
+        json!({"enabled": election.is_some(), "lease_name": election.map(|one| &one.lease_name),
+               "namespace": election.map(|one| &one.namespace)}),
+    );
+    all.insert(
+        "sharding".to_owned(),
+        json!({"shard": config.shard.as_ref().map(ToString::to_string),
+               "split_zones": config.shard.as_ref().map(Shard::split_zones)}),
+    );
+    all.insert("pod_name".to_owned(), json!(config.pod_name));
     all.insert("max_finding_series".to_owned(), json!(config.max_finding_series));
     all.insert("max_record_series".to_owned(), json!(config.max_record_series));
     if let Value::Object(keys) = policy(&config.policy) {

@@ -88,6 +88,7 @@ fn settings(endpoints: &Endpoints) -> Result<RunSettings, ServeError> {
         config_text: "# the demo has no configuration file\n".into(),
         assumed: None,
         web_config_file: None,
+        leader: None,
     })
 }
 

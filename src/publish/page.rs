@@ -23,12 +23,17 @@ const LINKS: &str = "<nav aria-label=\"Pages\"><a href=\"/metrics\">metrics</a> 
 <a href=\"/api/v1/report\">report (JSON)</a> <a href=\"/api/v1/findings\">findings (JSON)</a> \
 <a href=\"/config\">configuration</a></nav>\n";
 
-/// The page for the last report; `None` before the first round has ended.
-pub(crate) fn render(report: Option<&Report>) -> String {
+/// The page for the last report; `None` before the first round has ended. On standby it is what this
+/// replica saw when it led last, and says so.
+pub(crate) fn render(report: Option<&Report>, standby: bool) -> String {
     let mut html = Html::default();
     html.raw(HEAD).text(&title(report)).raw("</title>\n</head>\n<body>\n<header><h1>dns-drift</h1>\n");
     html.raw(LINKS).raw("</header>\n<main>\n");
+    if standby {
+        html.raw("<p><strong>Standby:</strong> another replica judges; what stands here, if anything, is old.</p>\n");
+    }
     match report {
+        None if standby => {}
         None => {
             html.raw("<p>The first round has not ended yet. Nothing is known so far.</p>\n");
         }

@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -22,6 +22,7 @@ use crate::limits::{MAX_RENDERINGS, MAX_REQUEST_BODY, REQUEST_WITHIN};
 use crate::publish::exposition::Format;
 use crate::publish::metrics::Latest;
 use crate::publish::page;
+use crate::publish::role::Role;
 use crate::report::{Finding, Report};
 
 /// No script, no frame, no form, nothing from elsewhere.
@@ -106,8 +107,9 @@ fn default_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLay
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
-async fn landing(State(app): State<App>) -> Response {
-    let body = app.render(|latest, _registry| Ok(page::render(latest))).await;
+async fn landing(State(app): State<App>, role: Option<Extension<Role>>) -> Response {
+    let standby = is_standby(role);
+    let body = app.render(move |latest, _registry| Ok(page::render(latest, standby))).await;
     content("text/html; charset=utf-8", body)
 }
 
@@ -126,7 +128,15 @@ async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {
     content(format.content_type(), body)
 }
 
-async fn ready(State(app): State<App>) -> Response {
+fn is_standby(role: Option<Extension<Role>>) -> bool {
+    role.is_some_and(|Extension(role)| role == Role::Standby)
+}
+
+async fn ready(State(app): State<App>, role: Option<Extension<Role>>) -> Response {
+    // Whoever waits is ready to take over; else a roll-out would wait for it in vain.
+    if is_standby(role) {
+        return "standby\n".into_response();
+    }
     if app.web.latest.borrow().is_some() {
         return "ready\n".into_response();
     }

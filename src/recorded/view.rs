@@ -116,6 +116,14 @@ impl View {
         self.zone_problems.insert(id, problem.clone()) != Some(problem)
     }
 
+    /// Notes a zone whose record sets are another shard's to read.
+    pub(crate) fn list_only(&mut self, zone: HostedZone) -> bool {
+        let id = zone.id.clone();
+        let before = self.zones.insert(id.clone(), unread(zone.clone()));
+        self.zone_problems.remove(&id);
+        before.is_none_or(|before| before.zone != zone || before.record_sets.is_some())
+    }
+
     pub(crate) fn forget(&mut self, id: &ZoneId) {
         self.zones.remove(id);
         self.zone_problems.remove(id);

@@ -145,9 +145,10 @@ impl Rounds {
         let mut snapshot = self.views.snapshot(self.clock.now());
         self.assumed.apply(&mut snapshot);
         let report = Arc::new(self.engine.round(&snapshot));
+        let wants = self.engine.own_wants();
         if let Some(zones) = snapshot.route53.value() {
             let plan = probe_plan(PlanInput {
-                wants: self.engine.wants(),
+                wants: &wants,
                 zones,
                 report: Some(&report),
                 policy: &self.policy,
@@ -162,7 +163,7 @@ impl Rounds {
                 news
             });
             let urgent = self.urgent.consider(UrgentInput {
-                wants: self.engine.wants(),
+                wants: &wants,
                 changes: snapshot.changes.value(),
                 report: &report,
                 zones,
@@ -170,12 +171,12 @@ impl Rounds {
             });
             self.urgent_out.send_replace(urgent);
         }
-        let arrivals = self.convergence.observe(self.engine.wants(), &snapshot, &report);
+        let arrivals = self.convergence.observe(&wants, &snapshot, &report);
         self.costs.convergence.record(&arrivals);
         self.costs.convergence.set_pending(|stage| self.convergence.pending(stage));
         if 0 < self.max_record_series {
             let zones = snapshot.route53.value();
-            self.costs.set_records(states(self.engine.wants(), zones, &report, self.max_record_series));
+            self.costs.set_records(states(&wants, zones, &report, self.max_record_series));
         }
         let took = start.elapsed();
         self.costs.update(|counted| {

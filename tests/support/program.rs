@@ -12,7 +12,14 @@ use crate::servers::{Server, spawn};
 use crate::world::World;
 
 /// The built program against the emulators, as a user would start it.
+#[allow(dead_code, reason = "each test uses its part")]
 pub(crate) fn program(folder: &Path, world: &World, listen: SocketAddr) -> Server {
+    program_with(folder, world, listen, &[])
+}
+
+/// As [`program`], with more arguments.
+#[allow(dead_code, reason = "each test uses its part")]
+pub(crate) fn program_with(folder: &Path, world: &World, listen: SocketAddr, more: &[&str]) -> Server {
     let kubeconfig = folder.join("kubeconfig");
     fs::write(&kubeconfig, world.kubernetes.kubeconfig()).unwrap();
     let servers = world.dns.server_map().into_iter().map(|(name, address)| format!("{name}={address}"));
@@ -32,6 +39,7 @@ pub(crate) fn program(folder: &Path, world: &World, listen: SocketAddr) -> Serve
         Command::new(env!("CARGO_BIN_EXE_dns-drift"))
             .args(["serve", "--config"])
             .arg(&file)
+            .args(more)
             .env_clear()
             .envs([("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")]),
         &folder.join("program.log"),
