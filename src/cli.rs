@@ -154,14 +154,8 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Kubernetes(_) => BLIND,
-            Self::Run(RunError::WebConfig(_)) => USAGE,
-            Self::Demo(_)
-            | Self::Run(_)
-            | Self::Print(_)
-            | Self::Json(_)
-            | Self::Xml(_)
-            | Self::Signals(_) => 1,
             Self::Config(_)
+            | Self::Run(RunError::WebConfig(_))
             | Self::LogLevel { .. }
             | Self::Listen { .. }
             | Self::Name(_)
@@ -172,6 +166,12 @@ impl CliError {
             | Self::Baseline { .. }
             | Self::Man { .. }
             | Self::Write(_) => USAGE,
+            Self::Demo(_)
+            | Self::Run(_)
+            | Self::Print(_)
+            | Self::Json(_)
+            | Self::Xml(_)
+            | Self::Signals(_) => 1,
         }
     }
 }

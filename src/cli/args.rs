@@ -195,6 +195,9 @@ pub enum Command {
         /// Judge only while holding a Lease, so that several replicas cost the API budget once.
         #[arg(long, env = "DNS_DRIFT_LEADER_ELECT")]
         leader_elect: bool,
+        /// The Lease that replicas elect by.
+        #[arg(long, env = "DNS_DRIFT_LEADER_ELECT_LEASE", value_name = "NAME")]
+        leader_elect_lease: Option<String>,
         /// The part of the hosted zones that is this process's: `0/3`, `1/3`, `2/3`; `auto/3` takes the
         /// number from the name of a StatefulSet's Pod.
         #[arg(long, env = "DNS_DRIFT_SHARD", value_name = "NUMBER/TOTAL")]
@@ -392,10 +395,17 @@ impl Cli {
     pub fn overrides(&self) -> Vec<(&'static str, Value)> {
         let keys = &self.common.keys;
         let none = &None;
-        let (listen, state_dir, web_config_file, pod_name, shard, leader_elect) = match &self.command {
-            Command::Serve { listen, state_dir, web_config_file, leader_elect, shard, pod_name } => {
-                (listen, state_dir, web_config_file, pod_name, shard, *leader_elect)
-            }
+        let ([listen, state_dir, web_config_file, pod_name, shard, lease], leader_elect) = match &self.command
+        {
+            Command::Serve {
+                listen,
+                state_dir,
+                web_config_file,
+                leader_elect,
+                leader_elect_lease,
+                shard,
+                pod_name,
+            } => ([listen, state_dir, web_config_file, pod_name, shard, leader_elect_lease], *leader_elect),
             Command::Check(_)
             | Command::Explain { .. }
             | Command::Desired { .. }
@@ -404,7 +414,7 @@ impl Cli {
             | Command::Record { .. }
             | Command::Demo { .. }
             | Command::Completions { .. }
-            | Command::Man { .. } => (none, none, none, none, none, false),
+            | Command::Man { .. } => ([none; 6], false),
         };
         let texts = [
             ("listen", listen),
@@ -412,6 +422,7 @@ impl Cli {
             ("web_config_file", web_config_file),
             ("pod_name", pod_name),
             ("sharding.shard", shard),
+            ("leader_election.lease_name", lease),
             ("interval", &keys.interval),
             ("kubernetes.kubeconfig", &keys.kubeconfig),
             ("kubernetes.context", &keys.context),

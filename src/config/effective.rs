@@ -55,7 +55,7 @@ pub(super) fn config(config: &Config) -> Value {
     );
     let assumed = config.external_dns.as_ref().map(|assumed| {
         json!({"version": assumed.version.map(|version| version.to_string()),
-               "args": assumed.args.iter().map(|arg| argument(arg)).collect::<Vec<_>>()})
+               "args": arguments(&assumed.args)})
     });
     all.insert("external_dns".to_owned(), json!(assumed));
     all.insert("state_dir".to_owned(), json!(config.state_dir));
@@ -164,6 +164,17 @@ fn without_user(url: &str) -> String {
 }
 
 /// `--txt-encrypt-aes-key=...` and the like.
+/// A secret may stand behind its flag, in the same word or in the next one.
+fn arguments(args: &[String]) -> Vec<String> {
+    let mut after_secret = false;
+    let shown = args.iter().map(|arg| {
+        let masked = after_secret && !arg.starts_with('-');
+        after_secret = arg.starts_with('-') && !arg.contains('=') && is_secret(arg);
+        if masked { MASKED.to_owned() } else { argument(arg) }
+    });
+    shown.collect()
+}
+
 fn argument(arg: &str) -> String {
     match arg.split_once('=') {
         Some((name, _value)) if is_secret(name) => format!("{name}={MASKED}"),

@@ -63,8 +63,8 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Mistake>> {
             state_dir,
             web_config_file,
             leader_election,
-            pod_name,
             shard,
+            pod_name,
             max_finding_series,
             max_record_series,
             policy,
@@ -115,21 +115,24 @@ fn leader_election(section: Section<'_>) -> Option<LeaderElectionConfig> {
 fn shard(section: Section<'_>, pod_name: Option<&str>) -> Option<Shard> {
     let text = section.text("shard");
     let split: Vec<ZoneId> = section.texts("split_zones").iter().map(|id| ZoneId::new(id)).collect();
-    let shard = text.as_deref().and_then(|text| {
-        let shard = match text.strip_prefix("auto/") {
-            Some(total) => match pod_name {
-                Some(pod) => total
-                    .parse()
-                    .map_err(|_not_a_number| ShardError::Form)
-                    .and_then(|total| Shard::of_pod(pod, total)),
-                None => {
-                    section.wrong("shard", "auto needs pod_name (POD_NAME)");
-                    return None;
-                }
-            },
-            None => text.parse(),
-        };
-        shard.map_err(|error| section.wrong("shard", &format!("{text:?}: {error}"))).ok()
+    let shard = text.as_deref().and_then(|text| match (text.strip_prefix("auto/"), pod_name) {
+        (None, _) => Some(text.parse()),
+        (Some(total), Some(pod)) => {
+            let total = total.parse().map_err(|_not_a_number| ShardError::Form);
+            Some(total.and_then(|total| Shard::of_pod(pod, total)))
+        }
+        (Some(_), None) => {
+            section.wrong("shard", "auto needs pod_name (POD_NAME)");
+            None
+        }
+    });
+    let shard = shard.and_then(|shard| {
+        shard
+            .map_err(|error| {
+                section
+                    .wrong("shard", &format!("{text:?}: {error}", text = text.as_deref().unwrap_or_default()))
+            })
+            .ok()
     });
     section.finish();
     shard.map(|shard| shard.splitting(split))

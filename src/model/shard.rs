@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use crate::model::{DomainName, HostedZone, ZoneId};
 
-/// Shards at most; more would each cost a watch of the whole cluster for nothing.
-pub const MAX_SHARDS: u16 = 64;
+/// Shards at most; each costs a watch of the whole cluster, and the alert adds up powers of two.
+pub const MAX_SHARDS: u16 = 32;
 
 /// One of several processes that divide the hosted zones among them.
 ///
