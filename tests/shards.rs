@@ -88,7 +88,9 @@ fn judge(dir: &Path, shards: &[Option<Shard>]) -> Judged {
     })
     .unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
     let mut judged = Judged { findings: BTreeMap::new(), counts: [0; 4], lists: [0; 4] };
-    reports.values().for_each(|report| add(&mut judged, report));
+    for report in reports.values() {
+        add(&mut judged, report);
+    }
     judged
 }
 

@@ -127,12 +127,8 @@ fn shard(section: Section<'_>, pod_name: Option<&str>) -> Option<Shard> {
         }
     });
     let shard = shard.and_then(|shard| {
-        shard
-            .map_err(|error| {
-                section
-                    .wrong("shard", &format!("{text:?}: {error}", text = text.as_deref().unwrap_or_default()))
-            })
-            .ok()
+        let shown = text.as_deref().unwrap_or_default();
+        shard.map_err(|error| section.wrong("shard", &format!("{shown:?}: {error}"))).ok()
     });
     section.finish();
     shard.map(|shard| shard.splitting(split))

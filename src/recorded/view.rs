@@ -118,10 +118,13 @@ impl View {
 
     /// Notes a zone whose record sets are another shard's to read.
     pub(crate) fn list_only(&mut self, zone: HostedZone) -> bool {
-        let id = zone.id.clone();
-        let before = self.zones.insert(id.clone(), unread(zone.clone()));
-        self.zone_problems.remove(&id);
-        before.is_none_or(|before| before.zone != zone || before.record_sets.is_some())
+        self.zone_problems.remove(&zone.id);
+        let same = |known: &ZoneReading| known.zone == zone && known.record_sets.is_none();
+        let differs = !self.zones.get(&zone.id).is_some_and(same);
+        if differs {
+            self.zones.insert(zone.id.clone(), unread(zone));
+        }
+        differs
     }
 
     pub(crate) fn forget(&mut self, id: &ZoneId) {
