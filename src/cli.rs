@@ -39,6 +39,8 @@ use crate::once::Observer;
 use crate::preview::{Overrides, PreviewError};
 use crate::publish::explain;
 use crate::publish::table::Style;
+use crate::publish::web_config::WebConfig;
+use crate::recorded::filter::ZoneFilter;
 use crate::recorded::route53::Route53Settings;
 use crate::recorded::stats::ApiStats;
 use crate::recording::write::{WriteError, write_recording};
@@ -46,6 +48,7 @@ use crate::replay::{ReplayError, replay_over};
 use crate::report::Report;
 use crate::report::baseline::BaselineError;
 use crate::run::feeds::FeedSettings;
+use crate::run::leader::LeaderSettings;
 use crate::run::{self, RunError, RunSettings};
 
 pub use self::args::{Check, Cli, Command, Common, Form, Keys, LogFormat, Output, Preview};
@@ -154,13 +157,8 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Kubernetes(_) | Self::Run(RunError::Kubernetes(_)) => BLIND,
-            Self::Demo(_)
-            | Self::Run(_)
-            | Self::Print(_)
-            | Self::Json(_)
-            | Self::Xml(_)
-            | Self::Signals(_) => 1,
             Self::Config(_)
+            | Self::Run(RunError::WebConfig(_))
             | Self::LogLevel { .. }
             | Self::Listen { .. }
             | Self::Name(_)
@@ -171,6 +169,12 @@ impl CliError {
             | Self::Baseline { .. }
             | Self::Man { .. }
             | Self::Write(_) => USAGE,
+            Self::Demo(_)
+            | Self::Run(_)
+            | Self::Print(_)
+            | Self::Json(_)
+            | Self::Xml(_)
+            | Self::Signals(_) => 1,
         }
     }
 }
@@ -201,6 +205,9 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
     let user = config::value(cli.common.config.as_deref(), cli.overrides())?;
     let config = Config::from_value(&user)?;
     if cli.common.check_config {
+        if let Some(path) = &config.web_config_file {
+            WebConfig::load(path).map_err(RunError::WebConfig)?;
+        }
         print("the configuration is valid\n")?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -298,7 +305,7 @@ pub fn settings(config: &Config) -> RunSettings {
         region: Arc::clone(&config.route53.region),
         requests_per_second: config.route53.requests_per_second,
         interval: policy.interval,
-        filter: config.route53.filter.clone(),
+        filter: ZoneFilter { shard: config.shard.clone(), ..config.route53.filter.clone() },
         accounts: config.route53.accounts.clone(),
         endpoint_url: config.route53.endpoint_url.clone(),
         ..Route53Settings::default()
@@ -317,7 +324,18 @@ pub fn settings(config: &Config) -> RunSettings {
         max_record_series: config.max_record_series,
         config_text: config.effective_yaml().into(),
         assumed: Some(config.assumed()),
+        web_config_file: config.web_config_file.clone(),
+        leader: leader(config),
     }
+}
+
+fn leader(config: &Config) -> Option<LeaderSettings> {
+    let election = config.leader_election.as_ref()?;
+    // A Pod may restart faster than its Lease ends, so its name alone is not enough.
+    let identity =
+        format!("{}_{:08x}", config.pod_name.as_deref().unwrap_or("dns-drift"), rand::random::<u32>());
+    let (lease_name, namespace) = (election.lease_name.clone(), election.namespace.clone());
+    Some(LeaderSettings { lease_name, namespace, identity })
 }
 
 fn feeds(config: &Config) -> FeedSettings {

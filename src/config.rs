@@ -18,6 +18,7 @@ use crate::desired::client::KubeSettings;
 use crate::live::servers::ServerMap;
 use crate::live::settings::ResolverSettings;
 use crate::model::instance::Instance;
+use crate::model::shard::Shard;
 use crate::model::text::printable;
 use crate::model::{DomainName, Version};
 use crate::policy::Policy;
@@ -47,11 +48,28 @@ pub struct Config {
     pub external_dns: Option<AssumedConfig>,
     /// Where `serve` keeps its state; `None` to forget at the end.
     pub state_dir: Option<PathBuf>,
+    /// TLS, logins and headers of `serve`; `None` for plain HTTP and everybody.
+    pub web_config_file: Option<PathBuf>,
+    /// How a leader among replicas is chosen; `None` for no election.
+    pub leader_election: Option<LeaderElectionConfig>,
+    /// Which part of the hosted zones is ours; `None` for all.
+    pub shard: Option<Shard>,
+    /// What this replica is called; `None` outside of a Pod.
+    pub pod_name: Option<String>,
     /// Findings with series of their own on `/metrics`.
     pub max_finding_series: usize,
     /// Wanted records with series of their own on `/metrics`; 0 for none.
     pub max_record_series: usize,
     policy: Policy,
+}
+
+/// How a leader among replicas is chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaderElectionConfig {
+    /// The Lease.
+    pub lease_name: String,
+    /// Its namespace; `None` for that of the kubeconfig or the Pod.
+    pub namespace: Option<String>,
 }
 
 /// How Route 53 is read.

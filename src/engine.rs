@@ -2,6 +2,7 @@
 //!
 //! The live program, a check and a replayed recording run this same code.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use crate::desired::traps::traps;
 use crate::finding::{FindingKey, State};
 use crate::history::{History, Track};
 use crate::limits::MAX_EVIDENCE;
+use crate::model::by_name::ByName;
+use crate::model::shard::Shard;
 use crate::model::text::printable;
 use crate::model::want::InstanceWants;
 use crate::model::{RecordKey, ZoneId};
@@ -82,6 +85,19 @@ impl Engine {
         &self.lost
     }
 
+    /// Those of [`Self::wants`] that are ours to judge.
+    #[must_use]
+    pub fn own_wants(&self) -> Cow<'_, [InstanceWants]> {
+        if self.policy.shard.is_none() {
+            return Cow::Borrowed(&self.wants);
+        }
+        let own = |one: &InstanceWants| InstanceWants {
+            wants: ByName::new(one.wants.iter().filter(|want| self.policy.owns(want)).cloned().collect()),
+            ..one.clone()
+        };
+        Cow::Owned(self.wants.iter().map(own).collect())
+    }
+
     /// Judges one snapshot.
     pub fn round(&mut self, snapshot: &Snapshot) -> Report {
         self.wants = match snapshot.kubernetes.value() {
@@ -96,8 +112,15 @@ impl Engine {
     }
 
     fn report(&self, snapshot: &Snapshot, verdicts: Verdicts) -> Report {
-        let mut findings: Vec<Finding> =
-            self.memory.history.tracks().map(|track| finding(track, snapshot, &self.policy)).collect();
+        let own = |track: &&Track| {
+            let key = &track.candidate.key;
+            self.policy.owns_subject(&key.subject, key.zone_id.as_ref())
+        };
+        let tracks = self.memory.history.tracks().filter(own);
+        let mut findings: Vec<Finding> = tracks.map(|track| finding(track, snapshot, &self.policy)).collect();
+        // What lives in no zone is said once, by the first shard.
+        let first = self.policy.shard.as_ref().is_none_or(Shard::is_first);
+        let verdicts = if first { verdicts } else { without_lists(verdicts) };
         findings.sort_by(|left, right| {
             let order = |one: &Finding| {
                 (urgency(one.state), std::cmp::Reverse(one.severity), one.subject.clone(), one.id.clone())
@@ -132,13 +155,14 @@ impl Engine {
             findings,
             silent: verdicts.silent.into_iter().collect(),
             mutes: verdicts.mutes,
-            instances: self.wants.iter().map(instance).collect(),
+            instances: self.wants.iter().filter(|_| first).map(instance).collect(),
             zones: self.zones(snapshot, &faulty),
         }
     }
 
     fn wanted_keys(&self) -> impl Iterator<Item = (Option<ZoneId>, RecordKey)> {
-        self.wants.iter().flat_map(|one| &one.wants).map(|want| (want.zone_id().cloned(), want.key()))
+        let wants = self.wants.iter().flat_map(|one| &one.wants).filter(|want| self.policy.owns(want));
+        wants.map(|want| (want.zone_id().cloned(), want.key()))
     }
 
     /// Records with a finding that is not over.
@@ -162,7 +186,9 @@ impl Engine {
             count.1 += usize::from(faulty.contains(&(zone, key)));
         }
         let readings = snapshot.route53.value().into_iter().flat_map(|zones| zones.zones.values());
+        let shard = self.policy.shard.as_ref();
         readings
+            .filter(|reading| shard.is_none_or(|shard| shard.owns_zone(&reading.zone.id)))
             .map(|reading| {
                 let (wants, out_of_sync) = counts.get(&reading.zone.id).copied().unwrap_or_default();
                 ZoneReport {
@@ -179,6 +205,10 @@ impl Engine {
             })
             .collect()
     }
+}
+
+fn without_lists(verdicts: Verdicts) -> Verdicts {
+    Verdicts { silent: BTreeSet::new(), mutes: Vec::new(), ..verdicts }
 }
 
 fn urgency(state: State) -> u8 {

@@ -84,7 +84,7 @@ pub const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 pub const REQUEST_HEAD_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long a connection may live. Ends clients that never read their answer; others reconnect.
-pub const CONNECTION_WITHIN: Duration = Duration::from_hours(1);
+pub const CONNECTION_WITHIN: Duration = Duration::from_mins(60);
 
 /// How long open connections may take to end once the program stops.
 pub const CONNECTIONS_STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -208,3 +208,35 @@ pub const MAX_JOURNEYS: usize = 10_000;
 
 /// A host that has not arrived after a day is counted as late and timed no longer.
 pub const KEEP_JOURNEY: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+
+/// Web configuration, certificate or key file, in bytes.
+pub const MAX_WEB_CONFIG_FILE: u64 = 1_024 * 1_024;
+
+/// Cost of a bcrypt hash; one more doubles the time of a check, and 10 takes 60 ms.
+pub const MAX_BCRYPT_COST: u32 = 14;
+
+/// Logins that are checked at once: the rest of the cores belongs to the watch.
+pub const MAX_LOGIN_CHECKS: usize = 1;
+
+/// Outcomes of logins that are kept; upstream keeps as many.
+pub const MAX_KEPT_LOGINS: usize = 100;
+
+/// Longest `Authorization` header that is looked at; bcrypt reads 72 bytes of a password.
+pub const MAX_LOGIN: usize = 1_024;
+
+/// Bytes of the head of a request. A scrape has a few hundred.
+pub const MAX_REQUEST_HEAD: usize = 16 * 1_024;
+
+/// Headers of a request.
+pub const MAX_REQUEST_HEADERS: usize = 64;
+
+/// How long a TLS handshake may take.
+pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long an answer may wait for a client that reads nothing.
+pub const STALLED_WRITE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Connections of one address at once: a client that hangs on to them does not lock out the others.
+pub const MAX_CONNECTIONS_OF_PEER: usize = 64;
+
+const _: () = assert!(MAX_CONNECTIONS_OF_PEER < MAX_CONNECTIONS, "no single client takes them all");

@@ -14,6 +14,7 @@ pub mod object;
 pub mod objects;
 pub mod observation;
 pub mod record;
+pub mod shard;
 pub mod suspects;
 pub mod text;
 pub mod text_map;

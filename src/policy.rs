@@ -8,8 +8,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use wildmatch::WildMatch;
 
-use crate::finding::Kind;
-use crate::model::ZoneId;
+use crate::finding::{Kind, Subject};
+use crate::model::shard::Shard;
+use crate::model::want::Want;
+use crate::model::{DomainName, ZoneId};
 
 /// The rules of judgement that are in force.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +53,8 @@ pub struct Policy {
     pub label_allow_list: Vec<String>,
     /// Where the pages about the kinds are; the kind's word and `.md` are appended.
     pub runbook_base: String,
+    /// The part that is ours to judge; `None` for all of it.
+    pub shard: Option<Shard>,
 }
 
 /// A named network view: what a group of resolvers is for.
@@ -131,11 +135,40 @@ impl Default for Policy {
             zones: BTreeMap::new(),
             label_allow_list: vec!["team".to_owned()],
             runbook_base: "docs/findings/".to_owned(),
+            shard: None,
         }
     }
 }
 
 impl Policy {
+    /// True if a wanted record is ours to judge; one without a zone is the first shard's.
+    #[must_use]
+    pub fn owns(&self, want: &Want) -> bool {
+        self.owns_record(want.zone_id(), &want.name)
+    }
+
+    /// True if a record is ours to judge.
+    #[must_use]
+    pub fn owns_record(&self, zone: Option<&ZoneId>, name: &DomainName) -> bool {
+        self.shard.as_ref().is_none_or(|shard| match zone {
+            Some(id) => shard.owns_name(id, name),
+            None => shard.is_first(),
+        })
+    }
+
+    /// True if what is said of a subject is ours to say. Every shard speaks of its own views.
+    #[must_use]
+    pub fn owns_subject(&self, subject: &Subject, zone: Option<&ZoneId>) -> bool {
+        let Some(shard) = &self.shard else { return true };
+        match subject {
+            Subject::Record(key) => self.owns_record(zone, &key.name),
+            Subject::Source(_) => true,
+            Subject::Zone(_) | Subject::Instance(_) | Subject::Object(_) => {
+                zone.map_or(shard.is_first(), |id| shard.owns_zone(id))
+            }
+        }
+    }
+
     /// True if a complete inventory says that the address is not ours any more.
     #[must_use]
     pub fn is_released(&self, address: &IpAddr) -> bool {

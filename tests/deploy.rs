@@ -20,6 +20,8 @@ mod around;
 mod chart;
 #[path = "deploy/page.rs"]
 mod page;
+#[path = "deploy/replicas.rs"]
+mod replicas;
 #[path = "deploy/roles.rs"]
 mod roles;
 
@@ -217,6 +219,7 @@ fn check_config(rendered: &Rendered, file: &Path) {
         .collect();
     let env =
         container["env"].as_array().unwrap().iter().map(|one| (one["name"].as_str(), one["value"].as_str()));
+    let env = env.map(|(name, value)| (name, value.or(Some("dns-drift-0"))));
     let output = Command::new(env!("CARGO_BIN_EXE_dns-drift"))
         .args(&args)
         .envs(env.map(|(name, value)| (name.unwrap(), value.unwrap())))

@@ -85,6 +85,8 @@ fn settings(world: &World, kubeconfig: &std::path::Path) -> RunSettings {
         max_record_series: 1,
         config_text: "{}".into(),
         assumed: None,
+        web_config_file: None,
+        leader: None,
     }
 }
 

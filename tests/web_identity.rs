@@ -66,7 +66,7 @@ async fn a_replaced_token_is_read_when_the_session_ends() {
         ("AWS_EC2_METADATA_DISABLED", "true"),
     ];
     let listen = servers::free();
-    let _program = program::program_with(folder.path(), &world, listen, &environment);
+    let _program = program::program_in(folder.path(), &world, listen, &environment, &[]);
     listed(&world, "ASIA0001", folder.path()).await;
 
     // The old token is worth nothing any more, and neither is what it was exchanged for.

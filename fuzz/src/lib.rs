@@ -104,7 +104,8 @@ pub fn annotations(data: &[u8]) {
     let pairs = lines.filter_map(|line| line.split_once('='));
     let all: BTreeMap<String, String> =
         pairs.map(|(key, value)| (format!("{prefix}{key}"), value.to_owned())).collect();
-    let read = Annotations::new(&all.into(), prefix);
+    let all = all.into();
+    let read = Annotations::new(&all, prefix);
     let ttl = read.ttl();
     assert!(ttl.is_none_or(|ttl| 0 < ttl), "{ttl:?}");
     for target in read.targets() {

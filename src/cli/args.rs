@@ -187,6 +187,27 @@ pub enum Command {
         /// Folder that keeps what is known over a restart.
         #[arg(long, env = "DNS_DRIFT_STATE_DIR", value_name = "DIR")]
         state_dir: Option<String>,
+        /// TLS, logins and headers, in the format that Prometheus and its exporters share.
+        #[arg(
+            long = "web.config.file",
+            visible_alias = "web-config-file",
+            env = "DNS_DRIFT_WEB_CONFIG_FILE",
+            value_name = "FILE"
+        )]
+        web_config_file: Option<String>,
+        /// Judge only while holding a Lease, so that several replicas cost the API budget once.
+        #[arg(long, env = "DNS_DRIFT_LEADER_ELECT")]
+        leader_elect: bool,
+        /// The Lease that replicas elect by.
+        #[arg(long, env = "DNS_DRIFT_LEADER_ELECT_LEASE", value_name = "NAME")]
+        leader_elect_lease: Option<String>,
+        /// The part of the hosted zones that is this process's: `0/3`, `1/3`, `2/3`; `auto/3` takes the
+        /// number from the name of a StatefulSet's Pod.
+        #[arg(long, env = "DNS_DRIFT_SHARD", value_name = "NUMBER/TOTAL")]
+        shard: Option<String>,
+        /// What this replica is called.
+        #[arg(long, env = "POD_NAME", value_name = "NAME")]
+        pod_name: Option<String>,
     },
     /// One verdict and an exit code: 0 all well, 1 findings, 2 bad usage, 3 a view is missing.
     #[command(after_help = CHECK_EXAMPLES)]
@@ -392,8 +413,18 @@ impl Cli {
     #[must_use]
     pub fn overrides(&self) -> Vec<(&'static str, Value)> {
         let keys = &self.common.keys;
-        let (listen, state_dir) = match &self.command {
-            Command::Serve { listen, state_dir } => (listen, state_dir),
+        let none = &None;
+        let ([listen, state_dir, web_config_file, pod_name, shard, lease], leader_elect) = match &self.command
+        {
+            Command::Serve {
+                listen,
+                state_dir,
+                web_config_file,
+                leader_elect,
+                leader_elect_lease,
+                shard,
+                pod_name,
+            } => ([listen, state_dir, web_config_file, pod_name, shard, leader_elect_lease], *leader_elect),
             Command::Check(_)
             | Command::Explain { .. }
             | Command::Desired { .. }
@@ -402,11 +433,15 @@ impl Cli {
             | Command::Record { .. }
             | Command::Demo { .. }
             | Command::Completions { .. }
-            | Command::Man { .. } => (&None, &None),
+            | Command::Man { .. } => ([none; 6], false),
         };
         let texts = [
             ("listen", listen),
             ("state_dir", state_dir),
+            ("web_config_file", web_config_file),
+            ("pod_name", pod_name),
+            ("sharding.shard", shard),
+            ("leader_election.lease_name", lease),
             ("interval", &keys.interval),
             ("kubernetes.kubeconfig", &keys.kubeconfig),
             ("kubernetes.context", &keys.context),
@@ -431,6 +466,7 @@ impl Cli {
             ("kubernetes.in_cluster", keys.in_cluster),
             ("changes.cloudtrail", keys.changes_cloudtrail),
             ("changes.scrape", keys.changes_scrape),
+            ("leader_election.enabled", leader_elect),
         ];
         all.extend(flags.into_iter().filter(|(_, on)| *on).map(|(path, _)| (path, json!(true))));
         if !keys.dns_resolvers.is_empty() {

@@ -41,11 +41,12 @@ use crate::snapshot::ViewName;
 pub fn judge_wants(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts) {
     let refused = refusals(world, wants);
     for want in &wants.wants {
-        out.names += 1;
+        let own = usize::from(world.policy.owns(want));
+        out.names += own;
         match &want.placement {
-            Placement::Unknown => out.unknown += 1,
+            Placement::Unknown => out.unknown += own,
             // The zone may be in an account that could not be read.
-            Placement::NoZone(_) if !world.snapshot.accounts_read() => out.unknown += 1,
+            Placement::NoZone(_) if !world.snapshot.accounts_read() => out.unknown += own,
             Placement::NoZone(no_zone) => match publisher(world, wants, want) {
                 Some(other) => {
                     let detail = format!("instance {other} has a zone for it");
@@ -55,7 +56,7 @@ pub fn judge_wants(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts)
                 None => out.candidates.push(no_zone_of(world, wants, want, no_zone)),
             },
             Placement::Zone(id) => match world.zone(id) {
-                None => out.unknown += 1,
+                None => out.unknown += own,
                 Some(zone) => judge_in_zone(world, wants, want, zone, &refused, out),
             },
         }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::Config;
 use crate::live::settings::ResolverSettings;
+use crate::model::shard::Shard;
 use crate::policy::Policy;
 use crate::recorded::accounts::AccountSettings;
 
@@ -54,10 +55,23 @@ pub(super) fn config(config: &Config) -> Value {
     );
     let assumed = config.external_dns.as_ref().map(|assumed| {
         json!({"version": assumed.version.map(|version| version.to_string()),
-               "args": assumed.args.iter().map(|arg| argument(arg)).collect::<Vec<_>>()})
+               "args": arguments(&assumed.args)})
     });
     all.insert("external_dns".to_owned(), json!(assumed));
     all.insert("state_dir".to_owned(), json!(config.state_dir));
+    all.insert("web_config_file".to_owned(), json!(config.web_config_file));
+    let election = config.leader_election.as_ref();
+    all.insert(
+        "leader_election".to_owned(),
+        json!({"enabled": election.is_some(), "lease_name": election.map(|one| &one.lease_name),
+               "namespace": election.map(|one| &one.namespace)}),
+    );
+    all.insert(
+        "sharding".to_owned(),
+        json!({"shard": config.shard.as_ref().map(ToString::to_string),
+               "split_zones": config.shard.as_ref().map(Shard::split_zones)}),
+    );
+    all.insert("pod_name".to_owned(), json!(config.pod_name));
     all.insert("max_finding_series".to_owned(), json!(config.max_finding_series));
     all.insert("max_record_series".to_owned(), json!(config.max_record_series));
     if let Value::Object(keys) = policy(&config.policy) {
@@ -150,6 +164,17 @@ fn without_user(url: &str) -> String {
 }
 
 /// `--txt-encrypt-aes-key=...` and the like.
+/// A secret may stand behind its flag, in the same word or in the next one.
+fn arguments(args: &[String]) -> Vec<String> {
+    let mut after_secret = false;
+    let shown = args.iter().map(|arg| {
+        let masked = after_secret && !arg.starts_with('-');
+        after_secret = arg.starts_with('-') && !arg.contains('=') && is_secret(arg);
+        if masked { MASKED.to_owned() } else { argument(arg) }
+    });
+    shown.collect()
+}
+
 fn argument(arg: &str) -> String {
     match arg.split_once('=') {
         Some((name, _value)) if is_secret(name) => format!("{name}={MASKED}"),

@@ -11,13 +11,14 @@ use serde_json::Value;
 use wildmatch::WildMatch;
 
 use crate::config::section::{Mistake, Mistakes, Section};
-use crate::config::{AssumedConfig, ChangesConfig, Config, DnsConfig, Route53Config};
+use crate::config::{AssumedConfig, ChangesConfig, Config, DnsConfig, LeaderElectionConfig, Route53Config};
 use crate::desired::client::KubeSettings;
 use crate::finding::Kind;
 use crate::limits::MAX_FINDING_SERIES;
 use crate::live::servers::ServerMapLine;
 use crate::live::settings::{INTERNAL_VIEW, PUBLIC_VIEW, ResolverSettings};
 use crate::model::instance::{CommandLine, Flags, Instance, Origin};
+use crate::model::shard::{Shard, ShardError};
 use crate::model::{DomainName, ZoneId};
 use crate::policy::{Inventory, Maintenance, MuteRule, NetworkView, Policy, ZoneFacts};
 use crate::recorded::accounts::AccountSettings;
@@ -39,11 +40,16 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Mistake>> {
     let changes = changes(root.section("changes"));
     let external_dns = external_dns(root.section("external_dns"));
     let state_dir = root.text("state_dir").map(PathBuf::from);
+    let leader_election = leader_election(root.section("leader_election"));
+    let pod_name = root.text("pod_name");
+    let shard = shard(root.section("sharding"), pod_name.as_deref());
+    let web_config_file = root.text("web_config_file").map(PathBuf::from);
     let max_finding_series = root.parsed("max_finding_series").unwrap_or(MAX_FINDING_SERIES);
     let max_record_series = root.parsed("max_record_series").unwrap_or(0);
     let mut policy = policy(&root);
     let dns = dns(root.section("dns"), &policy);
     shown_only(&mut policy, dns.resolvers.as_deref());
+    policy.shard.clone_from(&shard);
     root.finish();
     let found = mistakes.into_sorted();
     if found.is_empty() {
@@ -55,6 +61,10 @@ pub(super) fn config(value: &Value) -> Result<Config, Vec<Mistake>> {
             changes,
             external_dns,
             state_dir,
+            web_config_file,
+            leader_election,
+            shard,
+            pod_name,
             max_finding_series,
             max_record_series,
             policy,
@@ -89,6 +99,39 @@ fn kubernetes(section: Section<'_>) -> KubeSettings {
     }
     section.finish();
     settings
+}
+
+fn leader_election(section: Section<'_>) -> Option<LeaderElectionConfig> {
+    let enabled = section.flag("enabled");
+    let config = LeaderElectionConfig {
+        lease_name: section.text("lease_name").unwrap_or_else(|| "dns-drift".to_owned()),
+        namespace: section.text("namespace"),
+    };
+    section.finish();
+    enabled.then_some(config)
+}
+
+/// `NUMBER/TOTAL`, or `auto/TOTAL` where the number is the end of the Pod's name.
+fn shard(section: Section<'_>, pod_name: Option<&str>) -> Option<Shard> {
+    let text = section.text("shard");
+    let split: Vec<ZoneId> = section.texts("split_zones").iter().map(|id| ZoneId::new(id)).collect();
+    let shard = text.as_deref().and_then(|text| match (text.strip_prefix("auto/"), pod_name) {
+        (None, _) => Some(text.parse()),
+        (Some(total), Some(pod)) => {
+            let total = total.parse().map_err(|_not_a_number| ShardError::Form);
+            Some(total.and_then(|total| Shard::of_pod(pod, total)))
+        }
+        (Some(_), None) => {
+            section.wrong("shard", "auto needs pod_name (POD_NAME)");
+            None
+        }
+    });
+    let shard = shard.and_then(|shard| {
+        let shown = text.as_deref().unwrap_or_default();
+        shard.map_err(|error| section.wrong("shard", &format!("{shown:?}: {error}"))).ok()
+    });
+    section.finish();
+    shard.map(|shard| shard.splitting(split))
 }
 
 fn route53(section: Section<'_>) -> Route53Config {
@@ -136,6 +179,7 @@ fn zone_filter(section: &Section<'_>) -> ZoneFilter {
         names,
         tags: section.parsed_list("zone_tags"),
         private,
+        shard: None,
     }
 }
 

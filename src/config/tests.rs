@@ -95,7 +95,15 @@ fn what_is_effective_reads_back_the_same() {
         None,
         vec![
             ("route53.endpoint_url", json!("http://user:pass@127.0.0.1:1/x")),
-            ("external_dns.args", json!(["--source=ingress", "--txt-encrypt-aes-key=hunter2"])),
+            (
+                "external_dns.args",
+                json!([
+                    "--source=ingress",
+                    "--txt-encrypt-aes-key=hunter2",
+                    "--txt-encrypt-aes-key",
+                    "hunter2"
+                ]),
+            ),
             ("interval", json!("2m")),
         ],
     )
@@ -111,6 +119,30 @@ fn what_is_effective_reads_back_the_same() {
         config.policy(),
         Policy { interval: Duration::from_mins(2), views: config.policy().views, ..Policy::default() }
     );
+}
+
+#[test]
+fn shards_and_elections() {
+    let value = |shard: &str, pod: Option<&str>| {
+        Config::from_value(&json!({"sharding": {"shard": shard, "split_zones": ["Z1"]}, "pod_name": pod}))
+    };
+    let shown = |config: Config| config.shard.map(|shard| shard.to_string());
+    assert_eq!(value("1/3", None).ok().and_then(shown), Some("1/3".to_owned()));
+    let config = value("auto/3", Some("dns-drift-2")).expect("valid");
+    assert!(config.policy().shard.is_some());
+    assert!(config.effective_yaml().contains("shard: 2/3"), "{}", config.effective_yaml());
+    assert_eq!(
+        mistakes(&json!({"sharding": {"shard": "auto/3"}})),
+        ["sharding.shard: auto needs pod_name (POD_NAME)"]
+    );
+    assert_eq!(
+        mistakes(&json!({"sharding": {"shard": "3/3"}})),
+        ["sharding.shard: \"3/3\": shard 3 is not below the total of 3: the first one is 0"]
+    );
+    let elects = Config::from_value(&json!({"leader_election": {"enabled": true}})).expect("valid");
+    assert_eq!(elects.leader_election.map(|one| one.lease_name), Some("dns-drift".to_owned()));
+    let quiet = Config::from_value(&json!({"leader_election": {"lease_name": "x"}})).expect("valid");
+    assert_eq!(quiet.leader_election, None);
 }
 
 #[test]

@@ -87,6 +87,8 @@ fn settings(endpoints: &Endpoints) -> Result<RunSettings, ServeError> {
         max_record_series: 0,
         config_text: "# the demo has no configuration file\n".into(),
         assumed: None,
+        web_config_file: None,
+        leader: None,
     })
 }
 

@@ -129,6 +129,12 @@ impl Kubernetes {
         found
     }
 
+    /// An object as it stands; `None` if there is no such object.
+    #[must_use]
+    pub fn object(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
+        self.shared.store().object(kind, namespace, name)
+    }
+
     /// Deletes an object; false if there is no such object.
     pub fn delete(&self, kind: &str, namespace: &str, name: &str) -> bool {
         let found = self.shared.store().delete(kind, namespace, name);

@@ -138,6 +138,23 @@ pub const METRICS: &[MetricDoc] = &[
     counter("dns_drift_kubernetes_requests_total", &["resource", "verb", "class"], "Requests to the Kubernetes API."),
     counter("dns_drift_log_lines_total", &[], "Lines of ExternalDNS logs that were read."),
     counter("dns_drift_log_lines_dropped_total", &[], "Lines of ExternalDNS logs that were dropped: too long, or too many."),
+    gauge("dns_drift_shard_ordinal", &[], "Number of this shard, from 0; absent without shards."),
+    gauge("dns_drift_total_shards", &[], "Shards that this one takes to be there; absent without shards."),
+    gauge(
+        "dns_drift_leader",
+        &[],
+        "1 for the replica that judges, 0 for one on standby; absent without election.",
+    ),
+    gauge(
+        "dns_drift_web_config_last_reload_successful",
+        &[],
+        "1 if the web configuration file could be used the last time it was read; absent without one.",
+    ),
+    gauge(
+        "dns_drift_web_config_last_reload_success_timestamp_seconds",
+        &[],
+        "When the web configuration file could last be used, Unix time; absent without one.",
+    ),
     counter("process_cpu_seconds_total", &[], "User and system CPU time; always there, on Linux."),
     gauge("process_resident_memory_bytes", &[], "Resident memory."),
     gauge("process_virtual_memory_bytes", &[], "Virtual memory."),

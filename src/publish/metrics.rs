@@ -20,6 +20,7 @@ use crate::publish::cost::{AwsRequests, ChangeCounts, ChangePlace, CostSnapshot,
 use crate::publish::family::{Family, Number};
 use crate::publish::labels::{self, LabelSet};
 use crate::publish::process::ProcessCollector;
+use crate::publish::role::{Role, RoleCollector, Roles, alone};
 use crate::publish::words;
 use crate::report::{Finding, Report, ZoneReport};
 use crate::snapshot::{ViewName, ViewState};
@@ -32,6 +33,7 @@ pub struct ReportCollector {
     latest: Latest,
     costs: Arc<dyn CostSource>,
     max_finding_series: usize,
+    roles: Roles,
 }
 
 #[derive(Debug)]
@@ -50,9 +52,22 @@ const PRESENT: [State; 5] = [State::Pending, State::Open, State::Muted, State::E
 /// ([`MAX_FINDING_SERIES`](crate::limits::MAX_FINDING_SERIES) by default); the counts stay exact.
 #[must_use]
 pub fn registry(latest: Latest, costs: Arc<dyn CostSource>, max_finding_series: usize) -> Registry {
+    registry_of(latest, costs, max_finding_series, alone())
+}
+
+/// As [`registry`], for one of several replicas: on standby only the process is shown, so that
+/// nothing counts twice.
+#[must_use]
+pub fn registry_of(
+    latest: Latest,
+    costs: Arc<dyn CostSource>,
+    max_finding_series: usize,
+    roles: Roles,
+) -> Registry {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(BuildCollector));
-    registry.register_collector(Box::new(ReportCollector { latest, costs, max_finding_series }));
+    registry.register_collector(Box::new(RoleCollector(roles.clone())));
+    registry.register_collector(Box::new(ReportCollector { latest, costs, max_finding_series, roles }));
     registry.register_collector(Box::new(ProcessCollector::of_this_process()));
     registry
 }
@@ -82,6 +97,9 @@ impl fmt::Debug for ReportCollector {
 
 impl Collector for ReportCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        if *self.roles.borrow() == Role::Standby {
+            return Ok(());
+        }
         // Cloned out of the lock: a slow scrape must not hold up the next round.
         let Some(report) = self.latest.borrow().clone() else { return Ok(()) };
         self.encode_findings(&report, &mut encoder)?;

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use prometheus_client::registry::Registry;
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -22,6 +22,7 @@ use crate::publish::cost::CostSource;
 use crate::publish::exposition::Format;
 use crate::publish::metrics::Latest;
 use crate::publish::page::{self, Pages};
+use crate::publish::role::Role;
 use crate::report::Report;
 
 /// Our own files only; no frame, nothing inline, nothing from elsewhere.
@@ -102,7 +103,15 @@ async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {
     content(format.content_type(), body)
 }
 
-async fn ready(State(app): State<App>) -> Response {
+fn is_standby(role: Option<Extension<Role>>) -> bool {
+    role.is_some_and(|Extension(role)| role == Role::Standby)
+}
+
+async fn ready(State(app): State<App>, role: Option<Extension<Role>>) -> Response {
+    // Whoever waits is ready to take over; else a roll-out would wait for it in vain.
+    if is_standby(role) {
+        return "standby\n".into_response();
+    }
     if app.web.latest.borrow().is_some() {
         return "ready\n".into_response();
     }

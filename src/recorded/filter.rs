@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::shard::Shard;
 use crate::model::{DomainName, HostedZone, ZoneId};
 
 /// A zone is read when it passes every part; an empty part lets all pass.
@@ -15,6 +16,8 @@ pub struct ZoneFilter {
     pub tags: Vec<TagFilter>,
     /// `Some(true)` for private zones only, `Some(false)` for public ones only.
     pub private: Option<bool>,
+    /// Of those that pass, the record sets are read only of those that this shard needs.
+    pub shard: Option<Shard>,
 }
 
 /// A tag that a zone must carry.
@@ -34,6 +37,11 @@ impl ZoneFilter {
         (self.ids.is_empty() || self.ids.contains(&zone.id))
             && (self.names.is_empty() || self.names.iter().any(|name| zone.name.is_within(name)))
             && self.private.is_none_or(|private| private == zone.private)
+    }
+
+    /// True if the record sets of a listed zone are to be read.
+    pub(crate) fn reads(&self, zone: &HostedZone, listed: &[HostedZone]) -> bool {
+        self.shard.as_ref().is_none_or(|shard| shard.reads(zone, listed))
     }
 
     /// True if the tags are the right ones; those that are not known never are.

@@ -135,7 +135,16 @@ impl Reader {
         lock(&self.view).common_problem = None;
         self.unreachable = 0;
         self.retain(&listed);
+        let (listed, others): (Vec<HostedZone>, Vec<HostedZone>) = {
+            let all = listed.clone();
+            listed.into_iter().partition(|zone| self.filter.reads(zone, &all))
+        };
+        let mut others_changed = false;
+        for zone in others {
+            others_changed |= lock(&self.view).list_only(zone);
+        }
         let listed = self.oldest_first(listed);
+        let all_is_others = listed.is_empty() && self.filter.shard.is_some();
         // The first listing is wanted at once; so is the next one when a view is not whole.
         let over = over.filter(|_| self.state() == ViewState::Read);
         let pages = listed.iter().map(expected_pages).sum();
@@ -160,7 +169,7 @@ impl Reader {
                 Turn::GiveUp(error) => return self.give_up(&error),
             };
             let reading = self.reading();
-            if differs && reading.value.is_some() {
+            if (differs || std::mem::take(&mut others_changed)) && reading.value.is_some() {
                 changed(reading);
             }
         }
@@ -169,7 +178,7 @@ impl Reader {
         }
         let mut view = lock(&self.view);
         let nothing_to_read = view.zones.is_empty() && view.zone_problems.is_empty();
-        if view.common_problem.is_none() && (0 < read || nothing_to_read) {
+        if view.common_problem.is_none() && (0 < read || nothing_to_read || all_is_others) {
             view.read_at = Some(began);
             view.state = ViewState::Read;
         } else if view.read_at.is_some() {

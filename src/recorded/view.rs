@@ -115,6 +115,17 @@ impl View {
         self.zone_problems.insert(id, problem.clone()) != Some(problem)
     }
 
+    /// Notes a zone whose record sets are another shard's to read.
+    pub(crate) fn list_only(&mut self, zone: HostedZone) -> bool {
+        self.zone_problems.remove(&zone.id);
+        let same = |known: &ZoneReading| known.zone == zone && known.record_sets.is_none();
+        let differs = !self.zones.get(&zone.id).is_some_and(same);
+        if differs {
+            self.zones.insert(zone.id.clone(), unread(zone));
+        }
+        differs
+    }
+
     pub(crate) fn forget(&mut self, id: &ZoneId) {
         self.zones.remove(id);
         self.zone_problems.remove(id);

@@ -77,7 +77,15 @@ pub fn probe_plan(input: PlanInput<'_>) -> ProbePlan {
     let servers = input.zones.zones.iter().map(|(id, reading)| (id, name_servers(reading))).collect();
     ProbePlan {
         names: named(&input, names, &servers).chain(outside(&input, foreign)).collect(),
-        zones: input.zones.zones.values().map(|reading| probe_zone(&reading.zone, &servers)).collect(),
+        zones: input
+            .zones
+            .zones
+            .values()
+            .filter(|reading| {
+                input.policy.shard.as_ref().is_none_or(|shard| shard.owns_zone(&reading.zone.id))
+            })
+            .map(|reading| probe_zone(&reading.zone, &servers))
+            .collect(),
     }
 }
 
@@ -100,7 +108,8 @@ fn add_recorded(
     let mut room = MAX_UNWANTED;
     for id in handled {
         let Some(reading) = input.zones.zones.get(id) else { continue };
-        for set in reading.records().iter().filter(|set| ASKED.contains(&set.record_type)) {
+        let own = reading.records().iter().filter(|set| input.policy.owns_record(Some(id), &set.name));
+        for set in own.filter(|set| ASKED.contains(&set.record_type)) {
             let key = (id.clone(), set.name.clone());
             if !names.contains_key(&key) {
                 if room == 0 {

@@ -157,9 +157,10 @@ impl Rounds {
         self.assumed.apply(&mut snapshot);
         let waited = Arc::clone(&self.waited.borrow());
         let report = Arc::new(self.engine.round(&snapshot));
+        let wants = self.engine.own_wants();
         if let Some(zones) = snapshot.route53.value() {
             let plan = probe_plan(PlanInput {
-                wants: self.engine.wants(),
+                wants: &wants,
                 zones,
                 report: Some(&report),
                 policy: &self.policy,
@@ -175,7 +176,7 @@ impl Rounds {
                 news
             });
             let urgent = self.urgent.consider(UrgentInput {
-                wants: self.engine.wants(),
+                wants: &wants,
                 changes: snapshot.changes.value(),
                 report: &report,
                 zones,
@@ -184,12 +185,12 @@ impl Rounds {
             });
             self.urgent_out.send_replace(urgent);
         }
-        let arrivals = self.convergence.observe(self.engine.wants(), &snapshot, &report);
+        let arrivals = self.convergence.observe(&wants, &snapshot, &report);
         self.costs.convergence.record(&arrivals);
         self.costs.convergence.set_pending(|stage| self.convergence.pending(stage));
         if 0 < self.max_record_series {
             let zones = snapshot.route53.value();
-            self.costs.set_records(states(self.engine.wants(), zones, &report, self.max_record_series));
+            self.costs.set_records(states(&wants, zones, &report, self.max_record_series));
         }
         let took = start.elapsed();
         self.costs.update(|counted| {

@@ -328,6 +328,14 @@ fn itself() -> Vec<Rule> {
         "sum by (cluster, job) (rate(dns_drift_aws_requests_total{outcome=\"throttled\"}[15m])) > 0.1";
     let omitted = "max without (instance, pod) (dns_drift_finding_series_omitted) > 0";
     let dropped = "sum by (cluster, job) (increase(dns_drift_log_lines_dropped_total[1h])) > 0";
+    let leaderless = "max by (cluster, job) (dns_drift_leader) == 0";
+    // Each shard that judges adds a bit; what is missing or there twice makes another sum.
+    let judging = "dns_drift_shard_ordinal and on (cluster, job, instance) \
+                   (time() - dns_drift_last_round_timestamp_seconds < 900)";
+    let shards = format!(
+        "2 ^ max by (cluster, job) (dns_drift_total_shards) - 1 - sum by (cluster, job) (2 ^ ({judging})) != 0 \
+         or stdvar by (cluster, job) (dns_drift_total_shards) != 0"
+    );
     let alive = "time() - max by (cluster, job) (dns_drift_last_round_timestamp_seconds) < 900";
     let logs = "kubectl -n dns-drift logs deployment/dns-drift --since=15m";
     let pods = "kubectl -n dns-drift get pods -o wide";
@@ -352,6 +360,14 @@ fn itself() -> Vec<Rule> {
             logs,
         )
     };
+    let is_leaderless = |rule: Rule| {
+        rule.about(
+            "None by itself; but nobody would be told of a broken name.",
+            "replicas of dns-drift run and none of them holds the Lease",
+            "Read the log for `election`: the Role for the Lease is missing, or the API server does not answer.",
+            logs,
+        )
+    };
     vec![
         heartbeat.about(
             "None: this alert always fires. Send it to a service that calls when it stops.",
@@ -363,6 +379,14 @@ fn itself() -> Vec<Rule> {
         is_down(page("DNSDriftDown", down, "1h", "dns-drift has been down for an hour: nobody watches DNS")),
         is_stuck(ticket("DNSDriftRoundsStalled", rounds, "5m", "dns-drift has not judged anything for {{ $value | humanizeDuration }}")),
         is_stuck(page("DNSDriftRoundsStalled", rounds, "1h", "dns-drift has not judged anything for {{ $value | humanizeDuration }}")),
+        is_leaderless(ticket("DNSDriftNoLeader", leaderless, "5m", "No replica of dns-drift judges")),
+        is_leaderless(page("DNSDriftNoLeader", leaderless, "1h", "No replica of dns-drift has judged for an hour: nobody watches DNS")),
+        ticket("DNSDriftShardMissing", &shards, "10m", "The shards of dns-drift are not all there exactly once").about(
+            "Not known for the hosted zones of the shard that is missing.",
+            "a shard is not there, has not judged for 15 minutes, or is there twice; or shards differ about how many they are",
+            "Bring the Pod back; if the number was changed, roll all Pods.",
+            pods,
+        ),
         ticket("DNSDriftViewStale", blind, "5m", "dns-drift has not read {{ $labels.view }} for {{ $value | humanizeDuration }}").about(
             "None by itself; verdicts that need the view are frozen.",
             "the view {{ $labels.view }} could not be read completely for half an hour",

@@ -205,6 +205,21 @@ fn itself() -> Vec<Json> {
         json!({"expr": "count(ALERTS{alertname=\"DNSDriftHeartbeat\",alertstate=\"firing\",severity=\"none\"})",
                "eval_time": time, "exp_samples": samples})
     };
+    // Two shards; of the second one its rounds, its number and what it takes for the total.
+    let shards = |stamps: &str, ordinal: &str, total: &str| {
+        let second = |metric: &str| ours(metric, "").replace("\"a\"", "\"b\"");
+        let steady = |value: &str| {
+            if stamps.contains('_') { format!("{value}x20 _x100") } else { format!("{value}x120") }
+        };
+        vec![
+            (rounds.clone(), String::from("0+60x120")),
+            (ours("shard_ordinal", ""), String::from("0x120")),
+            (ours("total_shards", ""), String::from("2x120")),
+            (second("last_round_timestamp_seconds"), stamps.to_owned()),
+            (second("shard_ordinal"), steady(ordinal)),
+            (second("total_shards"), steady(total)),
+        ]
+    };
     let mut tests = vec![
         bare(
             "DNSDriftDown: the target does not answer",
@@ -252,6 +267,47 @@ fn itself() -> Vec<Json> {
             "DNSDriftNothingWanted: nothing was ever wanted",
             rows(&[(gone, "1x200"), (&rounds, "0+60x200"), (&names, "0x200")]),
             vec![firing("90m", &[])],
+        ),
+        test(
+            "DNSDriftNoLeader: two that wait",
+            vec![
+                (ours("leader", ""), String::from("1x5 0x120")),
+                (ours("leader", "").replace("\"a\"", "\"b\""), String::from("0x130")),
+            ],
+            vec![
+                firing("8m", &[]),
+                firing("20m", &[("DNSDriftNoLeader", "warning", 1)]),
+                firing("90m", &[("DNSDriftNoLeader", "warning", 1), ("DNSDriftNoLeader", "critical", 1)]),
+            ],
+        ),
+        test(
+            "DNSDriftNoLeader: one waits, one leads",
+            vec![
+                (ours("leader", ""), String::from("1x5 0x120")),
+                (ours("leader", "").replace("\"a\"", "\"b\""), String::from("0x6 1x120")),
+            ],
+            vec![firing("90m", &[])],
+        ),
+        test("DNSDriftShardMissing: all there", shards("0+60x120", "1", "2"), vec![firing("90m", &[])]),
+        test(
+            "DNSDriftShardMissing: one is gone",
+            shards("0+60x20 _x100", "1", "2"),
+            vec![firing("25m", &[]), firing("60m", &[("DNSDriftShardMissing", "warning", 1)])],
+        ),
+        test(
+            "DNSDriftShardMissing: one does not judge",
+            shards("0+60x5 300x120", "1", "2"),
+            vec![firing("60m", &[("DNSDriftShardMissing", "warning", 1)])],
+        ),
+        test(
+            "DNSDriftShardMissing: one is there twice",
+            shards("0+60x120", "0", "2"),
+            vec![firing("30m", &[("DNSDriftShardMissing", "warning", 1)])],
+        ),
+        test(
+            "DNSDriftShardMissing: they differ",
+            shards("0+60x120", "1", "3"),
+            vec![firing("30m", &[("DNSDriftShardMissing", "warning", 1)])],
         ),
     ];
     let view = ours("view_last_read_timestamp_seconds", ",view=\"route53\"");

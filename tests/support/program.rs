@@ -12,17 +12,27 @@ use crate::servers::{Server, spawn};
 use crate::world::World;
 
 /// The built program against the emulators, as a user would start it.
+#[allow(dead_code, reason = "each test uses its part")]
 pub(crate) fn program(folder: &Path, world: &World, listen: SocketAddr) -> Server {
     let keys = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
-    program_with(folder, world, listen, &keys)
+    program_in(folder, world, listen, &keys, &[])
+}
+
+/// As [`program`], with more arguments.
+#[allow(dead_code, reason = "each test uses its part")]
+pub(crate) fn program_with(folder: &Path, world: &World, listen: SocketAddr, more: &[&str]) -> Server {
+    let keys = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    program_in(folder, world, listen, &keys, more)
 }
 
 /// The same with an environment of choice, which tells where the credentials come from.
-pub(crate) fn program_with(
+#[allow(dead_code, reason = "each test uses its part")]
+pub(crate) fn program_in(
     folder: &Path,
     world: &World,
     listen: SocketAddr,
     environment: &[(&str, &str)],
+    more: &[&str],
 ) -> Server {
     let kubeconfig = folder.join("kubeconfig");
     fs::write(&kubeconfig, world.kubernetes.kubeconfig()).unwrap();
@@ -43,6 +53,7 @@ pub(crate) fn program_with(
         Command::new(env!("CARGO_BIN_EXE_dns-drift"))
             .args(["serve", "--config"])
             .arg(&file)
+            .args(more)
             .env_clear()
             .envs(environment.iter().copied()),
         &folder.join("program.log"),

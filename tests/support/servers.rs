@@ -16,6 +16,16 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(3);
 /// Ends with the test, also when it fails.
 pub(crate) struct Server(Child);
 
+#[allow(dead_code, reason = "each test uses its part")]
+impl Server {
+    /// Asks it to end, as Kubernetes does, and waits until it has.
+    pub(crate) fn terminate(mut self) -> std::process::ExitStatus {
+        let asked = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
+        assert!(asked.success());
+        self.0.wait().unwrap()
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         // It may have ended by itself already.

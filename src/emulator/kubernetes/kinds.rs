@@ -17,7 +17,7 @@ pub struct ResourceKind {
     pub namespaced: bool,
 }
 
-const BUILT_IN: [(&str, &str, &str, bool); 10] = [
+const BUILT_IN: [(&str, &str, &str, bool); 11] = [
     ("networking.k8s.io", "ingresses", "Ingress", true),
     ("", "services", "Service", true),
     ("", "pods", "Pod", true),
@@ -28,6 +28,7 @@ const BUILT_IN: [(&str, &str, &str, bool); 10] = [
     ("apps", "statefulsets", "StatefulSet", true),
     ("apps", "daemonsets", "DaemonSet", true),
     ("apps", "replicasets", "ReplicaSet", true),
+    ("coordination.k8s.io", "leases", "Lease", true),
 ];
 
 /// The plural that code generators give a kind.

@@ -112,6 +112,7 @@ async fn ordered_failure(shared: &Shared, target: &Target<'_>, verb: &str) -> Op
 fn write_verb(method: &Method) -> &'static str {
     match *method {
         Method::POST => "create",
+        Method::PUT => "update",
         Method::PATCH => "patch",
         Method::DELETE => "delete",
         _ => "other",

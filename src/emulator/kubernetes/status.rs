@@ -61,6 +61,15 @@ pub(super) fn not_found(kind: &ResourceKind, name: &str) -> Response {
     failure(404, "NotFound", &format!("{} \"{name}\" not found", kind.qualified()))
 }
 
+pub(super) fn conflict(kind: &ResourceKind, name: &str) -> Response {
+    let text = "the object has been modified; please apply your changes to the latest version and try again";
+    failure(
+        409,
+        "Conflict",
+        &format!("Operation cannot be fulfilled on {} \"{name}\": {text}", kind.qualified()),
+    )
+}
+
 pub(super) fn exists(kind: &ResourceKind, name: &str) -> Response {
     failure(409, "AlreadyExists", &format!("{} \"{name}\" already exists", kind.qualified()))
 }

@@ -87,6 +87,10 @@ impl Store {
         Some((index, if namespaced { namespace } else { "" }.to_owned(), name.to_owned()))
     }
 
+    pub(super) fn object(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
+        self.objects.get(&self.key(kind, namespace, name)?).map(|object| Value::clone(object))
+    }
+
     pub(super) fn apply(&mut self, mut object: Value, now: Timestamp) {
         let index = self.kind_of(&object);
         let Some(kind) = self.kinds.get(index).cloned() else { return };

@@ -1,4 +1,4 @@
-//! Create, merge patch and delete over HTTP, so that tests write as they would to a real server.
+//! Create, replace, merge patch and delete over HTTP, so that tests write as they would to a real server.
 //!
 //! No fault and no permission concerns a write: the faults are for the program under test, and that
 //! never writes.
@@ -41,6 +41,10 @@ pub(super) async fn answer(shared: &Shared, place: &Place<'_>, parts: &Parts, bo
                 Err(refusal) => refusal,
             }
         }
+        (&Method::PUT, Some(name), None) => match decoded(body).await {
+            Ok(object) => replace(shared, place, name, object),
+            Err(refusal) => refusal,
+        },
         (&Method::DELETE, Some(name), None) => delete(shared, place, name),
         _ => status::failure(
             405,
@@ -94,6 +98,24 @@ fn patch(shared: &Shared, place: &Place<'_>, name: &str, change: &Value) -> Resp
         place.settle(&mut object);
         store.apply(object, now);
     }
+    stored(200, store.objects.get(&key).map(AsRef::as_ref))
+}
+
+/// With a version in the object only that version is replaced: who comes second is refused.
+fn replace(shared: &Shared, place: &Place<'_>, name: &str, mut object: Value) -> Response {
+    let now = shared.clock.now();
+    let key = place.key(name);
+    let version = |object: &Value| {
+        let text = object.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+        text.filter(|text| !text.is_empty()).map(str::to_owned)
+    };
+    let mut store = shared.store();
+    let Some(old) = store.objects.get(&key) else { return status::not_found(place.kind, name) };
+    if version(&object).is_some_and(|asked| Some(asked) != version(old)) {
+        return status::conflict(place.kind, name);
+    }
+    place.settle(&mut object);
+    store.apply(object, now);
     stored(200, store.objects.get(&key).map(AsRef::as_ref))
 }
 

@@ -1,10 +1,12 @@
 //! The routes of the status page, and what all its answers have in common.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -19,6 +21,7 @@ use crate::publish::page::filter::Filter;
 use crate::publish::page::frame::{Frame, round};
 use crate::publish::page::overview::Starting;
 use crate::publish::page::{assets, events, host, instance, list, overview, single, state, zone};
+use crate::publish::role::Role;
 use crate::report::Report;
 
 /// What the pages are made from.
@@ -66,11 +69,11 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(pages: Pages) -> Router<S
 
 async fn first(
     State(pages): State<Pages>,
-    headers: HeaderMap,
+    asked: Asked,
     query: Result<Query<Filter>, QueryRejection>,
 ) -> Response {
     let Ok(Query(filter)) = query else { return bad_query() };
-    pages.answer(&headers, move |report| overview::render(report, &filter.tidy()).map(Some)).await
+    pages.answer(&asked, move |report| overview::render(report, &filter.tidy()).map(Some)).await
 }
 
 /// The form on top of each page: to the page of the host.
@@ -82,47 +85,47 @@ async fn look_up(query: Result<Query<Lookup>, QueryRejection>) -> Response {
     Redirect::to(&there).into_response()
 }
 
-async fn one_host(State(pages): State<Pages>, Path(text): Path<String>, headers: HeaderMap) -> Response {
+async fn one_host(State(pages): State<Pages>, Path(text): Path<String>, asked: Asked) -> Response {
     if MAX_NAME < text.len() {
         return failure(StatusCode::NOT_FOUND, "No such page", "No host has a name as long as that.");
     }
     let name = DomainName::new(&text);
-    pages.answer(&headers, move |report| host::render(report, &name).map(Some)).await
+    pages.answer(&asked, move |report| host::render(report, &name).map(Some)).await
 }
 
-async fn one_finding(State(pages): State<Pages>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    pages.answer(&headers, move |report| single::render(report, &id)).await
+async fn one_finding(State(pages): State<Pages>, Path(id): Path<String>, asked: Asked) -> Response {
+    pages.answer(&asked, move |report| single::render(report, &id)).await
 }
 
 async fn zones(
     State(pages): State<Pages>,
-    headers: HeaderMap,
+    asked: Asked,
     query: Result<Query<PageNumber>, QueryRejection>,
 ) -> Response {
     let Ok(Query(PageNumber { page })) = query else { return bad_query() };
-    pages.answer(&headers, move |report| zone::render_all(report, &page).map(Some)).await
+    pages.answer(&asked, move |report| zone::render_all(report, &page).map(Some)).await
 }
 
-async fn one_zone(State(pages): State<Pages>, Path(word): Path<String>, headers: HeaderMap) -> Response {
-    pages.answer(&headers, move |report| zone::render(report, &word)).await
+async fn one_zone(State(pages): State<Pages>, Path(word): Path<String>, asked: Asked) -> Response {
+    pages.answer(&asked, move |report| zone::render(report, &word)).await
 }
 
 async fn instances(
     State(pages): State<Pages>,
-    headers: HeaderMap,
+    asked: Asked,
     query: Result<Query<PageNumber>, QueryRejection>,
 ) -> Response {
     let Ok(Query(PageNumber { page })) = query else { return bad_query() };
-    pages.answer(&headers, move |report| instance::render_all(report, &page).map(Some)).await
+    pages.answer(&asked, move |report| instance::render_all(report, &page).map(Some)).await
 }
 
-async fn one_instance(State(pages): State<Pages>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    pages.answer(&headers, move |report| instance::render(report, &id)).await
+async fn one_instance(State(pages): State<Pages>, Path(id): Path<String>, asked: Asked) -> Response {
+    pages.answer(&asked, move |report| instance::render(report, &id)).await
 }
 
-async fn watch_state(State(pages): State<Pages>, headers: HeaderMap) -> Response {
+async fn watch_state(State(pages): State<Pages>, asked: Asked) -> Response {
     let costs = pages.costs.snapshot();
-    pages.answer(&headers, move |report| state::render(report, &costs).map(Some)).await
+    pages.answer(&asked, move |report| state::render(report, &costs).map(Some)).await
 }
 
 // === impl Pages ===
@@ -134,16 +137,17 @@ impl Pages {
 
     /// A page of the latest round, made away from the threads that serve connections and a few at a
     /// time; none when the browser has that of this round.
-    async fn answer<F>(&self, headers: &HeaderMap, make: F) -> Response
+    async fn answer<F>(&self, asked: &Asked, make: F) -> Response
     where
         F: FnOnce(&Report) -> Made + Send + 'static,
     {
         let latest = self.latest.borrow().clone();
-        let Some(report) = latest else { return starting() };
+        let Some(report) = latest else { return starting(asked.standby) };
         // Weak: the body may be compressed in several ways.
-        let tag = format!("W/\"{}\"", round(&report));
+        let part = if asked.standby { "-standby" } else { "" };
+        let tag = format!("W/\"{}{part}\"", round(&report));
         let known = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, String::from("private, no-cache"))];
-        if knows(headers, &tag) {
+        if knows(&asked.headers, &tag) {
             return (StatusCode::NOT_MODIFIED, known).into_response();
         }
         let Ok(permit) = Arc::clone(&self.renderings).acquire_owned().await else { return broken() };
@@ -152,7 +156,7 @@ impl Pages {
             make(&report)
         });
         match rendering.await {
-            Ok(Ok(Some(body))) => (known, html(body)).into_response(),
+            Ok(Ok(Some(body))) => (known, html(marked(body, asked.standby))).into_response(),
             Ok(Ok(None)) => failure(
                 StatusCode::NOT_FOUND,
                 "Not known",
@@ -180,9 +184,33 @@ fn html(body: String) -> Response {
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response()
 }
 
-fn starting() -> Response {
+/// What a replica that waits says above each page: it shows what it saw when it led last.
+const STANDBY: &str = "<p class=\"standby\" role=\"status\"><strong>Standby:</strong> another replica judges; \
+                       what stands here, if anything, is old.</p>\n";
+
+fn marked(body: String, standby: bool) -> String {
+    if standby { body.replacen("<main", &format!("{STANDBY}<main"), 1) } else { body }
+}
+
+/// What a page has to know of the request.
+struct Asked {
+    headers: HeaderMap,
+    /// This replica waits for its turn.
+    standby: bool,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        let standby = parts.extensions.get::<Role>() == Some(&Role::Standby);
+        Ok(Self { headers: parts.headers.clone(), standby })
+    }
+}
+
+fn starting(standby: bool) -> Response {
     let page = Starting { frame: Frame::starting(String::from("dns-drift: starting"), "/") };
-    askama::Template::render(&page).map_or_else(|_unwritable| broken(), html)
+    askama::Template::render(&page).map_or_else(|_unwritable| broken(), |body| html(marked(body, standby)))
 }
 
 fn bad_query() -> Response {

@@ -70,6 +70,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   path: /metrics
   interval: {{ .interval }}
   scrapeTimeout: {{ .scrapeTimeout }}
+  {{- with .scheme }}
+  scheme: {{ . }}
+  {{- end }}
+  {{- with .endpoint }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
   {{- with .relabelings }}
   relabelings:
     {{- toYaml . | nindent 4 }}
@@ -78,4 +84,24 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   metricRelabelings:
     {{- toYaml . | nindent 4 }}
   {{- end }}
+{{- end }}
+
+{{/* `https` where the port speaks TLS. */}}
+{{- define "dns-drift.scheme" -}}
+{{- if and .Values.webConfig.secretName (eq .Values.webConfig.scheme "HTTPS") }}https{{ end }}
+{{- end }}
+
+{{/* What a probe asks. */}}
+{{- define "dns-drift.probe" -}}
+{{- if and .root.Values.webConfig.secretName .root.Values.webConfig.clientCertificates }}
+tcpSocket:
+  port: http
+{{- else }}
+httpGet:
+  path: {{ .path }}
+  port: http
+  {{- if include "dns-drift.scheme" .root }}
+  scheme: HTTPS
+  {{- end }}
+{{- end }}
 {{- end }}
