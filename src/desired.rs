@@ -55,7 +55,7 @@ use crate::desired::adjust::adjust;
 use crate::desired::endpoint::Endpoint;
 use crate::desired::placement::ZoneView;
 use crate::desired::plan::{View, plan, wants};
-use crate::desired::source::{SourceInput, read_object, source_of};
+use crate::desired::source::{SourceInput, passed_over, read_object, source_of};
 use crate::desired::submit::submit;
 use crate::desired::unite::unite;
 use crate::desired::wrap::wrap;
@@ -79,6 +79,9 @@ pub struct SourceStage {
     /// Why names of some objects cannot be known, one line each.
     pub unknown: Vec<String>,
 }
+
+/// Names that are told although no instance looks at their objects.
+const MAX_PASSED_OVER: usize = 1_000;
 
 /// Lines that say why names cannot be known: one template fails alike for every object.
 const MAX_UNKNOWN: usize = 20;
@@ -141,11 +144,28 @@ pub fn sources(cluster: &Cluster, instance: &Arc<Instance>, now: Timestamp) -> S
         let source = source_of(&object.reference.kind).unwrap_or_default();
         by_source.entry(source).or_default().extend(found.endpoints);
     }
+    out.notes.extend(passed_over_by_all(cluster, instance));
     for source in &instance.flags.sources {
         let endpoints = by_source.remove(source.as_str()).unwrap_or_default();
         out.endpoints.extend(unite(source, endpoints, instance.effective_version()));
     }
     out
+}
+
+/// Objects that ask for names by a source that no instance has. The live watches read few of them; a
+/// recording may have all.
+fn passed_over_by_all(cluster: &Cluster, instance: &Instance) -> Vec<Unwanted> {
+    let given = |source: &str| {
+        cluster.instances.iter().any(|one| one.flags.sources.iter().any(|given| given == source))
+            || instance.flags.sources.iter().any(|given| given == source)
+    };
+    // Every cluster has Pods and Nodes; few of them ask for a name.
+    let asks = |source: &&str| !matches!(*source, "node" | "pod");
+    let objects = cluster.objects.values().filter_map(|object| {
+        let source = source_of(&object.reference.kind).filter(|source| !given(source)).filter(asks)?;
+        Some(passed_over(object, source, instance))
+    });
+    objects.flatten().take(MAX_PASSED_OVER).collect()
 }
 
 /// Kinds that the instance needs and that could not be read, although no ownership record tells that

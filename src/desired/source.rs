@@ -178,6 +178,18 @@ pub fn read_object(object: &KubeObject, input: &SourceInput<'_>) -> Yield {
     }
 }
 
+/// Words about the hosts of an object that no instance looks at, because the source is not given.
+#[must_use]
+pub fn passed_over(object: &KubeObject, source: &str, instance: &Instance) -> Vec<Unwanted> {
+    let annotations = Annotations::new(&object.annotations, &instance.flags.annotation_prefix);
+    let hosts = asked_hosts(object, annotations);
+    if hosts.is_empty() {
+        return Vec::new();
+    }
+    let detail = format!("no instance reads it: --source={source} is not given");
+    unwanted_hosts(object, &hosts, SilentReason::SourceNotWatched, &detail)
+}
+
 /// The name that `--source` has for a kind.
 #[must_use]
 pub fn source_of(kind: &str) -> Option<&'static str> {

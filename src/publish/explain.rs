@@ -16,8 +16,11 @@ use crate::snapshot::ViewState;
 pub fn name(report: &Report, name: &DomainName, style: Style) -> String {
     let mut out = String::new();
     line(&mut out, &format!("{name}\n{}", zone(report, name)));
-    let own: Vec<&Finding> =
-        report.findings.iter().filter(|finding| is_about(&finding.subject, name)).collect();
+    let own: Vec<&Finding> = report
+        .findings
+        .iter()
+        .filter(|one| is_about(&one.subject, name) || is_about_host(one, name))
+        .collect();
     for finding in &own {
         verdict(&mut out, report, finding, style);
     }
@@ -35,6 +38,12 @@ pub fn name(report: &Report, name: &DomainName, style: Style) -> String {
 
 pub(super) fn is_about(subject: &Subject, name: &DomainName) -> bool {
     subject.record().is_some_and(|key| key.name == *name)
+}
+
+/// An object without an address has one finding for all its hosts, which its words name.
+fn is_about_host(finding: &Finding, name: &DomainName) -> bool {
+    let mut words = finding.summary.split([' ', ',', ';']).map(|word| word.trim_end_matches('.'));
+    matches!(finding.subject, Subject::Object(_)) && words.any(|word| word == name.as_str())
 }
 
 /// The hosted zones that could hold the name: those with the longest matching zone name.

@@ -61,7 +61,15 @@ pub(super) fn read(
     endpoints.extend(of_hosts(object, service, input, &shared, (&templated, Side::External)));
     out.endpoints = endpoints;
     let names = [external, templated].concat();
-    if out.endpoints.is_empty() && !names.is_empty() { nothing(object, service, &names, out) } else { out }
+    if names.is_empty() {
+        return out;
+    }
+    if is_inside(service, flags) && annotations.targets().is_empty() {
+        let named = |name: &&String| !out.endpoints.iter().any(|one| one.name == **name);
+        let names: Vec<String> = names.iter().filter(named).cloned().collect();
+        return leave(object, &names, "a ClusterIP has a name only with --publish-internal-services", out);
+    }
+    if out.endpoints.is_empty() { nothing(object, service, &names, out) } else { out }
 }
 
 fn of_hosts(
@@ -135,12 +143,17 @@ fn targets(object: &KubeObject, service: &Service, input: &SourceInput<'_>, side
     }
 }
 
+/// A Service inside of the cluster whose address is not published.
+fn is_inside(service: &Service, flags: &Flags) -> bool {
+    service.service_type == "ClusterIP" && !is_headless(service) && !flags.publish_internal_services
+}
+
 fn is_headless(service: &Service) -> bool {
     service.cluster_ip.as_deref() == Some("None")
 }
 
-/// A load balancer that is missing is worth a word. A Service inside of the cluster has no name
-/// by design, and Pods come and go.
+/// A load balancer that is missing is worth a finding. Pods and Nodes come and go: without them the
+/// name is only said to be quiet.
 fn nothing(object: &KubeObject, service: &Service, names: &[String], mut out: Yield) -> Yield {
     match service.service_type.as_str() {
         "LoadBalancer" | "ExternalName" => {
@@ -153,10 +166,16 @@ fn nothing(object: &KubeObject, service: &Service, names: &[String], mut out: Yi
             });
             out
         }
-        "ClusterIP" if !is_headless(service) => {
-            leave(object, names, "a ClusterIP has a name only with --publish-internal-services", out)
+        kind => {
+            let detail = match kind {
+                "NodePort" => "no Node that counts has an address",
+                "ClusterIP" => "no Pod of the headless Service has an address that counts",
+                _ => "the Service has no type that gets a name",
+            };
+            let rows = unwanted_hosts(object, &names_of(names), SilentReason::NoDnsTargetYet, detail);
+            out.notes.extend(rows);
+            out
         }
-        _ => out,
     }
 }
 
