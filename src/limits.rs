@@ -84,7 +84,7 @@ pub const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 pub const REQUEST_HEAD_WITHIN: Duration = Duration::from_secs(30);
 
 /// How long a connection may live. Ends clients that never read their answer; others reconnect.
-pub const CONNECTION_WITHIN: Duration = Duration::from_mins(60);
+pub const CONNECTION_WITHIN: Duration = Duration::from_hours(1);
 
 /// How long open connections may take to end once the program stops.
 pub const CONNECTIONS_STOP_WITHIN: Duration = Duration::from_secs(5);

@@ -107,7 +107,7 @@ impl<'a> SourceInput<'a> {
             return Vec::new();
         }
         let templates = &flags.details.fqdn_target_templates;
-        let pairs = self.evaluated("--fqdn-target-template", templates, object, out);
+        let pairs = Self::evaluated("--fqdn-target-template", templates, object, out);
         let split = |pair: &String| {
             let (host, target) = pair.split_once(':')?;
             let (host, target) = (host.trim(), target.trim().to_owned());
@@ -134,7 +134,6 @@ impl<'a> SourceInput<'a> {
     /// What templates of a flag make of an object; nothing, and a word about it, where they cannot
     /// be evaluated.
     pub(crate) fn evaluated(
-        &self,
         flag: &str,
         templates: &[String],
         object: &KubeObject,

@@ -166,7 +166,7 @@ fn a_new_list_keeps_the_rows_that_it_repeats() {
     world.apply(0, listing(&["a"]));
     let held = |world: &World| match &world.state.rows()[&reference("a")] {
         Row::Object(object) => std::sync::Arc::as_ptr(object),
-        other => panic!("an object, not {other:?}"),
+        other @ (Row::Workload(_) | Row::Pod(_)) => panic!("an object, not {other:?}"),
     };
     let before = held(&world);
     assert!(world.apply(1, listing(&["a", "b"])));

@@ -15,7 +15,7 @@ pub(super) const INTERNAL: &str = "dns.alpha.kubernetes.io/internal";
 
 /// What a Service without endpoints of its own yields in compatibility mode.
 pub(super) fn of_service(object: &KubeObject, service: &Service, input: &SourceInput<'_>) -> Vec<Endpoint> {
-    let annotation = |key: &str| object.annotations.get(key).map(|text| split(text));
+    let annotation = |key: &str| object.annotations.get(key).map(split);
     let balancer = status_targets(&service.addresses);
     match input.instance.flags.details.compatibility.as_str() {
         "mate" => {

@@ -76,17 +76,11 @@ fn asked(source: &str, args: &[&str], version: &str, values: &[Value]) -> Vec<St
 }
 
 fn row(one: &Endpoint) -> String {
-    let mut text = format!("{} {} {}", one.name, one.record_type, one.targets.join(","));
-    if let Some(ttl) = one.ttl {
-        text.push_str(&format!(" ttl={ttl}"));
-    }
-    if let Some(set) = &one.set_identifier {
-        text.push_str(&format!(" set={set}"));
-    }
-    for (name, value) in &one.properties {
-        text.push_str(&format!(" {name}={value}"));
-    }
-    text
+    let mut words = vec![one.name.clone(), one.record_type.to_string(), one.targets.join(",")];
+    words.extend(one.ttl.map(|ttl| format!("ttl={ttl}")));
+    words.extend(one.set_identifier.as_ref().map(|set| format!("set={set}")));
+    words.extend(one.properties.iter().map(|(name, value)| format!("{name}={value}")));
+    words.join(" ")
 }
 
 fn key(name: &str) -> String {

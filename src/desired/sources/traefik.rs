@@ -72,7 +72,8 @@ fn templated(object: &KubeObject, hosts: &[String], input: &SourceInput<'_>) -> 
     out.endpoints.extend(paired);
     let names = input.templated(object, !out.endpoints.is_empty(), &mut out);
     if !names.is_empty() {
-        let targets = input.evaluated("--target-template", &flags.details.target_templates, object, &mut out);
+        let targets =
+            SourceInput::evaluated("--target-template", &flags.details.target_templates, object, &mut out);
         out.endpoints.extend(names.iter().flat_map(|name| input.literal(object, name, &targets)));
     }
     out

@@ -2,6 +2,7 @@
 
 use super::*;
 
+#[expect(clippy::needless_pass_by_value, reason = "written where it is used")]
 fn ingress(name: &str, spec: Value, addresses: &[&str], annotations: Value) -> Value {
     let row = |text: &&str| match text.parse::<std::net::IpAddr>() {
         Ok(_) => json!({"ip": text}),

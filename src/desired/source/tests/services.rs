@@ -222,7 +222,7 @@ fn node_ports_and_their_nodes() {
     let inner = [cluster_node("node1", &[("InternalIP", "10.0.1.1"), ("InternalIP", "2001:db8::2")])];
     let only = ["foo.example.org A 10.0.1.1", "foo.example.org AAAA 2001:db8::2"];
     check(&[], &with(node_port("Cluster", None), &inner), &[SRV, only[0], only[1]]);
-    let mut cordoned = nodes.clone();
+    let mut cordoned = nodes;
     cordoned[0]["spec"] = json!({"unschedulable": true});
     let one = ["foo.example.org A 54.10.11.2", "foo.example.org AAAA 2001:db8::3"];
     check(&[], &with(node_port("Cluster", Some("public")), &cordoned), &[SRV, one[0], one[1]]);
