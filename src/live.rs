@@ -5,6 +5,8 @@
 //! Nothing here judges an answer.
 
 pub mod answer;
+mod cuts;
+pub mod endpoint;
 #[cfg(test)]
 pub(crate) mod fake;
 mod health;

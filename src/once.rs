@@ -1,6 +1,7 @@
 //! One look at the live sources: for a single verdict, and for recordings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use crate::limits::{KEEP_CHANGE_EVENTS, MAX_LOG_FOLLOWERS};
 use crate::live::plan::ProbePlan;
 use crate::live::prober::Prober;
 use crate::live::task::sweep;
+use crate::model::DomainName;
 use crate::model::change::ChangeFeed;
 use crate::model::observation::Observation;
 use crate::model::text::printable;
@@ -32,7 +34,7 @@ use crate::recording::round::RawRound;
 use crate::report::Report;
 use crate::run::RunSettings;
 use crate::run::logs::Streams;
-use crate::run::plan::{PlanInput, probe_plan};
+use crate::run::plan::{PlanInput, probe_plan, resolved};
 use crate::run::rounds::Assumption;
 use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName};
 
@@ -45,6 +47,8 @@ pub struct Observer {
     connection: Connection,
     prober: Prober,
     assumed: Assumption,
+    /// What the last look has seen behind names.
+    resolved: BTreeMap<DomainName, BTreeSet<IpAddr>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -73,7 +77,7 @@ impl Observer {
         let connection = connect(&settings.kube, Arc::clone(&clock)).await?;
         let prober = Prober::new(settings.live.prober.clone());
         let assumed = Assumption::new(settings.assumed.clone());
-        Ok(Self { settings, connection, prober, assumed, clock })
+        Ok(Self { settings, connection, prober, assumed, resolved: BTreeMap::new(), clock })
     }
 
     /// Looks twice with a pause between, because one look cannot tell drift from a change under
@@ -130,6 +134,7 @@ impl Observer {
         self.assumed.apply(&mut snapshot);
         let plan = self.plan(&snapshot);
         let (dns, (changes, told)) = tokio::join!(self.dns(&plan), self.changes(&targets));
+        self.resolved = resolved(dns.value().map(Vec::as_slice).unwrap_or_default());
         snapshot.dns = dns;
         snapshot.changes = changes;
         snapshot.at = self.clock.now();
@@ -142,6 +147,7 @@ impl Observer {
         let resolver_views: BTreeSet<Arc<str>> =
             self.settings.live.resolvers.iter().map(|one| Arc::clone(&one.view)).collect();
         probe_plan(PlanInput {
+            resolved: &self.resolved,
             wants: &wants,
             zones,
             report: None,

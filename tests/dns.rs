@@ -9,6 +9,7 @@
     reason = "a test may panic"
 )]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::num::NonZeroU32;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dns_drift::clock::SystemClock;
-use dns_drift::live::plan::{ProbeName, ProbePlan, ProbeZone};
+use dns_drift::live::plan::{ExpectedAnswer, ProbeName, ProbePlan, ProbeZone};
 use dns_drift::live::prober::{Prober, ProberSettings};
 use dns_drift::live::question::Question;
 use dns_drift::live::settings::{Intervals, LiveSettings};
@@ -187,6 +188,12 @@ fn names(hosts: &[(&str, RecordType)]) -> Vec<ProbeName> {
     let probe = |(host, record_type): &(&str, RecordType)| ProbeName {
         name: DomainName::new(host),
         record_types: vec![record_type.clone()],
+        expected: vec![ExpectedAnswer {
+            record_type: record_type.clone(),
+            addresses: BTreeSet::new(),
+            hosts: BTreeSet::new(),
+            partial: true,
+        }],
         zone_id: Some(ZoneId::new("Z1")),
         name_servers: vec![DomainName::new("ns1.example.test")].into(),
         views: Arc::default(),

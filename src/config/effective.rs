@@ -136,7 +136,8 @@ fn account(account: &AccountSettings) -> Value {
 }
 
 fn resolver(resolver: &ResolverSettings) -> Value {
-    json!({"address": resolver.address.to_string(), "view": resolver.view})
+    json!({"address": resolver.endpoint.to_string(), "view": resolver.view,
+           "control_name": resolver.control_name.as_ref().map(ToString::to_string)})
 }
 
 /// A URL may carry user and password.

@@ -85,6 +85,19 @@ impl Answer {
         self.answers.is_empty() && !self.authoritative && has("NS") && !has("SOA")
     }
 
+    #[cfg(test)]
+    pub(crate) fn referral_for_test(authority: Vec<AnswerRecord>) -> Self {
+        Self {
+            rcode: "NOERROR".into(),
+            authoritative: false,
+            authentic: false,
+            answers: Vec::new(),
+            authority,
+            ede: None,
+            code: ResponseCode::NoError,
+        }
+    }
+
     /// True for an answer that an old server gives to a question with EDNS.
     #[must_use]
     pub(crate) fn dislikes_edns(message: &Message) -> bool {

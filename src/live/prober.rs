@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::live::answer::Answer;
+use crate::live::endpoint::Endpoint;
 use crate::live::health::Admission;
 use crate::live::pace::Pacer;
 use crate::live::question::{Match, Question, WireQuestion, packet_id};
@@ -162,6 +163,15 @@ impl Prober {
         };
         server.count(&reply);
         reply
+    }
+
+    /// Asks a resolver one question, in the way that it is spoken to.
+    pub async fn ask_at(&self, endpoint: &Endpoint, question: &Question, transport: Transport) -> Reply {
+        match endpoint {
+            Endpoint::Plain(address) => self.ask(*address, question, transport).await,
+            Endpoint::Tls { .. } => Reply::silence(Transport::Dot, Silence::Unreachable),
+            Endpoint::Https { .. } => Reply::silence(Transport::Doh, Silence::Unreachable),
+        }
     }
 
     /// What happened with each server so far.

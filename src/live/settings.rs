@@ -7,6 +7,7 @@ use std::time::Duration;
 use hickory_resolver::net::NetError;
 use hickory_resolver::system_conf::read_system_conf;
 
+use crate::live::endpoint::Endpoint;
 use crate::live::prober::{ProberSettings, is_public};
 use crate::live::servers::ServerMap;
 use crate::model::{DomainName, RecordType};
@@ -26,7 +27,7 @@ pub struct LiveSettings {
     pub resolvers: Vec<ResolverSettings>,
     /// Resolvers that find the addresses of name servers and the servers of parent zones, in order
     /// of preference. Empty means that only the server map knows addresses.
-    pub bootstrap: Vec<SocketAddr>,
+    pub bootstrap: Vec<Endpoint>,
     /// Addresses that replace those from DNS.
     pub server_map: ServerMap,
     /// Rates, timeouts and limits of the questions.
@@ -48,10 +49,13 @@ pub struct LiveSettings {
 /// One resolver that is observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolverSettings {
-    /// Where it listens.
-    pub address: SocketAddr,
+    /// Where it is, and how it is spoken to.
+    pub endpoint: Endpoint,
     /// The network view that it belongs to.
     pub view: Arc<str>,
+    /// A name that this resolver knows for sure; `None` for that of [`LiveSettings`]. A resolver of
+    /// a closed network may know no name of the internet.
+    pub control_name: Option<DomainName>,
 }
 
 /// How long until something is asked again. All vary by a tenth, so that nothing marches in step.
@@ -80,7 +84,7 @@ impl LiveSettings {
     #[must_use]
     pub fn new(resolvers: Vec<ResolverSettings>) -> Self {
         Self {
-            bootstrap: resolvers.iter().map(|resolver| resolver.address).collect(),
+            bootstrap: resolvers.iter().map(|resolver| resolver.endpoint.clone()).collect(),
             resolvers,
             server_map: ServerMap::default(),
             prober: ProberSettings::default(),
@@ -125,18 +129,24 @@ impl ResolverSettings {
         Ok(resolvers)
     }
 
+    /// A resolver with the default control name.
+    #[must_use]
+    pub fn new(endpoint: impl Into<Endpoint>, view: &str) -> Self {
+        Self { endpoint: endpoint.into(), view: view.into(), control_name: None }
+    }
+
     /// A resolver on port 53 with the view that its address suggests.
     #[must_use]
     pub fn on(address: IpAddr) -> Self {
-        let view = if is_public(address) { PUBLIC_VIEW } else { INTERNAL_VIEW };
-        Self { address: SocketAddr::new(address, 53), view: view.into() }
+        Self::at(SocketAddr::new(address, 53).into())
     }
-}
 
-/// How an address is named in observations: port 53 goes without saying.
-#[must_use]
-pub fn shown_address(address: SocketAddr) -> String {
-    if address.port() == 53 { address.ip().to_string() } else { address.to_string() }
+    /// A resolver with the view that its address suggests; one behind a host name is public.
+    #[must_use]
+    pub fn at(endpoint: Endpoint) -> Self {
+        let outside = endpoint.address().is_none_or(|address| is_public(address.ip()));
+        Self::new(endpoint, if outside { PUBLIC_VIEW } else { INTERNAL_VIEW })
+    }
 }
 
 #[cfg(test)]
@@ -155,11 +165,5 @@ mod tests {
         check("127.0.0.53", "internal");
         check("100.64.0.2", "internal");
         check("fd00:ec2::253", "internal");
-    }
-
-    #[test]
-    fn shown_without_the_usual_port() {
-        assert_eq!(shown_address("8.8.8.8:53".parse().unwrap()), "8.8.8.8");
-        assert_eq!(shown_address("[::1]:5300".parse().unwrap()), "[::1]:5300");
     }
 }

@@ -8,8 +8,9 @@ use crate::changes::feed::FeedCounts;
 use crate::changes::inbox::SourceHealth;
 use crate::changes::tally::{Place, Tally};
 use crate::desired::contact::KubeStats;
+use crate::live::endpoint::shown_address;
 use crate::live::prober::Prober;
-use crate::live::settings::{ResolverSettings, shown_address};
+use crate::live::settings::ResolverSettings;
 use crate::publish::convergence::ConvergenceMetrics;
 use crate::publish::cost::{
     AwsRequests, ChangeCounts, ChangePlace, CostSnapshot, CostSource, DnsQueries, KubernetesRequests,
@@ -47,7 +48,8 @@ impl Costs {
         resolvers: &[ResolverSettings],
         sources: SourceHealth,
     ) -> Self {
-        let views = resolvers.iter().map(|one| (one.address, Arc::clone(&one.view))).collect();
+        let views = resolvers.iter();
+        let views = views.filter_map(|one| Some((one.endpoint.address()?, Arc::clone(&one.view)))).collect();
         Self {
             kube,
             route53,

@@ -21,7 +21,7 @@ use crate::policy::Policy;
 use crate::recorded::urgent::UrgentName;
 use crate::report::Report;
 use crate::run::costs::Costs;
-use crate::run::plan::{PlanInput, probe_plan};
+use crate::run::plan::{PlanInput, probe_plan, resolved};
 use crate::run::records::states;
 use crate::run::saver::Saver;
 use crate::run::urgent::{UrgentInput, UrgentNames};
@@ -146,7 +146,9 @@ impl Rounds {
         self.assumed.apply(&mut snapshot);
         let report = Arc::new(self.engine.round(&snapshot));
         if let Some(zones) = snapshot.route53.value() {
+            let resolved = resolved(snapshot.dns.value().map(Vec::as_slice).unwrap_or_default());
             let plan = probe_plan(PlanInput {
+                resolved: &resolved,
                 wants: self.engine.wants(),
                 zones,
                 report: Some(&report),
