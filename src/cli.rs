@@ -37,9 +37,10 @@ use crate::once::Observer;
 use crate::preview::{Overrides, PreviewError};
 use crate::publish::explain;
 use crate::publish::table::Style;
+use crate::publish::trace;
 use crate::recorded::route53::Route53Settings;
 use crate::recording::write::{WriteError, write_recording};
-use crate::replay::{ReplayError, replay_over};
+use crate::replay::{ReplayError, last_snapshot, replay_over};
 use crate::report::Report;
 use crate::report::baseline::BaselineError;
 use crate::run::feeds::FeedSettings;
@@ -209,8 +210,19 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
             if asked.as_str().is_empty() || asked.defect().is_some() {
                 return Err(CliError::Name(name));
             }
-            let report = report(&config, &user, recording.as_deref(), settle).await?;
+            let (report, seen) = match recording.as_deref() {
+                Some(dir) => {
+                    let seen = last_snapshot(dir, &user)?.dns.value.map(|seen| seen.to_vec());
+                    (replay_over(dir, &user)?, seen.unwrap_or_default())
+                }
+                None => {
+                    let mut observer = observer(&config).await?;
+                    let report = Box::pin(observer.check(settle)).await;
+                    (report, Box::pin(observer.trace(&asked)).await)
+                }
+            };
             print(&explain::name(&report, &asked, style()))?;
+            print(&trace::text(&seen, &asked))?;
             Ok(if report.is_blind() { ExitCode::from(BLIND) } else { ExitCode::SUCCESS })
         }
         Command::Desired { input, stage } => preview::desired(&config, &user, &input, stage).await,

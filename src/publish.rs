@@ -21,5 +21,6 @@ pub mod process;
 pub mod sarif;
 pub mod server;
 pub mod table;
+pub mod trace;
 pub mod web;
 mod words;

@@ -310,6 +310,7 @@ impl Probe {
             rcode: answer.map(|answer| Arc::clone(&answer.rcode)),
             answers: answer.map(|answer| answer.answers.clone()).unwrap_or_default(),
             authority: answer.map(|answer| answer.authority.clone()).unwrap_or_default(),
+            aa: answer.is_some_and(|answer| answer.authoritative),
             ad: answer.is_some_and(|answer| answer.authentic),
             cd: question.checking_disabled,
             ede: answer.and_then(|answer| answer.ede.clone()),

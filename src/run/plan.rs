@@ -87,6 +87,27 @@ pub fn probe_plan(input: PlanInput<'_>) -> ProbePlan {
     }
 }
 
+/// The plan for one name alone, whether anybody wants it or not: every server that could know it.
+#[must_use]
+pub fn plan_for(input: PlanInput<'_>, name: &DomainName) -> ProbePlan {
+    let mut plan = probe_plan(input);
+    plan.names.retain(|one| one.name == *name);
+    if plan.names.is_empty() {
+        let mut names = Names::new();
+        let targets = BTreeSet::from([name.clone()]);
+        let foreign = add_targets(&input, &mut names, targets);
+        let servers = input.zones.zones.iter().map(|(id, reading)| (id, name_servers(reading))).collect();
+        plan.names = named(&input, names, &servers).chain(outside(&input, foreign)).collect();
+    }
+    for one in &mut plan.names {
+        one.doubtful = true;
+        one.record_types = vec![RecordType::A, RecordType::Aaaa];
+    }
+    let zones: BTreeSet<&ZoneId> = plan.names.iter().filter_map(|one| one.zone_id.as_ref()).collect();
+    plan.zones.retain(|zone| zones.contains(&zone.id));
+    plan
+}
+
 /// Names with a finding that is not settled.
 fn in_trouble(report: Option<&Report>) -> BTreeSet<DomainName> {
     let findings = report.into_iter().flat_map(|report| &report.findings);

@@ -54,7 +54,7 @@ fn alias(target: &str) -> Content {
 
 /// The plan for these wishes and records of `example.com`, as lines.
 fn planned(wants: Vec<Want>, mut records: Vec<RecordSet>, seen: &[Observation]) -> Vec<String> {
-    records.sort();
+    records.sort_by_key(RecordSet::key);
     let raw = RawHostedZone { id: "Z1".to_owned(), name: "example.com.".to_owned(), ..Default::default() };
     let reading = ZoneReading {
         zone: raw.decode().expect("a zone"),
@@ -130,6 +130,7 @@ fn an_alias_is_asked_under_both_names_and_expects_what_was_seen_there() {
             data: "192.0.2.7".into(),
         }],
         authority: Vec::new(),
+        aa: false,
         ad: false,
         cd: false,
         ede: None,
