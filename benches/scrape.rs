@@ -75,7 +75,7 @@ fn report() -> Arc<Report> {
 fn state(costs: Arc<dyn CostSource>) -> WebState {
     let (_sender, latest) = watch::channel(Some(report()));
     let registry = Arc::new(registry(latest.clone(), costs, MAX_FINDING_SERIES));
-    WebState { latest, registry, config_text: "".into() }
+    WebState { latest, registry, config_text: "".into(), live_cost: dns_drift::publish::cost::no_live_cost() }
 }
 
 /// The whole answer of the server, compressed if asked for.

@@ -5,6 +5,7 @@
 //! Nothing here judges an answer.
 
 pub mod answer;
+pub mod cost;
 mod cuts;
 pub mod endpoint;
 #[cfg(test)]

@@ -194,6 +194,8 @@ fn start(
     });
     let reading = route53::run(settings.route53, urgent, Arc::clone(clock), route53_out, stopped());
     tasks.spawn(named("route53", reading));
+    let live_cost = costs.live_cost();
+    let pricing = settings.live.clone();
     let resolver_views = settings.live.resolvers.iter().map(|one| Arc::clone(&one.view)).collect();
     let probing = live::task::run(settings.live, prober, plan, Arc::clone(clock), dns_out, stopped());
     tasks.spawn(named("dns", probing));
@@ -218,6 +220,7 @@ fn start(
         saver,
         convergence: Convergence::default(),
         policy: settings.policy,
+        pricing,
         min_round: settings.min_round,
         assumed: Assumption::new(settings.assumed),
         resolver_views,
@@ -231,7 +234,8 @@ fn start(
     };
     tasks.spawn(named("round", rounds.run(stopped())));
     let registry = metrics::registry(latest.clone(), Arc::new(costs), settings.max_finding_series);
-    let state = WebState { latest, registry: Arc::new(registry), config_text: settings.config_text };
+    let state =
+        WebState { latest, registry: Arc::new(registry), config_text: settings.config_text, live_cost };
     let serving = server::serve(listener, state, stopped());
     tasks.spawn(async move { serving.await.map(|()| "web").map_err(|error| failed("web", error)) });
     tasks

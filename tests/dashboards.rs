@@ -210,7 +210,12 @@ fn all_queries() -> Vec<(String, String)> {
 async fn every_panel_shows_something() {
     let (_sender, latest) = watch::channel(Some(fixture::shared()));
     let registry = Arc::new(registry(latest.clone(), Arc::new(demo::Growing::default()), MAX_FINDING_SERIES));
-    let state = WebState { latest, registry, config_text: "".into() };
+    let state = WebState {
+        latest,
+        registry,
+        config_text: "".into(),
+        live_cost: dns_drift::publish::cost::no_live_cost(),
+    };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = listener.local_addr().unwrap();
     let stop = CancellationToken::new();

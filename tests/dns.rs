@@ -193,6 +193,7 @@ fn names(hosts: &[(&str, RecordType)]) -> Vec<ProbeName> {
             addresses: BTreeSet::new(),
             hosts: BTreeSet::new(),
             partial: true,
+            free: false,
         }],
         zone_id: Some(ZoneId::new("Z1")),
         name_servers: vec![DomainName::new("ns1.example.test")].into(),

@@ -30,7 +30,9 @@ use dns_drift::emulator::kubernetes::Kubernetes;
 use dns_drift::emulator::route53::{Change, Route53, ZoneOptions};
 use dns_drift::emulator::zones::RecordSet;
 use dns_drift::live::settings::{LiveSettings, ResolverSettings};
+use dns_drift::once::Observer;
 use dns_drift::policy::{NetworkView, Policy};
+use dns_drift::publish::trace;
 use dns_drift::recorded::route53::Route53Settings;
 use dns_drift::run::feeds::FeedSettings;
 use dns_drift::run::{RunSettings, serve};
@@ -277,6 +279,28 @@ async fn what_real_servers_answer_becomes_the_right_findings() {
         "leak.split.test/A resolver_mismatch other_view",
     ];
     until(&base, &standing).await;
+
+    // One look by hand shows the same, question by question.
+    let mut observer =
+        Observer::new(settings(&world, &network, kubeconfig.path()), Arc::new(SystemClock)).await.unwrap();
+    let checked = Box::pin(observer.check(Duration::from_secs(2))).await;
+    assert!(checked.findings.iter().any(|one| one.subject.to_string() == "zone/lame.test"));
+    let shown = trace::text(&observer.trace(&"app.good.test".into()).await, &"app.good.test".into());
+    for words in [
+        "The parent's servers\n; 127.0.61.16:",
+        "ns-4.dns-set.org app.good.test. A udp no rd: ",
+        "NOERROR (answer), flags aa\n  app.good.test. 1 IN A 203.0.113.10\n",
+        " (public) app.good.test. A udp rd: ",
+        // The zone is signed, and one of the resolvers validates.
+        "NOERROR (answer), flags ad\n  app.good.test. ",
+        " (vpc) control.corp.internal. A udp rd: ",
+        "authority good.test. 300 IN NS ns-1.dns-set.org.\n",
+    ] {
+        assert!(shown.contains(words), "{words:?} is not in\n{shown}");
+    }
+    let unknown = trace::text(&observer.trace(&"nobody.good.test".into()).await, &"nobody.good.test".into());
+    assert!(unknown.contains("NXDOMAIN (nxdomain), flags aa"), "{unknown}");
+    assert!(unknown.contains("\nNot asked for the name: "), "{unknown}");
 
     // The lying resolver keeps what it has seen once; the other one goes with the time to live.
     network.ask_lying("new.stale.test").await;

@@ -46,7 +46,7 @@ use world::World;
 fn web_state() -> WebState {
     let (_sender, latest) = watch::channel(Some(fixture::shared()));
     let registry = Arc::new(registry(latest.clone(), Arc::new(fixture::Costs::new()), MAX_FINDING_SERIES));
-    WebState { latest, registry, config_text: "".into() }
+    WebState { latest, registry, config_text: "".into(), live_cost: dns_drift::publish::cost::no_live_cost() }
 }
 
 fn start(program: &str) -> Command {

@@ -42,7 +42,12 @@ fn state(report: Option<Arc<Report>>, cap: usize) -> WebState {
     // The value stays readable after the sender is gone.
     let (_sender, latest) = watch::channel(report);
     let registry = Arc::new(registry(latest.clone(), Arc::new(Costs::new()), cap));
-    WebState { latest, registry, config_text: "interval: 60s\n".into() }
+    WebState {
+        latest,
+        registry,
+        config_text: "interval: 60s\n".into(),
+        live_cost: dns_drift::publish::cost::no_live_cost(),
+    }
 }
 
 fn encode(format: Format, report: Option<Arc<Report>>, cap: usize) -> String {

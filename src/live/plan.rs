@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::live::endpoint::Endpoint;
 use crate::live::settings::Intervals;
-use crate::model::observation::Observation;
+use crate::model::observation::{Observation, Outcome};
 use crate::model::{DomainName, RecordType, ZoneId};
 
 /// Everything that the live view is to know. Made by the caller from what objects want and what
@@ -58,6 +58,8 @@ pub struct ExpectedAnswer {
     /// True if a part of the addresses is a right answer: routing sets, and targets whose addresses
     /// rotate.
     pub partial: bool,
+    /// True if the provider does not bill the question.
+    pub free: bool,
 }
 
 /// A hosted zone whose delegation is to be checked.
@@ -127,18 +129,31 @@ impl ProbeName {
         self.expected.iter().any(|one| one.record_type == *record_type)
     }
 
-    /// False for an answer with records that says something else than the zone.
+    /// True for an answer that says what the zone says.
     pub(crate) fn expects(&self, seen: &Observation) -> bool {
         let mut of_type = self.expected.iter().filter(|one| *one.record_type.as_str() == *seen.record_type);
         // Without a record nothing is expected, and an answer is news.
-        of_type.next().map_or(self.zone_id.is_none(), |one| one.fits(seen))
+        match of_type.next() {
+            Some(expected) => expected.fits(seen),
+            None => self.zone_id.is_none() && seen.outcome == Outcome::Answer,
+        }
     }
 }
 
 // === impl ExpectedAnswer ===
 
 impl ExpectedAnswer {
+    fn may_be_empty(&self) -> bool {
+        self.record_type == RecordType::Aaaa && !self.hosts.is_empty() && self.addresses.is_empty()
+    }
+
     fn fits(&self, seen: &Observation) -> bool {
+        match seen.outcome {
+            Outcome::Answer => {}
+            // Most load balancers have no IPv6, and their aliases are written for both families.
+            Outcome::Nodata => return self.may_be_empty(),
+            _no_answer => return false,
+        }
         let of_type = |word: &'static str| seen.answers.iter().filter(move |one| &*one.record_type == word);
         let mut chain = of_type("CNAME").map(|one| DomainName::new(&one.data));
         if chain.any(|host| self.hosts.contains(&host)) {

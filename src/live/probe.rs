@@ -103,7 +103,7 @@ impl Probe {
         for resolver in self.settings.resolvers.iter().filter(is_subject) {
             let target = Target::resolver(Vantage::Control, resolver);
             let name = resolver.control_name.as_ref().unwrap_or(&self.settings.control_name);
-            harvest.groups.push(self.question(&target, name, &self.settings.control_type, &|_| true).await);
+            harvest.groups.push(self.question(&target, name, &self.settings.control_type, &is_answer).await);
         }
         harvest
     }
@@ -123,8 +123,10 @@ impl Probe {
         let mut name_servers: BTreeSet<DomainName> = zone.name_servers.iter().cloned().collect();
         let mut is_delegated = false;
         let is_ours = |seen: &Observation| {
-            seen.delegation()
-                .is_some_and(|(servers, _)| zone.name_servers.iter().any(|own| servers.contains(own)))
+            is_answer(seen)
+                && seen
+                    .delegation()
+                    .is_some_and(|(servers, _)| zone.name_servers.iter().any(|own| servers.contains(own)))
         };
         for parent in parents.into_iter().take(PARENTS_ASKED) {
             let target = Target {
@@ -136,7 +138,7 @@ impl Probe {
             };
             let (delegation, signer) = futures::join!(
                 self.question(&target, &zone.name, &RecordType::Ns, &is_ours),
-                self.question(&target, &zone.name, &RecordType::Ds, &|_| true),
+                self.question(&target, &zone.name, &RecordType::Ds, &is_answer),
             );
             let delegated = delegated_to(&delegation, &zone.name);
             is_delegated |= !delegated.is_empty();
@@ -145,7 +147,7 @@ impl Probe {
         }
         let asking = name_servers.iter().take(MAX_NAME_SERVERS).map(|server| async {
             let target = self.authoritative(server, Some(&zone.id)).await;
-            self.question(&target, &zone.name, &RecordType::Soa, &|_| true).await
+            self.question(&target, &zone.name, &RecordType::Soa, &is_answer).await
         });
         harvest.groups.extend(join_all(asking).await);
         // A resolver that still follows a former delegation. Never asked for a zone that the parent
@@ -254,7 +256,7 @@ impl Probe {
     /// Asks over UDP; confirms what is no plain answer over TCP, and a resolver's failure without
     /// validation.
     ///
-    /// An answer with records is plain if `is_expected` says so.
+    /// An answer is plain if `is_expected` says so.
     async fn question(
         &self,
         target: &Target<'_>,
@@ -278,7 +280,7 @@ impl Probe {
         let first = self.prober.ask_at(endpoint, &question, Transport::Udp).await;
         group.withheld = first.answer == Err(Silence::CircuitOpen);
         let seen = self.observation(target, &question, &first);
-        group.right = seen.outcome == Outcome::Answer && is_expected(&seen);
+        group.right = is_expected(&seen);
         group.observations.push(seen);
         let is_pointless = matches!(first.answer, Err(Silence::NotAskable | Silence::CircuitOpen));
         if group.right || is_pointless {
@@ -401,6 +403,10 @@ fn is_harmless(name: &ProbeName, record_type: &RecordType, groups: &[Group]) -> 
     }
     let nobody_could_be_asked = groups.iter().all(Group::is_silent);
     nobody_could_be_asked && (name.zone_id.is_none() || name.is_held(record_type))
+}
+
+fn is_answer(seen: &Observation) -> bool {
+    seen.outcome == Outcome::Answer
 }
 
 /// The name servers that a parent's answer names for the zone.

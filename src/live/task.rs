@@ -304,6 +304,7 @@ mod tests {
                 addresses: ["192.0.2.1".parse().unwrap()].into(),
                 hosts: BTreeSet::new(),
                 partial: false,
+                free: false,
             }],
             zone_id: Some(ZoneId::new("Z1")),
             name_servers: vec![DomainName::new("ns1.example.com")].into(),

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::finding::State;
 use crate::limits::MAX_PAGE_ROWS;
+use crate::publish::cost::LiveCost;
 use crate::publish::html::Html;
 use crate::publish::words;
 use crate::report::{Finding, Report};
@@ -24,7 +25,7 @@ const LINKS: &str = "<nav aria-label=\"Pages\"><a href=\"/metrics\">metrics</a> 
 <a href=\"/config\">configuration</a></nav>\n";
 
 /// The page for the last report; `None` before the first round has ended.
-pub(crate) fn render(report: Option<&Report>) -> String {
+pub(crate) fn render(report: Option<&Report>, cost: Option<LiveCost>) -> String {
     let mut html = Html::default();
     html.raw(HEAD).text(&title(report)).raw("</title>\n</head>\n<body>\n<header><h1>dns-drift</h1>\n");
     html.raw(LINKS).raw("</header>\n<main>\n");
@@ -33,6 +34,13 @@ pub(crate) fn render(report: Option<&Report>) -> String {
             html.raw("<p>The first round has not ended yet. Nothing is known so far.</p>\n");
         }
         Some(report) => body(&mut html, report),
+    }
+    if let Some(LiveCost { names, queries, dollars }) = cost {
+        let text = format!(
+            "DNS questions about {names} names: some {:.1} million billed queries a month, {dollars:.2} USD.",
+            queries / 1e6
+        );
+        html.element("<p><small>", &text, "</small></p>\n");
     }
     html.raw("</main>\n</body>\n</html>\n");
     html.finish()

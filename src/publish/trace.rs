@@ -32,11 +32,16 @@ pub fn text(observations: &[Observation], name: &DomainName) -> String {
         let mut rows: Vec<&Observation> =
             shown.iter().copied().filter(|seen| seen.vantage == vantage).collect();
         rows.sort_by(|left, right| {
-            (&left.view, &left.server, &left.name, &left.record_type)
-                .cmp(&(&right.view, &right.server, &right.name, &right.record_type))
+            (&left.view, &left.server, &left.name, &left.record_type).cmp(&(
+                &right.view,
+                &right.server,
+                &right.name,
+                &right.record_type,
+            ))
         });
         if vantage == Vantage::Control {
-            unasked = rows.iter().map(|seen| &*seen.server).filter(|server| !resolvers.contains(server)).collect();
+            unasked =
+                rows.iter().map(|seen| &*seen.server).filter(|server| !resolvers.contains(server)).collect();
         }
         if !rows.is_empty() {
             line(&mut out, &format!("\n{title}"));
@@ -91,8 +96,10 @@ fn one(out: &mut String, seen: &Observation) {
         ),
     );
     let rcode = seen.rcode.as_deref().map_or_else(|| seen.outcome.as_str().to_owned(), printable);
-    let flags: Vec<&str> =
-        [(seen.aa, "aa"), (seen.ad, "ad")].into_iter().filter_map(|(set, word)| set.then_some(word)).collect();
+    let flags: Vec<&str> = [(seen.aa, "aa"), (seen.ad, "ad")]
+        .into_iter()
+        .filter_map(|(set, word)| set.then_some(word))
+        .collect();
     let flags = if flags.is_empty() { String::new() } else { format!(", flags {}", flags.join(" ")) };
     line(out, &format!("  {rcode} ({}){flags}", seen.outcome.as_str()));
     if let Some(error) = &seen.ede {

@@ -19,6 +19,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::finding::{Kind, Severity, State as FindingState};
 use crate::limits::{MAX_RENDERINGS, MAX_REQUEST_BODY, REQUEST_WITHIN};
+use crate::publish::cost::LatestCost;
 use crate::publish::exposition::Format;
 use crate::publish::metrics::Latest;
 use crate::publish::page;
@@ -39,6 +40,8 @@ pub struct WebState {
     pub registry: Arc<Registry>,
     /// The effective configuration, secrets masked, as `/config` shows it.
     pub config_text: Arc<str>,
+    /// What the DNS questions cost.
+    pub live_cost: LatestCost,
 }
 
 #[derive(Clone, Debug)]
@@ -107,7 +110,8 @@ fn default_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLay
 }
 
 async fn landing(State(app): State<App>) -> Response {
-    let body = app.render(|latest, _registry| Ok(page::render(latest))).await;
+    let cost = *app.web.live_cost.borrow();
+    let body = app.render(move |latest, _registry| Ok(page::render(latest, cost))).await;
     content("text/html; charset=utf-8", body)
 }
 

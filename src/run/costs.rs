@@ -4,19 +4,25 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::watch;
+
 use crate::changes::feed::FeedCounts;
 use crate::changes::inbox::SourceHealth;
 use crate::changes::tally::{Place, Tally};
 use crate::desired::contact::KubeStats;
+use crate::live::cost::MonthlyCost;
 use crate::live::endpoint::shown_address;
 use crate::live::prober::Prober;
 use crate::live::settings::ResolverSettings;
 use crate::publish::convergence::ConvergenceMetrics;
 use crate::publish::cost::{
     AwsRequests, ChangeCounts, ChangePlace, CostSnapshot, CostSource, DnsQueries, KubernetesRequests,
-    RecordStates,
+    LatestCost, LiveCost, RecordStates,
 };
 use crate::recorded::stats::ApiStats;
+
+/// A cost that grows by this factor is told again.
+const WORTH_SAYING: f64 = 1.5;
 
 /// What the tasks tell beside the counters of their clients.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +44,7 @@ pub(super) struct Costs {
     counted: Arc<Mutex<Counted>>,
     pub(super) convergence: Arc<ConvergenceMetrics>,
     records: Arc<Mutex<Option<Arc<RecordStates>>>>,
+    live: watch::Sender<Option<LiveCost>>,
 }
 
 impl Costs {
@@ -59,6 +66,26 @@ impl Costs {
             counted: Arc::default(),
             convergence: Arc::default(),
             records: Arc::default(),
+            live: watch::Sender::new(None),
+        }
+    }
+
+    /// Follows what the DNS questions cost.
+    pub(super) fn live_cost(&self) -> LatestCost {
+        self.live.subscribe()
+    }
+
+    /// Takes the cost of a new plan; said in the log when it is the first or a good deal more.
+    pub(super) fn set_live(&self, names: usize, cost: MonthlyCost) {
+        let MonthlyCost { queries, dollars } = cost;
+        let last = self.live.send_replace(Some(LiveCost { names, queries, dollars }));
+        if last.is_none_or(|last| last.queries.max(1.0) * WORTH_SAYING < queries) {
+            tracing::info!(
+                names,
+                billed_queries_a_month = format!("{queries:.0}"),
+                dollars_a_month = format!("{dollars:.2}"),
+                "dns: cost of the questions"
+            );
         }
     }
 
@@ -115,6 +142,7 @@ impl CostSource for Costs {
             aws_requests: aws.chain(feeds).collect(),
             dns_queries: self.dns(),
             kubernetes_requests: kube.collect(),
+            live: *self.live.borrow(),
             log_lines: counted.feed.lines,
             log_lines_dropped: counted.feed.oversize_lines.saturating_add(counted.feed.dropped_lines),
             changes: changes(&counted.tally, self.sources.messages_set_aside()),

@@ -230,10 +230,12 @@ fn expected_of(input: &PlanInput<'_>, at: &[RecordSet], record_type: RecordType)
         addresses: BTreeSet::new(),
         hosts: BTreeSet::new(),
         partial: false,
+        free: true,
     };
     let mut any = false;
     for set in sets {
         any = true;
+        out.free &= is_free(&set.content);
         out.partial |= set.set_identifier.is_some();
         out.addresses.extend(set.content.plain_values().iter().filter_map(Value::ip));
         out.hosts.extend(targets_of(&set.content));
@@ -247,6 +249,16 @@ fn expected_of(input: &PlanInput<'_>, at: &[RecordSet], record_type: RecordType)
         out.addresses.extend(seen.filter(|ip| ip.is_ipv6() == wants_six));
     }
     any.then_some(out)
+}
+
+/// Queries for an alias to an AWS resource are not billed; the alias of a record is.
+/// Source: Amazon Route 53 pricing, "Alias queries".
+fn is_free(content: &Content) -> bool {
+    content.alias().is_some_and(|target| {
+        target.dns_name.is_within(&DomainName::new("amazonaws.com"))
+            || target.dns_name.is_within(&DomainName::new("cloudfront.net"))
+            || target.dns_name.is_within(&DomainName::new("awsglobalaccelerator.com"))
+    })
 }
 
 /// The addresses that were seen behind names, for aliases: their answers show nothing else.

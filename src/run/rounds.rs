@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::convergence::Convergence;
 use crate::engine::Engine;
+use crate::live::cost::monthly;
 use crate::live::plan::ProbePlan;
+use crate::live::settings::LiveSettings;
 use crate::model::change::ChangeFeed;
 use crate::model::instance::Instance;
 use crate::model::observation::Observation;
@@ -45,6 +47,8 @@ pub(super) struct Rounds {
     pub(super) saver: Option<Saver>,
     pub(super) convergence: Convergence,
     pub(super) policy: Policy,
+    /// The rhythm of the questions, which decides what they cost.
+    pub(super) pricing: LiveSettings,
     pub(super) min_round: Duration,
     pub(super) assumed: Assumption,
     pub(super) resolver_views: BTreeSet<Arc<str>>,
@@ -156,6 +160,9 @@ impl Rounds {
                 resolver_views: &self.resolver_views,
                 at: snapshot.at,
             });
+            if !plan.names.is_empty() || !plan.zones.is_empty() {
+                self.costs.set_live(plan.names.len(), monthly(&plan, &self.pricing));
+            }
             self.plan.send_if_modified(|last| {
                 let news = **last != plan;
                 if news {

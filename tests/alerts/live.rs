@@ -201,7 +201,12 @@ async fn every_alert_fires_and_resolves_in_a_real_prometheus() {
     let controller = external_dns(&mut tasks, Arc::clone(&controller_bad)).await;
     let (sender, latest) = watch::channel(Some(report(1000, 500, findings(), true)));
     let registry = Arc::new(registry(latest.clone(), costs.clone(), CAP));
-    let state = WebState { latest, registry, config_text: "".into() };
+    let state = WebState {
+        latest,
+        registry,
+        config_text: "".into(),
+        live_cost: dns_drift::publish::cost::no_live_cost(),
+    };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
