@@ -12,7 +12,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
@@ -31,6 +30,8 @@ use crate::desired::client::ClientError;
 use crate::desired::watch::WatchSettings;
 use crate::diagnose::{self, InputError, Inputs};
 use crate::error_chain::ErrorChain;
+use crate::live::encrypted::tls;
+use crate::live::endpoint::Endpoint;
 use crate::live::settings::{LiveSettings, ResolverSettings};
 use crate::model::DomainName;
 use crate::once::Observer;
@@ -41,7 +42,6 @@ use crate::publish::trace;
 use crate::recorded::route53::Route53Settings;
 use crate::recording::write::{WriteError, write_recording};
 use crate::replay::{ReplayError, last_snapshot, replay_over};
-use crate::report::Report;
 use crate::report::baseline::BaselineError;
 use crate::run::feeds::FeedSettings;
 use crate::run::{self, RunError, RunSettings};
@@ -216,7 +216,7 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
                     (replay_over(dir, &user)?, seen.unwrap_or_default())
                 }
                 None => {
-                    let mut observer = observer(&config).await?;
+                    let mut observer = observer(settings(&config)).await?;
                     let report = Box::pin(observer.check(settle)).await;
                     (report, Box::pin(observer.trace(&asked)).await)
                 }
@@ -371,28 +371,28 @@ fn live(config: &Config) -> LiveSettings {
     }
     live.intervals.doubtful = dns.doubtful_interval.unwrap_or(live.intervals.doubtful);
     live.intervals.stable = dns.stable_interval.unwrap_or(live.intervals.stable);
+    live.intervals.zone = dns.zone_interval.unwrap_or(live.intervals.zone);
+    if let Some(rate) = dns.authoritative_total_per_second {
+        live.prober.authoritative_total_per_second = rate;
+    }
+    live.sweep_per_second = dns.sweep_per_second.unwrap_or(live.sweep_per_second);
+    if live.resolvers.iter().any(|one| !matches!(one.endpoint, Endpoint::Plain(_))) {
+        match tls(dns.ca_file.as_deref()) {
+            Ok(tls) => live.prober.tls = Some(tls),
+            Err(error) => {
+                tracing::error!(error = %ErrorChain(&error), "resolvers over TLS and HTTPS are not asked");
+            }
+        }
+    }
     live
 }
 
-async fn report(
-    config: &Config,
-    user: &Value,
-    recording: Option<&Path>,
-    settle: Duration,
-) -> Result<Report, CliError> {
-    if let Some(dir) = recording {
-        return Ok(replay_over(dir, user)?);
-    }
-    let mut observer = observer(config).await?;
-    Ok(Box::pin(observer.check(settle)).await)
-}
-
-async fn observer(config: &Config) -> Result<Observer, CliError> {
-    Observer::new(settings(config), Arc::new(SystemClock)).await.map_err(CliError::Kubernetes)
+async fn observer(settings: RunSettings) -> Result<Observer, CliError> {
+    Observer::new(settings, Arc::new(SystemClock)).await.map_err(CliError::Kubernetes)
 }
 
 async fn record(config: &Config, out: &Path, rounds: u16, every: Duration) -> Result<ExitCode, CliError> {
-    let mut observer = observer(config).await?;
+    let mut observer = observer(settings(config)).await?;
     let start = Instant::now();
     let mut taken = Vec::new();
     for number in 0..rounds {

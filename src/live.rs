@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod cost;
 mod cuts;
+pub mod encrypted;
 pub mod endpoint;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -22,4 +23,5 @@ pub mod servers;
 pub mod settings;
 mod socket;
 mod store;
+mod stream;
 pub mod task;

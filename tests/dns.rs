@@ -387,3 +387,36 @@ async fn the_task_publishes_follows_the_plan_and_stops() {
     let ended = timeout(Duration::from_secs(5), tasks.join_next()).await.expect("stops in time");
     ended.expect("one task").expect("no panic");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stall_of_three_seconds_takes_no_name_away() {
+    let knot = knot().await;
+    let rate = NonZeroU32::new(1_000).unwrap();
+    let prober = Prober::new(ProberSettings { authoritative_per_second: rate, ..eager() });
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, &knot.process.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    };
+    let mut asking = JoinSet::new();
+    for index in 0..2_000 {
+        let (prober, address) = (prober.clone(), knot.address);
+        let question =
+            Question::authoritative(format!("n{index}.wild.example.test").as_str().into(), RecordType::A);
+        asking.spawn(async move { prober.ask(address, &question, Transport::Udp).await });
+    }
+    let mut outcomes = std::collections::BTreeMap::new();
+    let mut ended = 0;
+    while let Some(reply) = asking.join_next().await {
+        *outcomes.entry(reply.unwrap().outcome(Vantage::Authoritative).as_str()).or_insert(0) += 1;
+        ended += 1;
+        if ended == 500 {
+            signal("-STOP");
+            // The stall itself, not a wait for something.
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            signal("-CONT");
+        }
+    }
+    assert_eq!(outcomes.into_iter().collect::<Vec<_>>(), [("answer", 2_000)]);
+    let stats = prober.stats()[&knot.address];
+    assert!(0 < stats.retries && stats.retries <= 3 * 128, "{stats:?}");
+}

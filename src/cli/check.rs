@@ -7,10 +7,11 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use crate::cli::{BLIND, Check, CliError, Form, print, report, style};
+use crate::cli::{BLIND, Check, CliError, Form, observer, print, settings, style};
 use crate::config::Config;
 use crate::finding::Severity;
 use crate::publish::{document, junit, markdown, sarif, table};
+use crate::replay::replay_over;
 use crate::report::Report;
 use crate::report::baseline::{Against, Baseline};
 
@@ -21,7 +22,17 @@ const MAX_BASELINE: u64 = 256 * 1024 * 1024;
 pub(super) async fn check(config: &Config, user: &Value, asked: &Check) -> Result<ExitCode, CliError> {
     // Read first: a mistake in it should not cost a whole look at the sources.
     let baseline = asked.baseline.as_deref().map(read).transpose()?;
-    let mut report = report(config, user, asked.recording.as_deref(), asked.settle).await?;
+    let mut report = match asked.recording.as_deref() {
+        Some(dir) => replay_over(dir, user)?,
+        None => {
+            let mut settings = settings(config);
+            if asked.sweep {
+                settings.live = settings.live.for_sweep();
+            }
+            let mut observer = observer(settings).await?;
+            Box::pin(observer.check(asked.settle)).await
+        }
+    };
     let against = baseline.map(|baseline| baseline.apply(&mut report));
     print(&rendered(&report, asked, against.as_ref())?)?;
     Ok(verdict(&report, asked.fail_on))

@@ -220,6 +220,10 @@ fn dns(section: Section<'_>, policy: &Policy) -> DnsConfig {
         resolver_per_second: section.parsed("resolver_per_second"),
         doubtful_interval: section.duration("doubtful_interval", 1, DAY),
         stable_interval: section.duration("stable_interval", 1, DAY),
+        zone_interval: section.duration("zone_interval", 1, DAY),
+        authoritative_total_per_second: section.parsed("authoritative_total_per_second"),
+        sweep_per_second: section.parsed("sweep_per_second"),
+        ca_file: section.text("ca_file").map(PathBuf::from),
     };
     if config.control_name.as_ref().is_some_and(|name| name.defect().is_some()) {
         section.wrong("control_name", "is no DNS name");

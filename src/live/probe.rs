@@ -228,7 +228,7 @@ impl Probe {
             .ok()
             .and_then(|count| hashed(&name.name).wrapping_add(pass).checked_rem(count))
             .and_then(|turn| usize::try_from(turn).ok());
-        let alone = name.zone_id.is_none() || 0 < pass;
+        let alone = name.zone_id.is_none() || 0 < pass || self.settings.one_server;
         let (true, Some(turn)) = (alone && !name.doubtful, turn) else {
             return join_all(servers.into_iter().map(ask)).await;
         };

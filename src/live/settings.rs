@@ -1,6 +1,7 @@
 //! How the live view is configured.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,11 @@ pub struct LiveSettings {
     pub recursive_budget: usize,
     /// Names that are in work at once.
     pub concurrency: usize,
+    /// Packets a second to all authoritative servers together, and to each of them, in a sweep that
+    /// somebody asked for.
+    pub sweep_per_second: NonZeroU32,
+    /// True if a stable name is asked at one server from the start. Else the first pass asks all.
+    pub one_server: bool,
 }
 
 /// One resolver that is observed.
@@ -93,7 +99,22 @@ impl LiveSettings {
             control_type: RecordType::A,
             recursive_budget: 2_000,
             concurrency: 256,
+            sweep_per_second: NonZeroU32::new(2_000).unwrap_or(NonZeroU32::MIN),
+            one_server: false,
         }
+    }
+}
+
+impl LiveSettings {
+    /// For one full picture in a hurry: the rates to name servers are those of a sweep, each name is
+    /// asked at one server unless its answer is not as expected, and more names are in work at once. Resolvers are asked as politely as always.
+    #[must_use]
+    pub fn for_sweep(mut self) -> Self {
+        self.prober.authoritative_per_second = self.sweep_per_second;
+        self.prober.authoritative_total_per_second = self.sweep_per_second;
+        self.concurrency = self.concurrency.max(1_024);
+        self.one_server = true;
+        self
     }
 }
 

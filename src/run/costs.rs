@@ -1,7 +1,6 @@
 //! What the running program costs, gathered from whoever counts.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
@@ -11,7 +10,7 @@ use crate::changes::inbox::SourceHealth;
 use crate::changes::tally::{Place, Tally};
 use crate::desired::contact::KubeStats;
 use crate::live::cost::MonthlyCost;
-use crate::live::endpoint::shown_address;
+use crate::live::endpoint::Endpoint;
 use crate::live::prober::Prober;
 use crate::live::settings::ResolverSettings;
 use crate::publish::convergence::ConvergenceMetrics;
@@ -39,7 +38,7 @@ pub(super) struct Costs {
     pub(super) kube: KubeStats,
     pub(super) route53: Arc<ApiStats>,
     pub(super) prober: Prober,
-    views: BTreeMap<SocketAddr, Arc<str>>,
+    views: BTreeMap<Endpoint, Arc<str>>,
     sources: SourceHealth,
     counted: Arc<Mutex<Counted>>,
     pub(super) convergence: Arc<ConvergenceMetrics>,
@@ -55,8 +54,7 @@ impl Costs {
         resolvers: &[ResolverSettings],
         sources: SourceHealth,
     ) -> Self {
-        let views = resolvers.iter();
-        let views = views.filter_map(|one| Some((one.endpoint.address()?, Arc::clone(&one.view)))).collect();
+        let views = resolvers.iter().map(|one| (one.endpoint.clone(), Arc::clone(&one.view))).collect();
         Self {
             kube,
             route53,
@@ -99,7 +97,8 @@ impl Costs {
 
     fn dns(&self) -> Vec<DnsQueries> {
         let mut rows = Vec::new();
-        for (address, stats) in self.prober.stats() {
+        let plain = self.prober.stats().into_iter().map(|(address, stats)| (address.into(), stats));
+        for (endpoint, stats) in plain.chain(self.prober.encrypted_stats()) {
             let outcomes = [
                 ("answer", stats.answers),
                 ("timeout", stats.timeouts),
@@ -108,8 +107,8 @@ impl Costs {
             ];
             rows.extend(outcomes.into_iter().filter(|(_, count)| 0 < *count).map(|(outcome, count)| {
                 DnsQueries {
-                    server: shown_address(address),
-                    view: self.views.get(&address).map(ToString::to_string),
+                    server: endpoint.to_string(),
+                    view: self.views.get(&endpoint).map(ToString::to_string),
                     outcome: outcome.to_owned(),
                     count,
                 }
