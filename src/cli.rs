@@ -14,7 +14,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
@@ -33,19 +32,21 @@ use crate::desired::client::ClientError;
 use crate::desired::watch::WatchSettings;
 use crate::diagnose::{self, InputError, Inputs};
 use crate::error_chain::ErrorChain;
+use crate::live::encrypted::tls;
+use crate::live::endpoint::Endpoint;
 use crate::live::settings::{LiveSettings, ResolverSettings};
 use crate::model::DomainName;
 use crate::once::Observer;
 use crate::preview::{Overrides, PreviewError};
 use crate::publish::explain;
 use crate::publish::table::Style;
+use crate::publish::trace;
 use crate::publish::web_config::WebConfig;
 use crate::recorded::filter::ZoneFilter;
 use crate::recorded::route53::Route53Settings;
 use crate::recorded::stats::ApiStats;
 use crate::recording::write::{WriteError, write_recording};
-use crate::replay::{ReplayError, replay_over};
-use crate::report::Report;
+use crate::replay::{ReplayError, last_snapshot, replay_over};
 use crate::report::baseline::BaselineError;
 use crate::run::feeds::FeedSettings;
 use crate::run::leader::LeaderSettings;
@@ -216,8 +217,20 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Check(asked) => check::check(&config, &user, &asked).await,
         Command::Explain { name, recording, settle } => {
             let asked = host(&name)?;
-            let report = report(&config, &user, recording.as_deref(), settle).await?;
+            let (report, seen) = match recording.as_deref() {
+                Some(dir) => {
+                    let seen = last_snapshot(dir, &user)?.dns.value.map(|seen| seen.to_vec());
+                    (replay_over(dir, &user)?, seen.unwrap_or_default())
+                }
+                None => {
+                    let (mut observer, route53) = observer(settings(&config)).await?;
+                    let looking = Box::pin(observer.check(settle));
+                    let report = progress::shown(LOOKING, route53, looking).await;
+                    (report, Box::pin(observer.trace(&asked)).await)
+                }
+            };
             print(&explain::name(&report, &asked, style()))?;
+            print(&trace::text(&seen, &asked))?;
             Ok(if report.is_blind() { ExitCode::from(BLIND) } else { ExitCode::SUCCESS })
         }
         Command::Desired { input, stage } => preview::desired(&config, &user, &input, stage).await,
@@ -384,33 +397,34 @@ fn live(config: &Config) -> LiveSettings {
     }
     live.intervals.doubtful = dns.doubtful_interval.unwrap_or(live.intervals.doubtful);
     live.intervals.stable = dns.stable_interval.unwrap_or(live.intervals.stable);
+    live.intervals.zone = dns.zone_interval.unwrap_or(live.intervals.zone);
+    if let Some(rate) = dns.authoritative_total_per_second {
+        live.prober.authoritative_total_per_second = rate;
+    }
+    live.sweep_per_second = dns.sweep_per_second.unwrap_or(live.sweep_per_second);
+    if live.resolvers.iter().any(|one| !matches!(one.endpoint, Endpoint::Plain(_))) {
+        match tls(dns.ca_file.as_deref()) {
+            Ok(tls) => live.prober.tls = Some(tls),
+            Err(error) => {
+                tracing::error!(error = %ErrorChain(&error), "resolvers over TLS and HTTPS are not asked");
+            }
+        }
+    }
     live
 }
 
-async fn report(
-    config: &Config,
-    user: &Value,
-    recording: Option<&Path>,
-    settle: Duration,
-) -> Result<Report, CliError> {
-    if let Some(dir) = recording {
-        return Ok(replay_over(dir, user)?);
-    }
-    let (mut observer, route53) = observer(config).await?;
-    let checking = Box::pin(observer.check(settle));
-    Ok(progress::shown("looking twice at cluster, Route 53 and DNS", route53, checking).await)
-}
+/// What takes time, as people read it.
+const LOOKING: &str = "looking twice at cluster, Route 53 and DNS";
 
 /// The observer, and what counts its requests to Route 53.
-async fn observer(config: &Config) -> Result<(Observer, Arc<ApiStats>), CliError> {
-    let settings = settings(config);
+async fn observer(settings: RunSettings) -> Result<(Observer, Arc<ApiStats>), CliError> {
     let route53 = Arc::clone(&settings.route53.stats);
     let observer = Observer::new(settings, Arc::new(SystemClock)).await.map_err(CliError::Kubernetes)?;
     Ok((observer, route53))
 }
 
 async fn record(config: &Config, out: &Path, rounds: u16, every: Duration) -> Result<ExitCode, CliError> {
-    let (mut observer, route53) = observer(config).await?;
+    let (mut observer, route53) = observer(settings(config)).await?;
     let start = Instant::now();
     let mut taken = Vec::new();
     for number in 0..rounds {

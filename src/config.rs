@@ -106,6 +106,14 @@ pub struct DnsConfig {
     pub doubtful_interval: Option<Duration>,
     /// How often stable names are asked; `None` for the default.
     pub stable_interval: Option<Duration>,
+    /// How often delegations are checked; `None` for the default.
+    pub zone_interval: Option<Duration>,
+    /// Packets a second to all authoritative servers together; `None` for the default.
+    pub authoritative_total_per_second: Option<NonZeroU32>,
+    /// The same while everything is asked at once; `None` for the default.
+    pub sweep_per_second: Option<NonZeroU32>,
+    /// Further certificate authorities for resolvers over TLS and HTTPS.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// What tells of changes beside the logs.

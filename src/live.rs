@@ -5,6 +5,10 @@
 //! Nothing here judges an answer.
 
 pub mod answer;
+pub mod cost;
+mod cuts;
+pub mod encrypted;
+pub mod endpoint;
 #[cfg(test)]
 pub(crate) mod fake;
 mod health;
@@ -19,4 +23,5 @@ pub mod servers;
 pub mod settings;
 mod socket;
 mod store;
+mod stream;
 pub mod task;

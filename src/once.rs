@@ -1,6 +1,7 @@
 //! One look at the live sources: for a single verdict, and for recordings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,10 +23,12 @@ use crate::limits::{KEEP_CHANGE_EVENTS, MAX_LOG_FOLLOWERS};
 use crate::live::plan::ProbePlan;
 use crate::live::prober::Prober;
 use crate::live::task::sweep;
+use crate::model::DomainName;
 use crate::model::change::ChangeFeed;
 use crate::model::observation::Observation;
 use crate::model::text::printable;
 use crate::model::workload::LogTarget;
+use crate::model::zone::Zones;
 use crate::publish::api::waiters::Waited;
 use crate::recorded::route53;
 use crate::recording::logs::{LogFile, Logs, Scrape};
@@ -33,7 +36,7 @@ use crate::recording::round::RawRound;
 use crate::report::Report;
 use crate::run::RunSettings;
 use crate::run::logs::Streams;
-use crate::run::plan::{PlanInput, probe_plan};
+use crate::run::plan::{PlanInput, plan_for, probe_plan, resolved};
 use crate::run::rounds::Assumption;
 use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName};
 
@@ -46,6 +49,10 @@ pub struct Observer {
     connection: Connection,
     prober: Prober,
     assumed: Assumption,
+    /// The last look.
+    last: Option<Snapshot>,
+    /// What it has seen behind names.
+    resolved: BTreeMap<DomainName, BTreeSet<IpAddr>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -74,7 +81,7 @@ impl Observer {
         let connection = connect(&settings.kube, Arc::clone(&clock)).await?;
         let prober = Prober::new(settings.live.prober.clone());
         let assumed = Assumption::new(settings.assumed.clone());
-        Ok(Self { settings, connection, prober, assumed, clock })
+        Ok(Self { settings, connection, prober, assumed, last: None, resolved: BTreeMap::new(), clock })
     }
 
     /// Looks twice with a pause between, because one look cannot tell drift from a change under
@@ -129,20 +136,29 @@ impl Observer {
             changes: Reading::off(),
         };
         self.assumed.apply(&mut snapshot);
-        let plan = self.plan(&snapshot);
+        let plan = self.plan(&snapshot, None);
         let (dns, (changes, told)) = tokio::join!(self.dns(&plan), self.changes(&targets));
+        self.resolved = resolved(dns.value().map(Vec::as_slice).unwrap_or_default());
         snapshot.dns = dns;
         snapshot.changes = changes;
         snapshot.at = self.clock.now();
+        self.last = Some(snapshot.clone());
         Look { snapshot, told }
     }
 
-    fn plan(&self, snapshot: &Snapshot) -> ProbePlan {
-        let Some(zones) = snapshot.route53.value() else { return ProbePlan::default() };
+    fn plan(&self, snapshot: &Snapshot, only: Option<&DomainName>) -> ProbePlan {
+        let nothing = Zones::default();
+        let zones = match (snapshot.route53.value(), only) {
+            (Some(zones), _) => zones,
+            // A name can be asked for without knowing any zone.
+            (None, Some(_)) => &nothing,
+            (None, None) => return ProbePlan::default(),
+        };
         let wants = wants(snapshot.kubernetes.value(), snapshot);
         let resolver_views: BTreeSet<Arc<str>> =
             self.settings.live.resolvers.iter().map(|one| Arc::clone(&one.view)).collect();
-        probe_plan(PlanInput {
+        let input = PlanInput {
+            resolved: &self.resolved,
             wants: &wants,
             zones,
             report: None,
@@ -150,7 +166,23 @@ impl Observer {
             resolver_views: &resolver_views,
             waited: &Waited::default(),
             at: snapshot.at,
-        })
+        };
+        match only {
+            Some(name) => plan_for(input, name),
+            None => probe_plan(input),
+        }
+    }
+
+    /// What every server that could know the name answers now. Asks once more, for the last look may
+    /// not have asked for the name at all; nothing else is read again.
+    pub async fn trace(&mut self, name: &DomainName) -> Vec<Observation> {
+        let Some(mut snapshot) = self.last.take() else { return Vec::new() };
+        snapshot.at = self.clock.now();
+        let plan = self.plan(&snapshot, Some(name));
+        let (observations, _) =
+            sweep(self.settings.live.clone(), &plan, Arc::clone(&self.clock), self.prober.clone()).await;
+        self.last = Some(snapshot);
+        observations
     }
 
     async fn dns(&self, plan: &ProbePlan) -> Reading<Vec<Observation>> {

@@ -22,6 +22,7 @@ pub mod role;
 pub mod sarif;
 pub mod server;
 pub mod table;
+pub mod trace;
 pub mod web;
 pub mod web_config;
 mod words;

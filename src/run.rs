@@ -374,6 +374,7 @@ impl Work {
         });
         let reading = route53::run(settings.route53, urgent, Arc::clone(clock), route53_out, stopped());
         tasks.spawn(named("route53", reading));
+        let pricing = settings.live.clone();
         let resolver_views = settings.live.resolvers.iter().map(|one| Arc::clone(&one.view)).collect();
         let probing =
             live::task::run(settings.live, self.prober.clone(), plan, Arc::clone(clock), dns_out, stopped());
@@ -399,6 +400,7 @@ impl Work {
             saver,
             convergence: Convergence::default(),
             policy: settings.policy,
+            pricing,
             min_round: settings.min_round,
             assumed: Assumption::new(settings.assumed),
             resolver_views,

@@ -9,6 +9,7 @@
     reason = "a test may panic"
 )]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::num::NonZeroU32;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dns_drift::clock::SystemClock;
-use dns_drift::live::plan::{ProbeName, ProbePlan, ProbeZone};
+use dns_drift::live::plan::{ExpectedAnswer, ProbeName, ProbePlan, ProbeZone};
 use dns_drift::live::prober::{Prober, ProberSettings};
 use dns_drift::live::question::Question;
 use dns_drift::live::settings::{Intervals, LiveSettings};
@@ -187,6 +188,13 @@ fn names(hosts: &[(&str, RecordType)]) -> Vec<ProbeName> {
     let probe = |(host, record_type): &(&str, RecordType)| ProbeName {
         name: DomainName::new(host),
         record_types: vec![record_type.clone()],
+        expected: vec![ExpectedAnswer {
+            record_type: record_type.clone(),
+            addresses: BTreeSet::new(),
+            hosts: BTreeSet::new(),
+            partial: true,
+            free: false,
+        }],
         zone_id: Some(ZoneId::new("Z1")),
         name_servers: vec![DomainName::new("ns1.example.test")].into(),
         views: Arc::default(),
@@ -379,4 +387,37 @@ async fn the_task_publishes_follows_the_plan_and_stops() {
     stop.cancel();
     let ended = timeout(Duration::from_secs(5), tasks.join_next()).await.expect("stops in time");
     ended.expect("one task").expect("no panic");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stall_of_three_seconds_takes_no_name_away() {
+    let knot = knot().await;
+    let rate = NonZeroU32::new(1_000).unwrap();
+    let prober = Prober::new(ProberSettings { authoritative_per_second: rate, ..eager() });
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, &knot.process.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    };
+    let mut asking = JoinSet::new();
+    for index in 0..2_000 {
+        let (prober, address) = (prober.clone(), knot.address);
+        let question =
+            Question::authoritative(format!("n{index}.wild.example.test").as_str().into(), RecordType::A);
+        asking.spawn(async move { prober.ask(address, &question, Transport::Udp).await });
+    }
+    let mut outcomes = std::collections::BTreeMap::new();
+    let mut ended = 0;
+    while let Some(reply) = asking.join_next().await {
+        *outcomes.entry(reply.unwrap().outcome(Vantage::Authoritative).as_str()).or_insert(0) += 1;
+        ended += 1;
+        if ended == 500 {
+            signal("-STOP");
+            // The stall itself, not a wait for something.
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            signal("-CONT");
+        }
+    }
+    assert_eq!(outcomes.into_iter().collect::<Vec<_>>(), [("answer", 2_000)]);
+    let stats = prober.stats()[&knot.address];
+    assert!(0 < stats.retries && stats.retries <= 3 * 128, "{stats:?}");
 }

@@ -48,7 +48,7 @@ use world::World;
 const PATIENT: Duration = Duration::from_mins(1);
 
 fn settings(world: &World, kubeconfig: &std::path::Path) -> RunSettings {
-    let resolver = ResolverSettings { address: world.dns.resolver(), view: "public".into() };
+    let resolver = ResolverSettings::new(world.dns.resolver(), "public");
     let mut live = LiveSettings::new(vec![resolver]);
     let lines = world.dns.server_map().into_iter().map(|(name, address)| format!("{name}={address}"));
     let lines = lines.chain([format!("parent={}", world.dns.parent())]);

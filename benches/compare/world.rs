@@ -127,6 +127,7 @@ fn answers(host: &str, address: &str, zone: &ZoneId, at: Timestamp) -> Vec<Obser
             data: address.into(),
         }],
         authority: Vec::new(),
+        aa: false,
         ad: false,
         cd: false,
         ede: None,

@@ -331,6 +331,9 @@ pub struct Check {
     /// Pause between the two looks that make a live verdict.
     #[arg(long, default_value = "20s", value_parser = duration, value_name = "DURATION")]
     pub settle: Duration,
+    /// Ask name servers as fast as `dns.sweep_per_second` allows: for large fleets, after a migration.
+    #[arg(long, conflicts_with = "recording")]
+    pub sweep: bool,
 }
 
 /// Flags of `desired` and `what-if`.

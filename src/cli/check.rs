@@ -7,10 +7,13 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use crate::cli::{BLIND, Check, CliError, Form, host, print, report, style, wait};
+use crate::cli::{
+    BLIND, Check, CliError, Form, LOOKING, host, observer, print, progress, settings, style, wait,
+};
 use crate::config::Config;
 use crate::finding::Severity;
 use crate::publish::{document, junit, markdown, sarif, table};
+use crate::replay::replay_over;
 use crate::report::Report;
 use crate::report::baseline::{Against, Baseline};
 
@@ -27,7 +30,7 @@ pub(super) async fn check(config: &Config, user: &Value, asked: &Check) -> Resul
             Some(waited) => waited,
             None => return Ok(ExitCode::from(BLIND)),
         },
-        _ => (true, report(config, user, asked.recording.as_deref(), asked.settle).await?),
+        _ => (true, look(config, user, asked).await?),
     };
     if let Some(name) = &name {
         report.narrow(name);
@@ -66,4 +69,18 @@ fn verdict(report: &Report, fail_on: Severity, there: bool) -> ExitCode {
     }
     let well = there && report.open_from(fail_on).next().is_none();
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The report of a recording, or of two looks at the live sources.
+async fn look(config: &Config, user: &Value, asked: &Check) -> Result<Report, CliError> {
+    if let Some(dir) = asked.recording.as_deref() {
+        return Ok(replay_over(dir, user)?);
+    }
+    let mut settings = settings(config);
+    if asked.sweep {
+        settings.live = settings.live.for_sweep();
+    }
+    let (mut observer, route53) = observer(settings).await?;
+    let looking = Box::pin(observer.check(asked.settle));
+    Ok(progress::shown(LOOKING, route53, looking).await)
 }

@@ -185,7 +185,9 @@ enum Service {
 
 fn service(seen: &[&Observation], zone: &DomainName) -> Service {
     let upward = |seen: &&&Observation| {
-        seen.referral().is_some_and(|to| !to.is_within(zone) || to == zone && seen.name != *zone)
+        // A server of the zone above refers to the zone itself; a question for NS is answered like that.
+        let is_itself = |to: &DomainName| to == zone && (seen.name != *zone || &*seen.record_type == "SOA");
+        seen.referral().is_some_and(|to| !to.is_within(zone) || is_itself(to))
     };
     let lame = seen.iter().filter(|seen| seen.outcome == Outcome::Refused || upward(seen)).count();
     if seen.iter().any(|seen| seen.outcome == Outcome::Answer) {

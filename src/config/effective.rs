@@ -39,7 +39,10 @@ pub(super) fn config(config: &Config) -> Value {
                "authoritative_per_second": dns.authoritative_per_second,
                "resolver_per_second": dns.resolver_per_second,
                "doubtful_interval": seconds(dns.doubtful_interval),
-               "stable_interval": seconds(dns.stable_interval)}),
+               "stable_interval": seconds(dns.stable_interval),
+               "zone_interval": seconds(dns.zone_interval),
+               "authoritative_total_per_second": dns.authoritative_total_per_second,
+               "sweep_per_second": dns.sweep_per_second, "ca_file": dns.ca_file}),
     );
     let changes = &config.changes;
     let shown = |url: &Option<String>| url.as_deref().map(without_user);
@@ -150,7 +153,8 @@ fn account(account: &AccountSettings) -> Value {
 }
 
 fn resolver(resolver: &ResolverSettings) -> Value {
-    json!({"address": resolver.address.to_string(), "view": resolver.view})
+    json!({"address": resolver.endpoint.to_string(), "view": resolver.view,
+           "control_name": resolver.control_name.as_ref().map(ToString::to_string)})
 }
 
 /// A URL may carry user and password.

@@ -15,6 +15,7 @@ use crate::config::{AssumedConfig, ChangesConfig, Config, DnsConfig, LeaderElect
 use crate::desired::client::KubeSettings;
 use crate::finding::Kind;
 use crate::limits::MAX_FINDING_SERIES;
+use crate::live::endpoint::Endpoint;
 use crate::live::servers::ServerMapLine;
 use crate::live::settings::{INTERNAL_VIEW, PUBLIC_VIEW, ResolverSettings};
 use crate::model::instance::{CommandLine, Flags, Instance, Origin};
@@ -263,6 +264,10 @@ fn dns(section: Section<'_>, policy: &Policy) -> DnsConfig {
         resolver_per_second: section.parsed("resolver_per_second"),
         doubtful_interval: section.duration("doubtful_interval", 1, DAY),
         stable_interval: section.duration("stable_interval", 1, DAY),
+        zone_interval: section.duration("zone_interval", 1, DAY),
+        authoritative_total_per_second: section.parsed("authoritative_total_per_second"),
+        sweep_per_second: section.parsed("sweep_per_second"),
+        ca_file: section.text("ca_file").map(PathBuf::from),
     };
     if config.control_name.as_ref().is_some_and(|name| name.defect().is_some()) {
         section.wrong("control_name", "is no DNS name");
@@ -274,13 +279,13 @@ fn dns(section: Section<'_>, policy: &Policy) -> DnsConfig {
 fn resolver(row: Section<'_>, policy: &Policy) -> Option<ResolverSettings> {
     let text = row.required::<String>("address");
     let view = row.text("view");
-    let address = text.as_ref().and_then(|text| {
-        let bare = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
-        let address = text.parse::<SocketAddr>().or(bare);
-        if address.is_err() {
-            row.wrong("address", &format!("{text:?} is no IP address with an optional port"));
+    let control_name = row.text("control_name").map(|name| DomainName::new(&name));
+    let endpoint = text.as_ref().and_then(|text| {
+        let endpoint = text.parse::<Endpoint>();
+        if let Err(error) = &endpoint {
+            row.wrong("address", &error.to_string());
         }
-        address.ok()
+        endpoint.ok()
     });
     if let Some(name) = view.as_deref()
         && name != PUBLIC_VIEW
@@ -289,10 +294,14 @@ fn resolver(row: Section<'_>, policy: &Policy) -> Option<ResolverSettings> {
     {
         row.wrong("view", &format!("{name:?} is neither public nor one of views"));
     }
+    if control_name.as_ref().is_some_and(|name| name.defect().is_some()) {
+        row.wrong("control_name", "is no DNS name");
+    }
     row.finish();
-    let address = address?;
-    let view = view.map_or_else(|| ResolverSettings::on(address.ip()).view, Into::into);
-    Some(ResolverSettings { address, view })
+    let mut resolver = ResolverSettings::at(endpoint?);
+    resolver.view = view.map_or(resolver.view, Into::into);
+    resolver.control_name = control_name;
+    Some(resolver)
 }
 
 fn external_dns(section: Section<'_>) -> Option<AssumedConfig> {

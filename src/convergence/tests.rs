@@ -107,6 +107,7 @@ fn snapshot(seconds: i64, recorded: &[&str], answers: &[(&str, Outcome)]) -> Sna
         rcode: None,
         answers: Vec::new(),
         authority: Vec::new(),
+        aa: false,
         ad: false,
         cd: false,
         ede: None,

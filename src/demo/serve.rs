@@ -93,7 +93,7 @@ fn settings(endpoints: &Endpoints) -> Result<RunSettings, ServeError> {
 }
 
 fn live(endpoints: &Endpoints) -> Result<LiveSettings, ServeError> {
-    let resolver = ResolverSettings { address: endpoints.dns.resolver(), view: "public".into() };
+    let resolver = ResolverSettings::new(endpoints.dns.resolver(), "public");
     let mut live = LiveSettings::new(vec![resolver]);
     let names = endpoints.dns.server_map().into_iter().map(|(name, address)| format!("{name}={address}"));
     let lines = names.chain([format!("parent={}", endpoints.dns.parent())]);

@@ -200,6 +200,13 @@ impl Route53 {
         }
     }
 
+    /// Sets the signing state of a zone: `ServeSignature`, and the DS record of each active key.
+    pub fn set_dnssec(&self, zone_id: &str, serve_signature: &str, ds_records: &[String]) {
+        if let Some(zone) = self.shared.world().zone_mut(zone_id) {
+            zone.dnssec = (serve_signature.to_owned(), ds_records.to_vec());
+        }
+    }
+
     /// Creates a health check, or changes what its checkers say.
     pub fn set_health(&self, health_check: &str, healthy: bool) {
         self.shared.world().health_checks.insert(health_check.to_owned(), healthy);

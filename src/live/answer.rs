@@ -36,6 +36,8 @@ pub struct Answer {
     /// Extended DNS error; `None` when the answer carried none.
     pub ede: Option<ExtendedError>,
     code: ResponseCode,
+    /// The RD bit, which comes back as it was sent.
+    recursive: bool,
 }
 
 // === impl Answer ===
@@ -53,6 +55,7 @@ impl Answer {
             authority: section(&message.authorities),
             ede: message.edns.as_ref().and_then(extended_error),
             code,
+            recursive: message.metadata.recursion_desired,
         }
     }
 
@@ -85,11 +88,30 @@ impl Answer {
         self.answers.is_empty() && !self.authoritative && has("NS") && !has("SOA")
     }
 
+    #[cfg(test)]
+    pub(crate) fn referral_for_test(authority: Vec<AnswerRecord>) -> Self {
+        Self {
+            rcode: "NOERROR".into(),
+            authoritative: false,
+            authentic: false,
+            answers: Vec::new(),
+            authority,
+            ede: None,
+            code: ResponseCode::NoError,
+            recursive: false,
+        }
+    }
+
     /// True for an answer that an old server gives to a question with EDNS.
     #[must_use]
     pub(crate) fn dislikes_edns(message: &Message) -> bool {
         matches!(message.metadata.response_code, ResponseCode::FormErr | ResponseCode::NotImp)
             && message.edns.is_none()
+    }
+
+    /// True if a resolver does not want to answer; a name server that refuses does not have the zone.
+    pub(crate) fn is_refused_by_resolver(&self) -> bool {
+        self.code == ResponseCode::Refused && self.recursive
     }
 
     /// True if the server failed in the way that DNSSEC validation fails.

@@ -1,6 +1,7 @@
 //! A token bucket in front of each server.
 
 use std::num::NonZeroU32;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use governor::clock::Clock;
@@ -13,13 +14,32 @@ use tokio::time::{Instant, sleep_until};
 /// A bucket may save up this part of a second, so that a burst never fills a receive buffer.
 const BURST_PARTS_OF_A_SECOND: u32 = 20;
 
+/// The rate goes down to this part of itself, and no further.
+const SLOWEST: u32 = 16;
+
+/// Answers in a row after which the rate doubles again.
+const ANSWERS_TO_TRUST: u32 = 20;
+
+/// The rate is halved once for all that was lost together.
+const SLOW_DOWN_EVERY: Duration = Duration::from_secs(1);
+
 /// Lets packets through at a steady rate, in the order in which they came.
+///
+/// The rate is halved when the server does not keep up, and doubles again while it answers.
 pub(crate) struct Pacer {
     limiter: RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Duration>>,
     clock: TokioClock,
     // Whoever waits for a token holds this; the others queue behind, first come first served,
     // so that a thousand waiters cost one timer.
     head: Mutex<()>,
+    slowness: std::sync::Mutex<Slowness>,
+}
+
+struct Slowness {
+    /// What one packet costs.
+    tokens: u32,
+    answers: u32,
+    slowed_at: Option<Instant>,
 }
 
 /// Time since the bucket was made; tests can pause it.
@@ -33,15 +53,44 @@ impl Pacer {
         let burst = NonZeroU32::new(per_second.get() / BURST_PARTS_OF_A_SECOND).unwrap_or(NonZeroU32::MIN);
         let clock = TokioClock(Instant::now());
         let quota = Quota::per_second(per_second).allow_burst(burst);
-        Self { limiter: RateLimiter::direct_with_clock(quota, clock), clock, head: Mutex::new(()) }
+        let slowness = std::sync::Mutex::new(Slowness { tokens: 1, answers: 0, slowed_at: None });
+        Self { limiter: RateLimiter::direct_with_clock(quota, clock), clock, head: Mutex::new(()), slowness }
+    }
+
+    /// The server lost a question, or says that it is asked too much.
+    pub(crate) fn slow_down(&self) {
+        let now = Instant::now();
+        let mut slowness = self.slowness();
+        slowness.answers = 0;
+        if slowness.slowed_at.is_none_or(|at| at + SLOW_DOWN_EVERY <= now) {
+            slowness.slowed_at = Some(now);
+            slowness.tokens = slowness.tokens.saturating_mul(2).min(SLOWEST);
+        }
+    }
+
+    /// The server answered.
+    pub(crate) fn answered(&self) {
+        let mut slowness = self.slowness();
+        slowness.answers = slowness.answers.saturating_add(1);
+        if ANSWERS_TO_TRUST <= slowness.answers && 1 < slowness.tokens {
+            slowness.answers = 0;
+            slowness.tokens /= 2;
+        }
+    }
+
+    fn slowness(&self) -> std::sync::MutexGuard<'_, Slowness> {
+        self.slowness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a token and takes it. Dropping the future gives the place in the queue up.
     pub(crate) async fn ready(&self) {
         let _head = self.head.lock().await;
-        while let Err(not_yet) = self.limiter.check() {
-            let now = Instant::now();
-            sleep_until(now + not_yet.wait_time_from(self.clock.now())).await;
+        let tokens = self.slowness().tokens;
+        for _ in 0..tokens {
+            while let Err(not_yet) = self.limiter.check() {
+                let now = Instant::now();
+                sleep_until(now + not_yet.wait_time_from(self.clock.now())).await;
+            }
         }
     }
 }
@@ -70,6 +119,35 @@ mod tests {
         let took = start.elapsed();
         // 300 tokens at 100 a second, five of them saved up at the start.
         assert!(Duration::from_millis(2_900) < took && took < Duration::from_millis(3_400), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slows_down_with_losses_and_recovers_with_answers() {
+        let pacer = Pacer::new(NonZeroU32::new(100).unwrap());
+        let took = async |packets: u32| {
+            let start = Instant::now();
+            for _ in 0..packets {
+                pacer.ready().await;
+            }
+            start.elapsed().as_millis()
+        };
+        took(100).await;
+        pacer.slow_down();
+        pacer.slow_down();
+        let slow = took(100).await;
+        assert!((1_900..2_100).contains(&slow), "losses of one moment halve once: {slow} ms");
+        for _ in 0..10 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            pacer.slow_down();
+        }
+        took(1).await;
+        let slowest = took(10).await;
+        assert!((1_500..1_700).contains(&slowest), "a sixteenth at most: {slowest} ms");
+        for _ in 0..4 * ANSWERS_TO_TRUST {
+            pacer.answered();
+        }
+        let fast = took(100).await;
+        assert!((900..1_100).contains(&fast), "{fast} ms");
     }
 
     #[tokio::test(start_paused = true)]

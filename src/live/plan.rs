@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::live::endpoint::Endpoint;
 use crate::live::settings::Intervals;
+use crate::model::observation::{Observation, Outcome};
 use crate::model::{DomainName, RecordType, ZoneId};
 
 /// Everything that the live view is to know. Made by the caller from what objects want and what
@@ -30,8 +32,11 @@ pub struct ProbeName {
     pub record_types: Vec<RecordType>,
     /// The hosted zone that the name belongs to; `None` for a name outside of our zones.
     pub zone_id: Option<ZoneId>,
-    /// The delegation set of its zone. Empty for a private zone and for a foreign name: then only
-    /// resolvers are asked, and at once.
+    /// What its zone holds at the name, or answers for it by a wildcard. Where nobody can ask the
+    /// zone's own servers, resolvers are asked for these types.
+    pub expected: Vec<ExpectedAnswer>,
+    /// The delegation set of its zone. Empty for a private zone, which only resolvers can see, and
+    /// for a foreign name, whose servers are found by asking.
     pub name_servers: Arc<[DomainName]>,
     /// Network views whose resolvers may be asked for it: for a private zone only those inside its
     /// VPCs.
@@ -40,6 +45,23 @@ pub struct ProbeName {
     pub doubtful: bool,
     /// True while somebody waits for it: asked still more often.
     pub waited: bool,
+}
+
+/// What an answer should say. An answer that says otherwise is asked for twice, for no verdict rests
+/// on one look.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExpectedAnswer {
+    /// Type of the question.
+    pub record_type: RecordType,
+    /// Addresses; empty when they are not known.
+    pub addresses: BTreeSet<IpAddr>,
+    /// Names that a CNAME chain may pass.
+    pub hosts: BTreeSet<DomainName>,
+    /// True if a part of the addresses is a right answer: routing sets, and targets whose addresses
+    /// rotate.
+    pub partial: bool,
+    /// True if the provider does not bill the question.
+    pub free: bool,
 }
 
 /// A hosted zone whose delegation is to be checked.
@@ -58,7 +80,7 @@ pub struct ProbeZone {
 /// What a job is about. Sorted, so that everything derived from it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Subject {
-    Control(SocketAddr),
+    Control(Endpoint),
     Zone(ZoneId),
     Name(DomainName, Option<ZoneId>),
 }
@@ -101,6 +123,54 @@ struct State {
     pass: u64,
 }
 
+// === impl ProbeName ===
+
+impl ProbeName {
+    /// True if the zone itself has an answer to a question of this type.
+    pub(crate) fn is_held(&self, record_type: &RecordType) -> bool {
+        self.expected.iter().any(|one| one.record_type == *record_type)
+    }
+
+    /// True for an answer that says what the zone says.
+    pub(crate) fn expects(&self, seen: &Observation) -> bool {
+        let mut of_type = self.expected.iter().filter(|one| *one.record_type.as_str() == *seen.record_type);
+        // Without a record nothing is expected, and an answer is news.
+        match of_type.next() {
+            Some(expected) => expected.fits(seen),
+            None => self.zone_id.is_none() && seen.outcome == Outcome::Answer,
+        }
+    }
+}
+
+// === impl ExpectedAnswer ===
+
+impl ExpectedAnswer {
+    fn may_be_empty(&self) -> bool {
+        self.record_type == RecordType::Aaaa && !self.hosts.is_empty() && self.addresses.is_empty()
+    }
+
+    fn fits(&self, seen: &Observation) -> bool {
+        match seen.outcome {
+            Outcome::Answer => {}
+            // Most load balancers have no IPv6, and their aliases are written for both families.
+            Outcome::Nodata => return self.may_be_empty(),
+            _no_answer => return false,
+        }
+        let of_type = |word: &'static str| seen.answers.iter().filter(move |one| &*one.record_type == word);
+        let mut chain = of_type("CNAME").map(|one| DomainName::new(&one.data));
+        if chain.any(|host| self.hosts.contains(&host)) {
+            return true;
+        }
+        let found: BTreeSet<IpAddr> =
+            of_type("A").chain(of_type("AAAA")).filter_map(|one| one.data.parse().ok()).collect();
+        match self.partial {
+            true if self.addresses.is_empty() => true,
+            true => !found.is_disjoint(&self.addresses),
+            false => found == self.addresses,
+        }
+    }
+}
+
 // === impl Work ===
 
 impl Work {
@@ -119,7 +189,13 @@ impl Work {
         match (old, self) {
             (Self::Name(old), Self::Name(new)) => {
                 let questions = |name: &ProbeName| {
-                    (name.record_types.clone(), name.name_servers.clone(), name.views.clone())
+                    // Addresses of a rotating target are no news; a change of the record is.
+                    let held: Vec<_> = name
+                        .expected
+                        .iter()
+                        .map(|one| (one.record_type.clone(), one.hosts.clone()))
+                        .collect();
+                    (name.record_types.clone(), held, name.name_servers.clone(), name.views.clone())
                 };
                 (new.doubtful && !old.doubtful)
                     || (new.waited && !old.waited)
@@ -133,11 +209,11 @@ impl Work {
 // === impl Schedule ===
 
 impl Schedule {
-    pub(crate) fn new(intervals: Intervals, seed: u64, resolvers: &[SocketAddr], now: Instant) -> Self {
+    pub(crate) fn new(intervals: Intervals, seed: u64, resolvers: &[Endpoint], now: Instant) -> Self {
         let mut schedule =
             Self { intervals, seed, states: BTreeMap::new(), due: BTreeSet::new(), unanswered: 0 };
-        for address in resolvers {
-            schedule.plan(&Subject::Control(*address), Work::Control, now);
+        for endpoint in resolvers {
+            schedule.plan(&Subject::Control(endpoint.clone()), Work::Control, now);
         }
         schedule
     }
@@ -272,6 +348,7 @@ mod tests {
         let probe = |(name, doubtful): &(&str, bool)| ProbeName {
             name: DomainName::new(name),
             record_types: vec![RecordType::A],
+            expected: Vec::new(),
             zone_id: None,
             name_servers: Arc::default(),
             views: Arc::default(),

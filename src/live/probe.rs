@@ -1,7 +1,6 @@
 //! Does one job: asks everything about a name, a zone or a resolver, once.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -9,11 +8,12 @@ use futures::future::join_all;
 use crate::clock::Clock;
 use crate::finding::Reason;
 use crate::live::answer::{Answer, type_word};
+use crate::live::endpoint::Endpoint;
 use crate::live::plan::{Job, ProbeName, ProbeZone, Subject, Work, hashed};
 use crate::live::prober::{Prober, Reply, Silence};
 use crate::live::question::Question;
 use crate::live::servers::Servers;
-use crate::live::settings::{LiveSettings, PUBLIC_VIEW, ResolverSettings, shown_address};
+use crate::live::settings::{LiveSettings, PUBLIC_VIEW, ResolverSettings};
 use crate::model::observation::{Observation, Outcome, Transport, Vantage};
 use crate::model::{DomainName, RecordType, ZoneId};
 use crate::snapshot::Problem;
@@ -24,6 +24,9 @@ const PARENTS_ASKED: usize = 2;
 
 /// Name servers that are asked of one zone. Route 53 gives four; a parent may name anything.
 const MAX_NAME_SERVERS: usize = 13;
+
+/// Servers that are asked for a foreign name: two, because one may be silent or behind.
+const FOREIGN_ASKED: usize = 2;
 
 /// One question at one server. Its observations replace those of the pass before.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +46,8 @@ pub(crate) struct Group {
     pub(crate) observations: Vec<Observation>,
     /// True if nothing was sent because the server is unreachable: says nothing new of the name.
     pub(crate) withheld: bool,
+    /// True if the first look was an answer as expected.
+    right: bool,
 }
 
 /// What a job brought.
@@ -68,7 +73,8 @@ struct Target<'a> {
     vantage: Vantage,
     view: Arc<str>,
     label: Arc<str>,
-    address: Option<SocketAddr>,
+    /// `None` for a name server without an address.
+    endpoint: Option<Endpoint>,
     zone_id: Option<&'a ZoneId>,
 }
 
@@ -91,12 +97,13 @@ impl Probe {
     }
 
     async fn control(&self, subject: &Subject) -> Harvest {
-        let is_subject = |resolver: &&ResolverSettings| *subject == Subject::Control(resolver.address);
+        let is_subject =
+            |resolver: &&ResolverSettings| *subject == Subject::Control(resolver.endpoint.clone());
         let mut harvest = Harvest::default();
         for resolver in self.settings.resolvers.iter().filter(is_subject) {
             let target = Target::resolver(Vantage::Control, resolver);
-            let (name, record_type) = (&self.settings.control_name, &self.settings.control_type);
-            harvest.groups.push(self.question(&target, name, record_type).await);
+            let name = resolver.control_name.as_ref().unwrap_or(&self.settings.control_name);
+            harvest.groups.push(self.question(&target, name, &self.settings.control_type, &is_answer).await);
         }
         harvest
     }
@@ -114,24 +121,41 @@ impl Probe {
             });
         }
         let mut name_servers: BTreeSet<DomainName> = zone.name_servers.iter().cloned().collect();
+        let mut is_delegated = false;
+        let is_ours = |seen: &Observation| {
+            is_answer(seen)
+                && seen
+                    .delegation()
+                    .is_some_and(|(servers, _)| zone.name_servers.iter().any(|own| servers.contains(own)))
+        };
         for parent in parents.into_iter().take(PARENTS_ASKED) {
             let target = Target {
                 vantage: Vantage::Parent,
                 view: PUBLIC_VIEW.into(),
                 label: parent.label,
-                address: Some(parent.address),
+                endpoint: Some(parent.address.into()),
                 zone_id: Some(&zone.id),
             };
             let (delegation, signer) = futures::join!(
-                self.question(&target, &zone.name, &RecordType::Ns),
-                self.question(&target, &zone.name, &RecordType::Ds),
+                self.question(&target, &zone.name, &RecordType::Ns, &is_ours),
+                self.question(&target, &zone.name, &RecordType::Ds, &is_answer),
             );
-            name_servers.extend(delegated_to(&delegation, &zone.name));
+            let delegated = delegated_to(&delegation, &zone.name);
+            is_delegated |= !delegated.is_empty();
+            name_servers.extend(delegated);
             harvest.groups.extend([delegation, signer]);
         }
         let asking = name_servers.iter().take(MAX_NAME_SERVERS).map(|server| async {
             let target = self.authoritative(server, Some(&zone.id)).await;
-            self.question(&target, &zone.name, &RecordType::Soa).await
+            self.question(&target, &zone.name, &RecordType::Soa, &is_answer).await
+        });
+        harvest.groups.extend(join_all(asking).await);
+        // A resolver that still follows a former delegation. Never asked for a zone that the parent
+        // does not have yet.
+        let public = self.settings.resolvers.iter().filter(|one| is_delegated && *one.view == *PUBLIC_VIEW);
+        let asking = public.map(|resolver| async {
+            let target = Target::resolver(Vantage::Recursive, resolver);
+            self.question(&target, &zone.name, &RecordType::Ns, &is_ours).await
         });
         harvest.groups.extend(join_all(asking).await);
         harvest
@@ -139,22 +163,22 @@ impl Probe {
 
     async fn name(&self, name: &ProbeName, pass: u64, had: &BTreeSet<Slot>, names: usize) -> Harvest {
         let asked = self.asked_name(&name.name);
+        let sampled = self.is_sampled(name, pass, names);
         let mut harvest = Harvest::default();
         for record_type in &name.record_types {
-            let groups = self.at_name_servers(name, &asked, record_type, pass).await;
-            let exists = groups.iter().any(Group::is_answered);
-            let outright = name.name_servers.is_empty();
-            let sampled = self.is_sampled(name, pass, names);
+            let groups = match &name.zone_id {
+                Some(_) => self.at_name_servers(name, &name.name_servers, &asked, record_type, pass).await,
+                None => self.at_foreign_servers(name, &asked, record_type, pass).await,
+            };
+            let harmless = is_harmless(name, record_type, &groups);
             let resolvers = self.settings.resolvers.iter().filter(|resolver| {
                 let target = Target::resolver(Vantage::Recursive, resolver);
                 let knew = || had.contains(&target.slot(&asked, record_type));
-                // A resolver that is asked too early keeps the denial for as long as the SOA says,
-                // and then it is we who took the name away from its users.
-                name.views.contains(&resolver.view) && sampled && (outright || exists || knew())
+                name.views.contains(&resolver.view) && sampled && (harmless || knew())
             });
             let asking = resolvers.map(|resolver| async {
                 let target = Target::resolver(Vantage::Recursive, resolver);
-                self.question(&target, &asked, record_type).await
+                self.question(&target, &asked, record_type, &|seen| name.expects(seen)).await
             });
             let recursive = join_all(asking).await;
             harvest.groups.extend(groups);
@@ -163,35 +187,56 @@ impl Probe {
         harvest
     }
 
-    /// All servers when the name is new or in doubt, else one after the other, a pass each; if
-    /// that one has no plain answer, the others too.
-    async fn at_name_servers(
+    /// The servers that hold a name outside of our zones; none if they cannot be found.
+    async fn at_foreign_servers(
         &self,
         name: &ProbeName,
         asked: &DomainName,
         record_type: &RecordType,
         pass: u64,
     ) -> Vec<Group> {
-        let servers: Vec<&DomainName> = name.name_servers.iter().take(MAX_NAME_SERVERS).collect();
+        let known = self.servers.own(asked).await;
+        let known = known.get(..FOREIGN_ASKED).unwrap_or(&known);
+        let groups = self.at_name_servers(name, known, asked, record_type, pass).await;
+        if !groups.iter().any(|group| group.refers_below(asked)) {
+            return groups;
+        }
+        let below = self.servers.own_below(asked).await;
+        let below = below.get(..FOREIGN_ASKED).unwrap_or(&below);
+        self.at_name_servers(name, below, asked, record_type, pass).await
+    }
+
+    /// All servers when the name is new or in doubt, else one after the other, a pass each; if
+    /// that one has no plain answer, the others too.
+    async fn at_name_servers(
+        &self,
+        name: &ProbeName,
+        servers: &[DomainName],
+        asked: &DomainName,
+        record_type: &RecordType,
+        pass: u64,
+    ) -> Vec<Group> {
+        let servers: Vec<&DomainName> = servers.iter().take(MAX_NAME_SERVERS).collect();
         let ask = |server: &DomainName| {
             let server = server.clone();
             async move {
                 let target = self.authoritative(&server, name.zone_id.as_ref()).await;
-                self.question(&target, asked, record_type).await
+                self.question(&target, asked, record_type, &|seen| name.expects(seen)).await
             }
         };
         let turn = u64::try_from(servers.len())
             .ok()
             .and_then(|count| hashed(&name.name).wrapping_add(pass).checked_rem(count))
             .and_then(|turn| usize::try_from(turn).ok());
-        let (true, Some(turn)) = (0 < pass && !name.doubtful, turn) else {
+        let alone = name.zone_id.is_none() || 0 < pass || self.settings.one_server;
+        let (true, Some(turn)) = (alone && !name.doubtful, turn) else {
             return join_all(servers.into_iter().map(ask)).await;
         };
         let mut groups = Vec::new();
         if let Some(server) = servers.get(turn) {
             groups.push(ask(server).await);
         }
-        if !groups.iter().any(Group::is_answered) {
+        if !groups.iter().any(|group| group.right) {
             let others = servers.into_iter().enumerate().filter(|(index, _)| *index != turn);
             groups.extend(join_all(others.map(|(_, server)| ask(server))).await);
         }
@@ -203,41 +248,50 @@ impl Probe {
             vantage: Vantage::Authoritative,
             view: PUBLIC_VIEW.into(),
             label: server.as_str().into(),
-            address: self.servers.address(server).await,
+            endpoint: self.servers.address(server).await.map(Endpoint::Plain),
             zone_id,
         }
     }
 
     /// Asks over UDP; confirms what is no plain answer over TCP, and a resolver's failure without
     /// validation.
-    async fn question(&self, target: &Target<'_>, name: &DomainName, record_type: &RecordType) -> Group {
+    ///
+    /// An answer is plain if `is_expected` says so.
+    async fn question(
+        &self,
+        target: &Target<'_>,
+        name: &DomainName,
+        record_type: &RecordType,
+        is_expected: &(dyn Fn(&Observation) -> bool + Sync),
+    ) -> Group {
         let mut question = Question::authoritative(name.clone(), record_type.clone());
         question.recursion_desired = target.is_resolver();
         let mut group = Group {
             slot: target.slot(name, record_type),
             observations: Vec::with_capacity(1),
             withheld: false,
+            right: false,
         };
-        let Some(address) = target.address else {
+        let Some(endpoint) = &target.endpoint else {
             let nowhere = Reply { transport: Transport::Udp, answer: Err(Silence::Unreachable), rtt: None };
             group.observations.push(self.observation(target, &question, &nowhere));
             return group;
         };
-        let first = self.prober.ask(address, &question, Transport::Udp).await;
+        let first = self.prober.ask_at(endpoint, &question, Transport::Udp).await;
         group.withheld = first.answer == Err(Silence::CircuitOpen);
-        group.observations.push(self.observation(target, &question, &first));
-        let is_plain = first.outcome(target.vantage) == Outcome::Answer;
+        let seen = self.observation(target, &question, &first);
+        group.right = is_expected(&seen);
+        group.observations.push(seen);
         let is_pointless = matches!(first.answer, Err(Silence::NotAskable | Silence::CircuitOpen));
-        if is_plain || is_pointless {
+        if group.right || is_pointless {
             return group;
         }
-        if first.transport == Transport::Udp {
-            let second = self.prober.ask(address, &question, Transport::Tcp).await;
-            group.observations.push(self.observation(target, &question, &second));
-        }
+        // The second look; after a truncated answer over the same transport as the first.
+        let second = self.prober.ask_at(endpoint, &question, Transport::Tcp).await;
+        group.observations.push(self.observation(target, &question, &second));
         if target.is_resolver() && first.answer.as_ref().is_ok_and(Answer::is_servfail) {
             question.checking_disabled = true;
-            let unchecked = self.prober.ask(address, &question, Transport::Udp).await;
+            let unchecked = self.prober.ask_at(endpoint, &question, Transport::Udp).await;
             group.observations.push(self.observation(target, &question, &unchecked));
         }
         group
@@ -258,6 +312,7 @@ impl Probe {
             rcode: answer.map(|answer| Arc::clone(&answer.rcode)),
             answers: answer.map(|answer| answer.answers.clone()).unwrap_or_default(),
             authority: answer.map(|answer| answer.authority.clone()).unwrap_or_default(),
+            aa: answer.is_some_and(|answer| answer.authoritative),
             ad: answer.is_some_and(|answer| answer.authentic),
             cd: question.checking_disabled,
             ede: answer.and_then(|answer| answer.ede.clone()),
@@ -296,6 +351,17 @@ impl Group {
     pub(crate) fn is_answered(&self) -> bool {
         self.observations.iter().any(|one| one.outcome == Outcome::Answer && !one.cd)
     }
+
+    /// True if the server could not be asked, or did not say anything.
+    fn is_silent(&self) -> bool {
+        let silent = |one: &Observation| matches!(one.outcome, Outcome::Timeout | Outcome::Unreachable);
+        self.observations.iter().all(silent)
+    }
+
+    /// True if the server knows servers that are closer to the name.
+    fn refers_below(&self, name: &DomainName) -> bool {
+        self.observations.iter().filter_map(Observation::referral).any(|zone| name.is_within(zone))
+    }
 }
 
 // === impl Target ===
@@ -305,8 +371,8 @@ impl Target<'_> {
         Self {
             vantage,
             view: Arc::clone(&resolver.view),
-            label: shown_address(resolver.address).into(),
-            address: Some(resolver.address),
+            label: resolver.endpoint.to_string().into(),
+            endpoint: Some(resolver.endpoint.clone()),
             zone_id: None,
         }
     }
@@ -324,6 +390,23 @@ impl Target<'_> {
             record_type: record_type.clone(),
         }
     }
+}
+
+/// True if asking resolvers for the name takes it away from nobody.
+///
+/// A resolver that is asked too early keeps the denial for as long as the SOA says. So the name must
+/// be there already: at its own servers, or where these cannot be asked, in the zone itself. Of a
+/// foreign name whose servers cannot be asked nothing is known, and it is most likely there.
+fn is_harmless(name: &ProbeName, record_type: &RecordType, groups: &[Group]) -> bool {
+    if groups.iter().any(Group::is_answered) {
+        return true;
+    }
+    let nobody_could_be_asked = groups.iter().all(Group::is_silent);
+    nobody_could_be_asked && (name.zone_id.is_none() || name.is_held(record_type))
+}
+
+fn is_answer(seen: &Observation) -> bool {
+    seen.outcome == Outcome::Answer
 }
 
 /// The name servers that a parent's answer names for the zone.

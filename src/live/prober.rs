@@ -5,32 +5,31 @@
 //! and only the messages are the library's.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hickory_resolver::proto::op::Message;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::live::answer::Answer;
+use crate::live::encrypted::{Encrypted, no_stream};
+use crate::live::endpoint::Endpoint;
 use crate::live::health::Admission;
 use crate::live::pace::Pacer;
-use crate::live::question::{Match, Question, WireQuestion, packet_id};
+use crate::live::question::{Question, WireQuestion};
 use crate::live::server::Server;
 use crate::live::socket::Heard;
+use crate::live::stream::exchange;
 use crate::model::observation::{Outcome, Transport, Vantage};
 
 pub use crate::live::server::ServerStats;
 
 /// Servers that are remembered; past it, those that nobody is asking are forgotten.
 const MAX_SERVERS: usize = 4_096;
-
-/// Stray messages on one TCP connection before it is given up.
-const MAX_STRAY_MESSAGES: usize = 4;
 
 /// How the prober behaves.
 #[derive(Clone, Debug)]
@@ -54,6 +53,8 @@ pub struct ProberSettings {
     pub tries: Vec<Duration>,
     /// How long a question over TCP may take, connecting included.
     pub tcp_timeout: Duration,
+    /// Whom to trust where resolvers are asked over TLS or HTTPS; `None` where none is.
+    pub tls: Option<Arc<ClientConfig>>,
 }
 
 /// Why there is no answer.
@@ -90,6 +91,7 @@ struct Inner {
     settings: ProberSettings,
     authoritative_total: Pacer,
     servers: Mutex<HashMap<SocketAddr, Arc<Server>>>,
+    encrypted: Mutex<BTreeMap<Endpoint, Arc<(Server, Encrypted)>>>,
 }
 
 struct Received {
@@ -111,6 +113,7 @@ impl Default for ProberSettings {
             tcp_in_flight: 8,
             tries: [500, 1_000, 2_000].map(Duration::from_millis).to_vec(),
             tcp_timeout: Duration::from_secs(3),
+            tls: None,
         }
     }
 }
@@ -141,7 +144,8 @@ impl Prober {
     #[must_use]
     pub fn new(settings: ProberSettings) -> Self {
         let authoritative_total = Pacer::new(settings.authoritative_total_per_second);
-        Self(Arc::new(Inner { settings, authoritative_total, servers: Mutex::default() }))
+        let (servers, encrypted) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { settings, authoritative_total, servers, encrypted }))
     }
 
     /// Asks one server one question.
@@ -162,6 +166,51 @@ impl Prober {
         };
         server.count(&reply);
         reply
+    }
+
+    /// Asks a resolver one question, in the way that it is spoken to.
+    pub async fn ask_at(&self, endpoint: &Endpoint, question: &Question, transport: Transport) -> Reply {
+        match endpoint {
+            Endpoint::Plain(address) => self.ask(*address, question, transport).await,
+            Endpoint::Tls { .. } => self.ask_encrypted(endpoint, question, Transport::Dot).await,
+            Endpoint::Https { .. } => self.ask_encrypted(endpoint, question, Transport::Doh).await,
+        }
+    }
+
+    async fn ask_encrypted(&self, endpoint: &Endpoint, question: &Question, transport: Transport) -> Reply {
+        let Some(wire) = WireQuestion::new(question).map(Arc::new) else {
+            return Reply::silence(transport, Silence::NotAskable);
+        };
+        let Some(way) = self.way_to(endpoint) else {
+            return Reply::silence(transport, Silence::Unreachable);
+        };
+        let (server, channel) = &*way;
+        let asking = Asking { prober: &self.0, server, question: &wire };
+        let reply = asking.over(channel, transport).await;
+        server.count(&reply);
+        reply
+    }
+
+    /// `None` without certificate authorities. Resolvers are configured, so there are few.
+    fn way_to(&self, endpoint: &Endpoint) -> Option<Arc<(Server, Encrypted)>> {
+        let settings = &self.0.settings;
+        let tls = settings.tls.as_ref()?;
+        let mut ways = self.0.encrypted.lock().unwrap_or_else(PoisonError::into_inner);
+        let way = ways.entry(endpoint.clone()).or_insert_with(|| {
+            let outside = endpoint.address().is_none_or(|address| is_public(address.ip()));
+            let per_second =
+                if outside { settings.resolver_per_second } else { settings.internal_resolver_per_second };
+            let server = Server::encrypted(endpoint, per_second, settings);
+            Arc::new((server, Encrypted::new(endpoint.clone(), tls)))
+        });
+        Some(Arc::clone(way))
+    }
+
+    /// What happened with each resolver that is asked over TLS or HTTPS.
+    #[must_use]
+    pub fn encrypted_stats(&self) -> BTreeMap<Endpoint, ServerStats> {
+        let ways = self.0.encrypted.lock().unwrap_or_else(PoisonError::into_inner);
+        ways.iter().map(|(endpoint, way)| (endpoint.clone(), way.0.stats())).collect()
     }
 
     /// What happened with each server so far.
@@ -315,27 +364,36 @@ impl Asking<'_> {
     }
 
     async fn tcp_exchange(&self, with_edns: bool) -> Result<Received, Silence> {
-        let id = rand::random();
-        let packet = self.question.encode(id, with_edns).ok_or(Silence::NotAskable)?;
-        let length = u16::try_from(packet.len()).map_err(|_too_long| Silence::NotAskable)?;
-        let mut framed = Vec::with_capacity(packet.len() + 2);
-        framed.extend_from_slice(&length.to_be_bytes());
-        framed.extend_from_slice(&packet);
-
         let mut stream = TcpStream::connect(self.server.address).await.map_err(|error| no_stream(&error))?;
         let sent_at = Instant::now();
-        stream.write_all(&framed).await.map_err(|error| no_stream(&error))?;
-        for _ in 0..MAX_STRAY_MESSAGES {
-            let length = stream.read_u16().await.map_err(|error| no_stream(&error))?;
-            let mut packet = vec![0; usize::from(length)];
-            // A length that promises more than comes is no answer.
-            stream.read_exact(&mut packet).await.map_err(|_cut_short| Silence::Malformed)?;
-            if packet_id(&packet) == Some(id) && self.question.matches(&packet) == Match::Answer {
-                let message = Message::from_vec(&packet).map_err(|_undecodable| Silence::Malformed)?;
-                return Ok(Received { message, rtt: sent_at.elapsed() });
+        let message = exchange(&mut stream, self.question, with_edns).await?;
+        Ok(Received { message, rtt: sent_at.elapsed() })
+    }
+
+    /// Over TLS or HTTPS: one try, for the transport repeats what is lost.
+    async fn over(&self, channel: &Encrypted, transport: Transport) -> Reply {
+        let Ok(_permit) = self.server.tcp_turns.acquire().await else {
+            return Reply::silence(transport, Silence::Unreachable);
+        };
+        if self.server.admit(Transport::Tcp) == Admission::Refuse {
+            return Reply::silence(transport, Silence::CircuitOpen);
+        }
+        self.pace().await;
+        self.server.sent(false);
+        let sent_at = Instant::now();
+        let asked = timeout(self.prober.settings.tcp_timeout, channel.ask(self.question)).await;
+        match asked.unwrap_or(Err(Silence::Timeout)) {
+            Ok(message) => {
+                self.server.alive(Transport::Tcp);
+                Reply { transport, answer: Ok(Answer::read(&message)), rtt: Some(sent_at.elapsed()) }
+            }
+            Err(why) => {
+                if why == Silence::Timeout {
+                    self.server.timed_out(Transport::Tcp);
+                }
+                Reply::silence(transport, why)
             }
         }
-        Err(Silence::Malformed)
     }
 
     /// Every packet pays, a retry as well as a first try: a server in trouble is not asked more.
@@ -345,10 +403,6 @@ impl Asking<'_> {
             self.prober.authoritative_total.ready().await;
         }
     }
-}
-
-fn no_stream(error: &io::Error) -> Silence {
-    if error.kind() == io::ErrorKind::TimedOut { Silence::Timeout } else { Silence::Unreachable }
 }
 
 /// A fifth more or less, so that questions lost together are not repeated together.

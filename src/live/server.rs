@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::live::endpoint::{Endpoint, shown_address};
 use crate::live::health::{Admission, Health};
 use crate::live::pace::Pacer;
 use crate::live::prober::{ProberSettings, Reply, Silence};
@@ -39,6 +40,7 @@ pub struct ServerStats {
 /// One server address.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    label: String,
     pub(crate) pacer: Pacer,
     pub(crate) udp_turns: Semaphore,
     pub(crate) tcp_turns: Semaphore,
@@ -67,6 +69,7 @@ impl Server {
     pub(crate) fn new(address: SocketAddr, per_second: NonZeroU32, settings: &ProberSettings) -> Self {
         Self {
             address,
+            label: shown_address(address),
             pacer: Pacer::new(per_second),
             udp_turns: Semaphore::new(settings.in_flight.max(1)),
             tcp_turns: Semaphore::new(settings.tcp_in_flight.max(1)),
@@ -76,6 +79,12 @@ impl Server {
             stale_channel: false.into(),
             counts: Counts::default(),
         }
+    }
+
+    /// One that is reached over TLS or HTTPS.
+    pub(crate) fn encrypted(endpoint: &Endpoint, per_second: NonZeroU32, settings: &ProberSettings) -> Self {
+        let address = endpoint.address().unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 443)));
+        Self { label: endpoint.to_string(), ..Self::new(address, per_second, settings) }
     }
 
     /// The socket of this server; opened when there is none, or when the last one is stale.
@@ -106,14 +115,14 @@ impl Server {
     pub(crate) fn alive(&self, transport: Transport) {
         let mut health = self.health(transport);
         if health.is_open() {
-            tracing::info!(server = %self.address, ?transport, "DNS server answers again");
+            tracing::info!(server = %self.label, ?transport, "DNS server answers again");
         }
         health.alive();
     }
 
     pub(crate) fn timed_out(&self, transport: Transport) {
         if self.health(transport).timed_out(Instant::now()) {
-            tracing::warn!(server = %self.address, ?transport, "DNS server does not answer");
+            tracing::warn!(server = %self.label, ?transport, "DNS server does not answer");
             self.discard_channel();
         }
     }
@@ -126,6 +135,13 @@ impl Server {
     }
 
     pub(crate) fn count(&self, reply: &Reply) {
+        match &reply.answer {
+            Err(Silence::Timeout) => self.pacer.slow_down(),
+            // To a resolver that refuses, we may be the reason.
+            Ok(answer) if answer.is_refused_by_resolver() => self.pacer.slow_down(),
+            Ok(_) => self.pacer.answered(),
+            Err(_not_its_pace) => {}
+        }
         match &reply.answer {
             Ok(_) => increase(&self.counts.answers),
             Err(Silence::Timeout) => increase(&self.counts.timeouts),

@@ -9,18 +9,19 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
+use crate::live::cuts::Cuts;
+use crate::live::endpoint::{Endpoint, shown_address};
 use crate::live::prober::Prober;
 use crate::live::question::Question;
-use crate::live::settings::shown_address;
 use crate::model::observation::{Outcome, Transport, Vantage};
 use crate::model::{DomainName, RecordType};
 
 /// How long a found address or zone cut is believed. Short: a kept zone cut hides a delegation
 /// that was made meanwhile (cert-manager#5515).
-const KEEP_FOUND: Duration = Duration::from_mins(10);
+pub(crate) const KEEP_FOUND: Duration = Duration::from_mins(10);
 
 /// How long nothing found is believed.
-const KEEP_MISSING: Duration = Duration::from_secs(30);
+pub(crate) const KEEP_MISSING: Duration = Duration::from_secs(30);
 
 /// Remembered names; past it all are forgotten and looked up again.
 const MAX_REMEMBERED: usize = 10_000;
@@ -92,8 +93,9 @@ pub(crate) struct ParentServer {
 /// Finds servers, and remembers them for a while.
 pub(crate) struct Servers {
     map: ServerMap,
-    bootstrap: Vec<SocketAddr>,
+    bootstrap: Vec<Endpoint>,
     prober: Prober,
+    below: Cuts,
     addresses: Remembered<Option<SocketAddr>>,
     cuts: Remembered<Option<Arc<[DomainName]>>>,
 }
@@ -167,8 +169,29 @@ impl ServerMap {
 // === impl Servers ===
 
 impl Servers {
-    pub(crate) fn new(map: ServerMap, bootstrap: Vec<SocketAddr>, prober: Prober) -> Self {
-        Self { map, bootstrap, prober, addresses: Remembered::default(), cuts: Remembered::default() }
+    pub(crate) fn new(map: ServerMap, bootstrap: Vec<Endpoint>, prober: Prober) -> Self {
+        let (addresses, cuts) = (Remembered::default(), Remembered::default());
+        Self { map, bootstrap, prober, below: Cuts::default(), addresses, cuts }
+    }
+
+    pub(crate) fn prober(&self) -> &Prober {
+        &self.prober
+    }
+
+    /// The servers that hold a name outside of our zones; empty if they cannot be found.
+    pub(crate) async fn own(&self, name: &DomainName) -> Arc<[DomainName]> {
+        self.below.servers_of(name, self).await
+    }
+
+    /// The same, when those that are known refer further down.
+    pub(crate) async fn own_below(&self, name: &DomainName) -> Arc<[DomainName]> {
+        self.below.walk(name, self).await
+    }
+
+    /// The name servers of a zone that exists beyond doubt, from a resolver.
+    pub(crate) async fn name_servers_of(&self, zone: &DomainName) -> Vec<DomainName> {
+        let found = self.look_up(zone, RecordType::Ns).await.unwrap_or_default();
+        found.iter().map(|text| DomainName::from_route53(text)).collect()
     }
 
     /// The address of a name server; `None` if it has none that can be found.
@@ -230,7 +253,7 @@ impl Servers {
     async fn look_up(&self, name: &DomainName, record_type: RecordType) -> Option<Vec<Arc<str>>> {
         let question = Question::recursive(name.clone(), record_type);
         for resolver in &self.bootstrap {
-            let reply = self.prober.ask(*resolver, &question, Transport::Udp).await;
+            let reply = self.prober.ask_at(resolver, &question, Transport::Udp).await;
             match (reply.outcome(Vantage::Recursive), reply.answer) {
                 (Outcome::Answer | Outcome::Nodata | Outcome::Nxdomain, Ok(answer)) => {
                     let wanted = question.record_type.as_str();
@@ -333,7 +356,7 @@ mod tests {
         let fake = FakeServer::start().await;
         let gone = FakeServer::start().await.address;
         let prober = Prober::new(ProberSettings::default());
-        let servers = Servers::new(ServerMap::default(), vec![gone, fake.address], prober);
+        let servers = Servers::new(ServerMap::default(), vec![gone.into(), fake.address.into()], prober);
         let name = DomainName::new("ns1.example.com");
         let (first, second) = tokio::join!(servers.address(&name), servers.address(&name));
         assert_eq!((first, second), (Some("192.0.2.1:53".parse().unwrap()), first));
@@ -346,7 +369,7 @@ mod tests {
     async fn the_parent_is_the_first_cut_above() {
         let fake = FakeServer::start().await;
         let prober = Prober::new(ProberSettings::default());
-        let servers = Servers::new(ServerMap::default(), vec![fake.address], prober);
+        let servers = Servers::new(ServerMap::default(), vec![fake.address.into()], prober);
         let parents = servers.parents(&"a.nodata.example.com".into()).await;
         assert_eq!(parents.len(), 1);
         assert_eq!(&*parents[0].label, "ns1.example.com");

@@ -1,12 +1,14 @@
 //! How the live view is configured.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::net::NetError;
 use hickory_resolver::system_conf::read_system_conf;
 
+use crate::live::endpoint::Endpoint;
 use crate::live::prober::{ProberSettings, is_public};
 use crate::live::servers::ServerMap;
 use crate::model::{DomainName, RecordType};
@@ -26,7 +28,7 @@ pub struct LiveSettings {
     pub resolvers: Vec<ResolverSettings>,
     /// Resolvers that find the addresses of name servers and the servers of parent zones, in order
     /// of preference. Empty means that only the server map knows addresses.
-    pub bootstrap: Vec<SocketAddr>,
+    pub bootstrap: Vec<Endpoint>,
     /// Addresses that replace those from DNS.
     pub server_map: ServerMap,
     /// Rates, timeouts and limits of the questions.
@@ -43,15 +45,23 @@ pub struct LiveSettings {
     pub recursive_budget: usize,
     /// Names that are in work at once.
     pub concurrency: usize,
+    /// Packets a second to all authoritative servers together, and to each of them, in a sweep that
+    /// somebody asked for.
+    pub sweep_per_second: NonZeroU32,
+    /// True if a stable name is asked at one server from the start. Else the first pass asks all.
+    pub one_server: bool,
 }
 
 /// One resolver that is observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolverSettings {
-    /// Where it listens.
-    pub address: SocketAddr,
+    /// Where it is, and how it is spoken to.
+    pub endpoint: Endpoint,
     /// The network view that it belongs to.
     pub view: Arc<str>,
+    /// A name that this resolver knows for sure; `None` for that of [`LiveSettings`]. A resolver of
+    /// a closed network may know no name of the internet.
+    pub control_name: Option<DomainName>,
 }
 
 /// How long until something is asked again. All vary by a tenth, so that nothing marches in step.
@@ -82,7 +92,7 @@ impl LiveSettings {
     #[must_use]
     pub fn new(resolvers: Vec<ResolverSettings>) -> Self {
         Self {
-            bootstrap: resolvers.iter().map(|resolver| resolver.address).collect(),
+            bootstrap: resolvers.iter().map(|resolver| resolver.endpoint.clone()).collect(),
             resolvers,
             server_map: ServerMap::default(),
             prober: ProberSettings::default(),
@@ -91,7 +101,22 @@ impl LiveSettings {
             control_type: RecordType::A,
             recursive_budget: 2_000,
             concurrency: 256,
+            sweep_per_second: NonZeroU32::new(2_000).unwrap_or(NonZeroU32::MIN),
+            one_server: false,
         }
+    }
+}
+
+impl LiveSettings {
+    /// For one full picture in a hurry: the rates to name servers are those of a sweep, each name is
+    /// asked at one server unless its answer is not as expected, and more names are in work at once. Resolvers are asked as politely as always.
+    #[must_use]
+    pub fn for_sweep(mut self) -> Self {
+        self.prober.authoritative_per_second = self.sweep_per_second;
+        self.prober.authoritative_total_per_second = self.sweep_per_second;
+        self.concurrency = self.concurrency.max(1_024);
+        self.one_server = true;
+        self
     }
 }
 
@@ -128,18 +153,24 @@ impl ResolverSettings {
         Ok(resolvers)
     }
 
+    /// A resolver with the default control name.
+    #[must_use]
+    pub fn new(endpoint: impl Into<Endpoint>, view: &str) -> Self {
+        Self { endpoint: endpoint.into(), view: view.into(), control_name: None }
+    }
+
     /// A resolver on port 53 with the view that its address suggests.
     #[must_use]
     pub fn on(address: IpAddr) -> Self {
-        let view = if is_public(address) { PUBLIC_VIEW } else { INTERNAL_VIEW };
-        Self { address: SocketAddr::new(address, 53), view: view.into() }
+        Self::at(SocketAddr::new(address, 53).into())
     }
-}
 
-/// How an address is named in observations: port 53 goes without saying.
-#[must_use]
-pub fn shown_address(address: SocketAddr) -> String {
-    if address.port() == 53 { address.ip().to_string() } else { address.to_string() }
+    /// A resolver with the view that its address suggests; one behind a host name is public.
+    #[must_use]
+    pub fn at(endpoint: Endpoint) -> Self {
+        let outside = endpoint.address().is_none_or(|address| is_public(address.ip()));
+        Self::new(endpoint, if outside { PUBLIC_VIEW } else { INTERNAL_VIEW })
+    }
 }
 
 #[cfg(test)]
@@ -158,11 +189,5 @@ mod tests {
         check("127.0.0.53", "internal");
         check("100.64.0.2", "internal");
         check("fd00:ec2::253", "internal");
-    }
-
-    #[test]
-    fn shown_without_the_usual_port() {
-        assert_eq!(shown_address("8.8.8.8:53".parse().unwrap()), "8.8.8.8");
-        assert_eq!(shown_address("[::1]:5300".parse().unwrap()), "[::1]:5300");
     }
 }

@@ -26,12 +26,24 @@ impl Store {
         // A name's harvest may leave servers out whose turn it is not; a zone's never does, and a
         // server that the parent no longer names must go.
         let is_complete = matches!(subject, Subject::Zone(_) | Subject::Control(_));
+        // The servers of a foreign name may be others each time.
+        let is_foreign = matches!(subject, Subject::Name(_, None));
         let kept = self.0.entry(subject).or_default();
         kept.problems = harvest.problems;
         if is_complete {
             kept.groups.retain(|slot, _| harvest.groups.iter().any(|group| group.slot == *slot));
         }
-        for Group { slot, observations, withheld } in harvest.groups {
+        if is_foreign {
+            kept.groups.retain(|slot, _| {
+                let asked = |group: &Group| {
+                    group.slot.vantage == slot.vantage && group.slot.record_type == slot.record_type
+                };
+                slot.vantage != Vantage::Authoritative
+                    || harvest.groups.iter().any(|group| group.slot == *slot)
+                    || !harvest.groups.iter().any(asked)
+            });
+        }
+        for Group { slot, observations, withheld, .. } in harvest.groups {
             if !(withheld && kept.groups.contains_key(&slot)) {
                 kept.groups.insert(slot, observations);
             }

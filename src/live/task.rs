@@ -55,8 +55,8 @@ pub async fn sweep(
     clock: Arc<dyn Clock>,
     prober: Prober,
 ) -> (Vec<Observation>, Vec<Problem>) {
-    let controls: BTreeSet<_> = settings.resolvers.iter().map(|resolver| resolver.address).collect();
-    let controls = controls.into_iter().map(|address| (Subject::Control(address), Work::Control));
+    let controls: BTreeSet<_> = settings.resolvers.iter().map(|resolver| resolver.endpoint.clone()).collect();
+    let controls = controls.into_iter().map(|endpoint| (Subject::Control(endpoint), Work::Control));
     let (concurrency, names) = (settings.concurrency.max(1), plan.names.len());
     let probe = Probe::new(settings, prober, clock);
     let nothing = BTreeSet::new();
@@ -105,7 +105,7 @@ impl LiveView {
         publish: watch::Sender<Reading<Vec<Observation>>>,
     ) -> Self {
         let now = Instant::now();
-        let resolvers: Vec<_> = settings.resolvers.iter().map(|resolver| resolver.address).collect();
+        let resolvers: Vec<_> = settings.resolvers.iter().map(|resolver| resolver.endpoint.clone()).collect();
         Self {
             concurrency: settings.concurrency.max(1),
             first_publish: settings.intervals.first_publish,
@@ -189,8 +189,10 @@ impl LiveView {
             let subject = Subject::Name(name.name.clone(), name.zone_id.clone());
             self.store.retain(&subject, |slot| {
                 let is_asked_there = match slot.vantage {
+                    // The servers of a foreign name are found anew each time.
                     Vantage::Authoritative => {
-                        name.name_servers.iter().any(|server| *server.as_str() == *slot.server)
+                        name.zone_id.is_none()
+                            || name.name_servers.iter().any(|server| *server.as_str() == *slot.server)
                     }
                     Vantage::Recursive => name.views.contains(&slot.view),
                     Vantage::Parent | Vantage::Control => false,
@@ -240,7 +242,7 @@ mod tests {
     use super::*;
     use crate::clock::SystemClock;
     use crate::live::fake::FakeServer;
-    use crate::live::plan::ProbeName;
+    use crate::live::plan::{ExpectedAnswer, ProbeName};
     use crate::live::prober::ProberSettings;
     use crate::live::settings::{Intervals, ResolverSettings};
     use crate::model::observation::Outcome;
@@ -260,7 +262,7 @@ mod tests {
 
         fn settings(&self) -> LiveSettings {
             let plenty = NonZeroU32::new(100_000).unwrap();
-            let resolver = ResolverSettings { address: self.resolver.address, view: "vpc".into() };
+            let resolver = ResolverSettings::new(self.resolver.address, "vpc");
             LiveSettings {
                 server_map: [format!("*={}", self.authority.address).parse().unwrap()].into_iter().collect(),
                 prober: ProberSettings {
@@ -297,6 +299,13 @@ mod tests {
         ProbeName {
             name: DomainName::new(&format!("{label}.example.com")),
             record_types: vec![RecordType::A],
+            expected: vec![ExpectedAnswer {
+                record_type: RecordType::A,
+                addresses: ["192.0.2.1".parse().unwrap()].into(),
+                hosts: BTreeSet::new(),
+                partial: false,
+                free: false,
+            }],
             zone_id: Some(ZoneId::new("Z1")),
             name_servers: vec![DomainName::new("ns1.example.com")].into(),
             views: vec!["vpc".into()].into(),

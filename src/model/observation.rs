@@ -41,6 +41,9 @@ pub struct Observation {
     /// Authority section: the SOA of a negative answer, the NS records of a referral.
     #[serde(default)]
     pub authority: Vec<AnswerRecord>,
+    /// The AA bit of the answer; never judged, for a trace only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aa: bool,
     /// The AD bit of the answer.
     #[serde(default)]
     pub ad: bool,

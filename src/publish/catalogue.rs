@@ -135,6 +135,8 @@ pub const METRICS: &[MetricDoc] = &[
     gauge("dns_drift_round_duration_seconds", &[], "How long the last round took."),
     counter("dns_drift_aws_requests_total", &["operation", "outcome"], "Requests to AWS."),
     counter("dns_drift_dns_queries_total", &["server", "view", "outcome"], "Questions to DNS servers."),
+    gauge("dns_drift_dns_billable_queries_per_month", &[], "Queries a month that Route 53 bills for the present names and rhythm, estimated."),
+    gauge("dns_drift_dns_billable_dollars_per_month", &[], "What they cost in US dollars, estimated."),
     counter("dns_drift_kubernetes_requests_total", &["resource", "verb", "class"], "Requests to the Kubernetes API."),
     counter("dns_drift_log_lines_total", &[], "Lines of ExternalDNS logs that were read."),
     counter("dns_drift_log_lines_dropped_total", &[], "Lines of ExternalDNS logs that were dropped: too long, or too many."),

@@ -47,6 +47,17 @@ pub struct RecordState {
     pub in_sync: bool,
 }
 
+/// What the DNS questions of the present rhythm cost a month, estimated.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LiveCost {
+    /// Names that are asked for.
+    pub names: usize,
+    /// Queries that Route 53 bills.
+    pub queries: f64,
+    /// US dollars.
+    pub dollars: f64,
+}
+
 /// Counters since the start of the program. Lists may come in any order; rows with the same
 /// labels are added up.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,6 +68,8 @@ pub struct CostSnapshot {
     pub dns_queries: Vec<DnsQueries>,
     /// Requests to the Kubernetes API.
     pub kubernetes_requests: Vec<KubernetesRequests>,
+    /// What the DNS questions cost; `None` before they are planned.
+    pub live: Option<LiveCost>,
     /// Lines of ExternalDNS logs that were read.
     pub log_lines: u64,
     /// Those that were dropped unread: too long, or too many.

@@ -161,6 +161,13 @@ fn rounds(report: &Report, costs: &CostSnapshot) -> Vec<Family> {
         Family::single("dns_drift_rounds_total", costs.rounds.into()),
         Family::single("dns_drift_last_round_timestamp_seconds", report.at.into()),
     ];
+    if let Some(live) = costs.live {
+        let rows = [
+            ("dns_drift_dns_billable_queries_per_month", live.queries),
+            ("dns_drift_dns_billable_dollars_per_month", live.dollars),
+        ];
+        families.extend(rows.map(|(name, value)| Family::single(name, Number::Real(value))));
+    }
     if let Some(seconds) = costs.round_seconds {
         families.push(Family::single("dns_drift_round_duration_seconds", Number::Real(seconds)));
     }

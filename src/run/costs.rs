@@ -1,21 +1,27 @@
 //! What the running program costs, gathered from whoever counts.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
 
 use crate::changes::feed::FeedCounts;
 use crate::changes::inbox::SourceHealth;
 use crate::changes::tally::{Place, Tally};
 use crate::desired::contact::KubeStats;
+use crate::live::cost::MonthlyCost;
+use crate::live::endpoint::Endpoint;
 use crate::live::prober::Prober;
-use crate::live::settings::{ResolverSettings, shown_address};
+use crate::live::settings::ResolverSettings;
 use crate::publish::convergence::ConvergenceMetrics;
 use crate::publish::cost::{
     AwsRequests, ChangeCounts, ChangePlace, CostSnapshot, CostSource, DnsQueries, KubernetesRequests,
-    RecordStates,
+    LiveCost, RecordStates,
 };
 use crate::recorded::stats::ApiStats;
+
+/// A cost that grows by this factor is told again.
+const WORTH_SAYING: f64 = 1.5;
 
 /// What the tasks tell beside the counters of their clients.
 #[derive(Clone, Debug, Default)]
@@ -32,11 +38,12 @@ pub(super) struct Costs {
     pub(super) kube: KubeStats,
     pub(super) route53: Arc<ApiStats>,
     pub(super) prober: Prober,
-    views: BTreeMap<SocketAddr, Arc<str>>,
+    views: BTreeMap<Endpoint, Arc<str>>,
     sources: SourceHealth,
     counted: Arc<Mutex<Counted>>,
     pub(super) convergence: Arc<ConvergenceMetrics>,
     records: Arc<Mutex<Option<Arc<RecordStates>>>>,
+    live: watch::Sender<Option<LiveCost>>,
 }
 
 impl Costs {
@@ -47,7 +54,7 @@ impl Costs {
         resolvers: &[ResolverSettings],
         sources: SourceHealth,
     ) -> Self {
-        let views = resolvers.iter().map(|one| (one.address, Arc::clone(&one.view))).collect();
+        let views = resolvers.iter().map(|one| (one.endpoint.clone(), Arc::clone(&one.view))).collect();
         Self {
             kube,
             route53,
@@ -57,6 +64,21 @@ impl Costs {
             counted: Arc::default(),
             convergence: Arc::default(),
             records: Arc::default(),
+            live: watch::Sender::new(None),
+        }
+    }
+
+    /// Takes the cost of a new plan; said in the log when it is the first or a good deal more.
+    pub(super) fn set_live(&self, names: usize, cost: MonthlyCost) {
+        let MonthlyCost { queries, dollars } = cost;
+        let last = self.live.send_replace(Some(LiveCost { names, queries, dollars }));
+        if last.is_none_or(|last| last.queries.max(1.0) * WORTH_SAYING < queries) {
+            tracing::info!(
+                names,
+                billed_queries_a_month = format!("{queries:.0}"),
+                dollars_a_month = format!("{dollars:.2}"),
+                "dns: cost of the questions"
+            );
         }
     }
 
@@ -70,7 +92,8 @@ impl Costs {
 
     fn dns(&self) -> Vec<DnsQueries> {
         let mut rows = Vec::new();
-        for (address, stats) in self.prober.stats() {
+        let plain = self.prober.stats().into_iter().map(|(address, stats)| (address.into(), stats));
+        for (endpoint, stats) in plain.chain(self.prober.encrypted_stats()) {
             let outcomes = [
                 ("answer", stats.answers),
                 ("timeout", stats.timeouts),
@@ -79,8 +102,8 @@ impl Costs {
             ];
             rows.extend(outcomes.into_iter().filter(|(_, count)| 0 < *count).map(|(outcome, count)| {
                 DnsQueries {
-                    server: shown_address(address),
-                    view: self.views.get(&address).map(ToString::to_string),
+                    server: endpoint.to_string(),
+                    view: self.views.get(&endpoint).map(ToString::to_string),
                     outcome: outcome.to_owned(),
                     count,
                 }
@@ -113,6 +136,7 @@ impl CostSource for Costs {
             aws_requests: aws.chain(feeds).collect(),
             dns_queries: self.dns(),
             kubernetes_requests: kube.collect(),
+            live: *self.live.borrow(),
             log_lines: counted.feed.lines,
             log_lines_dropped: counted.feed.oversize_lines.saturating_add(counted.feed.dropped_lines),
             changes: changes(&counted.tally, self.sources.messages_set_aside()),

@@ -292,6 +292,7 @@ async fn an_hour_at_a_busy_account_keeps_every_verdict_right() {
         saver: None,
         convergence: Convergence::default(),
         policy,
+        pricing: LiveSettings::new(Vec::new()),
         min_round: Duration::from_secs(5),
         assumed: Assumption::new(None),
         resolver_views: std::collections::BTreeSet::new(),

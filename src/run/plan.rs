@@ -1,13 +1,16 @@
 //! What DNS is to be asked, from what is wanted and what the zones hold. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::finding::State;
-use crate::live::plan::{ProbeName, ProbePlan, ProbeZone};
+use crate::live::plan::{ExpectedAnswer, ProbeName, ProbePlan, ProbeZone};
 use crate::live::settings::PUBLIC_VIEW;
+use crate::model::observation::Observation;
+use crate::model::record::RecordSet;
 use crate::model::want::InstanceWants;
 use crate::model::zone::{HostedZone, ZoneReading, Zones};
 use crate::model::{Content, DomainName, RecordType, Value, ZoneId};
@@ -22,8 +25,11 @@ const MAX_UNWANTED: usize = 5_000;
 /// A name is in doubt for so long after its object changed.
 const NEW_FOR: SignedDuration = SignedDuration::from_mins(15);
 
-/// Types whose answers are compared.
+/// Types of records whose answers are compared.
 const ASKED: [RecordType; 3] = [RecordType::A, RecordType::Aaaa, RecordType::Cname];
+
+/// Labels between a wildcard and a name below it that are looked at; real ones are a few.
+const MAX_DEPTH: usize = 8;
 
 /// What the plan is made from.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +46,8 @@ pub struct PlanInput<'a> {
     pub resolver_views: &'a BTreeSet<Arc<str>>,
     /// Names that somebody waits for.
     pub waited: &'a Waited,
+    /// The addresses that were seen behind names; see [`resolved`].
+    pub resolved: &'a BTreeMap<DomainName, BTreeSet<IpAddr>>,
     /// The time of the round.
     pub at: Timestamp,
 }
@@ -52,12 +60,14 @@ struct Asked {
     unheard_of: bool,
 }
 
-/// Makes the plan: the names that are wanted, the recorded ones in the zones of the instances, and
-/// the foreign names that either points at.
+type Names = BTreeMap<(ZoneId, DomainName), Asked>;
+
+/// Makes the plan: the names that are wanted, the recorded ones in the zones of the instances, what
+/// either points at, and the names that hide a wanted wildcard.
 #[must_use]
 pub fn probe_plan(input: PlanInput<'_>) -> ProbePlan {
-    let mut names: BTreeMap<(ZoneId, DomainName), Asked> = BTreeMap::new();
-    let mut foreign: BTreeSet<DomainName> = BTreeSet::new();
+    let mut names = Names::new();
+    let mut targets: BTreeSet<DomainName> = BTreeSet::new();
     let in_trouble = in_trouble(input.report);
     let fresh_from = input.at.saturating_sub(NEW_FOR).unwrap_or(Timestamp::MIN);
     for want in input.wants.iter().flat_map(|instance| &instance.wants) {
@@ -67,13 +77,15 @@ pub fn probe_plan(input: PlanInput<'_>) -> ProbePlan {
         }
         let key = (reading.zone.id.clone(), want.name.clone());
         let asked = names.entry(key).or_default();
-        asked.types.insert(want.record_type.clone());
+        asked.types.insert(question(&want.record_type));
         let changed = want.changed_at.max(want.status_changed_at).max(want.created_at);
         asked.doubtful |= in_trouble.contains(&want.name) || changed.is_some_and(|at| fresh_from < at);
-        foreign.extend(target(&want.content, input.zones));
+        targets.extend(targets_of(&want.content));
     }
-    add_recorded(&input, &mut names, &mut foreign);
+    add_recorded(&input, &mut names, &mut targets);
     add_waited(&input, &mut names);
+    let foreign = add_targets(&input, &mut names, targets);
+    add_holes(&input, &mut names);
     let servers = input.zones.zones.iter().map(|(id, reading)| (id, name_servers(reading))).collect();
     ProbePlan {
         names: named(&input, names, &servers).chain(outside(&input, foreign)).collect(),
@@ -89,6 +101,27 @@ pub fn probe_plan(input: PlanInput<'_>) -> ProbePlan {
     }
 }
 
+/// The plan for one name alone, whether anybody wants it or not: every server that could know it.
+#[must_use]
+pub fn plan_for(input: PlanInput<'_>, name: &DomainName) -> ProbePlan {
+    let mut plan = probe_plan(input);
+    plan.names.retain(|one| one.name == *name);
+    if plan.names.is_empty() {
+        let mut names = Names::new();
+        let targets = BTreeSet::from([name.clone()]);
+        let foreign = add_targets(&input, &mut names, targets);
+        let servers = input.zones.zones.iter().map(|(id, reading)| (id, name_servers(reading))).collect();
+        plan.names = named(&input, names, &servers).chain(outside(&input, foreign)).collect();
+    }
+    for one in &mut plan.names {
+        one.doubtful = true;
+        one.record_types = vec![RecordType::A, RecordType::Aaaa];
+    }
+    let zones: BTreeSet<&ZoneId> = plan.names.iter().filter_map(|one| one.zone_id.as_ref()).collect();
+    plan.zones.retain(|zone| zones.contains(&zone.id));
+    plan
+}
+
 /// Names with a finding that is not settled.
 fn in_trouble(report: Option<&Report>) -> BTreeSet<DomainName> {
     let findings = report.into_iter().flat_map(|report| &report.findings);
@@ -99,11 +132,7 @@ fn in_trouble(report: Option<&Report>) -> BTreeSet<DomainName> {
 }
 
 /// Types that stand at wanted names, and further names up to the bound.
-fn add_recorded(
-    input: &PlanInput<'_>,
-    names: &mut BTreeMap<(ZoneId, DomainName), Asked>,
-    foreign: &mut BTreeSet<DomainName>,
-) {
+fn add_recorded(input: &PlanInput<'_>, names: &mut Names, targets: &mut BTreeSet<DomainName>) {
     let handled: BTreeSet<&ZoneId> = input.wants.iter().flat_map(|instance| &instance.zones).collect();
     let mut room = MAX_UNWANTED;
     for id in handled {
@@ -117,15 +146,15 @@ fn add_recorded(
                 }
                 room -= 1;
             }
-            names.entry(key).or_default().types.insert(set.record_type.clone());
-            foreign.extend(target(&set.content, input.zones));
+            names.entry(key).or_default().types.insert(question(&set.record_type));
+            targets.extend(targets_of(&set.content));
         }
     }
 }
 
 /// Names that somebody waits for and that neither an object nor a zone has: their zones' own servers
 /// are asked, and nobody who would remember the denial.
-fn add_waited(input: &PlanInput<'_>, names: &mut BTreeMap<(ZoneId, DomainName), Asked>) {
+fn add_waited(input: &PlanInput<'_>, names: &mut Names) {
     for name in input.waited.keys() {
         let zones = input.zones.zones.values().map(|reading| &reading.zone);
         for zone in zones.filter(|zone| !zone.private && name.is_within(&zone.name)) {
@@ -138,15 +167,140 @@ fn add_waited(input: &PlanInput<'_>, names: &mut BTreeMap<(ZoneId, DomainName), 
     }
 }
 
-/// The name outside of our zones that a CNAME or alias leads to.
-fn target(content: &Content, zones: &Zones) -> Option<DomainName> {
-    let name = match content {
-        Content::Values { values, .. } => values.iter().find_map(Value::host).cloned(),
-        Content::Alias(target) => Some(target.dns_name.clone()),
-        Content::TrafficPolicy(_) => None,
-    }?;
-    let ours = zones.zones.values().any(|reading| name.is_within(&reading.zone.name));
-    (!ours && name.defect().is_none() && !name.is_wildcard()).then_some(name)
+/// What is asked to see a record of a type: a CNAME shows itself, and where it leads, in the answer
+/// to a question for addresses.
+fn question(record_type: &RecordType) -> RecordType {
+    if *record_type == RecordType::Cname { RecordType::A } else { record_type.clone() }
+}
+
+/// The names that a CNAME or alias leads to. Aliases are compared by the bare name, and answered
+/// with the addresses of the other.
+fn targets_of(content: &Content) -> BTreeSet<DomainName> {
+    match content {
+        Content::Values { values, .. } => values.iter().filter_map(Value::host).cloned().collect(),
+        Content::Alias(target) => BTreeSet::from([target.bare_name(), target.dns_name.clone()]),
+        Content::TrafficPolicy(_) => BTreeSet::new(),
+    }
+}
+
+/// Targets in public zones of ours are asked there; those outside are returned.
+fn add_targets(
+    input: &PlanInput<'_>,
+    names: &mut Names,
+    targets: BTreeSet<DomainName>,
+) -> BTreeSet<DomainName> {
+    let mut foreign = BTreeSet::new();
+    for name in targets.into_iter().filter(|name| name.defect().is_none() && !name.is_wildcard()) {
+        let ours = input.zones.zones.values().filter(|reading| name.is_within(&reading.zone.name));
+        let Some(depth) = ours.clone().map(|reading| reading.zone.name.labels().count()).max() else {
+            foreign.insert(name);
+            continue;
+        };
+        for reading in ours.filter(|reading| reading.zone.name.labels().count() == depth) {
+            let asked = names.entry((reading.zone.id.clone(), name.clone())).or_default();
+            asked.types.insert(RecordType::A);
+        }
+    }
+    foreign
+}
+
+/// Names between a wanted wildcard and a wanted name below it: they exist because the deeper one
+/// does, and the wildcard does not answer for them.
+fn add_holes(input: &PlanInput<'_>, names: &mut Names) {
+    let wildcards: BTreeMap<(ZoneId, DomainName), RecordType> = names
+        .iter()
+        .filter(|((_, name), _)| name.is_wildcard())
+        .filter_map(|((zone, name), asked)| {
+            Some(((zone.clone(), name.parent()?), asked.types.first()?.clone()))
+        })
+        .collect();
+    if wildcards.is_empty() {
+        return;
+    }
+    let mut holes = Names::new();
+    for want in input.wants.iter().flat_map(|instance| &instance.wants) {
+        let Some(zone) = want.zone_id() else { continue };
+        let mut name = want.name.clone();
+        let mut between = Vec::new();
+        for _ in 0..MAX_DEPTH {
+            let Some(above) = name.parent() else { break };
+            if let Some(record_type) = wildcards.get(&(zone.clone(), above.clone())) {
+                for hole in between {
+                    let asked = holes.entry((zone.clone(), hole)).or_default();
+                    asked.types.insert(record_type.clone());
+                }
+                break;
+            }
+            between.push(above.clone());
+            name = above;
+        }
+    }
+    for (key, asked) in holes {
+        names.entry(key).or_insert(asked);
+    }
+}
+
+/// What the zone answers at the name, by itself or by a wildcard: one for each type of question.
+fn expected(input: &PlanInput<'_>, reading: &ZoneReading, name: &DomainName) -> Vec<ExpectedAnswer> {
+    let mut at = reading.at(name);
+    let mut below = name.clone();
+    while at.is_empty() && below != reading.zone.name {
+        let (Some(wildcard), Some(above)) = (below.wildcard_sibling(), below.parent()) else { break };
+        at = reading.at(&wildcard);
+        below = above;
+    }
+    let questions = [RecordType::A, RecordType::Aaaa];
+    questions.into_iter().filter_map(|record_type| expected_of(input, at, record_type)).collect()
+}
+
+fn expected_of(input: &PlanInput<'_>, at: &[RecordSet], record_type: RecordType) -> Option<ExpectedAnswer> {
+    let sets = at.iter().filter(|set| set.record_type == record_type || set.record_type == RecordType::Cname);
+    let mut out = ExpectedAnswer {
+        record_type: record_type.clone(),
+        addresses: BTreeSet::new(),
+        hosts: BTreeSet::new(),
+        partial: false,
+        free: true,
+    };
+    let mut any = false;
+    for set in sets {
+        any = true;
+        out.free &= is_free(&set.content);
+        out.partial |= set.set_identifier.is_some();
+        out.addresses.extend(set.content.plain_values().iter().filter_map(Value::ip));
+        out.hosts.extend(targets_of(&set.content));
+        out.partial |= matches!(set.content, Content::TrafficPolicy(_));
+    }
+    if !out.hosts.is_empty() {
+        // Where a host leads is known as far as it was asked for.
+        out.partial = true;
+        let wants_six = record_type == RecordType::Aaaa;
+        let seen = out.hosts.iter().filter_map(|host| input.resolved.get(host)).flatten();
+        out.addresses.extend(seen.filter(|ip| ip.is_ipv6() == wants_six));
+    }
+    any.then_some(out)
+}
+
+/// Queries for an alias to an AWS resource are not billed; the alias of a record is.
+/// Source: Amazon Route 53 pricing, "Alias queries".
+fn is_free(content: &Content) -> bool {
+    content.alias().is_some_and(|target| {
+        target.dns_name.is_within(&DomainName::new("amazonaws.com"))
+            || target.dns_name.is_within(&DomainName::new("cloudfront.net"))
+            || target.dns_name.is_within(&DomainName::new("awsglobalaccelerator.com"))
+    })
+}
+
+/// The addresses that were seen behind names, for aliases: their answers show nothing else.
+#[must_use]
+pub fn resolved(observations: &[Observation]) -> BTreeMap<DomainName, BTreeSet<IpAddr>> {
+    let mut out: BTreeMap<DomainName, BTreeSet<IpAddr>> = BTreeMap::new();
+    for seen in observations.iter().filter(|seen| seen.zone_id.is_none()) {
+        let addresses = seen.answers.iter().filter(|one| matches!(&*one.record_type, "A" | "AAAA"));
+        let addresses = addresses.filter_map(|one| one.data.parse::<IpAddr>().ok());
+        out.entry(seen.name.clone()).or_default().extend(addresses);
+    }
+    out
 }
 
 /// The delegation set, or where it was not told the NS records at the apex.
@@ -173,7 +327,7 @@ fn probe_zone(zone: &HostedZone, servers: &BTreeMap<&ZoneId, Arc<[DomainName]>>)
 
 fn named(
     input: &PlanInput<'_>,
-    names: BTreeMap<(ZoneId, DomainName), Asked>,
+    names: Names,
     servers: &BTreeMap<&ZoneId, Arc<[DomainName]>>,
 ) -> impl Iterator<Item = ProbeName> {
     let views: BTreeMap<&ZoneId, Arc<[Arc<str>]>> =
@@ -186,6 +340,12 @@ fn named(
         let waited = input.waited.contains_key(&name);
         let known_views = if asked.unheard_of { None } else { views.get(&zone) };
         all.push(ProbeName {
+            expected: input
+                .zones
+                .zones
+                .get(&zone)
+                .map(|reading| expected(input, reading, &name))
+                .unwrap_or_default(),
             record_types: asked.types.into_iter().collect(),
             name_servers: servers.get(&zone).cloned().unwrap_or_default(),
             views: known_views.cloned().unwrap_or_default(),
@@ -226,6 +386,7 @@ fn outside(input: &PlanInput<'_>, foreign: BTreeSet<DomainName>) -> impl Iterato
     foreign.into_iter().take(MAX_UNWANTED).map(move |name| ProbeName {
         name,
         record_types: vec![RecordType::A, RecordType::Aaaa],
+        expected: Vec::new(),
         zone_id: None,
         name_servers: Arc::default(),
         views: Arc::clone(&views),
@@ -233,3 +394,6 @@ fn outside(input: &PlanInput<'_>, foreign: BTreeSet<DomainName>) -> impl Iterato
         waited: false,
     })
 }
+
+#[cfg(test)]
+mod tests;

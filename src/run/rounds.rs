@@ -14,7 +14,9 @@ use crate::clock::Clock;
 use crate::convergence::Convergence;
 use crate::engine::Engine;
 use crate::limits::ROUND_WHILE_WAITED;
+use crate::live::cost::monthly;
 use crate::live::plan::ProbePlan;
+use crate::live::settings::LiveSettings;
 use crate::model::change::ChangeFeed;
 use crate::model::instance::Instance;
 use crate::model::observation::Observation;
@@ -24,7 +26,7 @@ use crate::publish::api::waiters::Waited;
 use crate::recorded::urgent::UrgentName;
 use crate::report::Report;
 use crate::run::costs::Costs;
-use crate::run::plan::{PlanInput, probe_plan};
+use crate::run::plan::{PlanInput, probe_plan, resolved};
 use crate::run::records::states;
 use crate::run::saver::Saver;
 use crate::run::urgent::{UrgentInput, UrgentNames};
@@ -48,6 +50,8 @@ pub(super) struct Rounds {
     pub(super) saver: Option<Saver>,
     pub(super) convergence: Convergence,
     pub(super) policy: Policy,
+    /// The rhythm of the questions, which decides what they cost.
+    pub(super) pricing: LiveSettings,
     pub(super) min_round: Duration,
     pub(super) assumed: Assumption,
     pub(super) resolver_views: BTreeSet<Arc<str>>,
@@ -159,7 +163,9 @@ impl Rounds {
         let report = Arc::new(self.engine.round(&snapshot));
         let wants = self.engine.own_wants();
         if let Some(zones) = snapshot.route53.value() {
+            let resolved = resolved(snapshot.dns.value().map(Vec::as_slice).unwrap_or_default());
             let plan = probe_plan(PlanInput {
+                resolved: &resolved,
                 wants: &wants,
                 zones,
                 report: Some(&report),
@@ -168,6 +174,9 @@ impl Rounds {
                 waited: &waited,
                 at: snapshot.at,
             });
+            if !plan.names.is_empty() || !plan.zones.is_empty() {
+                self.costs.set_live(plan.names.len(), monthly(&plan, &self.pricing));
+            }
             self.plan.send_if_modified(|last| {
                 let news = **last != plan;
                 if news {

@@ -324,10 +324,18 @@ fn health_check_status(shared: &Shared, id: &str) -> Result<String, Refusal> {
 }
 
 fn dnssec(shared: &Shared, id: &str) -> Result<String, Refusal> {
-    shared.world().zone(id).ok_or_else(|| no_such_zone(id))?;
+    let world = shared.world();
+    let (status, keys) = &world.zone(id).ok_or_else(|| no_such_zone(id))?.dnssec;
     Ok(Xml::response("GetDNSSEC", |xml| {
-        xml.within("Status", |xml| xml.leaf("ServeSignature", "NOT_SIGNING"));
-        xml.within("KeySigningKeys", |_| {});
+        xml.within("Status", |xml| xml.leaf("ServeSignature", status));
+        xml.within("KeySigningKeys", |xml| {
+            for key in keys {
+                xml.within("member", |xml| {
+                    xml.leaf("DSRecord", key);
+                    xml.leaf("Status", "ACTIVE");
+                });
+            }
+        });
     }))
 }
 

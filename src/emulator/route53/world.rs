@@ -76,6 +76,8 @@ pub(super) struct Zone {
     pub(super) vpcs: Vec<(String, String)>,
     pub(super) name_servers: Vec<String>,
     pub(super) tags: BTreeMap<String, String>,
+    /// `ServeSignature`, and the DS record of each key-signing key.
+    pub(super) dnssec: (String, Vec<String>),
     pub(super) records: BTreeMap<SortKey, RecordSet>,
     served: Arc<ServedZone>,
 }
@@ -146,6 +148,7 @@ impl World {
             vpcs: options.vpcs,
             name_servers,
             tags: BTreeMap::new(),
+            dnssec: ("NOT_SIGNING".to_owned(), Vec::new()),
             records: served.records.clone(),
             served: Arc::new(served),
         });

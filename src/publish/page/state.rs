@@ -103,13 +103,18 @@ fn cost_rows(costs: &CostSnapshot) -> Vec<CostRow> {
         let detail = format!("{} {}, {}", one.verb, one.resource, one.class);
         row("Requests to Kubernetes", detail, one.count)
     });
+    let live = costs.live.map(|cost| {
+        let detail = format!("a month, about {} names, some {:.2} USD", cost.names, cost.dollars);
+        // A count for people: what is cut off is less than one question.
+        CostRow { count: cost.queries.max(0.0).round() as u64, ..row("Billed questions to Route 53", detail, 0) }
+    });
     let logs = [
         row("Log lines read", String::new(), costs.log_lines),
         row("Log lines dropped", String::new(), costs.log_lines_dropped),
         row("Rounds", String::new(), costs.rounds),
     ];
     let rows = aws.chain(dns).chain(kubernetes).filter(|row| 0 < row.count).take(MAX_PAGE_ROWS);
-    logs.into_iter().chain(rows).collect()
+    logs.into_iter().chain(live).chain(rows).collect()
 }
 
 // === impl ViewRow ===

@@ -1,0 +1,167 @@
+use super::*;
+use crate::model::by_name::ByName;
+use crate::model::zone::RecordSets;
+use crate::config::Config;
+use crate::model::observation::{AnswerRecord, Outcome, Transport, Vantage};
+use crate::model::record::AliasTarget;
+use crate::model::want::{Placement, Want};
+use crate::recorded::decode::RawHostedZone;
+
+const AT: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn want(name: &str) -> Want {
+    Want {
+        name: DomainName::new(name),
+        record_type: RecordType::A,
+        set_identifier: None,
+        placement: Placement::Zone(ZoneId::new("Z1")),
+        content: Content::Values { ttl: 60, values: vec![Value::new(&RecordType::A, "192.0.2.1")] },
+        routing: None,
+        health_check_id: None,
+        demanded_ttl: None,
+        demanded_health: None,
+        demanded_alias: false,
+        companion: false,
+        objects: Vec::new(),
+        conflict: None,
+        invalid: None,
+        changed_at: None,
+        created_at: None,
+        status_changed_at: None,
+    }
+}
+
+fn record(name: &str, record_type: RecordType, content: Content) -> RecordSet {
+    RecordSet {
+        name: name.into(),
+        record_type,
+        set_identifier: None,
+        content,
+        routing: None,
+        health_check_id: None,
+    }
+}
+
+fn values(record_type: &RecordType, value: &str) -> Content {
+    Content::Values { ttl: 60, values: vec![Value::new(record_type, value)] }
+}
+
+fn alias(target: &str) -> Content {
+    Content::Alias(AliasTarget {
+        hosted_zone_id: None,
+        dns_name: target.into(),
+        evaluate_target_health: false,
+    })
+}
+
+/// The plan for these wishes and records of `example.com`, as lines.
+fn planned(wants: Vec<Want>, records: Vec<RecordSet>, seen: &[Observation]) -> Vec<String> {
+    let raw = RawHostedZone { id: "Z1".to_owned(), name: "example.com.".to_owned(), ..Default::default() };
+    let reading = ZoneReading {
+        zone: raw.decode().expect("a zone"),
+        record_sets: Some(Arc::new(RecordSets::new(records))),
+        read_at: None,
+        names_read: BTreeMap::new(),
+    };
+    let zones = Zones { zones: [(ZoneId::new("Z1"), reading)].into(), ..Zones::default() };
+    let config = Config::from_value(&serde_json::Value::Null).expect("the defaults");
+    let wants = [InstanceWants {
+        instance: config.assumed(),
+        zones: vec![ZoneId::new("Z1")],
+        wants: ByName::new(wants),
+        unwanted: Vec::new(),
+        without_target: Vec::new(),
+        unread: Vec::new(),
+        notes: Vec::new(),
+        unknown: Vec::new(),
+    }];
+    let plan = probe_plan(PlanInput {
+        wants: &wants,
+        zones: &zones,
+        report: None,
+        policy: &Policy::default(),
+        resolver_views: &BTreeSet::new(),
+        resolved: &resolved(seen),
+        waited: &Waited::default(),
+        at: AT,
+    });
+    let shown = |name: &ProbeName| {
+        let types: Vec<&str> = name.record_types.iter().map(RecordType::as_str).collect();
+        let place = if name.zone_id.is_some() { "" } else { " foreign" };
+        let expected = name.expected.iter().map(|one| {
+            let part = if one.partial { "~" } else { "" };
+            format!(" {}={part}{:?}", one.record_type.as_str(), one.addresses)
+        });
+        format!("{} {}{place}{}", name.name, types.join("+"), expected.collect::<String>())
+    };
+    plan.names.iter().map(shown).collect()
+}
+
+#[test]
+fn a_cname_is_asked_for_addresses_and_its_target_where_it_lives() {
+    let cname = |name: &str, to: &str| record(name, RecordType::Cname, values(&RecordType::Cname, to));
+    let records = vec![cname("a.example.com", "b.example.com."), cname("c.example.com", "lb.example.net.")];
+    assert_eq!(
+        planned(Vec::new(), records, &[]),
+        [
+            "a.example.com A A=~{} AAAA=~{}",
+            "b.example.com A",
+            "c.example.com A A=~{} AAAA=~{}",
+            "lb.example.net A+AAAA foreign"
+        ]
+    );
+}
+
+#[test]
+fn an_alias_is_asked_under_both_names_and_expects_what_was_seen_there() {
+    let seen = Observation {
+        at: AT,
+        vantage: Vantage::Authoritative,
+        view: "public".into(),
+        server: "ns.example.net".into(),
+        zone_id: None,
+        transport: Transport::Udp,
+        name: "lb-1.example.net".into(),
+        record_type: "A".into(),
+        outcome: Outcome::Answer,
+        rcode: None,
+        answers: vec![AnswerRecord {
+            name: "lb-1.example.net".into(),
+            record_type: "A".into(),
+            ttl: 60,
+            data: "192.0.2.7".into(),
+        }],
+        authority: Vec::new(),
+        aa: false,
+        ad: false,
+        cd: false,
+        ede: None,
+        rtt_ms: None,
+    };
+    let records = vec![record("app.example.com", RecordType::A, alias("dualstack.lb-1.example.net"))];
+    assert_eq!(
+        planned(Vec::new(), records, &[seen]),
+        [
+            "app.example.com A A=~{192.0.2.7}",
+            "dualstack.lb-1.example.net A+AAAA foreign",
+            "lb-1.example.net A+AAAA foreign"
+        ]
+    );
+}
+
+#[test]
+fn names_that_hide_a_wildcard_are_asked() {
+    let a = |name: &str| record(name, RecordType::A, values(&RecordType::A, "192.0.2.1"));
+    let wants = vec![want("*.example.com"), want("x.b.a.example.com"), want("y.example.com")];
+    let records = vec![a("*.example.com"), a("x.b.a.example.com")];
+    assert_eq!(
+        planned(wants, records, &[]),
+        [
+            "*.example.com A A={192.0.2.1}",
+            "a.example.com A A={192.0.2.1}",
+            "b.a.example.com A A={192.0.2.1}",
+            "x.b.a.example.com A A={192.0.2.1}",
+            "y.example.com A A={192.0.2.1}"
+        ]
+    );
+}
