@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use dns_drift::desired::discover::discover;
 use dns_drift::desired::kinds::{Kind, Row};
-use dns_drift::desired::source::{Objects, SourceInput, Yield, read_object, source_of};
+use dns_drift::desired::source::{SourceInput, Yield, read_object, source_of};
+use dns_drift::model::Objects;
 use dns_drift::model::instance::Instance;
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -73,7 +73,7 @@ fn with(mut value: Value, pointer: &str, member: &str, new: Value) -> Value {
     value
 }
 
-fn service(name: &str, spec: Value) -> Value {
+fn service(name: &str, spec: &Value) -> Value {
     let mut annotations = json!({"public": "yes"});
     annotations[format!("{PREFIX}hostname")] = json!(format!("{name}.example.com"));
     json!({"apiVersion": "v1", "kind": "Service",
@@ -86,7 +86,7 @@ fn every_rule_is_told() {
         |value: Value| with(value, "/metadata/annotations", &format!("{PREFIX}controller"), json!("other"));
     let route = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
         "metadata": {"name": "source", "namespace": "shop"}, "spec": {"hostnames": ["source.example.com"]}});
-    let mut inside = service("inside", json!({"type": "ClusterIP", "clusterIP": "10.0.0.1"}));
+    let mut inside = service("inside", &json!({"type": "ClusterIP", "clusterIP": "10.0.0.1"}));
     inside["metadata"]["annotations"][format!("{PREFIX}internal-hostname")] = json!("i.example.com");
     let objects = [
         external_dns(&[
@@ -113,8 +113,8 @@ fn every_rule_is_told() {
         controller(ingress("controller")),
         route,
         inside,
-        service("pods", json!({"type": "ClusterIP", "clusterIP": "None"})),
-        service("nodes", json!({"type": "NodePort"})),
+        service("pods", &json!({"type": "ClusterIP", "clusterIP": "None"})),
+        service("nodes", &json!({"type": "NodePort"})),
     ];
     let folder = recording(&objects, &[]);
     let report = replay(folder.path()).expect("judged");
@@ -153,7 +153,7 @@ fn a_refused_kind_blinds_only_what_needs_it() {
 /// The addresses that ExternalDNS itself finds are not known: any record will do, and none is missing.
 #[test]
 fn a_name_that_external_dns_resolves_is_wanted_with_any_address() {
-    let mut balancer = service("app", json!({"type": "LoadBalancer"}));
+    let mut balancer = service("app", &json!({"type": "LoadBalancer"}));
     balancer["status"] = json!({"loadBalancer": {"ingress": [{"hostname": "lb.example.net"}]}});
     balancer["metadata"]["creationTimestamp"] = json!("2026-11-01T10:00:00Z");
     let mut other = balancer.clone();
