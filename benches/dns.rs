@@ -1,4 +1,4 @@
-//! What asking costs: the prober beside dnsperf, massdns and blackbox_exporter, against one knot on
+//! What asking costs: the prober beside dnsperf, massdns and `blackbox_exporter`, against one knot on
 //! loopback, in one run.
 //!
 //! `cargo bench --bench dns` prints a table; `DNS_DRIFT_BENCH_NAMES` sets another number of names. A
@@ -39,7 +39,7 @@ const ZONE: &str = "bench.test";
 /// Ticks of the CPU times under /proc: always 100 on Linux.
 const TICKS: f64 = 100.0;
 const IN_FLIGHT: usize = 100;
-/// Questions for blackbox_exporter, which is slow.
+/// Questions for `blackbox_exporter`, which is slow.
 const FEW: usize = 2_000;
 
 struct Row {
@@ -193,6 +193,7 @@ async fn paced(address: SocketAddr, names: usize) {
         name_servers: Arc::clone(&name_servers),
         views: Arc::default(),
         doubtful: false,
+        waited: false,
     };
     let plan = ProbePlan { names: (0..names).map(name).collect(), zones: Vec::new() };
     let mut live = LiveSettings::new(Vec::new()).for_sweep();
@@ -224,7 +225,7 @@ fn dnsperf(folder: &Path, address: SocketAddr, names: usize) -> Option<Row> {
 }
 
 fn massdns(folder: &Path, address: SocketAddr, names: usize) -> Option<Row> {
-    let hosts: String = (0..names).map(|index| format!("{}\n", host(index))).collect();
+    let hosts = (0..names).map(|index| format!("{}\n", host(index))).collect::<Vec<_>>().concat();
     std::fs::write(folder.join("hosts"), hosts).unwrap();
     std::fs::write(folder.join("resolvers"), format!("{address}\n")).unwrap();
     let mut command = Command::new("massdns");

@@ -217,17 +217,14 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Check(asked) => check::check(&config, &user, &asked).await,
         Command::Explain { name, recording, settle } => {
             let asked = host(&name)?;
-            let (report, seen) = match recording.as_deref() {
-                Some(dir) => {
-                    let seen = last_snapshot(dir, &user)?.dns.value.map(|seen| seen.to_vec());
-                    (replay_over(dir, &user)?, seen.unwrap_or_default())
-                }
-                None => {
-                    let (mut observer, route53) = observer(settings(&config)).await?;
-                    let looking = Box::pin(observer.check(settle));
-                    let report = progress::shown(LOOKING, route53, looking).await;
-                    (report, Box::pin(observer.trace(&asked)).await)
-                }
+            let (report, seen) = if let Some(dir) = recording.as_deref() {
+                let seen = last_snapshot(dir, &user)?.dns.value.map(|seen| seen.to_vec());
+                (replay_over(dir, &user)?, seen.unwrap_or_default())
+            } else {
+                let (mut observer, route53) = observer(settings(&config)).await?;
+                let looking = Box::pin(observer.check(settle));
+                let report = progress::shown(LOOKING, route53, looking).await;
+                (report, Box::pin(observer.trace(&asked)).await)
             };
             print(&explain::name(&report, &asked, style()))?;
             print(&trace::text(&seen, &asked))?;

@@ -21,15 +21,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 fn decode(objects: &[Value]) -> Objects {
-    let mut out = Objects::new();
-    for object in objects {
-        let kind = Kind::of(object["apiVersion"].as_str().unwrap(), object["kind"].as_str().unwrap());
-        let Some(kind) = kind else { continue };
-        if let Ok(Some(Row::Object(row))) = kind.decode(object.clone()) {
-            out.insert(row.reference.clone(), row);
-        }
-    }
-    out
+    let decoded = |object: &Value| {
+        let kind = Kind::of(object["apiVersion"].as_str().unwrap(), object["kind"].as_str().unwrap())?;
+        if let Ok(Some(Row::Object(row))) = kind.decode(object.clone()) { Some(row) } else { None }
+    };
+    objects.iter().filter_map(decoded).collect()
 }
 
 fn instance(args: &[String], version: &str) -> Arc<Instance> {

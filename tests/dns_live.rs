@@ -175,6 +175,8 @@ fn settings(world: &World, network: &Network, kubeconfig: &std::path::Path) -> R
         max_record_series: 0,
         config_text: "{}".into(),
         assumed: None,
+        web_config_file: None,
+        leader: None,
     }
 }
 

@@ -172,12 +172,11 @@ impl Encrypted {
             let mut sender = {
                 // Held while connecting, so that a burst makes one connection.
                 let mut kept = self.http.lock().await;
-                match kept.take().filter(|sender| !sender.is_closed()) {
-                    Some(sender) => kept.insert(sender).clone(),
-                    None => {
-                        fresh = true;
-                        kept.insert(self.open(host, port).await?).clone()
-                    }
+                if let Some(sender) = kept.take().filter(|sender| !sender.is_closed()) {
+                    kept.insert(sender).clone()
+                } else {
+                    fresh = true;
+                    kept.insert(self.open(host, port).await?).clone()
                 }
             };
             match self.post(&mut sender, host, port, path, question).await {

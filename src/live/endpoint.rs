@@ -10,7 +10,7 @@ use http::Uri;
 /// Source: RFC 7858 section 3.1.
 const TLS_PORT: u16 = 853;
 
-/// Path of a DoH service that is written without one. Source: RFC 8484, as all public services have
+/// Path of a `DoH` service that is written without one. Source: RFC 8484, as all public services have
 /// it.
 const USUAL_PATH: &str = "/dns-query";
 
@@ -47,7 +47,7 @@ pub enum EndpointError {
     /// Neither a name nor an address behind the `#`.
     #[error("{0:?} is no name that a certificate could carry")]
     Name(String),
-    /// Not a URL of a DoH service.
+    /// Not a URL of a `DoH` service.
     #[error("{0:?} is no URL of the form https://HOST[:PORT]/PATH")]
     Url(String),
 }

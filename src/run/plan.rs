@@ -250,11 +250,12 @@ fn expected(input: &PlanInput<'_>, reading: &ZoneReading, name: &DomainName) -> 
         below = above;
     }
     let questions = [RecordType::A, RecordType::Aaaa];
-    questions.into_iter().filter_map(|record_type| expected_of(input, at, record_type)).collect()
+    questions.iter().filter_map(|record_type| expected_of(input, at, record_type)).collect()
 }
 
-fn expected_of(input: &PlanInput<'_>, at: &[RecordSet], record_type: RecordType) -> Option<ExpectedAnswer> {
-    let sets = at.iter().filter(|set| set.record_type == record_type || set.record_type == RecordType::Cname);
+fn expected_of(input: &PlanInput<'_>, at: &[RecordSet], record_type: &RecordType) -> Option<ExpectedAnswer> {
+    let sets =
+        at.iter().filter(|set| set.record_type == *record_type || set.record_type == RecordType::Cname);
     let mut out = ExpectedAnswer {
         record_type: record_type.clone(),
         addresses: BTreeSet::new(),
@@ -274,7 +275,7 @@ fn expected_of(input: &PlanInput<'_>, at: &[RecordSet], record_type: RecordType)
     if !out.hosts.is_empty() {
         // Where a host leads is known as far as it was asked for.
         out.partial = true;
-        let wants_six = record_type == RecordType::Aaaa;
+        let wants_six = *record_type == RecordType::Aaaa;
         let seen = out.hosts.iter().filter_map(|host| input.resolved.get(host)).flatten();
         out.addresses.extend(seen.filter(|ip| ip.is_ipv6() == wants_six));
     }

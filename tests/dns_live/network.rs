@@ -224,5 +224,5 @@ fn forge(text: &str) -> String {
         let signature = words.iter().position(|word| *word == "RRSIG");
         signature.is_none_or(|at| words.get(at + 1) == Some(&"DNSKEY"))
     };
-    text.lines().filter(keep).map(|line| format!("{line}\n")).collect()
+    text.lines().filter(keep).map(|line| format!("{line}\n")).collect::<Vec<_>>().concat()
 }

@@ -35,7 +35,7 @@ pub(crate) struct Knot {
 pub(crate) struct Unbound {
     process: Child,
     pub(crate) address: SocketAddr,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// Takes every packet and connection and never says anything.
@@ -234,11 +234,11 @@ impl Unbound {
             .stderr(std::fs::File::create(folder.path().join("errors")).unwrap())
             .spawn()
             .unwrap_or_else(|error| missing("unbound", "unbound", &error));
-        let unbound = Self { process, address, _folder: folder };
+        let unbound = Self { process, address, folder };
         let question = Question::recursive(control.into(), RecordType::A);
         if !answers(address, &question, Vantage::Control, Transport::Udp).await {
             let read =
-                |name: &str| std::fs::read_to_string(unbound._folder.path().join(name)).unwrap_or_default();
+                |name: &str| std::fs::read_to_string(unbound.folder.path().join(name)).unwrap_or_default();
             panic!("unbound does not answer:\n{}{}", read("errors"), read("log"));
         }
         unbound

@@ -228,6 +228,7 @@ impl CostSource for Costs {
         };
         let aws = AwsRequests { operation: text("ListHostedZones"), outcome: text("ok"), count: 3 };
         CostSnapshot {
+            live: None,
             aws_requests: vec![aws.clone(), aws],
             dns_queries: vec![DnsQueries {
                 server: text(HOSTILE),

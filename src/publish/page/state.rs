@@ -104,9 +104,9 @@ fn cost_rows(costs: &CostSnapshot) -> Vec<CostRow> {
         row("Requests to Kubernetes", detail, one.count)
     });
     let live = costs.live.map(|cost| {
-        let detail = format!("a month, about {} names, some {:.2} USD", cost.names, cost.dollars);
-        // A count for people: what is cut off is less than one question.
-        CostRow { count: cost.queries.max(0.0).round() as u64, ..row("Billed questions to Route 53", detail, 0) }
+        let (millions, dollars) = (cost.queries / 1e6, cost.dollars);
+        let detail = format!("some {millions:.1} million billed questions a month, {dollars:.2} USD");
+        row("Names that are asked for", detail, u64::try_from(cost.names).unwrap_or(u64::MAX))
     });
     let logs = [
         row("Log lines read", String::new(), costs.log_lines),

@@ -1,10 +1,10 @@
 use super::*;
-use crate::model::by_name::ByName;
-use crate::model::zone::RecordSets;
 use crate::config::Config;
+use crate::model::by_name::ByName;
 use crate::model::observation::{AnswerRecord, Outcome, Transport, Vantage};
 use crate::model::record::AliasTarget;
 use crate::model::want::{Placement, Want};
+use crate::model::zone::RecordSets;
 use crate::recorded::decode::RawHostedZone;
 
 const AT: Timestamp = Timestamp::UNIX_EPOCH;
