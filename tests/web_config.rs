@@ -258,7 +258,7 @@ async fn slow_and_greedy_clients_lock_nobody_out() {
     let long = format!("X-Long: {}\r\n", "x".repeat(2 * MAX_REQUEST_HEAD));
     let answer = served.get("/", &long).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
-    let many: String = (0..200).map(|number| format!("X-{number}: x\r\n")).collect();
+    let many = "X-Many: x\r\n".repeat(200);
     let answer = served.get("/", &many).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
     served.end().await;
