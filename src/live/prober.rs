@@ -405,9 +405,10 @@ impl Asking<'_> {
     }
 }
 
-/// A fifth more or less, so that questions lost together are not repeated together.
+/// Up to a fifth more, so that questions lost together are not repeated together; never less, for all
+/// tries together outlast a server that stands still for three seconds.
 fn with_jitter(patience: Duration) -> Duration {
-    patience.mul_f64(rand::random_range(0.8..1.2))
+    patience.mul_f64(rand::random_range(1.0..1.2))
 }
 
 /// True for an address that is reached over the internet.

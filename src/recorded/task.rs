@@ -192,7 +192,9 @@ impl Reader {
     pub(crate) async fn read_extras(&mut self, mut requests: u32) -> bool {
         let zones: Vec<(ZoneId, bool)> = {
             let view = lock(&self.view);
-            view.zones.iter().map(|(id, reading)| (id.clone(), reading.zone.private)).collect()
+            let all: Vec<HostedZone> = view.zones.values().map(|reading| reading.zone.clone()).collect();
+            let own = all.iter().filter(|zone| self.filter.reads(zone, &all));
+            own.map(|zone| (zone.id.clone(), zone.private)).collect()
         };
         for (id, private) in zones {
             self.extras.refresh(&self.client, &id, private, &mut requests).await;

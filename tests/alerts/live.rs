@@ -137,8 +137,18 @@ async fn external_dns(tasks: &mut JoinSet<()>, bad: Arc<AtomicBool>) -> SocketAd
         let bad = bad.load(Ordering::Relaxed);
         let errors = errors.fetch_add(u64::from(bad), Ordering::Relaxed);
         let synced = if bad { 0 } else { SystemClock.now().as_second() };
+        let (leads, shards) = if bad { (0, 2) } else { (1, 1) };
+        // A replica and shard of dns-drift beside it: nobody leads, and the second shard is missing.
+        let beside = format!(
+            "# TYPE dns_drift_leader gauge\ndns_drift_leader {leads}\n\
+             # TYPE dns_drift_total_shards gauge\ndns_drift_total_shards {shards}\n\
+             # TYPE dns_drift_shard_ordinal gauge\ndns_drift_shard_ordinal 0\n\
+             # TYPE dns_drift_last_round_timestamp_seconds gauge\n\
+             dns_drift_last_round_timestamp_seconds {}\n",
+            SystemClock.now().as_second()
+        );
         format!(
-            "# TYPE external_dns_registry_errors_total counter\nexternal_dns_registry_errors_total {errors}\n\
+            "{beside}# TYPE external_dns_registry_errors_total counter\nexternal_dns_registry_errors_total {errors}\n\
              # TYPE external_dns_source_errors_total counter\nexternal_dns_source_errors_total 0\n\
              # TYPE external_dns_controller_last_sync_timestamp_seconds gauge\n\
              external_dns_controller_last_sync_timestamp_seconds {synced}\n"

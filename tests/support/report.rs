@@ -10,7 +10,7 @@ use dns_drift::model::{DomainName, ObjectRef, RecordKey, RecordType, Version, Zo
 use dns_drift::publish::convergence::ConvergenceMetrics;
 use dns_drift::publish::cost::{
     AwsRequests, ChangeCounts, ChangePlace, CostSnapshot, CostSource, DnsQueries, KubernetesRequests,
-    RecordState, RecordStates,
+    LiveCost, RecordState, RecordStates,
 };
 use dns_drift::report::{
     Also, FORMAT, Finding, Fix, InstanceDetails, InstanceReport, Report, Silent, Summary, ViewReport,
@@ -228,7 +228,7 @@ impl CostSource for Costs {
         };
         let aws = AwsRequests { operation: text("ListHostedZones"), outcome: text("ok"), count: 3 };
         CostSnapshot {
-            live: None,
+            live: Some(LiveCost { names: 10, queries: 1.5e6, dollars: 0.6 }),
             aws_requests: vec![aws.clone(), aws],
             dns_queries: vec![DnsQueries {
                 server: text(HOSTILE),

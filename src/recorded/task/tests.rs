@@ -663,3 +663,25 @@ async fn tags_are_believed_when_two_answers_agree() {
     assert_eq!((reading.state, reading.problems[0].code), (ViewState::Unread, Reason::Forbidden));
     assert!(reading.problems[0].message.contains("route53:ListTagsForResources"), "{:?}", reading.problems);
 }
+
+#[tokio::test]
+async fn a_shard_lists_every_zone_and_reads_its_own() {
+    let stub = Stub::start().await;
+    stub.set(|script| script.records = one(&three()));
+    let shard = |ordinal| crate::model::shard::Shard::new(ordinal, 2).expect("one of two");
+    for ordinal in [0, 1] {
+        let filter = ZoneFilter { shard: Some(shard(ordinal)), ..ZoneFilter::default() };
+        let clock = ManualClock::starting_at(Timestamp::UNIX_EPOCH);
+        let mut reader = Reader::new(stub.client().await, filter, Arc::new(clock));
+        reader.read_all(|_| ()).await;
+        let reading = reader.reading();
+        assert_eq!((reading.state, reading.problems.len()), (ViewState::Read, 0));
+        let zones = reading.value().expect("read");
+        let reads = shard(ordinal).is_first() || shard(ordinal).owns_zone(&ZoneId::new("Z1"));
+        assert_eq!(zones.zones.len(), 1, "every zone is listed");
+        assert!(zones.zones.values().all(|zone| zone.record_sets.is_some() == reads), "{ordinal}");
+    }
+    let asked = stub.script.lock().expect("lock").requests.clone();
+    let listings = asked.iter().filter(|path| path.contains("/rrset")).count();
+    assert_eq!(listings, 1 + usize::from(shard(1).owns_zone(&ZoneId::new("Z1"))));
+}
