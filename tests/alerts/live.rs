@@ -137,15 +137,11 @@ async fn external_dns(tasks: &mut JoinSet<()>, bad: Arc<AtomicBool>) -> SocketAd
         let bad = bad.load(Ordering::Relaxed);
         let errors = errors.fetch_add(u64::from(bad), Ordering::Relaxed);
         let synced = if bad { 0 } else { SystemClock.now().as_second() };
-        let (leads, shards) = if bad { (0, 2) } else { (1, 1) };
-        // A replica and shard of dns-drift beside it: nobody leads, and the second shard is missing.
+        // Replicas and shards of dns-drift beside it: nobody leads, and two do not agree how many there are.
+        let (leads, other) = if bad { (0, "dns_drift_total_shards{replica=\"1\"} 2\n") } else { (1, "") };
         let beside = format!(
             "# TYPE dns_drift_leader gauge\ndns_drift_leader {leads}\n\
-             # TYPE dns_drift_total_shards gauge\ndns_drift_total_shards {shards}\n\
-             # TYPE dns_drift_shard_ordinal gauge\ndns_drift_shard_ordinal 0\n\
-             # TYPE dns_drift_last_round_timestamp_seconds gauge\n\
-             dns_drift_last_round_timestamp_seconds {}\n",
-            SystemClock.now().as_second()
+             # TYPE dns_drift_total_shards gauge\ndns_drift_total_shards{{replica=\"0\"}} 1\n{other}"
         );
         format!(
             "{beside}# TYPE external_dns_registry_errors_total counter\nexternal_dns_registry_errors_total {errors}\n\
