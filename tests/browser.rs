@@ -13,60 +13,20 @@
     reason = "a test may panic"
 )]
 
+#[path = "support/demo.rs"]
+mod demo;
 #[path = "support/webdriver.rs"]
 mod webdriver;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
 
+use demo::Demo;
 use serde_json::{Value as Json, json};
 use webdriver::Browser;
 
 const HOST: &str = "realtime.example.com";
 const COMMAND: &str = "kubectl -n shop annotate ingress realtime external-dns.alpha.kubernetes.io/alias-";
-
-/// The program as a user starts it.
-struct Demo {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Demo {
-    /// The host stays broken until [`Self::mend`].
-    fn start() -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_dns-drift"))
-            .args(["demo", "--listen", "127.0.0.1:0", "--keep", "1h"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        Self { child, lines }
-    }
-
-    fn line(&mut self, words: &str) -> String {
-        for line in &mut self.lines {
-            let line = line.expect("text");
-            if line.contains(words) {
-                return line;
-            }
-        }
-        panic!("the demo ended before it said {words:?}");
-    }
-
-    fn mend(&self) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-USR1", &pid]).status().expect("kill runs").success());
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
 
 fn colours(browser: &Browser, scheme: &str) {
     let feature = json!({"name": "prefers-color-scheme", "value": scheme});
@@ -145,10 +105,13 @@ fn somebody_finds_the_broken_host_and_sees_it_heal() {
     let axe = fs::read_to_string(&axe).unwrap_or_else(|error| {
         panic!("./test unpacks axe and names it in DNS_DRIFT_TEST_AXE: {axe}: {error}")
     });
-    let mut demo = Demo::start();
+    // The host stays broken until the demo is told to mend it.
+    let mut demo = Demo::start(&["--keep", "1h"]);
     let page = demo.line("Watch http://").rsplit("Watch ").next().expect("an address").to_owned();
     let browser = Browser::start();
     browser.open(&page);
+    // Until the first round has ended the address answers with a page that loads itself again.
+    browser.until("document.getElementById('q')");
     // Opened before anything is wrong: the page itself learns of it.
     browser.value("void (window.marker = 1)");
     browser.until("document.querySelector('.findings tr.open th a')");
@@ -195,7 +158,7 @@ fn somebody_finds_the_broken_host_and_sees_it_heal() {
     browser.open(&format!("{page}hosts/{HOST}"));
     browser.value("void (window.marker = 1)");
     browser.until("document.getElementById('link').textContent.startsWith('Live')");
-    demo.mend();
+    demo.signal("-USR1");
     browser.until("document.querySelector('.verdict').textContent.startsWith('Healed')");
     assert_eq!(browser.value("window.marker"), 1, "the page was not loaded again");
     let story = browser.text("[...document.querySelectorAll('.steps tbody td:nth-child(3)')].map((one) => one.textContent).join(' ')");

@@ -9,8 +9,10 @@
     reason = "a test may panic"
 )]
 
-use std::io::{BufRead, BufReader, Lines};
-use std::process::{Child, ChildStdout, Command, Stdio};
+#[path = "support/demo.rs"]
+mod demo;
+
+use demo::Demo;
 
 const FINDING: [&str; 5] = [
     "name=\"realtime.example.com\"",
@@ -19,42 +21,6 @@ const FINDING: [&str; 5] = [
     "severity=\"critical\"",
     "state=\"open\"",
 ];
-
-struct Demo {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Demo {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_dns-drift"))
-            .args(["demo", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        Self { child, lines }
-    }
-
-    /// The first line that holds the words. The demo itself bounds how long it may take.
-    fn line(&mut self, words: &str) -> String {
-        for line in &mut self.lines {
-            let line = line.expect("text");
-            if line.contains(words) {
-                return line;
-            }
-        }
-        panic!("the demo ended before it said {words:?}");
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
 
 fn metrics(page: &str) -> String {
     let mut answer = ureq::get(format!("{page}metrics")).call().expect("an answer");
@@ -78,8 +44,7 @@ fn the_story_is_told_and_the_finding_is_a_series() {
     demo.line("the finding is gone");
     assert_eq!(finding(&metrics(&page)), None);
     demo.line("Keeps running");
-    let pid = demo.child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill runs").success());
+    demo.signal("-INT");
     assert!(demo.child.wait().expect("it ends").success());
 }
 

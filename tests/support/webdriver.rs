@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use base64::Engine;
@@ -12,6 +13,9 @@ use ureq::Agent;
 
 /// For each command, the longest of which waits for the watcher.
 const WITHIN: Duration = Duration::from_mins(3);
+
+/// Between two looks at what shall come true.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// How `WebDriver` names an element. Source: W3C `WebDriver` section 12.1.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -82,13 +86,18 @@ impl Browser {
     }
 
     fn post(&self, path: &str, body: &Json) -> Json {
+        self.ask(path, body).unwrap_or_else(|message| panic!("{path}: {message}"))
+    }
+
+    /// The value of the answer, or what the driver has against the command.
+    fn ask(&self, path: &str, body: &Json) -> Result<Json, String> {
         let url = format!("{}{path}", self.session);
         let sent = self.agent.post(&url).header("content-type", "application/json").send(body.to_string());
         let mut answer = sent.unwrap_or_else(|error| panic!("{path}: {error}"));
         let text = answer.body_mut().with_config().limit(64 << 20).read_to_string().unwrap();
         let value: Json = serde_json::from_str(&text).unwrap();
-        assert!(answer.status().is_success(), "{path}: {}", value["value"]["message"]);
-        value["value"].clone()
+        let ok = answer.status().is_success();
+        if ok { Ok(value["value"].clone()) } else { Err(value["value"]["message"].to_string()) }
     }
 
     pub(crate) fn open(&self, url: &str) {
@@ -112,25 +121,28 @@ impl Browser {
         self.post("/execute/async", &json!({"script": script, "args": []}))
     }
 
-    /// Waits in the page until an expression holds. Ends with the time for a script.
+    /// Waits until an expression holds. Asks again and again: a script that waits in the page would end with
+    /// it, and the page may load another one or itself meanwhile.
     pub(crate) fn until(&self, expression: &str) {
-        let script = format!(
-            "const done = arguments[0]; const look = () => ({expression}) ? done(true) : setTimeout(look, 50); look();"
-        );
-        self.post("/execute/async", &json!({"script": script, "args": []}));
+        let script = json!({"script": format!("return Boolean({expression});"), "args": []});
+        again(expression, || {
+            let said = self.ask("/execute/sync", &script)?;
+            if said == Json::Bool(true) { Ok(()) } else { Err(said.to_string()) }
+        });
     }
 
-    fn element(&self, css: &str) -> String {
-        let found = self.post("/element", &json!({"using": "css selector", "value": css}));
-        found[ELEMENT].as_str().unwrap_or_else(|| panic!("no {css}")).to_owned()
+    fn element(&self, css: &str) -> Result<String, String> {
+        let found = self.ask("/element", &json!({"using": "css selector", "value": css}))?;
+        Ok(found[ELEMENT].as_str().unwrap_or_else(|| panic!("no {css}")).to_owned())
     }
 
+    /// What is clicked may be swapped for its like between the look and the click.
     pub(crate) fn click(&self, css: &str) {
-        self.post(&format!("/element/{}/click", self.element(css)), &json!({}));
+        again(css, || self.ask(&format!("/element/{}/click", self.element(css)?), &json!({})));
     }
 
     pub(crate) fn keys(&self, css: &str, text: &str) {
-        self.post(&format!("/element/{}/value", self.element(css)), &json!({"text": text}));
+        again(css, || self.ask(&format!("/element/{}/value", self.element(css)?), &json!({"text": text})));
     }
 
     /// A command of the `DevTools` protocol.
@@ -154,5 +166,18 @@ impl Browser {
         let taken =
             self.devtools("Page.captureScreenshot", &json!({"clip": clip, "captureBeyondViewport": true}));
         STANDARD.decode(taken["data"].as_str().unwrap()).unwrap()
+    }
+}
+
+/// Tries until it works.
+fn again<T>(what: &str, mut attempt: impl FnMut() -> Result<T, String>) -> T {
+    let mut tries = WITHIN.as_millis() / PAUSE.as_millis();
+    loop {
+        match attempt() {
+            Ok(value) => return value,
+            Err(error) => assert!(tries != 0, "still not {what}: {error}"),
+        }
+        tries -= 1;
+        thread::sleep(PAUSE);
     }
 }
