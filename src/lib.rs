@@ -27,6 +27,8 @@ pub mod emulator;
 pub mod engine;
 pub mod error_chain;
 pub mod finding;
+#[cfg(test)]
+mod fixture;
 pub mod history;
 pub mod limits;
 pub mod live;

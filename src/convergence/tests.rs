@@ -1,11 +1,9 @@
 //! Hosts that come in time, late, never, or out of sight.
 
 use super::*;
-use crate::model::by_name::ByName;
-use crate::model::instance::{Flags, Instance, Origin};
+use crate::fixture;
 use crate::model::observation::{Transport, Vantage};
 use crate::model::record::{Content, RecordSet, Value};
-use crate::model::want::Placement;
 use crate::model::zone::{HostedZone, RecordSets, ZoneReading, Zones};
 use crate::report::{FORMAT, Summary};
 use crate::snapshot::{Cluster, Reading};
@@ -21,52 +19,11 @@ fn content() -> Content {
 }
 
 fn want(name: &str, changed: i64) -> Want {
-    Want {
-        name: DomainName::new(name),
-        record_type: RecordType::A,
-        set_identifier: None,
-        placement: Placement::Zone(ZoneId::new("Z1")),
-        content: content(),
-        routing: None,
-        health_check_id: None,
-        demanded_ttl: None,
-        demanded_health: None,
-        demanded_alias: false,
-        companion: false,
-        objects: Vec::new(),
-        conflict: None,
-        invalid: None,
-        changed_at: None,
-        created_at: None,
-        status_changed_at: Some(at(changed)),
-    }
+    Want { status_changed_at: Some(at(changed)), ..fixture::want(name, RecordType::A, TARGET) }
 }
 
 fn wants(wants: Vec<Want>) -> Vec<InstanceWants> {
-    let instance = Instance {
-        id: "gke-prod".into(),
-        origin: Origin::Assumed,
-        workload: None,
-        container: "".into(),
-        version: None,
-        flags: Flags::from_args(&[], &BTreeMap::new(), None),
-        replicas: None,
-        ready_replicas: None,
-        service_account: "".into(),
-        command_line: crate::model::instance::CommandLine::default(),
-        changed_at: None,
-        pods: Vec::new(),
-    };
-    vec![InstanceWants {
-        instance: Arc::new(instance),
-        zones: vec![ZoneId::new("Z1")],
-        wants: ByName::new(wants),
-        unwanted: Vec::new(),
-        without_target: Vec::new(),
-        unread: Vec::new(),
-        unknown: Vec::new(),
-        notes: Vec::new(),
-    }]
+    vec![fixture::wants(wants)]
 }
 
 /// A round in which these names have records, and these answer.

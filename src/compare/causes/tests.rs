@@ -2,8 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::config::Config;
-use crate::model::by_name::ByName;
-use crate::model::want::Placement;
+use crate::fixture;
 use crate::model::zone::{HostedZone, RecordSets};
 use crate::model::{Content, DomainName, RecordSet, Routing, ZoneId};
 
@@ -13,25 +12,7 @@ fn instance(version: Version) -> Instance {
 }
 
 fn want(record_type: RecordType, target: &str) -> Want {
-    Want {
-        name: DomainName::new("web.example.com"),
-        content: Content::Values { ttl: 60, values: vec![Value::new(&record_type, target)] },
-        record_type,
-        set_identifier: None,
-        placement: Placement::Zone(ZoneId::new("Z1")),
-        routing: None,
-        health_check_id: None,
-        demanded_ttl: None,
-        demanded_health: None,
-        demanded_alias: false,
-        companion: false,
-        objects: Vec::new(),
-        conflict: None,
-        invalid: None,
-        changed_at: None,
-        created_at: None,
-        status_changed_at: None,
-    }
+    fixture::want("web.example.com", record_type, target)
 }
 
 #[test]
@@ -89,16 +70,7 @@ fn the_rival_of_a_routed_record_may_be_nobodys_or_somebody_elses() {
         let text = format!("\"heritage=external-dns,external-dns/owner={owner}\"");
         record("a-web.example.com", RecordType::Txt, Some("blue"), &text)
     };
-    let wants = InstanceWants {
-        instance: Arc::new(instance),
-        zones: vec![ZoneId::new("Z1")],
-        wants: ByName::new(vec![weighted("green", 10)]),
-        unwanted: Vec::new(),
-        without_target: Vec::new(),
-        unread: Vec::new(),
-        notes: Vec::new(),
-        unknown: Vec::new(),
-    };
+    let wants = InstanceWants { instance: Arc::new(instance), ..fixture::wants(vec![weighted("green", 10)]) };
     let check = |records: Vec<RecordSet>, weight, expected: Option<Cause>| {
         let zone = HostedZone {
             id: ZoneId::new("Z1"),

@@ -1,11 +1,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::config::Config;
+use crate::fixture;
 use crate::model::by_name::ByName;
 use crate::model::change::{Action, ChangeFeed};
-use crate::model::want::Placement;
-use crate::model::{Content, Value};
 use crate::past::Past;
 use crate::policy::Policy;
 use crate::snapshot::{Reading, Snapshot};
@@ -17,39 +15,11 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn want(name: &str) -> Want {
-    Want {
-        name: DomainName::new(name),
-        record_type: RecordType::A,
-        set_identifier: None,
-        placement: Placement::Zone(ZoneId::new("Z1")),
-        content: Content::Values { ttl: 60, values: vec![Value::new(&RecordType::A, TARGET)] },
-        routing: None,
-        health_check_id: None,
-        demanded_ttl: None,
-        demanded_health: None,
-        demanded_alias: true,
-        companion: false,
-        objects: Vec::new(),
-        conflict: None,
-        invalid: None,
-        changed_at: None,
-        created_at: None,
-        status_changed_at: None,
-    }
+    Want { demanded_alias: true, ..fixture::want(name, RecordType::A, TARGET) }
 }
 
 fn wants(names: &str) -> InstanceWants {
-    let config = Config::from_value(&serde_json::Value::Null).expect("the defaults");
-    InstanceWants {
-        instance: config.assumed(),
-        zones: vec![ZoneId::new("Z1")],
-        wants: ByName::new(names.split_whitespace().map(want).collect()),
-        unwanted: Vec::new(),
-        without_target: Vec::new(),
-        unread: Vec::new(),
-        notes: Vec::new(),
-        unknown: Vec::new(),
-    }
+    fixture::wants(names.split_whitespace().map(want).collect())
 }
 
 /// A refused batch of these names; the sentence tells the target only.

@@ -1,34 +1,15 @@
 use super::*;
-use crate::config::Config;
-use crate::model::by_name::ByName;
+use crate::fixture;
 use crate::model::observation::{AnswerRecord, Outcome, Transport, Vantage};
 use crate::model::record::AliasTarget;
-use crate::model::want::{Placement, Want};
+use crate::model::want::Want;
 use crate::model::zone::RecordSets;
 use crate::recorded::decode::RawHostedZone;
 
 const AT: Timestamp = Timestamp::UNIX_EPOCH;
 
 fn want(name: &str) -> Want {
-    Want {
-        name: DomainName::new(name),
-        record_type: RecordType::A,
-        set_identifier: None,
-        placement: Placement::Zone(ZoneId::new("Z1")),
-        content: Content::Values { ttl: 60, values: vec![Value::new(&RecordType::A, "192.0.2.1")] },
-        routing: None,
-        health_check_id: None,
-        demanded_ttl: None,
-        demanded_health: None,
-        demanded_alias: false,
-        companion: false,
-        objects: Vec::new(),
-        conflict: None,
-        invalid: None,
-        changed_at: None,
-        created_at: None,
-        status_changed_at: None,
-    }
+    fixture::want(name, RecordType::A, "192.0.2.1")
 }
 
 fn record(name: &str, record_type: RecordType, content: Content) -> RecordSet {
@@ -64,17 +45,7 @@ fn planned(wants: Vec<Want>, records: Vec<RecordSet>, seen: &[Observation]) -> V
         names_read: BTreeMap::new(),
     };
     let zones = Zones { zones: [(ZoneId::new("Z1"), reading)].into(), ..Zones::default() };
-    let config = Config::from_value(&serde_json::Value::Null).expect("the defaults");
-    let wants = [InstanceWants {
-        instance: config.assumed(),
-        zones: vec![ZoneId::new("Z1")],
-        wants: ByName::new(wants),
-        unwanted: Vec::new(),
-        without_target: Vec::new(),
-        unread: Vec::new(),
-        notes: Vec::new(),
-        unknown: Vec::new(),
-    }];
+    let wants = [fixture::wants(wants)];
     let plan = probe_plan(PlanInput {
         wants: &wants,
         zones: &zones,

@@ -1,12 +1,10 @@
 use std::path::Path;
 
 use super::*;
-use crate::config::Config;
-use crate::model::by_name::ByName;
+use crate::fixture;
 use crate::model::change::{Action, AttemptedChange, ChangeEvent, FeedSource};
-use crate::model::want::{Placement, Want};
+use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
-use crate::model::{Content, Value};
 use crate::recorded::decode::RawHostedZone;
 use crate::replay::replay;
 
@@ -17,39 +15,11 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn want(name: &str, address: &str) -> Want {
-    Want {
-        name: DomainName::new(name),
-        record_type: RecordType::A,
-        set_identifier: None,
-        placement: Placement::Zone(ZoneId::new(ZONE)),
-        content: Content::Values { ttl: 60, values: vec![Value::new(&RecordType::A, address)] },
-        routing: None,
-        health_check_id: None,
-        demanded_ttl: None,
-        demanded_health: None,
-        demanded_alias: false,
-        companion: false,
-        objects: Vec::new(),
-        conflict: None,
-        invalid: None,
-        changed_at: None,
-        created_at: None,
-        status_changed_at: None,
-    }
+    fixture::want(name, RecordType::A, address)
 }
 
 fn wants(all: Vec<Want>) -> Vec<InstanceWants> {
-    let config = Config::from_value(&serde_json::Value::Null).expect("the defaults");
-    vec![InstanceWants {
-        instance: config.assumed(),
-        zones: vec![ZoneId::new(ZONE)],
-        wants: ByName::new(all),
-        unwanted: Vec::new(),
-        without_target: Vec::new(),
-        unread: Vec::new(),
-        notes: Vec::new(),
-        unknown: Vec::new(),
-    }]
+    vec![fixture::wants(all)]
 }
 
 fn zones() -> Zones {
