@@ -414,8 +414,7 @@ pub fn records_at<'a, T>(
     zone: &'a ZoneId,
     name: &'a DomainName,
 ) -> impl Iterator<Item = (&'a RecordKey, &'a T)> {
-    let least = RecordKey { name: name.clone(), record_type: RecordType::A, set_identifier: None };
-    let from = records.range((zone.clone(), least)..);
+    let from = records.range((zone.clone(), RecordKey::least(name))..);
     from.take_while(move |((id, key), _)| id == zone && key.name == *name).map(|((_, key), one)| (key, one))
 }
 
@@ -424,7 +423,7 @@ fn of_zone<'a, T>(
     records: &'a mut BTreeMap<(ZoneId, RecordKey), T>,
     zone: &'a ZoneId,
 ) -> impl Iterator<Item = (&'a (ZoneId, RecordKey), &'a mut T)> {
-    let least = RecordKey { name: DomainName::new(""), record_type: RecordType::A, set_identifier: None };
+    let least = RecordKey::least(&DomainName::new(""));
     records.range_mut((zone.clone(), least)..).take_while(move |((id, _), _)| id == zone)
 }
 

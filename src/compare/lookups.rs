@@ -6,7 +6,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use crate::desired::merge::is_same;
-use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordType};
+use crate::model::{Content, DomainName, ObjectRef, RecordKey};
 use crate::past::{Sighting, WishKey};
 
 /// The wishes of earlier rounds.
@@ -36,7 +36,7 @@ pub fn kinds<T>(objects: &BTreeMap<ObjectRef, T>) -> impl Iterator<Item = &Arc<s
 /// The instances that have ever wanted anything.
 pub fn wishers(wishes: &Wishes) -> impl Iterator<Item = &Arc<str>> {
     let next = |id: &&Arc<str>| {
-        let last = (after(id), first_at(&DomainName::new("")));
+        let last = (after(id), RecordKey::least(&DomainName::new("")));
         wishes.range(last..).next().map(|((id, _), _)| id)
     };
     std::iter::successors(wishes.keys().next().map(|(id, _)| id), next)
@@ -48,15 +48,10 @@ pub fn wished<'a>(
     name: &'a DomainName,
 ) -> impl Iterator<Item = (&'a RecordKey, &'a [Sighting<Content>])> {
     let of_one = move |id: &'a Arc<str>| {
-        let rows = wishes.range((id.clone(), first_at(name))..);
+        let rows = wishes.range((id.clone(), RecordKey::least(name))..);
         rows.take_while(move |((by, key), _)| by == id && key.name == *name)
     };
     wishers(wishes).flat_map(of_one).map(|((_, key), sightings)| (key, sightings.as_slice()))
-}
-
-/// The least key of a name.
-fn first_at(name: &DomainName) -> RecordKey {
-    RecordKey { name: name.clone(), record_type: RecordType::A, set_identifier: None }
 }
 
 /// The least text that is greater than this one.
@@ -67,6 +62,7 @@ fn after(text: &str) -> Arc<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::RecordType;
 
     fn object(kind: &str, name: &str) -> ObjectRef {
         ObjectRef::new(kind, "shop", name)
