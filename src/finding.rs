@@ -743,6 +743,12 @@ impl Subject {
         if let Self::Record(key) = self { Some(key) } else { None }
     }
 
+    /// True for a record of the name.
+    #[must_use]
+    pub fn is_about(&self, name: &DomainName) -> bool {
+        self.record().is_some_and(|key| key.name == *name)
+    }
+
     /// The subject of an instance.
     #[must_use]
     pub fn instance(instance: &Instance) -> Self {

@@ -3,6 +3,7 @@
 //! Its serialised form is the contract of recording.md, "Report of a check". A report is immutable
 //! once published. Pure.
 
+mod about;
 pub mod baseline;
 mod narrow;
 

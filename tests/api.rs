@@ -113,6 +113,14 @@ impl Served {
         Answer { status: head.status.as_u16(), headers: head.headers, body }
     }
 
+    /// The status page at an address.
+    async fn page(&self, path: &str) -> String {
+        let request = Request::builder().uri(path).body(Body::empty()).expect("a request");
+        let response = self.routes.clone().oneshot(request).await.expect("an answer");
+        let body = to_bytes(response.into_body(), 1 << 26).await.expect("a body");
+        String::from_utf8(body.to_vec()).expect("text")
+    }
+
     /// All rows of a list, page by page.
     async fn all(&self, list: &str, filter: &str, limit: usize) -> Vec<Value> {
         let mut rows = Vec::new();
@@ -476,4 +484,46 @@ async fn who_waits_is_counted() {
     assert!(late.body["progress"]["missing"].to_string().contains("failed_change"), "{}", late.body);
     let nobody = served.get("/hosts/nowhere.example.com/wait?timeout=0s").await;
     assert_eq!(nobody.status, 404, "{}", nobody.body);
+}
+
+/// Who asks about a host that is well wants to see that, and from what.
+#[tokio::test]
+async fn a_host_without_finding_shows_what_every_view_says() {
+    let mut seen = BTreeSet::new();
+    for id in scenarios() {
+        let served = Served::new(Some(scenario(&id)));
+        for state in ["in_sync", "unwanted", "silent"] {
+            let answer = served.get(&format!("/hosts?limit=1&state={state}")).await;
+            let Some(host) = answer.body["hosts"].as_array().and_then(|rows| rows.first()).cloned() else {
+                continue;
+            };
+            let name = host["name"].as_str().expect("a name");
+            let about = served.get(&format!("/hosts/{}", encoded(name))).await.body;
+            if about["findings"].as_array().is_none_or(|findings| !findings.is_empty()) {
+                continue;
+            }
+            let page = served.page(&format!("/hosts/{}", encoded(name))).await;
+            let verdict = match state {
+                "in_sync" => "Nothing is wrong: what is wanted is recorded and answered.",
+                "silent" => "It is left alone, by a rule.",
+                _ => "It stands in a zone, and no instance wants it.",
+            };
+            assert!(page.contains(verdict), "{id} {name} {state}: {page}");
+            for words in
+                ["what the objects ask for", "what Route 53 holds", "what DNS answers", "what was tried"]
+            {
+                assert!(page.contains(words), "{id} {name} {state}: {words} in {page}");
+            }
+            let values = about["recorded"]
+                .as_array()
+                .expect("rows")
+                .iter()
+                .flat_map(|row| row["records"]["values"].as_array().cloned().unwrap_or_default());
+            for value in values.take(1) {
+                assert!(page.contains(value.as_str().expect("text")), "{id} {name}: {value} in {page}");
+            }
+            seen.insert(state);
+        }
+    }
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["in_sync", "silent", "unwanted"]);
 }

@@ -175,9 +175,7 @@ async fn a_host_has_its_views_its_mend_and_its_history() {
     assert!(text(&quiet.body).contains("class_filter class internal is not one of nginx"));
     let unknown = get(fixture::report(), "/hosts/nobody.example.org").await;
     assert_eq!(unknown.status, StatusCode::OK);
-    assert!(
-        text(&unknown.body).contains("No finding. Either all views agree, or no instance wants the name.")
-    );
+    assert!(text(&unknown.body).contains("No view has ever heard of this name."));
     let long = get(fixture::report(), &format!("/hosts/{}", "a".repeat(600))).await;
     assert_eq!(long.status, StatusCode::NOT_FOUND);
 }

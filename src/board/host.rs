@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use crate::board::hosts::{HostState, state_of};
 use crate::board::{Board, zone_ref};
 use crate::compare::show;
-use crate::finding::{Reason, State, Subject};
+use crate::finding::Reason;
 use crate::limits::{MAX_HOST_CHANGES, MAX_HOST_OBSERVATIONS};
 use crate::model::change::{ChangeEvent, ChangeEventKind, FeedSource, SkipReason};
 use crate::model::observation::Observation;
@@ -115,7 +115,7 @@ pub fn host<'a>(board: &'a Board, name: &'a DomainName) -> Option<Host<'a>> {
         name,
         at: board.report.at,
         state: state_of(board, name, stands),
-        outer: outer(board, &findings, &recorded),
+        outer: board.report.bearing_on(name, &findings),
         wanted,
         recorded,
         live: live(board, name),
@@ -214,12 +214,4 @@ fn skipped_because(why: &SkipReason) -> String {
         SkipReason::BatchTooLarge => String::from("the group is larger than a batch may be"),
         SkipReason::TypeConflict => String::from("A and CNAME candidates; the CNAME was dropped"),
     }
-}
-
-fn outer<'a>(board: &'a Board, own: &[&Finding], recorded: &[Recorded]) -> Vec<&'a Finding> {
-    let explains = |finding: &Finding| own.iter().any(|own| own.explained_by.as_ref() == Some(&finding.id));
-    let of_zone = |finding: &Finding| matches!(&finding.subject, Subject::Zone(zone) if recorded.iter().any(|row| row.zone.name == *zone));
-    let is_own = |finding: &Finding| own.iter().any(|own| own.id == finding.id);
-    let open = board.report.findings.iter().filter(|finding| finding.state == State::Open);
-    open.filter(|finding| !is_own(finding) && (explains(finding) || of_zone(finding))).collect()
 }

@@ -19,15 +19,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::sync::Semaphore;
 
 use crate::board::Board;
 use crate::clock::{Clock, SystemClock};
-use crate::limits::MAX_RENDERINGS;
 use crate::publish::api::problem::Problem;
 use crate::publish::api::wait::Boards;
 use crate::publish::api::waiters::Waiters;
 use crate::publish::metrics::Latest;
+use crate::publish::rendering::{Edition, Renderings};
+use crate::publish::rounds::Rounds;
 
 /// Where the API lives.
 pub const BASE: &str = "/api/v1";
@@ -55,13 +55,7 @@ pub struct Api {
     rounds: Rounds,
     waiters: Waiters,
     clock: Arc<dyn Clock>,
-    renderings: Arc<Semaphore>,
-}
-
-#[derive(Clone)]
-enum Rounds {
-    Boards(Boards),
-    Reports(Latest),
+    renderings: Renderings,
 }
 
 /// A part of a list.
@@ -79,14 +73,11 @@ struct Page<'a, T> {
 }
 
 /// The rows under the name of what they are.
-enum Rows<'a, T> {
-    Of(&'static str, &'a [T]),
-}
+struct Rows<'a, T>(&'static str, &'a [T]);
 
 impl<T: Serialize> Serialize for Rows<'_, T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self::Of(name, rows) = self;
-        serializer.collect_map([(name, rows)])
+        serializer.collect_map([(self.0, self.1)])
     }
 }
 
@@ -121,12 +112,7 @@ impl Api {
     /// Answers from the rounds; `waiters` is what they look at.
     #[must_use]
     pub fn of_boards(boards: Boards, waiters: Waiters, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            rounds: Rounds::Boards(boards),
-            waiters,
-            clock,
-            renderings: Arc::new(Semaphore::new(MAX_RENDERINGS)),
-        }
+        Self { rounds: Rounds::Boards(boards), waiters, clock, renderings: Renderings::new() }
     }
 
     /// Answers from reports alone: names without a finding are not known then.
@@ -137,15 +123,17 @@ impl Api {
             rounds: Rounds::Reports(latest),
             waiters,
             clock: Arc::new(SystemClock),
-            renderings: Arc::new(Semaphore::new(MAX_RENDERINGS)),
+            renderings: Renderings::new(),
         }
     }
 
-    fn board(&self) -> Option<Arc<Board>> {
-        match &self.rounds {
-            Rounds::Boards(boards) => boards.borrow().clone(),
-            Rounds::Reports(latest) => latest.borrow().clone().map(|report| Arc::new(Board::bare(report))),
-        }
+    pub(super) fn rounds(&self) -> &Rounds {
+        &self.rounds
+    }
+
+    /// Shared by all bodies: what is bounded is the memory of the process.
+    pub(super) fn renderings(&self) -> &Renderings {
+        &self.renderings
     }
 
     /// Makes an answer from the latest round, away from the threads that serve connections and a
@@ -154,38 +142,21 @@ impl Api {
     where
         F: FnOnce(&Board) -> Result<String, Problem> + Send + 'static,
     {
-        let Some(board) = self.board() else { return Problem::not_ready().into_response() };
-        // Weak: the body may be compressed in several ways.
-        let tag = format!("W/\"{}\"", board.report.at.as_nanosecond());
-        let validators =
-            [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, String::from("private, no-cache"))];
-        if knows(headers, &tag) {
-            return (StatusCode::NOT_MODIFIED, validators).into_response();
+        let Some(board) = self.rounds.latest() else { return Problem::not_ready().into_response() };
+        let edition = Edition::new(board.report.at.as_nanosecond());
+        if edition.is_known(headers) {
+            return (StatusCode::NOT_MODIFIED, edition.headers()).into_response();
         }
-        let Ok(permit) = Arc::clone(&self.renderings).acquire_owned().await else {
-            return Problem::stopping().into_response();
-        };
-        let rendering = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            make(&board)
-        });
-        match rendering.await {
-            Ok(Ok(body)) => (validators, json_body(body)).into_response(),
-            Ok(Err(problem)) => problem.into_response(),
-            Err(_panicked_or_stopping) => Problem::broken().into_response(),
+        match self.renderings.run(move || make(&board)).await {
+            Some(Ok(body)) => (edition.headers(), json_body(body)).into_response(),
+            Some(Err(problem)) => problem.into_response(),
+            None => Problem::broken().into_response(),
         }
     }
 }
 
 fn json_body(body: String) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
-}
-
-/// True if the client says that it has the answer with this tag. Source: RFC 9110 section 13.1.2.
-fn knows(headers: &HeaderMap, tag: &str) -> bool {
-    let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    lists.flat_map(|list| list.split(',')).any(|one| one.trim() == "*" || opaque(one) == opaque(tag))
 }
 
 fn json(value: &impl Serialize) -> Result<String, Problem> {

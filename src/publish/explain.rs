@@ -2,12 +2,12 @@
 
 use serde_json::Value as Json;
 
-use crate::finding::{State, Subject};
+use crate::finding::Subject;
 use crate::model::DomainName;
 use crate::model::text::printable;
 use crate::publish::table::{Style, empty, line};
 use crate::publish::words;
-use crate::report::{Finding, Report, ZoneReport};
+use crate::report::{Finding, Report};
 use crate::snapshot::ViewState;
 
 /// The views of the name side by side, the verdict, the fix, and the rules that kept something
@@ -16,11 +16,8 @@ use crate::snapshot::ViewState;
 pub fn name(report: &Report, name: &DomainName, style: Style) -> String {
     let mut out = String::new();
     line(&mut out, &format!("{name}\n{}", zone(report, name)));
-    let own: Vec<&Finding> = report
-        .findings
-        .iter()
-        .filter(|one| is_about(&one.subject, name) || is_about_host(one, name))
-        .collect();
+    let own: Vec<&Finding> =
+        report.findings.iter().filter(|one| one.subject.is_about(name) || is_about_host(one, name)).collect();
     for finding in &own {
         verdict(&mut out, report, finding, style);
     }
@@ -29,15 +26,11 @@ pub fn name(report: &Report, name: &DomainName, style: Style) -> String {
     if own.is_empty() && silents.is_empty() {
         line(&mut out, "\nNo finding. Either all views agree, or no instance wants the name.");
     }
-    for outer in outer(report, name, &own) {
+    for outer in report.bearing_on(name, &own) {
         line(&mut out, &format!("\nSee also {}: {}", outer.subject, printable(&outer.summary)));
     }
     out.push_str(&blind_spots(report));
     out
-}
-
-pub(super) fn is_about(subject: &Subject, name: &DomainName) -> bool {
-    subject.record().is_some_and(|key| key.name == *name)
 }
 
 /// An object without an address has one finding for all its hosts, which its words name.
@@ -46,20 +39,9 @@ fn is_about_host(finding: &Finding, name: &DomainName) -> bool {
     matches!(finding.subject, Subject::Object(_)) && words.any(|word| word == name.as_str())
 }
 
-/// The hosted zones that could hold the name: those with the longest matching zone name.
-pub(super) fn candidates<'a>(report: &'a Report, name: &DomainName) -> Vec<&'a ZoneReport> {
-    let holds = |zone: &&ZoneReport| name.is_within(&zone.zone.name);
-    let deepest = report.zones.iter().filter(holds).map(|zone| zone.zone.name.labels().count()).max();
-    report
-        .zones
-        .iter()
-        .filter(holds)
-        .filter(|zone| Some(zone.zone.name.labels().count()) == deepest)
-        .collect()
-}
-
 fn zone(report: &Report, name: &DomainName) -> String {
-    let zones: Vec<String> = candidates(report, name)
+    let zones: Vec<String> = report
+        .zones_for(name)
         .iter()
         .map(|zone| {
             let kind = if zone.zone.private { "private" } else { "public" };
@@ -138,25 +120,11 @@ fn leaf(value: &Json) -> String {
 
 fn silents(report: &Report, name: &DomainName) -> String {
     let mut out = String::new();
-    for silent in report.silent.iter().filter(|silent| is_about(&silent.subject, name)) {
+    for silent in report.silent.iter().filter(|silent| silent.subject.is_about(name)) {
         let detail = printable(&silent.detail);
         line(&mut out, &format!("\n{}: kept quiet, {}: {detail}", silent.subject, silent.reason));
     }
     out
-}
-
-/// Open findings that bear on the name without being about it: those that explain its own, and
-/// those of its hosted zone.
-pub(super) fn outer<'a>(report: &'a Report, name: &DomainName, own: &[&Finding]) -> Vec<&'a Finding> {
-    let zones = candidates(report, name);
-    let explains = |finding: &Finding| own.iter().any(|own| own.explained_by.as_ref() == Some(&finding.id));
-    let is_of_zone = |finding: &Finding| matches!(&finding.subject, Subject::Zone(zone) if zones.iter().any(|known| known.zone.name == *zone));
-    report
-        .findings
-        .iter()
-        .filter(|finding| finding.state == State::Open && !is_about(&finding.subject, name))
-        .filter(|finding| explains(finding) || is_of_zone(finding))
-        .collect()
 }
 
 /// Views without which the verdict is incomplete.

@@ -9,19 +9,19 @@ use axum::routing::get;
 use axum::{Extension, Json, Router};
 use prometheus_client::registry::Registry;
 use serde_json::json;
-use tokio::sync::Semaphore;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::limits::{MAX_RENDERINGS, MAX_REQUEST_BODY, REQUEST_WITHIN};
+use crate::limits::{MAX_REQUEST_BODY, REQUEST_WITHIN};
 use crate::publish::api::{self, Api};
 use crate::publish::cost::CostSource;
 use crate::publish::exposition::Format;
 use crate::publish::metrics::Latest;
 use crate::publish::page::{self, Pages};
+use crate::publish::rendering::Renderings;
 use crate::publish::role::Role;
 use crate::report::Report;
 
@@ -47,8 +47,7 @@ pub struct WebState {
 #[derive(Clone)]
 struct App {
     web: WebState,
-    /// Renderings at once; each may hold megabytes.
-    renderings: Arc<Semaphore>,
+    renderings: Renderings,
 }
 
 /// All routes, with the limits and headers that apply to each of them.
@@ -59,9 +58,8 @@ pub fn router(state: WebState) -> Router {
 
 /// The same, with an API that knows more than reports.
 pub fn router_with(state: WebState, api: Api) -> Router {
-    let renderings = Arc::new(Semaphore::new(MAX_RENDERINGS));
-    let pages = Pages::new(state.latest.clone(), Arc::clone(&state.costs), Arc::clone(&renderings));
-    let app = App { web: state, renderings };
+    let pages = Pages::new(state.latest.clone(), &api, Arc::clone(&state.costs));
+    let app = App { web: state, renderings: api.renderings().clone() };
     let headers = [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -134,13 +132,8 @@ impl App {
     where
         F: FnOnce(Option<&Report>, &Registry) -> Result<String, Broken> + Send + 'static,
     {
-        let permit = self.renderings.clone().acquire_owned().await.map_err(|_closed| Broken)?;
         let (latest, registry) = (self.web.latest.borrow().clone(), self.web.registry.clone());
-        let rendering = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            make(latest.as_deref(), &registry)
-        });
-        rendering.await.map_err(|_panicked_or_stopping| Broken)?
+        self.renderings.run(move || make(latest.as_deref(), &registry)).await.unwrap_or(Err(Broken))
     }
 }
 

@@ -71,7 +71,7 @@ fn found(board: &Board, filter: &Filter) -> Result<String, Problem> {
         at: board.report.at,
         total: Some(rows.len()),
         next,
-        rows: Rows::Of("findings", shown),
+        rows: Rows("findings", shown),
     })
 }
 

@@ -12,7 +12,8 @@ use crate::model::DomainName;
 use crate::publish::api::problem::Problem;
 use crate::publish::api::query::{self, Asked};
 use crate::publish::api::wait::{Question, Waited};
-use crate::publish::api::{Api, FORMAT, Page, Rounds, Rows, json, json_body, wait as waiting};
+use crate::publish::api::{Api, FORMAT, Page, Rows, json, json_body, wait as waiting};
+use crate::publish::rounds::Rounds;
 
 /// Words that narrow the list down; absent means all.
 #[derive(Debug, Default, Deserialize)]
@@ -53,7 +54,7 @@ pub(super) async fn list(State(api): State<Api>, headers: HeaderMap, asked: Aske
             at: board.report.at,
             total: None,
             next: found.next.as_ref().map(ToString::to_string),
-            rows: Rows::Of("hosts", &found.rows),
+            rows: Rows("hosts", &found.rows),
         })
     };
     api.answer(&headers, rows).await

@@ -68,7 +68,7 @@ pub(super) async fn silent(State(api): State<Api>, headers: HeaderMap, asked: As
 /// A list that is short by nature.
 fn whole<T: Serialize>(board: &Board, name: &'static str, rows: &[T]) -> Result<String, Problem> {
     let (at, total) = (board.report.at, Some(rows.len()));
-    json(&Page { format: FORMAT, at, total, next: None, rows: Rows::Of(name, rows) })
+    json(&Page { format: FORMAT, at, total, next: None, rows: Rows(name, rows) })
 }
 
 fn quiet(board: &Board, filter: &Filter) -> Result<String, Problem> {
@@ -81,7 +81,7 @@ fn quiet(board: &Board, filter: &Filter) -> Result<String, Problem> {
         at: board.report.at,
         total: Some(rows.len()),
         next,
-        rows: Rows::Of("silent", shown),
+        rows: Rows("silent", shown),
     })
 }
 

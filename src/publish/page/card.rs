@@ -16,7 +16,7 @@ pub(super) struct Card<'a> {
     pub(super) id: &'a str,
     pub(super) row: Row,
     pub(super) facts: Vec<Fact>,
-    pub(super) sides: [Side; 4],
+    pub(super) sides: Vec<Side>,
     pub(super) evidence: &'a [String],
     pub(super) fix: &'a str,
     pub(super) commands: Vec<Snippet>,
@@ -145,8 +145,8 @@ fn facts(report: &Report, finding: &Finding) -> Vec<Fact> {
     facts
 }
 
-fn sides(report: &Report, finding: &Finding) -> [Side; 4] {
-    [
+fn sides(report: &Report, finding: &Finding) -> Vec<Side> {
+    vec![
         Side {
             title: "Wanted",
             hint: "what the objects ask for",
@@ -187,7 +187,7 @@ fn refused(finding: &Finding) -> Vec<(String, Vec<String>)> {
 }
 
 /// The members of a view. A record's type comes first.
-fn members(view: &Json) -> Vec<(String, Vec<String>)> {
+pub(super) fn members(view: &Json) -> Vec<(String, Vec<String>)> {
     match view {
         Json::Null => Vec::new(),
         Json::Object(members) => {

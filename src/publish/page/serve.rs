@@ -13,24 +13,28 @@ use axum::routing::get;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
+use crate::board::Board;
 use crate::limits::{MAX_LISTENERS, MAX_NAME};
 use crate::model::DomainName;
+use crate::publish::api::Api;
 use crate::publish::cost::CostSource;
 use crate::publish::metrics::Latest;
 use crate::publish::page::filter::Filter;
 use crate::publish::page::frame::{Frame, round};
 use crate::publish::page::overview::Starting;
 use crate::publish::page::{assets, events, host, instance, list, overview, single, state, zone};
+use crate::publish::rendering::{Edition, Renderings};
 use crate::publish::role::Role;
-use crate::report::Report;
+use crate::publish::rounds::Rounds;
 
 /// What the pages are made from.
 #[derive(Clone)]
 pub(crate) struct Pages {
+    /// Tells of each round.
     pub(super) latest: Latest,
+    rounds: Rounds,
     costs: Arc<dyn CostSource>,
-    /// Renderings at once; shared with the other bodies.
-    renderings: Arc<Semaphore>,
+    renderings: Renderings,
     /// Browsers that may still listen.
     pub(super) listeners: Arc<Semaphore>,
 }
@@ -73,7 +77,7 @@ async fn first(
     query: Result<Query<Filter>, QueryRejection>,
 ) -> Response {
     let Ok(Query(filter)) = query else { return bad_query() };
-    pages.answer(&asked, move |report| overview::render(report, &filter.tidy()).map(Some)).await
+    pages.answer(&asked, move |board| overview::render(&board.report, &filter.tidy()).map(Some)).await
 }
 
 /// The form on top of each page: to the page of the host.
@@ -90,11 +94,11 @@ async fn one_host(State(pages): State<Pages>, Path(text): Path<String>, asked: A
         return failure(StatusCode::NOT_FOUND, "No such page", "No host has a name as long as that.");
     }
     let name = DomainName::new(&text);
-    pages.answer(&asked, move |report| host::render(report, &name).map(Some)).await
+    pages.answer(&asked, move |board| host::render(board, &name).map(Some)).await
 }
 
 async fn one_finding(State(pages): State<Pages>, Path(id): Path<String>, asked: Asked) -> Response {
-    pages.answer(&asked, move |report| single::render(report, &id)).await
+    pages.answer(&asked, move |board| single::render(&board.report, &id)).await
 }
 
 async fn zones(
@@ -103,11 +107,11 @@ async fn zones(
     query: Result<Query<PageNumber>, QueryRejection>,
 ) -> Response {
     let Ok(Query(PageNumber { page })) = query else { return bad_query() };
-    pages.answer(&asked, move |report| zone::render_all(report, &page).map(Some)).await
+    pages.answer(&asked, move |board| zone::render_all(&board.report, &page).map(Some)).await
 }
 
 async fn one_zone(State(pages): State<Pages>, Path(word): Path<String>, asked: Asked) -> Response {
-    pages.answer(&asked, move |report| zone::render(report, &word)).await
+    pages.answer(&asked, move |board| zone::render(&board.report, &word)).await
 }
 
 async fn instances(
@@ -116,68 +120,57 @@ async fn instances(
     query: Result<Query<PageNumber>, QueryRejection>,
 ) -> Response {
     let Ok(Query(PageNumber { page })) = query else { return bad_query() };
-    pages.answer(&asked, move |report| instance::render_all(report, &page).map(Some)).await
+    pages.answer(&asked, move |board| instance::render_all(&board.report, &page).map(Some)).await
 }
 
 async fn one_instance(State(pages): State<Pages>, Path(id): Path<String>, asked: Asked) -> Response {
-    pages.answer(&asked, move |report| instance::render(report, &id)).await
+    pages.answer(&asked, move |board| instance::render(&board.report, &id)).await
 }
 
 async fn watch_state(State(pages): State<Pages>, asked: Asked) -> Response {
     let costs = pages.costs.snapshot();
-    pages.answer(&asked, move |report| state::render(report, &costs).map(Some)).await
+    pages.answer(&asked, move |board| state::render(&board.report, &costs).map(Some)).await
 }
 
 // === impl Pages ===
 
 impl Pages {
-    pub(crate) fn new(latest: Latest, costs: Arc<dyn CostSource>, renderings: Arc<Semaphore>) -> Self {
-        Self { latest, costs, renderings, listeners: Arc::new(Semaphore::new(MAX_LISTENERS)) }
+    pub(crate) fn new(latest: Latest, api: &Api, costs: Arc<dyn CostSource>) -> Self {
+        Self {
+            latest,
+            rounds: api.rounds().clone(),
+            costs,
+            renderings: api.renderings().clone(),
+            listeners: Arc::new(Semaphore::new(MAX_LISTENERS)),
+        }
     }
 
     /// A page of the latest round, made away from the threads that serve connections and a few at a
     /// time; none when the browser has that of this round.
     async fn answer<F>(&self, asked: &Asked, make: F) -> Response
     where
-        F: FnOnce(&Report) -> Made + Send + 'static,
+        F: FnOnce(&Board) -> Made + Send + 'static,
     {
-        let latest = self.latest.borrow().clone();
-        let Some(report) = latest else { return starting(asked.standby) };
-        // Weak: the body may be compressed in several ways.
+        let Some(board) = self.rounds.latest() else { return starting(asked.standby) };
         let part = if asked.standby { "-standby" } else { "" };
-        let tag = format!("W/\"{}{part}\"", round(&report));
-        let known = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, String::from("private, no-cache"))];
-        if knows(&asked.headers, &tag) {
-            return (StatusCode::NOT_MODIFIED, known).into_response();
+        let edition = Edition::new(format_args!("{}{part}", round(&board.report)));
+        if edition.is_known(&asked.headers) {
+            return (StatusCode::NOT_MODIFIED, edition.headers()).into_response();
         }
-        let Ok(permit) = Arc::clone(&self.renderings).acquire_owned().await else { return broken() };
-        let rendering = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            make(&report)
-        });
-        match rendering.await {
-            Ok(Ok(Some(body))) => (known, html(marked(body, asked.standby))).into_response(),
-            Ok(Ok(None)) => failure(
+        match self.renderings.run(move || make(&board)).await {
+            Some(Ok(Some(body))) => (edition.headers(), html(marked(body, asked.standby))).into_response(),
+            Some(Ok(None)) => failure(
                 StatusCode::NOT_FOUND,
                 "Not known",
                 "The last round knows nothing of that name. It may be over: findings that are resolved stay for a quarter of an hour.",
             ),
-            Ok(Err(error)) => {
+            Some(Err(error)) => {
                 tracing::error!(%error, "render a page");
                 broken()
             }
-            Err(_panicked_or_stopping) => broken(),
+            None => broken(),
         }
     }
-}
-
-/// True if the browser says that it has the page with this tag. Source: RFC 9110 section 13.1.2.
-fn knows(headers: &HeaderMap, tag: &str) -> bool {
-    let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    lists.flat_map(|list| list.split(',')).any(|one| {
-        let one = one.trim();
-        one == "*" || one.trim_start_matches("W/") == tag.trim_start_matches("W/")
-    })
 }
 
 fn html(body: String) -> Response {
