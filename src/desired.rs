@@ -110,7 +110,7 @@ fn of_instance(
         wants: wants(plan.records, &SourceInput { objects: &cluster.objects, instance, now }),
         unwanted: stage.unwanted,
         without_target: stage.without_target,
-        unread: unread::unread_annotations(cluster, instance, now),
+        unread: unread::unread_annotations(cluster, instance, zones, &view, now),
         notes: stage.notes,
         unknown: stage.unknown,
     };
