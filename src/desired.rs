@@ -53,7 +53,7 @@ use jiff::Timestamp;
 
 use crate::desired::adjust::adjust;
 use crate::desired::endpoint::Endpoint;
-use crate::desired::placement::ZoneView;
+use crate::desired::placement::{ZoneView, leaves_alone};
 use crate::desired::plan::{View, plan, wants};
 use crate::desired::source::{SourceInput, passed_over, read_object, source_of};
 use crate::desired::submit::submit;
@@ -101,7 +101,9 @@ fn of_instance(
     now: Timestamp,
 ) -> InstanceWants {
     let view = zone_view(zones, instance);
-    let stage = sources(cluster, instance, now);
+    let mut stage = sources(cluster, instance, now);
+    let without_target = std::mem::take(&mut stage.without_target);
+    let without_target = expecting(without_target, instance, &view, &mut stage.unwanted);
     let submitted = provider(stage.endpoints, instance).into_iter().map(|one| submit(one, instance));
     let plan = plan(submitted.collect(), instance, &view);
     let mut out = InstanceWants {
@@ -109,7 +111,7 @@ fn of_instance(
         zones: view.as_ref().map(|(_, view)| view.ids()).unwrap_or_default(),
         wants: wants(plan.records, &SourceInput { objects: &cluster.objects, instance, now }),
         unwanted: stage.unwanted,
-        without_target: stage.without_target,
+        without_target,
         unread: unread::unread_annotations(cluster, instance, zones, &view, now),
         notes: stage.notes,
         unknown: stage.unknown,
@@ -121,6 +123,31 @@ fn of_instance(
     out.notes.sort();
     out.notes.dedup();
     out
+}
+
+/// The objects without a target that the instance would publish if they had one. The names that its
+/// filters leave to others go to `unwanted`: nobody waits for their addresses here.
+fn expecting(
+    objects: Vec<WithoutTarget>,
+    instance: &Instance,
+    view: &View<'_>,
+    unwanted: &mut Vec<Unwanted>,
+) -> Vec<WithoutTarget> {
+    let view = view.as_ref().map(|(_, view)| view);
+    let mut kept = Vec::with_capacity(objects.len());
+    for mut object in objects {
+        let reference = &object.object;
+        object.names.retain(|name| {
+            let Some((reason, detail)) = leaves_alone(name, &instance.flags, view) else { return true };
+            let (object, name) = (Some(reference.clone()), Some(name.clone()));
+            unwanted.push(Unwanted { object, name, reason, detail });
+            false
+        });
+        if !object.names.is_empty() {
+            kept.push(object);
+        }
+    }
+    kept
 }
 
 /// The zones as an instance sees them.

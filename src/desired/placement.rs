@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use regex::Regex;
 
-use crate::finding::Reason;
+use crate::finding::{Reason, SilentReason};
 use crate::model::instance::{Flags, ZoneType};
 use crate::model::want::NoZone;
 use crate::model::zone::{HostedZone, Zones};
@@ -155,6 +155,26 @@ impl<'a> ZoneView<'a> {
             (strsim::damerau_levenshtein(&tail, zone.as_str()), zone.clone())
         });
         scored.min().filter(|(distance, zone)| *distance <= zone.as_str().len() / 3).map(|(_, zone)| zone)
+    }
+}
+
+/// The rule by which an instance leaves a name alone, in its own words; `None` when it would write it
+/// or should.
+///
+/// Without zones the filters on names alone decide: whether a zone would take the name is unknown.
+#[must_use]
+pub fn leaves_alone(
+    name: &DomainName,
+    flags: &Flags,
+    view: Option<&ZoneView<'_>>,
+) -> Option<(SilentReason, String)> {
+    let Some(view) = view else {
+        return DomainFilter::new(flags).excludes(name).map(|rule| (SilentReason::DomainFilter, rule));
+    };
+    match view.destination(name, None) {
+        Destination::FilteredName(rule) => Some((SilentReason::DomainFilter, rule)),
+        Destination::Outside(why) => Some((SilentReason::OutsideManagedZones, why)),
+        Destination::Zones(_) | Destination::NoZone(_) => None,
     }
 }
 
