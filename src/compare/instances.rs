@@ -22,9 +22,13 @@ use crate::snapshot::ViewName;
 
 /// Judges one instance.
 pub fn judge_instance(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts) {
-    let found = instance_fault(world, wants);
-    let flipped = found.as_ref().is_some_and(|one| one.reason == Reason::AnnotationPrefixFlip);
-    prefix::unread_objects(world, wants, flipped, out);
+    let mut found = instance_fault(world, wants);
+    let flip = prefix::prefix_flip(world, wants);
+    if let (Some(first), Some(flip)) = (&mut found, &flip) {
+        carry(first, flip);
+    }
+    let told_by = found.as_ref().filter(|_| flip.is_some()).map(|first| first.key.kind);
+    prefix::unread_objects(world, wants, told_by, out);
     let burst = mass_deletion(world, wants, out);
     for mut candidate in found.into_iter().chain(burst) {
         if candidate.impact == Impact::Latent {
@@ -63,6 +67,21 @@ fn instance_fault(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate>
     let mut first = all.next()?;
     first.also = all.map(|other| Also { kind: other.key.kind, reason: other.reason }).collect();
     Some(first)
+}
+
+/// One upgrade can flip the prefix and stop the controller as well: the fault that is told speaks for
+/// the objects too, or every one of them would alert beside it.
+fn carry(first: &mut Candidate, flip: &Candidate) {
+    if first.reason == flip.reason {
+        return;
+    }
+    let also = Also { kind: flip.key.kind, reason: flip.reason };
+    if !first.also.contains(&also) {
+        first.also.push(also);
+    }
+    if first.impact.weight() < flip.impact.weight() {
+        first.impact = flip.impact;
+    }
 }
 
 /// Flags that contradict what is there, the cause before its consequences.

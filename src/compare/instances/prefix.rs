@@ -143,7 +143,15 @@ fn wanted_targets(world: &World<'_>, record_type: &RecordType, targets: &[std::s
 }
 
 /// One statement for each object whose annotations nobody reads.
-pub(super) fn unread_objects(world: &World<'_>, wants: &InstanceWants, flipped: bool, out: &mut Verdicts) {
+///
+/// `told_by` is the kind of the instance's finding that speaks for all of them; `None` when the
+/// prefix has not flipped.
+pub(super) fn unread_objects(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    told_by: Option<Kind>,
+    out: &mut Verdicts,
+) {
     for unread in &wants.unread {
         let key = FindingKey {
             subject: Subject::Object(unread.object.clone()),
@@ -166,10 +174,7 @@ pub(super) fn unread_objects(world: &World<'_>, wants: &InstanceWants, flipped: 
             commands: renaming(world, wants, unread),
             ..Fix::default()
         };
-        if flipped {
-            candidate.explained_by =
-                Some((Subject::instance(&wants.instance), Kind::ControllerMisconfigured));
-        }
+        candidate.explained_by = told_by.map(|kind| (Subject::instance(&wants.instance), kind));
         out.candidates.push(candidate);
     }
 }
