@@ -216,8 +216,11 @@ pub fn provider(endpoints: Vec<Endpoint>, instance: &Instance) -> Vec<Endpoint> 
 
 /// Objects of the kinds that the instance watches.
 fn objects_of<'a>(cluster: &'a Cluster, instance: &'a Instance) -> impl Iterator<Item = &'a Arc<KubeObject>> {
-    cluster.objects.values().filter(|object| {
-        source_of(&object.reference.kind)
-            .is_some_and(|source| instance.flags.sources.iter().any(|given| given == source))
-    })
+    cluster.objects.values().filter(|object| watches(instance, object))
+}
+
+/// True if the instance has the source that reads objects of this kind.
+fn watches(instance: &Instance, object: &KubeObject) -> bool {
+    source_of(&object.reference.kind)
+        .is_some_and(|source| instance.flags.sources.iter().any(|given| given == source))
 }

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use crate::desired::endpoint::Endpoint;
 use crate::desired::placement::Destination;
 use crate::desired::plan::View;
-use crate::desired::source::{SourceInput, Yield, considers, read_object, source_of};
+use crate::desired::source::{SourceInput, Yield, considers, read_object};
 use crate::desired::sources::behind;
-use crate::desired::{objects_of, provider, zone_view};
+use crate::desired::{objects_of, provider, watches, zone_view};
 use crate::finding::Reason;
 use crate::model::custom::Custom;
 use crate::model::instance::{ALPHA_PREFIX, GA_PREFIX, Instance};
@@ -147,9 +147,8 @@ impl<'a> Reader<'a> {
         if is_holder(object) {
             return self.hanging_on(object).any(|hanging| self.acts_on(hanging));
         }
-        let watches = source_of(&object.reference.kind)
-            .is_some_and(|source| self.input.instance.flags.sources.iter().any(|given| given == source));
-        if !watches || !considers(object, self.input.instance, self.input.now) {
+        let instance = self.input.instance;
+        if !watches(instance, object) || !considers(object, instance, self.input.now) {
             return false;
         }
         let read = read_object(object, &self.input);
