@@ -21,6 +21,7 @@ use dns_drift::desired;
 use dns_drift::engine::Engine;
 use dns_drift::past::Past;
 use dns_drift::policy::Policy;
+use dns_drift::snapshot::Snapshot;
 use jiff::{SignedDuration, Timestamp};
 
 fn names() -> usize {
@@ -56,6 +57,14 @@ fn verdicts(criterion: &mut Criterion) {
         bench.iter_batched(
             || engine.clone(),
             |mut engine| black_box(engine.round(&changed)),
+            BatchSize::PerIteration,
+        );
+    });
+    let again = Snapshot { at: later, ..first.clone() };
+    group.bench_function("round after the same once more", |bench| {
+        bench.iter_batched(
+            || engine.clone(),
+            |mut engine| black_box(engine.round(&again)),
             BatchSize::PerIteration,
         );
     });

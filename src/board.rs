@@ -3,6 +3,7 @@
 //! A report lists what is wrong; a board also answers for the names that are well. It copies
 //! nothing: it shares the readings that the round was made from, and looks names up when asked.
 
+pub mod heard;
 pub mod host;
 pub mod hosts;
 pub mod progress;
@@ -11,7 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Arc, OnceLock};
 
+use crate::board::hosts::Found;
 use crate::finding::Subject;
+use crate::model::object::team;
 use crate::model::want::{InstanceWants, Placement, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ObjectRef, ZoneId};
@@ -30,6 +33,8 @@ pub struct Board {
     /// Zones that were read too long ago to judge by.
     pub lost: BTreeSet<ZoneId>,
     index: OnceLock<Index>,
+    /// All names; made when somebody asks for a list of them, and kept for the next page of it.
+    roll: OnceLock<Vec<Found>>,
 }
 
 /// Where a name occurs in lists that are not sorted by name. Made when somebody asks.
@@ -50,7 +55,7 @@ impl Board {
         wants: Arc<[InstanceWants]>,
         lost: BTreeSet<ZoneId>,
     ) -> Self {
-        Self { report, snapshot, wants, lost, index: OnceLock::new() }
+        Self { report, snapshot, wants, lost, index: OnceLock::new(), roll: OnceLock::new() }
     }
 
     /// A report of which nothing else is known.
@@ -90,6 +95,12 @@ impl Board {
     /// What the instances want at a name.
     pub fn wants_of(&self, name: &DomainName) -> impl Iterator<Item = (&InstanceWants, &Want)> {
         self.wants.iter().flat_map(move |one| one.at(name).iter().map(move |want| (one, want)))
+    }
+
+    /// Who looks after an object: its label `team`, with or without a prefix.
+    #[must_use]
+    pub fn team_of(&self, object: &ObjectRef) -> Option<&str> {
+        team(self.snapshot.kubernetes.value()?.objects.get(object)?.labels.iter())
     }
 
     /// The hosted zones.

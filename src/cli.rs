@@ -1,10 +1,12 @@
 //! The commands: from arguments to an exit code.
 
 mod args;
+mod ask;
 mod check;
 mod help;
 mod preview;
 mod progress;
+mod server;
 mod wait;
 
 use std::io::{self, IsTerminal, Write};
@@ -51,6 +53,9 @@ use crate::report::baseline::BaselineError;
 use crate::run::feeds::FeedSettings;
 use crate::run::leader::LeaderSettings;
 use crate::run::{self, RunError, RunSettings};
+
+pub use self::ask::AskError;
+pub use self::server::{Server, ServerError};
 
 pub use self::args::{Check, Cli, Command, Common, Form, Keys, LogFormat, Output, Preview};
 
@@ -132,6 +137,9 @@ pub enum CliError {
         #[source]
         source: io::Error,
     },
+    /// A running dns-drift gives no verdict.
+    #[error(transparent)]
+    Server(#[from] ServerError),
     /// The baseline cannot be read.
     #[error("read the baseline {}", path.display())]
     ReadBaseline {
@@ -158,6 +166,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Kubernetes(_) | Self::Run(RunError::Kubernetes(_)) => BLIND,
+            Self::Server(error) if error.is_blind() => BLIND,
             Self::Config(_)
             | Self::Run(RunError::WebConfig(_))
             | Self::LogLevel { .. }
@@ -168,6 +177,7 @@ impl CliError {
             | Self::Input(_)
             | Self::ReadBaseline { .. }
             | Self::Baseline { .. }
+            | Self::Server(_)
             | Self::Man { .. }
             | Self::Write(_) => USAGE,
             Self::Demo(_)
@@ -320,10 +330,11 @@ pub fn settings(config: &Config) -> RunSettings {
         endpoint_url: config.route53.endpoint_url.clone(),
         ..Route53Settings::default()
     };
+    let watch = WatchSettings { namespaces: policy.namespace_labels, ..WatchSettings::default() };
     RunSettings {
         policy,
         kube: config.kubernetes.clone(),
-        watch: WatchSettings::default(),
+        watch,
         route53,
         live: live(config),
         follow: FollowSettings::default(),
@@ -438,7 +449,7 @@ async fn record(config: &Config, out: &Path, rounds: u16, every: Duration) -> Re
 }
 
 fn style() -> Style {
-    Style { width: None, colour: may_colour(&io::stdout()) }
+    Style { colour: may_colour(&io::stdout()), ..Style::default() }
 }
 
 /// True on a terminal whose user has not said no (no-color.org).

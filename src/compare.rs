@@ -6,6 +6,7 @@
 pub mod after;
 pub mod answer_class;
 pub mod association;
+pub mod assumed;
 pub mod blind;
 pub mod bursts;
 pub mod causes;
@@ -19,6 +20,7 @@ pub mod feed;
 pub mod fix;
 pub mod hearsay;
 pub mod instances;
+pub mod labels;
 pub mod ladder;
 pub mod leftovers;
 pub mod live;
@@ -32,6 +34,7 @@ pub mod resolvers;
 pub mod severity;
 pub mod show;
 pub mod target;
+pub mod unheard;
 pub mod verdict;
 pub mod wildcard;
 pub mod wishes;
@@ -47,9 +50,9 @@ use std::sync::Arc;
 use crate::compare::wishes::signed;
 use crate::compare::world::World;
 use crate::finding::{Kind, Subject};
-use crate::model::ZoneId;
 use crate::model::want::InstanceWants;
 use crate::model::zone::ZoneReading;
+use crate::model::{DomainName, ZoneId};
 use crate::past::{Past, lists_are_whole};
 use crate::policy::Policy;
 use crate::report::Silent;
@@ -64,25 +67,35 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
     let snapshot = &*snapshot;
     let world = World::new(snapshot, wants, past, policy);
     let mut out = Verdicts {
-        coverage: Coverage { blind: blind_views(snapshot, past, policy), lost, ..coverage(snapshot) },
+        coverage: Coverage {
+            blind: blind_views(snapshot, past, policy),
+            lost,
+            ahead: ahead(snapshot, past),
+            ..coverage(snapshot)
+        },
         ..Verdicts::default()
     };
     blind::judge_views(&world, &mut out);
     if snapshot.kubernetes.is_whole() || snapshot.kubernetes.state == ViewState::Read {
         for one in wants {
-            wishes::judge_wants(&world, one, &mut out);
+            let refused = feed::refusals(&world, one);
+            wishes::judge_wants(&world, one, &refused, &mut out);
             objects::judge_objects(&world, one, &mut out);
             wildcard::empty_non_terminals(&world, one, &mut out);
             after::orphans(&world, one, &mut out.candidates);
             if out.coverage.kubernetes {
+                let before = out.candidates.len();
                 leftovers::stale_records(&world, one, &mut out.candidates);
+                note_windows(&mut out, before);
             }
-            deletions::refused_deletions(&world, one, &mut out.candidates);
+            deletions::refused_deletions(&world, one, &refused, &mut out.candidates);
             instances::judge_instance(&world, one, &mut out);
         }
         if out.coverage.kubernetes {
             for zone in world.zones().into_iter().flat_map(|zones| zones.zones.values()) {
+                let before = out.candidates.len();
                 leftovers::dangling_records(&world, zone, &mut out.candidates);
+                note_windows(&mut out, before);
                 leftovers::ownerless_records(&world, zone, &mut out.candidates);
             }
         }
@@ -101,6 +114,17 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
         finish(&world, candidate, &mut out.silent);
     }
     out
+}
+
+/// Left-overs that wait for their window are listed as silent.
+fn note_windows(out: &mut Verdicts, from: usize) {
+    let new = out.candidates.get(from..).unwrap_or_default();
+    let waits = new.iter().filter_map(|candidate| {
+        let window = candidate.window.as_ref()?;
+        let detail = format!("{} ({}) until {}", candidate.key.kind, candidate.reason, window.until);
+        Some(Silent { subject: candidate.key.subject.clone(), reason: window.reason, detail })
+    });
+    out.silent.extend(waits.collect::<Vec<_>>());
 }
 
 /// What was read too long ago proves nothing any more, and neither does what has been unreadable for
@@ -147,19 +171,29 @@ fn blind_views(snapshot: &Snapshot, past: &Past, policy: &Policy) -> BTreeSet<Vi
     views
 }
 
+/// Names whose records changed in a round after the cluster was last heard of. Only a change that was
+/// seen counts: how long a record has been as it was at the first look is not known.
+fn ahead(snapshot: &Snapshot, past: &Past) -> BTreeSet<(ZoneId, DomainName)> {
+    let Some(heard) = snapshot.kubernetes.read_at else { return BTreeSet::new() };
+    let changed = past.records.iter().filter(|(_, sightings)| {
+        1 < sightings.len() && sightings.last().is_some_and(|last| heard < last.since)
+    });
+    changed.map(|((zone, key), _)| (zone.clone(), key.name.clone())).collect()
+}
+
 fn coverage(snapshot: &Snapshot) -> Coverage {
     let whole_list = snapshot.route53.state == ViewState::Read;
     let zones = snapshot.route53.value().into_iter().flat_map(|zones| zones.zones.values());
-    let readable = zones.filter(|reading| {
-        let spoiled =
-            snapshot.route53.problems.iter().any(|problem| problem.scope == reading.zone.id.as_str());
-        whole_list && !spoiled && reading.record_sets.is_some()
+    let readable = zones.clone().filter(|reading| {
+        // A problem with the zone's DNSSEC or quota is no problem with its records.
+        whole_list && !reading.list_failed && reading.record_sets.is_some()
     });
     Coverage {
         kubernetes: lists_are_whole(snapshot),
         zones: readable
             .map(|reading| (reading.zone.id.clone(), reading.read_at.unwrap_or(snapshot.at)))
             .collect(),
+        listed: zones.clone().map(|reading| reading.zone.id.clone()).collect(),
         route53: whole_list && snapshot.accounts_read(),
         dns: snapshot.dns.state == ViewState::Read,
         ..Coverage::default()
@@ -213,7 +247,7 @@ fn finish(world: &World<'_>, candidate: &mut Candidate, silent: &mut BTreeSet<Si
     let cluster = world.snapshot.kubernetes.value();
     let object = candidate.object.as_ref().and_then(|reference| cluster?.objects.get(reference));
     if let Some(object) = object {
-        candidate.labels = wishes::labels_of(world, object);
+        candidate.labels = labels::labels_of(world, object);
     }
     hearsay::attach(world, candidate);
     if let Some((mute, reason, detail)) = mute::of(world, candidate) {

@@ -202,7 +202,7 @@ fn troubled(report: &Report) -> BTreeMap<(RecordKey, Option<ZoneId>), bool> {
 
 fn answers(snapshot: &Snapshot) -> BTreeMap<&DomainName, Vec<&Observation>> {
     let mut answers: BTreeMap<&DomainName, Vec<&Observation>> = BTreeMap::new();
-    for one in snapshot.dns.value().into_iter().flatten() {
+    for one in snapshot.observations() {
         answers.entry(&one.name).or_default().push(one);
     }
     answers

@@ -22,6 +22,7 @@ pub mod health;
 pub mod intern;
 pub mod invalid;
 pub mod kinds;
+pub mod memo;
 pub mod merge;
 pub mod needs;
 pub mod objects;
@@ -104,6 +105,10 @@ fn of_instance(
     let mut stage = sources(cluster, instance, now);
     let without_target = std::mem::take(&mut stage.without_target);
     let without_target = expecting(without_target, instance, &view, &mut stage.unwanted);
+    let zones_of = view.as_ref().map(|(_, view)| view);
+    stage.notes.retain(|note| {
+        note.name.as_ref().is_none_or(|name| leaves_alone(name, &instance.flags, zones_of).is_none())
+    });
     let submitted = provider(stage.endpoints, instance).into_iter().map(|one| submit(one, instance));
     let plan = plan(submitted.collect(), instance, &view);
     let mut out = InstanceWants {

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::compare::unheard::unheard;
 use crate::compare::{Verdicts, compare};
 use crate::desired;
+use crate::desired::memo::Memo;
 use crate::desired::sources::roster::unmodelled;
 use crate::desired::traps::traps;
 use crate::finding::{FindingKey, State};
@@ -44,6 +46,7 @@ pub struct Memory {
 pub struct Engine {
     policy: Policy,
     memory: Memory,
+    desired: Memo,
     wants: Arc<[InstanceWants]>,
     lost: BTreeSet<ZoneId>,
 }
@@ -58,7 +61,7 @@ impl Engine {
     /// Goes on from what was remembered.
     #[must_use]
     pub fn resume(policy: Policy, memory: Memory) -> Self {
-        Self { policy, memory, wants: Arc::default(), lost: BTreeSet::new() }
+        Self { policy, memory, desired: Memo::default(), wants: Arc::default(), lost: BTreeSet::new() }
     }
 
     /// What is to be remembered.
@@ -100,12 +103,18 @@ impl Engine {
 
     /// Judges one snapshot.
     pub fn round(&mut self, snapshot: &Snapshot) -> Report {
-        self.wants = match snapshot.kubernetes.value() {
-            Some(cluster) => desired::compute(cluster, snapshot.route53.value(), snapshot.at).into(),
-            None => Arc::default(),
-        };
+        self.wants = Arc::default();
+        if let Some(cluster) = &snapshot.kubernetes.value {
+            self.wants = self.desired.wants(cluster, snapshot.route53.value(), snapshot.at);
+        }
+        if self.memory.past.last_at.is_some_and(|last| snapshot.at < last) {
+            self.memory.past.set_back(snapshot.at);
+            self.memory.history.set_back(snapshot.at);
+        }
         self.memory.past.observe(snapshot, &self.wants, self.policy.cycle());
-        let verdicts = compare(snapshot, &self.wants, &self.memory.past, &self.policy);
+        let mut verdicts = compare(snapshot, &self.wants, &self.memory.past, &self.policy);
+        verdicts.coverage.unheard =
+            unheard(snapshot, &self.wants, self.memory.history.tracks().map(|track| &track.candidate));
         self.lost.clone_from(&verdicts.coverage.lost);
         self.memory.history.advance(&verdicts, &self.policy, snapshot.at);
         self.report(snapshot, verdicts)

@@ -72,10 +72,17 @@ impl History {
             matches!(track.state, State::Open | State::Explained | State::Stale)
                 && frozen(&track.candidate, &verdicts.coverage)
         });
+        // What a record became after the last word of the cluster is not judged before the next one.
+        let waiting: BTreeSet<Place> = verdicts
+            .candidates
+            .iter()
+            .filter(|candidate| is_ahead(candidate, &verdicts.coverage))
+            .map(|candidate| place(&candidate.key))
+            .collect();
         seen.retain(|key, candidate| {
             let hidden = frozen_first.get(&place(key)).is_some_and(|kind| *kind < key.kind);
             // On a view that could not be read nothing is decided anew.
-            !hidden && !frozen(candidate, &verdicts.coverage)
+            !hidden && !waiting.contains(&place(key)) && !frozen(candidate, &verdicts.coverage)
         });
         let places: BTreeSet<Place> = seen.keys().map(place).collect();
         for (key, candidate) in &seen {
@@ -89,7 +96,10 @@ impl History {
             track.see(candidate, at, cycle);
         }
         for (key, track) in &mut self.tracks {
-            let dark = dark_views(&track.candidate, &verdicts.coverage);
+            let mut dark = dark_views(&track.candidate, &verdicts.coverage);
+            if waiting.contains(&place(key)) {
+                dark.push(ViewName::Kubernetes);
+            }
             if !dark.is_empty() {
                 track.freeze(&dark, &verdicts.coverage);
             } else if !seen.contains_key(key) {
@@ -103,6 +113,16 @@ impl History {
         self.explain();
         for track in self.tracks.values_mut() {
             track.note(at);
+        }
+    }
+
+    /// The clock was set back: what was seen is no later than now, so that looks count again.
+    pub fn set_back(&mut self, now: Timestamp) {
+        for track in self.tracks.values_mut() {
+            track.first_seen = track.first_seen.min(now);
+            track.last_seen = track.last_seen.min(now);
+            track.run_since = track.run_since.map(|at| at.min(now));
+            track.clean_at = track.clean_at.map(|at| at.min(now));
         }
     }
 
@@ -259,7 +279,7 @@ impl Track {
             self.run_since = None;
             self.state = if self.confirmed && candidate.certain { State::Open } else { State::Pending };
         } else {
-            let since = *self.run_since.get_or_insert(candidate.evidence_at);
+            let since = *self.run_since.get_or_insert(candidate.evidence_at.min(at));
             let twice = cycle <= candidate.evidence_at.duration_since(since);
             self.confirmed |= candidate.certain || twice;
             self.state = if self.confirmed { State::Open } else { State::Pending };
@@ -299,9 +319,12 @@ impl Track {
             self.clean += 1;
             self.clean_at = Some(at);
         }
-        self.state = if policy.resolve_cycles <= self.clean { State::Resolved } else { State::Open };
-        if self.state == State::Resolved {
+        if policy.resolve_cycles <= self.clean {
+            self.state = State::Resolved;
             self.last_seen = at;
+        } else if !matches!(self.state, State::Muted | State::Pending) {
+            // What nobody was told of while it lasted is no news when it ends.
+            self.state = State::Open;
         }
     }
 }
@@ -311,18 +334,27 @@ fn frozen(candidate: &Candidate, coverage: &Coverage) -> bool {
     !dark_views(candidate, coverage).is_empty()
 }
 
+/// True if the statement compares the cluster with a record that changed after the last word of it.
+fn is_ahead(candidate: &Candidate, coverage: &Coverage) -> bool {
+    let Some((zone, key)) = candidate.key.zone_id.as_ref().zip(candidate.key.subject.record()) else {
+        return false;
+    };
+    candidate.rests_on.contains(&ViewName::Kubernetes)
+        && coverage.ahead.contains(&(zone.clone(), key.name.clone()))
+}
+
 /// The views that the statement rests on and that could not be read in this round.
 fn dark_views(candidate: &Candidate, coverage: &Coverage) -> Vec<ViewName> {
     let is_dark = |view: &&ViewName| match view {
         ViewName::Kubernetes => !coverage.kubernetes,
         ViewName::Route53 => match &candidate.key.zone_id {
+            // A zone that a whole list no longer has is gone, and its findings with it.
             Some(id) => {
-                !coverage.zones.contains_key(id) && !coverage.route53
-                    || coverage.route53 && !coverage.zones.contains_key(id) && !coverage.zones.is_empty()
+                !coverage.zones.contains_key(id) && (!coverage.route53 || coverage.listed.contains(id))
             }
             None => !coverage.route53 && !matches!(candidate.key.subject, Subject::Object(_)),
         },
-        ViewName::Dns => !coverage.dns,
+        ViewName::Dns => !coverage.dns || coverage.unheard.contains(&candidate.key),
         // A feed only adds a cause: without it the difference itself still decides.
         ViewName::Changes => false,
     };

@@ -175,7 +175,7 @@ impl Observer {
 
     /// What every server that could know the name answers now. Asks once more, for the last look may
     /// not have asked for the name at all; nothing else is read again.
-    pub async fn trace(&mut self, name: &DomainName) -> Vec<Observation> {
+    pub async fn trace(&mut self, name: &DomainName) -> Vec<Arc<Observation>> {
         let Some(mut snapshot) = self.last.take() else { return Vec::new() };
         snapshot.at = self.clock.now();
         let plan = self.plan(&snapshot, Some(name));
@@ -185,7 +185,7 @@ impl Observer {
         observations
     }
 
-    async fn dns(&self, plan: &ProbePlan) -> Reading<Vec<Observation>> {
+    async fn dns(&self, plan: &ProbePlan) -> Reading<Vec<Arc<Observation>>> {
         let sweeping = sweep(self.settings.live.clone(), plan, Arc::clone(&self.clock), self.prober.clone());
         let (observations, problems) = sweeping.await;
         let mut reading = Reading::read(self.clock.now(), observations);

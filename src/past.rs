@@ -3,26 +3,32 @@
 //! Only names that an instance wants or has wanted are remembered, each with a bounded number of
 //! changes, so the memory follows the wishes and not the size of the zones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::heritage::TxtRole;
-use crate::model::object::KubeObject;
-use crate::model::observation::{Outcome, Vantage};
-use crate::model::want::InstanceWants;
+use crate::model::object::{KubeObject, registry_word};
+use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::Zones;
 use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordSet, RecordType, ZoneId};
 use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
 use crate::stored::pairs;
+
+/// The looks of one moment: a name and a control name are asked in any order.
+const ONE_LOOK: SignedDuration = SignedDuration::from_secs(10);
 
 /// Changes that are remembered of one record or wish.
 const MAX_SIGHTINGS: usize = 32;
 
 /// How long a name that nobody wants any more is remembered.
 const KEEP_UNWANTED: SignedDuration = SignedDuration::from_hours(48);
+
+/// How long it matters when a wish was lost: longer than a burst lasts.
+const KEEP_LOSSES: SignedDuration = SignedDuration::from_hours(3);
 
 /// Objects of others that are remembered: enough to say that there are some.
 const MAX_STRANGERS: usize = 1000;
@@ -57,8 +63,21 @@ pub struct Past {
     /// Views that cannot be read, by view and scope.
     #[serde(with = "pairs")]
     pub blind: BTreeMap<(ViewName, String), Blind>,
+    /// Since when the control name of a resolver has been answered without a failure between, by view
+    /// and server.
+    #[serde(with = "pairs", default)]
+    controls: BTreeMap<(Arc<str>, Arc<str>), Timestamp>,
     /// Names that were wanted when they were last seen wanted.
-    names: BTreeMap<DomainName, Timestamp>,
+    names: HashMap<DomainName, Timestamp>,
+    /// Routing and health check of wishes that have or had any, and since when they have been so.
+    #[serde(with = "pairs", default)]
+    attributes: BTreeMap<WishKey, (Arc<str>, Timestamp)>,
+    /// The latest round in which DNS was read; `None` while it never was.
+    #[serde(default)]
+    pub dns_at: Option<Timestamp>,
+    /// The first round without a wish, by the last one with it: rounds may lie far apart.
+    #[serde(with = "pairs", default)]
+    losses: BTreeMap<Timestamp, Timestamp>,
 }
 
 /// A value and the rounds in which it was seen.
@@ -134,12 +153,75 @@ impl Past {
             }
         }
         if snapshot.dns.state == ViewState::Read {
+            self.dns_at = Some(at);
             self.observe_delegations(snapshot, at);
         }
+        self.observe_controls(snapshot);
         for view in ViewName::ALL {
             self.observe_problems(view, snapshot, cycle);
         }
         self.last_at = Some(at);
+    }
+
+    /// The clock was set back: what is remembered is no later than now, or nothing would ever be long
+    /// ago until the clock has caught up.
+    pub fn set_back(&mut self, now: Timestamp) {
+        fn sighted<T>(all: &mut Vec<Sighting<T>>, now: Timestamp) {
+            for one in all {
+                (one.since, one.until) = (one.since.min(now), one.until.min(now));
+            }
+        }
+        let earlier = |at: &mut Option<Timestamp>| *at = at.map(|at| at.min(now));
+        for at in [&mut self.first_at, &mut self.last_at] {
+            earlier(at);
+        }
+        self.wishes.values_mut().for_each(|all| sighted(all, now));
+        self.records.values_mut().for_each(|all| sighted(all, now));
+        self.delegations.values_mut().for_each(|all| sighted(all, now));
+        for past in self.objects.values_mut() {
+            past.first_at = past.first_at.min(now);
+            for at in [&mut past.first_address_at, &mut past.lost_at, &mut past.deleted_at] {
+                earlier(at);
+            }
+        }
+        for span in self.strangers.values_mut() {
+            *span = Span { since: span.since.min(now), until: span.until.min(now) };
+        }
+        for blind in self.blind.values_mut() {
+            (blind.since, blind.counted_at) = (blind.since.min(now), blind.counted_at.min(now));
+        }
+        self.names.values_mut().for_each(|at| *at = now.min(*at));
+        self.losses.clear();
+        earlier(&mut self.dns_at);
+        self.attributes.values_mut().for_each(|(_, at)| *at = now.min(*at));
+        self.controls.values_mut().for_each(|at| *at = now.min(*at));
+    }
+
+    /// True if the resolver has worked since before this look: silence about a name from a time when it
+    /// answered nothing at all is no word about the name.
+    #[must_use]
+    pub fn has_worked_since(&self, look: &Observation) -> bool {
+        let since = self.controls.get(&(Arc::clone(&look.view), Arc::clone(&look.server)));
+        since.is_some_and(|since| *since <= look.at.saturating_add(ONE_LOOK).unwrap_or(Timestamp::MAX))
+    }
+
+    /// A control name counts as answered when any of its looks is.
+    fn observe_controls(&mut self, snapshot: &Snapshot) {
+        let mut seen: BTreeMap<(Arc<str>, Arc<str>), Option<Timestamp>> = BTreeMap::new();
+        for look in snapshot.observations().filter(|look| look.vantage == Vantage::Control) {
+            let answered = seen.entry((Arc::clone(&look.view), Arc::clone(&look.server))).or_default();
+            if look.outcome == Outcome::Answer {
+                *answered = Some(answered.map_or(look.at, |at| at.min(look.at)));
+            }
+        }
+        let before = std::mem::take(&mut self.controls);
+        let works = seen.into_iter().filter_map(|(resolver, answered)| Some((resolver, answered?)));
+        self.controls = works
+            .map(|(resolver, answered)| {
+                let since = before.get(&resolver).copied().unwrap_or(answered);
+                (resolver, since)
+            })
+            .collect();
     }
 
     fn observe_objects(&mut self, snapshot: &Snapshot, at: Timestamp) {
@@ -176,13 +258,40 @@ impl Past {
         for one in wants {
             for want in &one.wants {
                 self.names.insert(want.name.clone(), at);
-                let sightings = self.wishes.entry((one.instance.id.clone(), want.key())).or_default();
-                sight(sightings, &want.content, at);
+                let key = (one.instance.id.clone(), want.key());
+                self.observe_attributes(&key, want, at);
+                sight(self.wishes.entry(key).or_default(), &want.content, at);
             }
         }
         self.names.retain(|_, seen| at.duration_since(*seen) < KEEP_UNWANTED);
-        let names = &self.names;
-        self.wishes.retain(|(_, key), _| names.contains_key(&key.name));
+        let (names, losses) = (&self.names, &mut self.losses);
+        self.wishes.retain(|(_, key), sightings| {
+            let is_news = |until: Timestamp| until != at && at.duration_since(until) < KEEP_LOSSES;
+            if let Some(last) = sightings.last().filter(|last| is_news(last.until)) {
+                losses.entry(last.until).or_insert(at);
+            }
+            names.contains_key(&key.name)
+        });
+        self.attributes.retain(|(_, key), _| names.contains_key(&key.name));
+        losses.retain(|last, _| at.duration_since(*last) < KEEP_LOSSES);
+    }
+
+    /// Most wishes have no attributes and never had any.
+    fn observe_attributes(&mut self, key: &WishKey, want: &Want, at: Timestamp) {
+        let has_any = want.routing.is_some() || want.health_check_id.is_some();
+        if !has_any && !self.attributes.contains_key(key) {
+            return;
+        }
+        let now: Arc<str> = format!("{:?} {:?}", want.routing, want.health_check_id).into();
+        // Of a wish that was there without them they are news.
+        let since = if self.wishes.contains_key(key) { Some(at) } else { self.first_at };
+        match self.attributes.get_mut(key) {
+            Some(known) if known.0 == now => {}
+            Some(known) => *known = (now, at),
+            None => {
+                self.attributes.insert(key.clone(), (now, since.unwrap_or(at)));
+            }
+        }
     }
 
     fn observe_records(&mut self, zones: &Zones, at: Timestamp) {
@@ -213,7 +322,7 @@ impl Past {
         let public = zones.zones.values().filter(|reading| !reading.zone.private);
         let names: BTreeSet<&DomainName> = public.map(|reading| &reading.zone.name).collect();
         let mut seen: BTreeMap<&DomainName, (BTreeSet<DomainName>, u32)> = BTreeMap::new();
-        for answer in snapshot.dns.value().into_iter().flatten() {
+        for answer in snapshot.observations() {
             let asked = answer.vantage == Vantage::Parent && &*answer.record_type == "NS";
             if !asked || !names.contains(&answer.name) {
                 continue;
@@ -253,27 +362,33 @@ impl Past {
     }
 
     fn observe_strangers(&mut self, zones: &Zones, wants: &[InstanceWants], at: Timestamp) {
-        let seen: BTreeSet<ObjectRef> = self.objects.keys().map(as_registry_spells).collect();
+        // Nearly every record is of an object that is here, so that nothing is copied to find that out.
+        let seen: HashSet<(&str, &str, &str)> =
+            self.objects.keys().map(|object| (&*object.kind, &*object.namespace, &*object.name)).collect();
+        let kinds: BTreeSet<&str> = seen.iter().map(|(kind, _, _)| *kind).collect();
+        let words: Vec<(String, &str)> = kinds.into_iter().map(|kind| (registry_word(kind), kind)).collect();
+        // Ownership records have a spelling of their own.
+        let is_known = |(word, namespace, name): (&str, &str, &str)| {
+            let same = words.iter().filter(|(known, _)| known.eq_ignore_ascii_case(word));
+            same.into_iter().any(|(_, kind)| seen.contains(&(*kind, namespace, name)))
+        };
         for one in wants {
             let flags = &one.instance.flags;
-            let ours = |owner: &str| {
-                owner == flags.owner_id || !owner.is_empty() && owner == flags.migrate_from_owner
-            };
             let readings = one.zones.iter().filter_map(|id| zones.zones.get(id));
             for reading in readings.filter(|reading| reading.record_sets.is_some()) {
                 let texts = reading.records().iter().filter(|set| set.record_type == RecordType::Txt);
                 for set in texts {
                     let TxtRole::Heritage(heritage) = TxtRole::of(set) else { continue };
-                    let Some(object) =
-                        heritage.object().filter(|_| heritage.owner.as_deref().is_some_and(ours))
-                    else {
+                    if !heritage.owner.is_some_and(|owner| flags.owns(owner))
+                        || heritage.parts().is_none_or(is_known)
+                    {
                         continue;
-                    };
+                    }
+                    let Some(object) = heritage.object() else { continue };
                     let stands = flags.affixes.owner_name(&set.name).is_some_and(|(name, _)| {
                         reading.at(&name).iter().any(|set| set.record_type.is_address())
                     });
-                    let known = seen.contains(&as_registry_spells(&object));
-                    if stands && !known && self.strangers.len() < MAX_STRANGERS {
+                    if stands && self.strangers.len() < MAX_STRANGERS {
                         let key = (one.instance.id.clone(), object);
                         self.strangers.entry(key).or_insert(Span { since: at, until: at }).until = at;
                     }
@@ -328,6 +443,12 @@ impl Past {
         sightings.last().map(|last| last.since)
     }
 
+    /// The first round without a wish that was last seen then; that time itself when no round is known.
+    #[must_use]
+    pub fn lost_after(&self, last: Timestamp) -> Timestamp {
+        self.losses.get(&last).copied().unwrap_or(last)
+    }
+
     /// True if the record set was there in an earlier round.
     #[must_use]
     pub fn record_was_there(&self, zone: &ZoneId, key: &RecordKey) -> bool {
@@ -348,10 +469,9 @@ impl Past {
     /// Since when the wish has had its present content; `None` before the first round with it.
     #[must_use]
     pub fn wish_since(&self, instance: &Arc<str>, key: &RecordKey) -> Option<Timestamp> {
-        self.wishes
-            .get(&(instance.clone(), key.clone()))
-            .and_then(|sightings| sightings.last())
-            .map(|last| last.since)
+        let key = (instance.clone(), key.clone());
+        let since = self.wishes.get(&key).and_then(|sightings| sightings.last()).map(|last| last.since);
+        since.max(self.attributes.get(&key).map(|(_, since)| *since))
     }
 
     /// Contents that the wish had before the present one, oldest first.
@@ -367,19 +487,21 @@ impl Past {
 pub fn lists_are_whole(snapshot: &Snapshot) -> bool {
     let kubernetes = &snapshot.kubernetes;
     kubernetes.state == ViewState::Read
-        && kubernetes.problems.iter().all(|problem| problem.scope.contains('/'))
+        && !kubernetes.problems.iter().any(|problem| spoils(problem, kubernetes.value()))
+}
+
+/// True if objects or instances may be missing for this problem: not for that of one object, or of a kind
+/// that no instance reads.
+fn spoils(problem: &Problem, cluster: Option<&Cluster>) -> bool {
+    let scope = problem.scope.as_str();
+    let idle = cluster.is_some_and(|cluster| cluster.idle_kinds.iter().any(|kind| **kind == *scope));
+    !scope.contains('/') && !idle
 }
 
 /// True if the absence of such an object would be seen.
 #[must_use]
 pub fn is_watched(cluster: &Cluster, object: &ObjectRef) -> bool {
     cluster.watches(&object.kind)
-}
-
-/// Ownership records spell kinds in lower case.
-/// An object as the ownership registry spells it.
-fn as_registry_spells(object: &ObjectRef) -> ObjectRef {
-    ObjectRef { kind: object.registry_word().to_ascii_lowercase().into(), ..object.clone() }
 }
 
 /// The problems of one view; a view that is not readable at all has at least one.
@@ -400,6 +522,7 @@ pub fn problems_of(view: ViewName, snapshot: &Snapshot) -> Vec<Problem> {
         ViewState::Stale | ViewState::Unread if !problems.is_empty() => problems.to_vec(),
         // Nobody has asked DNS or a feed yet: that is less sight, and no fault of sight.
         ViewState::Unread if matches!(view, ViewName::Dns | ViewName::Changes) => Vec::new(),
+        ViewState::Stale if view == ViewName::Changes => Vec::new(),
         ViewState::Stale | ViewState::Unread => vec![Problem {
             scope: "all".to_owned(),
             code: crate::finding::Reason::Unreachable,
@@ -430,7 +553,11 @@ fn of_zone<'a, T>(
 fn sight<T: Clone + PartialEq>(sightings: &mut Vec<Sighting<T>>, value: &T, at: Timestamp) {
     match sightings.last_mut() {
         Some(last) if last.value == *value => last.until = at,
-        Some(_) | None => sightings.push(Sighting { value: value.clone(), since: at, until: at }),
+        Some(_) | None => {
+            // Most things never change, and there are many of them.
+            sightings.reserve_exact(1);
+            sightings.push(Sighting { value: value.clone(), since: at, until: at });
+        }
     }
     if MAX_SIGHTINGS < sightings.len() {
         sightings.remove(0);

@@ -51,6 +51,8 @@ pub struct Policy {
     pub zones: BTreeMap<ZoneId, ZoneFacts>,
     /// Labels that are copied from objects to findings.
     pub label_allow_list: Vec<String>,
+    /// True if a label that an object lacks is taken from its namespace.
+    pub namespace_labels: bool,
     /// Where the pages about the kinds are; the kind's word and `.md` are appended.
     pub runbook_base: String,
     /// The part that is ours to judge; `None` for all of it.
@@ -134,6 +136,7 @@ impl Default for Policy {
             mutes: Vec::new(),
             zones: BTreeMap::new(),
             label_allow_list: vec!["team".to_owned()],
+            namespace_labels: false,
             runbook_base: "docs/findings/".to_owned(),
             shard: None,
         }

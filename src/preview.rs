@@ -155,6 +155,7 @@ pub fn supposed_zones(names: &[String], at: Timestamp) -> Option<Arc<Zones>> {
             record_sets: Some(Arc::default()),
             read_at: Some(at),
             names_read: BTreeMap::new(),
+            list_failed: false,
         };
         (id, reading)
     };

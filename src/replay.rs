@@ -17,7 +17,7 @@ use crate::changes::tail::TailMerger;
 use crate::config::{self, Config, ConfigError};
 use crate::desired::discover::discover;
 use crate::desired::kinds::{Kind, Row};
-use crate::desired::needs::needed_kinds;
+use crate::desired::needs::{idle_kinds, needed_kinds};
 use crate::desired::rbac::Roles;
 use crate::desired::sources::roster;
 use crate::engine::Engine;
@@ -25,7 +25,9 @@ use crate::finding::Reason;
 use crate::model::change::{ChangeFeed, FeedSource};
 use crate::model::instance::Instance;
 use crate::model::text::printable;
+use crate::model::zone::Zones;
 use crate::policy::Policy;
+use crate::recorded::error::ReadError;
 use crate::recording::index::{Index, IndexError, read_index};
 use crate::recording::round::{RawRound, read_round};
 use crate::report::Report;
@@ -121,10 +123,12 @@ struct Player {
     kubernetes: Option<(Timestamp, Arc<Cluster>)>,
     /// Kinds of which an object was in this round or an earlier one.
     seen: BTreeSet<Kind>,
-    route53: Option<(Timestamp, Arc<crate::model::zone::Zones>)>,
+    route53: Option<(Timestamp, Arc<Zones>)>,
     logs: BTreeMap<FeedSource, (TailMerger, LogParser)>,
     feed: FeedBuilder,
     feed_seen: bool,
+    /// The latest round with a feed.
+    feed_read_at: Option<Timestamp>,
 }
 
 impl Player {
@@ -137,7 +141,7 @@ impl Player {
         let mut take = |view: ViewName| problems.remove(&view).unwrap_or_default();
         let changes = self.changes(&round, at, take(ViewName::Changes));
         let kubernetes = self.kubernetes(round.kubernetes, at, take(ViewName::Kubernetes));
-        let route53 = keep(&mut self.route53, round.route53, at, take(ViewName::Route53));
+        let route53 = self.route53(round.route53, at, take(ViewName::Route53));
         let dns = match round.dns {
             Some(observations) => with(Reading::read(at, observations), take(ViewName::Dns)),
             None => Reading::unread(take(ViewName::Dns)),
@@ -162,9 +166,11 @@ impl Player {
             cluster.watched_kinds = self.watched_kinds(cluster, &needed, &refused);
             let unread = needed.iter().filter(|kind| refused.iter().any(|scope| scope == kind.as_str()));
             cluster.unread_kinds = unread.map(|kind| Arc::from(kind.as_str())).collect();
+            cluster.idle_kinds = idle_kinds(&cluster.instances);
         }
         // A kind that may not be listed is missing from the folder: its objects are not gone.
-        let blind = refused.iter().any(|scope| self.concerns_objects(scope));
+        let needed = cluster.as_ref().map(needed).unwrap_or_default();
+        let blind = refused.iter().any(|scope| self.concerns_objects(scope, &needed));
         match cluster {
             Some(cluster) if !blind => keep(&mut self.kubernetes, Some(cluster), at, problems),
             Some(_) | None => keep(&mut self.kubernetes, None, at, problems),
@@ -197,9 +203,23 @@ impl Player {
     }
 
     /// True if without the kind the last value must stand: a vital one, or one that was read before.
-    fn concerns_objects(&self, scope: &str) -> bool {
-        let stands = |kind: Kind| kind.is_vital() || (kind.holds_objects() && self.seen.contains(&kind));
+    /// Namespaces that no source reads only lend their labels.
+    fn concerns_objects(&self, scope: &str, needed: &BTreeSet<Kind>) -> bool {
+        let lends = |kind: Kind| kind == Kind::Namespace && !needed.contains(&kind);
+        let stands = |kind: Kind| {
+            kind.is_vital() || (kind.holds_objects() && self.seen.contains(&kind) && !lends(kind))
+        };
         scope == "all" || Kind::ALL.into_iter().any(|kind| kind.as_str() == scope && stands(kind))
+    }
+
+    /// A list without any zone after one with zones is not believed. No round shows the deletion of a
+    /// zone, and without one the live reader does not believe it either.
+    fn route53(&mut self, zones: Option<Zones>, at: Timestamp, mut problems: Vec<Problem>) -> Reading<Zones> {
+        let listed = zones.as_ref().map(|zones| zones.zones.len());
+        let known = self.route53.as_ref().map_or(0, |(_, known)| known.zones.len());
+        let suspicion = listed.and_then(|listed| ReadError::emptied(listed, known));
+        problems.extend(suspicion.as_ref().map(ReadError::problem));
+        keep(&mut self.route53, zones.filter(|_| suspicion.is_none()), at, problems)
     }
 
     fn changes(&mut self, round: &RawRound, at: Timestamp, problems: Vec<Problem>) -> Reading<ChangeFeed> {
@@ -207,7 +227,9 @@ impl Player {
         self.feed.noticed(events, at);
         if !round.changes_present() && problems.is_empty() {
             if self.feed_seen {
-                return Reading::unread(problems);
+                // What was refused stays refused.
+                let kept = Reading::read(at, self.feed.feed(at));
+                return Reading { state: ViewState::Stale, read_at: self.feed_read_at, ..kept };
             }
             // Events alone are no feed: they only add to what other views show.
             let feed = self.feed.feed(at);
@@ -215,6 +237,7 @@ impl Player {
             return Reading { value, ..Reading::off() };
         }
         self.feed_seen = true;
+        self.feed_read_at = Some(at);
         for file in &round.logs.logs {
             let source = FeedSource::Log {
                 namespace: file.namespace.as_str().into(),

@@ -6,6 +6,7 @@
 mod about;
 pub mod baseline;
 mod narrow;
+pub mod read;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,11 +24,16 @@ use crate::snapshot::{Problem, ViewName, ViewState};
 /// The word in `format`.
 pub const FORMAT: &str = "dns-drift-report/1";
 
+/// A word of this program. Under this name, because a reader would take a plain reference for a part of
+/// the text that it reads.
+pub type FormatWord = &'static str;
+
 /// The outcome of one round.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// Always [`FORMAT`].
-    pub format: &'static str,
+    #[serde(deserialize_with = "read::format")]
+    pub format: FormatWord,
     /// The time of the round.
     pub at: Timestamp,
     /// How fresh each view is.
@@ -47,7 +53,7 @@ pub struct Report {
 }
 
 /// One view.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ViewReport {
     /// How fresh it is.
     pub state: ViewState,
@@ -55,12 +61,12 @@ pub struct ViewReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_at: Option<Timestamp>,
     /// What could not be read.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
 }
 
 /// Counts over all names. A name here is a record that an instance wants, in its zone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// Wanted records.
     pub names: usize,
@@ -79,7 +85,7 @@ pub struct Summary {
 }
 
 /// One finding.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Finding {
     /// Stable across rounds and restarts for the same subject and kind: 16 hex digits.
     pub id: String,
@@ -96,6 +102,7 @@ pub struct Finding {
     /// What users get now.
     pub impact: Impact,
     /// What it is about.
+    #[serde(deserialize_with = "read::subject")]
     pub subject: Subject,
     /// The hosted zone; `null` when it lives in none.
     pub zone: Option<ZoneRef>,
@@ -167,7 +174,7 @@ pub struct Mute {
 }
 
 /// One mute that is declared, whether it applies to a finding or not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MuteReport {
     /// Who, as in [`Mute`].
     pub by: String,
@@ -186,7 +193,7 @@ pub struct MuteReport {
 }
 
 /// Where a mute stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MuteState {
     /// In force.
@@ -207,7 +214,7 @@ pub struct Also {
 }
 
 /// Names a hosted zone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZoneRef {
     /// Bare id.
     pub id: ZoneId,
@@ -237,9 +244,10 @@ pub struct Fix {
 }
 
 /// One suppressed comparison.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Silent {
     /// What it is about.
+    #[serde(deserialize_with = "read::subject")]
     pub subject: Subject,
     /// The rule.
     pub reason: SilentReason,
@@ -248,7 +256,7 @@ pub struct Silent {
 }
 
 /// One instance.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InstanceReport {
     /// Owner id.
     pub id: Arc<str>,
@@ -296,7 +304,7 @@ pub struct InstanceDetails {
 }
 
 /// One hosted zone.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ZoneReport {
     /// Id, name, type.
     #[serde(flatten)]

@@ -4,6 +4,7 @@ mod costs;
 pub mod feeds;
 #[cfg(test)]
 mod hour;
+mod jumps;
 pub mod leader;
 pub(crate) mod logs;
 pub mod plan;
@@ -53,6 +54,7 @@ use crate::recorded::route53::{self, Route53Settings};
 use crate::report::Report;
 use crate::run::costs::Costs;
 use crate::run::feeds::{FeedSettings, Feeds};
+use crate::run::jumps::Jumps;
 use crate::run::leader::LeaderSettings;
 use crate::run::logs::LogTask;
 use crate::run::rounds::{Assumption, Rounds, Views};
@@ -405,6 +407,7 @@ impl Work {
             assumed: Assumption::new(settings.assumed),
             resolver_views,
             clock: Arc::clone(clock),
+            jumps: Jumps::default(),
             costs: self.costs.clone(),
             max_record_series: settings.max_record_series,
             latest: self.latest.clone(),

@@ -29,7 +29,7 @@ pub enum ViewName {
 }
 
 /// How fresh a view is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ViewState {
     /// Read in this round.
@@ -81,6 +81,8 @@ pub struct Cluster {
     pub watched_kinds: Vec<Arc<str>>,
     /// Kinds that some instance needs and that could not be read.
     pub unread_kinds: Vec<Arc<str>>,
+    /// Kinds that no instance reads: a problem with one of them hides nothing. Empty when not known.
+    pub idle_kinds: Vec<Arc<str>>,
     /// What service accounts may do; `None` when no role was readable.
     pub grants: Option<Vec<Grant>>,
 }
@@ -104,7 +106,7 @@ pub struct Snapshot {
     /// Route 53.
     pub route53: Reading<Zones>,
     /// Live DNS: the observations of this round (the newest of each server and question).
-    pub dns: Reading<Vec<Observation>>,
+    pub dns: Reading<Vec<Arc<Observation>>>,
     /// Failed and applied changes.
     pub changes: Reading<ChangeFeed>,
 }
@@ -112,6 +114,11 @@ pub struct Snapshot {
 // === impl Snapshot ===
 
 impl Snapshot {
+    /// What live DNS said; nothing when it was not asked.
+    pub fn observations(&self) -> impl Iterator<Item = &Observation> {
+        self.dns.value().into_iter().flatten().map(Arc::as_ref)
+    }
+
     /// False if a whole account could not be read: then a zone that is not seen may still exist.
     #[must_use]
     pub fn accounts_read(&self) -> bool {

@@ -352,6 +352,55 @@ async fn the_hosts_are_all_names() {
     }
 }
 
+/// The page and the API are two forms of one list.
+#[tokio::test]
+async fn the_page_of_hosts_has_the_rows_of_the_api() {
+    let mut heard = BTreeSet::new();
+    for id in scenarios() {
+        let served = Served::new(Some(scenario(&id)));
+        for filter in [
+            "",
+            "state=open",
+            "state=in_sync",
+            "q=realtime",
+            "namespace=shop",
+            "team=shop",
+            "zone=example.com",
+        ] {
+            // Both show a hundred at a time.
+            let answer = served.get(&format!("/hosts?{filter}")).await.body;
+            let rows = answer["hosts"].as_array().expect("rows");
+            let page = served.page(&format!("/hosts?{filter}")).await;
+            let shown: Vec<&str> = page
+                .split("<th scope=\"row\"><a href=\"/hosts/")
+                .skip(1)
+                .map(|row| row.split_once("</a>").expect("a link").0.split_once('>').expect("a link").1)
+                .collect();
+            assert_eq!(shown, texts(rows, "name"), "{id} {filter}");
+            for row in rows {
+                let word = row["live"].as_str().unwrap_or("not asked");
+                assert!(page.contains(&format!("<td>{word}</td>")), "{id}: {row}");
+                if let Some(why) = row["why"].as_str() {
+                    assert!(page.contains(&format!("<code>{why}</code>")), "{id}: {row}");
+                }
+                heard.insert(word.to_owned());
+            }
+        }
+    }
+    let expected = ["answered", "denied", "mixed", "not asked"];
+    assert_eq!(heard.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    // A wildcard is asked for by names that nobody has.
+    let served = Served::new(Some(scenario("D059")));
+    let row = &served.all("hosts", &format!("&q={}", encoded("*.d.")), 10).await[0];
+    assert_eq!((&row["name"], &row["live"]), (&json!("*.d.example.com"), &json!("answered")));
+    let served = Served::new(Some(scenario("D001")));
+    let row = &served.all("hosts", "&q=realtime", 10).await[0];
+    assert_eq!(
+        (&row["state"], &row["why"], &row["live"]),
+        (&json!("open"), &json!("failed_change"), &json!("denied"))
+    );
+}
+
 #[tokio::test]
 async fn the_four_views_of_the_broken_host() {
     let served = Served::new(Some(scenario("D001")));

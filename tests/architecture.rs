@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("error_chain", &[]),
     ("limits", &[]),
+    ("meter", &[]),
     ("model", &["finding", "limits"]),
     ("snapshot", &["finding", "model"]),
     ("finding", &["model", "snapshot", "stored"]),
@@ -41,8 +42,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("convergence", &["finding", "limits", "model", "report", "snapshot"]),
     ("changes", &["clock", "error_chain", "finding", "limits", "model", "snapshot"]),
     ("desired", &["clock", "error_chain", "finding", "limits", "model", "snapshot"]),
-    ("live", &["clock", "error_chain", "finding", "limits", "model", "snapshot"]),
-    ("recorded", &["clock", "error_chain", "finding", "limits", "model", "snapshot"]),
+    ("live", &["clock", "error_chain", "finding", "limits", "meter", "model", "snapshot"]),
+    ("recorded", &["clock", "error_chain", "finding", "limits", "meter", "model", "snapshot"]),
     (
         "recording",
         &[

@@ -149,7 +149,20 @@ fn somebody_finds_the_broken_host_and_sees_it_heal() {
         picture(&browser, name);
         browser.open(&format!("{page}hosts/{HOST}"));
     }
-    for path in ["zones", "instances", "state", "findings/0", "?q=nothing+like+this"] {
+    // The list of all hosts: filtered, and left, with the keyboard alone.
+    browser.open(&format!("{page}hosts"));
+    wrong.extend(violations(&browser, &axe));
+    picture(&browser, "hosts.png");
+    browser.keys("#q", "realtime\u{e007}");
+    browser.until(
+        "location.search.includes('q=realtime') && document.querySelectorAll('.hosts tbody tr').length === 1",
+    );
+    assert_eq!(browser.text("document.querySelector('.hosts td code').textContent"), "failed_change");
+    browser.keys(".hosts tbody th a", "\u{e007}");
+    browser.until(&format!("location.pathname === '/hosts/{HOST}'"));
+    for path in
+        ["hosts?q=nothing+like+this", "zones", "instances", "state", "findings/0", "?q=nothing+like+this"]
+    {
         browser.open(&format!("{page}{path}"));
         wrong.extend(violations(&browser, &axe));
     }

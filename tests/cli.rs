@@ -189,6 +189,7 @@ fn a_baseline() {
 #[test]
 fn every_form_has_the_same_exit_code() {
     for (form, start) in [
+        ("wide", "\u{2500}"),
         ("json", "{\n  \"format\": \"dns-drift-report/1\""),
         ("yaml", "format: dns-drift-report/1\n"),
         ("junit", "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites"),

@@ -70,6 +70,7 @@ fn zones(case: &Value) -> Zones {
                 record_sets: Some(Arc::default()),
                 read_at: None,
                 names_read: BTreeMap::new(),
+                list_failed: false,
             },
         )
     };

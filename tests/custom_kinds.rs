@@ -90,6 +90,10 @@ fn namespace() -> Value {
 
 impl World {
     async fn start(objects: &[Value], faults: Vec<KubeFault>) -> Self {
+        Self::start_with(settings(), objects, faults).await
+    }
+
+    async fn start_with(settings: WatchSettings, objects: &[Value], faults: Vec<KubeFault>) -> Self {
         let (mut serving, stop) = (JoinSet::new(), CancellationToken::new());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let kubernetes = Kubernetes::start(&mut serving, stop.clone(), Arc::clone(&clock)).expect("server");
@@ -106,7 +110,7 @@ impl World {
         let (publish, readings) = watch::channel(Reading::unread(vec![]));
         let (pods, _) = watch::channel(Arc::default());
         let mut watching = JoinSet::new();
-        watching.spawn(task::run(connection.clone(), settings(), publish, pods, stop.clone()));
+        watching.spawn(task::run(connection.clone(), settings, publish, pods, stop.clone()));
         Self { kubernetes, connection, readings, stop, watching, serving }
     }
 
@@ -293,5 +297,39 @@ async fn a_watch_ends_with_the_need_for_it() {
         .until("the route again", |reading| is_watched(reading, "HTTPRoute") && wants(reading).len() == 2)
         .await;
     assert_eq!((again.state, again.problems.len()), (ViewState::Read, 0));
+    world.end().await;
+}
+
+/// For their labels alone Namespaces are watched only if asked; losing them freezes no verdict.
+#[tokio::test]
+async fn namespaces_lend_their_labels_and_nothing_hangs_on_them() {
+    let objects = [external_dns(&["ingress"]), ingress(), namespace()];
+    let mut without = World::start(&objects, vec![]).await;
+    without.until("the name", |reading| reading.state == ViewState::Read).await;
+    assert_eq!(without.kubernetes.count("list", "namespaces"), 0, "nobody asked for them");
+    without.end().await;
+
+    let asked = WatchSettings { namespaces: true, ..settings() };
+    let mut world = World::start_with(asked.clone(), &objects, vec![]).await;
+    let team = |reading: &Reading<Cluster>| {
+        let shop = reading.value()?.objects.of_kind("Namespace").first()?.clone();
+        shop.labels.get("team").map(str::to_owned)
+    };
+    let first = world.until("the namespace", |reading| reading.value().is_some()).await;
+    assert_eq!(watched(&first), ["Ingress", "Namespace"]);
+    assert_eq!(wants(&first), ["web.example.com=192.0.2.1"]);
+    let mut labelled = namespace();
+    labelled["metadata"]["labels"]["team"] = json!("shop");
+    world.kubernetes.apply(labelled);
+    world.until("the label wakes the view", |reading| team(reading).as_deref() == Some("shop")).await;
+    let (raw, _) = list_raw(&world.connection, &asked).await;
+    assert!(raw.iter().any(|object| object["kind"] == "Namespace"), "recordings hold them");
+    world.end().await;
+
+    let forbidden = KubeFault::new(KubeFaultKind::ForbidList).on("namespaces");
+    let mut world = World::start_with(asked, &objects, vec![forbidden]).await;
+    let reading = world.until("the refusal", |reading| !reading.problems.is_empty()).await;
+    assert_eq!((reading.state, &*reading.problems[0].scope), (ViewState::Read, "Namespace"));
+    assert_eq!(wants(&reading), ["web.example.com=192.0.2.1"]);
     world.end().await;
 }

@@ -1,5 +1,6 @@
 //! The dashboards: generated files are up to date, they keep the rules of the trade, and every query
-//! of every panel shows something on a real Prometheus that holds demo data.
+//! of every panel shows something on a real Prometheus that holds demo data. The pictures in the docs
+//! are drawn from the same queries.
 //!
 //! Needs `prometheus` on the path (Debian package `prometheus`).
 
@@ -21,8 +22,12 @@ mod demo;
 #[allow(dead_code, reason = "each test uses its part")]
 #[path = "support/report.rs"]
 mod fixture;
+#[path = "dashboards/format.rs"]
+mod format;
 #[path = "dashboards/model.rs"]
 mod model;
+#[path = "dashboards/picture.rs"]
+mod picture;
 #[allow(dead_code, reason = "each test uses its part")]
 #[path = "support/servers.rs"]
 mod servers;
@@ -30,18 +35,23 @@ mod servers;
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
+use dns_drift::clock::{Clock as _, SystemClock};
 use dns_drift::limits::MAX_FINDING_SERIES;
 use dns_drift::publish::catalogue::MetricDoc;
 use dns_drift::publish::cost::NoCosts;
 use dns_drift::publish::metrics::registry;
 use dns_drift::publish::server::serve;
 use dns_drift::publish::web::WebState;
+use dns_drift::report::Report;
+use picture::Series;
+use quick_xml::events::Event;
 use regex::Regex;
 use serde_json::Value as Json;
-use servers::{Alerting, free, get, logs, prometheus, rows};
+use servers::{Alerting, Server, free, get, logs, prometheus, rows};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -207,33 +217,48 @@ fn all_queries() -> Vec<(String, String)> {
     all
 }
 
+/// A program with demo data, and a Prometheus that scrapes it.
+struct Rig {
+    server: SocketAddr,
+    report: watch::Sender<Option<Arc<Report>>>,
+    _prometheus: Server,
+    _web: JoinSet<std::io::Result<()>>,
+}
+
+impl Rig {
+    async fn start(folder: &Path, first: Arc<Report>) -> Self {
+        let (report, latest) = watch::channel(Some(first));
+        let registry =
+            Arc::new(registry(latest.clone(), Arc::new(demo::Growing::default()), MAX_FINDING_SERIES));
+        let state = WebState { latest, registry, costs: Arc::new(NoCosts), config_text: "".into() };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = listener.local_addr().unwrap();
+        let mut web = JoinSet::new();
+        web.spawn(serve(listener, state, CancellationToken::new()));
+        let rules = fs::read_to_string(format!("{ROOT}/alerts/dns-drift.rules.yml")).unwrap();
+        let file = folder.join("rules.yml");
+        fs::write(&file, rules.replace("for: 2m", "for: 1s")).unwrap();
+        let file = file.display().to_string();
+        let server = free();
+        let alerting = Alerting { rules: &[&file], alertmanager: None };
+        let prometheus = prometheus(folder, &[("dns-drift", target)], &alerting, server);
+        rows(server, "up{job=\"dns-drift\"} == 1", folder).await;
+        Self { server, report, _prometheus: prometheus, _web: web }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_panel_shows_something() {
-    let (_sender, latest) = watch::channel(Some(fixture::shared()));
-    let registry = Arc::new(registry(latest.clone(), Arc::new(demo::Growing::default()), MAX_FINDING_SERIES));
-    let state = WebState { latest, registry, costs: Arc::new(NoCosts), config_text: "".into() };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let target = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let mut tasks = JoinSet::new();
-    tasks.spawn(serve(listener, state, stop.clone()));
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let rules = fs::read_to_string(format!("{ROOT}/alerts/dns-drift.rules.yml")).unwrap();
-    let file = folder.join("rules.yml");
-    fs::write(&file, rules.replace("for: 2m", "for: 1s")).unwrap();
-    let file = file.display().to_string();
-    let server = free();
-    let alerting = Alerting { rules: &[&file], alertmanager: None };
-    let _prometheus = prometheus(folder, &[("dns-drift", target)], &alerting, server);
-    rows(server, "up{job=\"dns-drift\"} == 1", folder).await;
+    let rig = Rig::start(folder, demo::report(demo::WORST)).await;
 
     let mut empty = all_queries();
     let until = Instant::now() + PATIENT;
     while !empty.is_empty() {
         let mut still = Vec::new();
         for (name, query) in empty {
-            if !shows(server, &query).await {
+            if !shows(rig.server, &query).await {
                 still.push((name, query));
             }
         }
@@ -245,5 +270,80 @@ async fn every_panel_shows_something() {
         );
         sleep(Duration::from_millis(500)).await;
     }
-    stop.cancel();
+}
+
+/// What the queries of a panel return: this moment for a table, the story up to its end for the others.
+async fn series_of(server: SocketAddr, panel: &Json, end: i64) -> Vec<Series> {
+    let mut all = Vec::new();
+    for target in panel["targets"].as_array().into_iter().flatten() {
+        let expression = filled_in(target["expr"].as_str().unwrap());
+        let expression = if panel["type"] == "table" {
+            expression
+        } else {
+            format!("({expression})[{}s:1s] @ {end}", demo::STEPS)
+        };
+        let answer = get(server, "/api/v1/query", ("query", expression)).await;
+        all.extend(picture::rows(&answer, target["legendFormat"].as_str().unwrap()));
+    }
+    all
+}
+
+/// Plays the story and draws each dashboard as it is in the end; tables show the worst moment.
+async fn draw_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let rig = Rig::start(folder, demo::report(0)).await;
+    let mut tables: Vec<Vec<Series>> = Vec::new();
+    for step in 0..demo::STEPS {
+        rig.report.send_replace(Some(demo::report(step)));
+        sleep(Duration::from_secs(1)).await;
+        if step == demo::WORST {
+            for (_, dashboard) in content::all() {
+                for panel in panels(&dashboard).iter().filter(|panel| panel["type"] == "table") {
+                    tables.push(series_of(rig.server, panel, 0).await);
+                }
+            }
+        }
+    }
+    let mut tables = tables.into_iter();
+    let at = SystemClock.now().as_second();
+    let end = f64::from(u32::try_from(at).unwrap());
+    let span = (end - f64::from(u32::try_from(demo::STEPS).unwrap()), end);
+    for (name, dashboard) in content::all() {
+        let mut drawn = Vec::new();
+        for panel in panels(&dashboard) {
+            let series = if panel["type"] == "table" {
+                tables.next().unwrap()
+            } else {
+                series_of(rig.server, panel, at).await
+            };
+            assert!(!series.is_empty() || panel["type"] == "text", "{name}: {}", panel["title"]);
+            drawn.push((panel.clone(), series));
+        }
+        fs::write(picture_of(name), picture::draw(&dashboard, &drawn, span)).unwrap();
+    }
+}
+
+fn picture_of(name: &str) -> String {
+    format!("{ROOT}/docs/pictures/dashboard-{name}.svg")
+}
+
+/// The pictures in the docs show these panels and say what they are. Figures in them are of the day
+/// on which they were drawn, so only what does not depend on it is compared.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pictures_are_of_these_dashboards() {
+    if std::env::var_os("DNS_DRIFT_BLESS").is_some() {
+        draw_all().await;
+    }
+    for (name, dashboard) in content::all() {
+        let path = picture_of(name);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let wanted: Vec<&str> =
+            panels(&dashboard).iter().map(|panel| panel["title"].as_str().unwrap()).collect();
+        assert_eq!(picture::titles(&text), wanted, "{path}: run this test with DNS_DRIFT_BLESS=1");
+        assert!(text.contains("no Grafana took part") && !text.contains("<script"), "{path}");
+        assert!(text.len() < 100_000, "{path} has {} bytes", text.len());
+        let mut reader = quick_xml::Reader::from_str(&text);
+        while reader.read_event().unwrap_or_else(|error| panic!("{path}: {error}")) != Event::Eof {}
+    }
 }

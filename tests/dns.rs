@@ -9,7 +9,6 @@
     reason = "a test may panic"
 )]
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::num::NonZeroU32;
@@ -184,24 +183,24 @@ fn settings(map: &[String]) -> LiveSettings {
     }
 }
 
-fn names(hosts: &[(&str, RecordType)]) -> Vec<ProbeName> {
+fn names(hosts: &[(&str, RecordType)]) -> Vec<Arc<ProbeName>> {
     let probe = |(host, record_type): &(&str, RecordType)| ProbeName {
         name: DomainName::new(host),
         record_types: vec![record_type.clone()],
-        expected: vec![ExpectedAnswer {
+        expected: Box::new([ExpectedAnswer {
             record_type: record_type.clone(),
-            addresses: BTreeSet::new(),
-            hosts: BTreeSet::new(),
+            addresses: Box::default(),
+            hosts: Box::default(),
             partial: true,
             free: false,
-        }],
+        }]),
         zone_id: Some(ZoneId::new("Z1")),
         name_servers: vec![DomainName::new("ns1.example.test")].into(),
         views: Arc::default(),
         doubtful: true,
         waited: false,
     };
-    hosts.iter().map(probe).collect()
+    hosts.iter().map(probe).map(Arc::new).collect()
 }
 
 /// One line for each observation: what was asked, over what, and what came.
@@ -250,7 +249,7 @@ async fn a_sweep_sees_what_the_zone_holds() {
         let (observations, problems) = sweep(settings, &plan, Arc::new(SystemClock), prober).await;
         assert_eq!(problems, []);
         assert!(observations.iter().all(|one| one.rtt_ms.is_some() && &*one.server == "ns1.example.test"));
-        seen.extend(observations.iter().map(shown));
+        seen.extend(observations.iter().map(|one| shown(one)));
     }
     let soa = "example.test 60 SOA ns1.example.test. hostmaster.example.test. 7 7200 900 1209600 60";
     let both = |line: &str| ["udp", "tcp"].map(|transport| line.replace("TRANSPORT", transport));
@@ -321,10 +320,10 @@ async fn delegation_is_read_at_the_parent_and_checked_at_every_server() {
     let (observations, problems) = sweep(settings, &plan, Arc::new(SystemClock), prober).await;
     assert!(observations.iter().all(|one| one.zone_id.as_deref() == Some("Z1")), "never a private zone");
     let at = |vantage: Vantage, server: &str, record_type: &str| {
-        let is_it = |one: &&Observation| {
+        let is_it = |one: &&Arc<Observation>| {
             one.vantage == vantage && &*one.server == server && &*one.record_type == record_type
         };
-        observations.iter().filter(is_it).map(shown).collect::<Vec<_>>()
+        observations.iter().filter(is_it).map(|one| shown(one)).collect::<Vec<_>>()
     };
     let parent = parent.address.to_string();
     assert_eq!(
@@ -370,7 +369,7 @@ async fn the_task_publishes_follows_the_plan_and_stops() {
 
     let app = ("app.example.test", RecordType::A);
     let nowhere = ("nowhere.example.test", RecordType::A);
-    let seen = |reading: &Reading<Vec<Observation>>, wanted: &[&str]| {
+    let seen = |reading: &Reading<Vec<Arc<Observation>>>, wanted: &[&str]| {
         let mut names: Vec<&str> =
             reading.value().into_iter().flatten().map(|one| one.name.as_str()).collect();
         names.dedup();

@@ -127,7 +127,7 @@ async fn their_answers_are_observed_like_those_of_others() {
     let name = ProbeName {
         name: CONTROL.into(),
         record_types: vec![RecordType::A],
-        expected: Vec::new(),
+        expected: Box::default(),
         zone_id: None,
         name_servers: Arc::default(),
         views: vec!["public".into()].into(),
@@ -135,7 +135,7 @@ async fn their_answers_are_observed_like_those_of_others() {
         waited: false,
     };
     let prober = Prober::new(settings.prober.clone());
-    let plan = ProbePlan { names: vec![name], zones: Vec::new() };
+    let plan = ProbePlan { names: vec![name.into()], zones: Vec::new() };
     let (observations, problems) = sweep(settings, &plan, Arc::new(SystemClock), prober).await;
     assert_eq!(problems, []);
     let mut seen: Vec<String> = observations

@@ -425,6 +425,7 @@ async fn route53_fails_to_order() {
                 (R53FaultKind::Throttle, "Throttling"),
                 (R53FaultKind::AccessDenied, "AccessDenied"),
                 (R53FaultKind::ExpiredToken, "ExpiredToken"),
+                (R53FaultKind::ClockSkew, "SignatureDoesNotMatch"),
                 (R53FaultKind::NoSuchHostedZone, "NoSuchHostedZone"),
                 (R53FaultKind::ServerError, "InternalFailure"),
             ] {
@@ -683,6 +684,10 @@ async fn dns_fails_to_order() {
                 assert_eq!(ask(&two, "web.example.com.", RecordType::A).await, "192.0.2.1");
                 dns.clear_faults();
             }
+            dns.set_fault(DnsFault::new(DnsFaultKind::RewriteDenials("203.0.113.66".parse().unwrap())));
+            assert_eq!(ask(&one, "web.example.com.", RecordType::A).await, "192.0.2.1");
+            assert_eq!(ask(&one, "nobody.example.com.", RecordType::A).await, "aa=0 203.0.113.66");
+            dns.clear_faults();
             for kind in [DnsFaultKind::Malformed, DnsFaultKind::LyingLength] {
                 dns.set_fault(DnsFault::new(kind));
                 let answer = ask(&one, "web.example.com.", RecordType::A).await;

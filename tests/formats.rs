@@ -124,10 +124,39 @@ fn markdown_for_a_pull_request() {
     assert!(text.len() < 65_536, "{}", text.len());
 }
 
+/// A pipe has no width: what somebody may look for is never broken, sentences are.
+#[test]
+fn a_piped_table_is_for_grep() {
+    let mut long = report();
+    long.findings[0].summary = "nobody reads so much of one finding on one line ".repeat(20);
+    let piped = |style| table::report(&long, None, style);
+    let rows = |text: &str| -> Vec<String> {
+        text.lines().take_while(|line| !line.contains(" names: ")).map(str::to_owned).collect()
+    };
+    let text = piped(Style::default());
+    let finding = &long.findings[0];
+    let line = text.lines().find(|line| line.contains(&finding.subject.to_string())).expect("a line");
+    let object = finding.object.as_ref().expect("an object").to_string();
+    for word in [finding.severity.as_str(), finding.state.as_str(), finding.kind.as_str(), &object] {
+        assert!(line.contains(word), "{word} in {line}");
+    }
+    let widest = rows(&text).iter().map(|line| line.chars().count()).max();
+    assert!(widest.is_some_and(|widest| widest < 300), "{widest:?}");
+    assert!(rows(&text).len() > 20 && text.contains("on one line"), "{text}");
+    let wide = piped(Style { wide: true, ..Style::default() });
+    let line = wide.lines().find(|line| line.contains(finding.summary.trim())).expect("one line");
+    let command = finding.fix.commands.first().expect("a command");
+    for word in [finding.severity.as_str(), finding.kind.as_str(), finding.reason.as_str(), command] {
+        assert!(line.contains(word), "{word} in {line}");
+    }
+    // However narrow the terminal is.
+    assert_eq!(wide, piped(Style { wide: true, width: Some(40), ..Style::default() }));
+}
+
 #[test]
 fn a_table_fits_its_terminal() {
     for width in [40, 60, 80, 120, 129, 130, 200] {
-        let style = Style { width: Some(width), colour: false };
+        let style = Style { width: Some(width), ..Style::default() };
         let text = table::report(&report(), None, style);
         let drawn = text.lines().take_while(|line| !line.contains(" names: "));
         for line in drawn {
@@ -135,8 +164,8 @@ fn a_table_fits_its_terminal() {
         }
     }
     // Some runners of jobs have a terminal of no size.
-    let none = table::report(&report(), None, Style { width: Some(0), colour: false });
-    assert_eq!(none, table::report(&report(), None, Style { width: Some(80), colour: false }));
+    let none = table::report(&report(), None, Style { width: Some(0), ..Style::default() });
+    assert_eq!(none, table::report(&report(), None, Style { width: Some(80), ..Style::default() }));
     insta::assert_snapshot!("table_narrow", none);
 }
 

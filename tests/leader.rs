@@ -110,6 +110,11 @@ async fn one_of_two_judges_and_is_replaced_when_it_dies_or_stops() {
     let (status, role, _) = second.get("/-/ready").await;
     assert_eq!((status, role.as_str()), (200, "standby"));
     assert!(second.get("/").await.2.contains("Standby:"));
+    // The leader's page tells what is left of its budgets; whoever waits spends nothing.
+    let state = first.get("/state").await.2;
+    for words in ["account default", "all name servers together", "as configured"] {
+        assert!(state.contains(words), "{words} in {state}");
+    }
     let (status, role, _) = first.get("/api/v1/report").await;
     assert_eq!((status, role.as_str()), (200, "leader"));
     // The budget of the API is spent once: all requests are those that the leader counts.

@@ -17,14 +17,15 @@ mod fixture;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use axum::{Extension, Router};
 use dns_drift::finding::{State, Subject};
 use dns_drift::limits::{MAX_LISTENERS, MAX_PAGE_ROWS};
 use dns_drift::model::instance::{PodHealth, Trap};
 use dns_drift::model::{DomainName, ObjectRef, ZoneId};
 use dns_drift::publish::metrics::registry;
+use dns_drift::publish::role::Role;
 use dns_drift::publish::web::{WebState, router};
 use dns_drift::report::{InstanceDetails, Report, Step};
 use fixture::{Costs, HOSTILE, at, finding, record};
@@ -230,7 +231,19 @@ async fn zones_instances_and_findings_have_pages() {
     )
     .await;
     check("/findings/0000000000000005", &["observer_blind", "dns view", "forbidden"]).await;
-    check("/state", &["class_filter 3", "Requests to AWS", "unread"]).await;
+    check(
+        "/state",
+        &[
+            "class_filter 3",
+            "Requests to AWS",
+            "unread",
+            "Route 53 account 111122223333 2.00 2.00 0.50 75 % as configured",
+            "Route 53 account 444455556666 2.00 1.00 1.50 0 % throttled: paused for 5 s more",
+            "50 12 3.00 76 % slowed down, recovers by itself",
+            "asking for 10 names makes some 1.5 million questions a month that Route 53 bills: 0.60 USD.",
+        ],
+    )
+    .await;
     for path in ["/zones/nowhere.org", "/instances/nobody", "/findings/00", "/findings/%3Cscript%3E"] {
         let page = get(report.clone(), path).await;
         assert_eq!(page.status, StatusCode::NOT_FOUND, "{path}");
@@ -265,6 +278,44 @@ async fn every_link_of_the_page_leads_somewhere() {
     assert!(seen.len() > 15, "{seen:?}");
 }
 
+/// Names and states of the rows of the list of hosts.
+fn hosts(page: &str) -> Vec<(String, String)> {
+    let list = page.split_once("id=\"list\"").unwrap().1;
+    let cell = |row: &str, start: &str, end: &str| {
+        text(row.split_once(start).unwrap().1.split_once(end).unwrap().0.split_once('>').unwrap().1)
+    };
+    let rows = list.split("<th scope=\"row\">").skip(1);
+    rows.map(|row| (cell(row, "<a ", "</a>"), cell(row, "class=\"mark", "</span>"))).collect()
+}
+
+#[tokio::test]
+async fn the_list_of_hosts_has_all_names_and_its_filters_in_the_url() {
+    let check = async |path: &str, expected: &[(&str, &str)]| {
+        let page = get(fixture::report(), path).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}");
+        let found = hosts(&page.body);
+        let found: Vec<(&str, &str)> = found.iter().map(|(name, state)| (&**name, &**state)).collect();
+        assert_eq!(found, expected, "{path}");
+    };
+    let all = hosts(&get(fixture::report(), "/hosts").await.body);
+    assert!(all.len() > 5 && all.is_sorted_by(|one, two| one.0 < two.0), "{all:?}");
+    check("/hosts?q=REALTIME", &[("realtime.example.com", "open")]).await;
+    check("/hosts?state=silent&q=static", &[("static.example.com", "silent")]).await;
+    check("/hosts?zone=Z2&team=shop", &[("twin.example.com", "open")]).await;
+    check("/hosts?namespace=nowhere", &[]).await;
+    check("/hosts?state=nonsense", &[]).await;
+    check("/hosts?host=+&q=realtime&utm_source=mail&page=7", &[("realtime.example.com", "open")]).await;
+    let shown = text(&get(fixture::report(), "/hosts?q=static").await.body);
+    assert!(shown.contains("silent class_filter no no not asked"), "{shown}");
+    let shown = text(&get(fixture::report(), "/hosts?zone=example.com&state=open").await.body);
+    assert!(shown.contains("realtime.example.com open failed_change no no not asked example.com"), "{shown}");
+    let twice = get(fixture::report(), "/hosts?q=a&q=b").await;
+    assert_eq!(twice.status, StatusCode::BAD_REQUEST);
+    let page = get(fixture::report(), "/hosts?q=%22%3E%3Cscript%3E").await;
+    assert!(page.body.contains("value=\"&quot;&gt;&lt;script&gt;\""));
+    assert!(page.body.contains("<a href=\"/hosts\" aria-current=\"page\">Hosts</a>"));
+}
+
 #[tokio::test]
 async fn a_look_up_leads_to_the_host() {
     let check = async |query: &str, there: &str| {
@@ -273,8 +324,6 @@ async fn a_look_up_leads_to_the_host() {
         assert_eq!(answer.headers["location"], there);
     };
     check("/hosts?host=+Shop.Example.com.+", "/hosts/shop.example.com").await;
-    check("/hosts?host=", "/").await;
-    check("/hosts", "/").await;
     check(
         "/hosts?host=%2F%2Fevil.example%2F%0d%0aset-cookie%3A+a",
         "/hosts/%2F%2Fevil.example%2F%5C015%5C012set-cookie%3A%5C040a",
@@ -387,6 +436,8 @@ async fn nothing_that_others_write_becomes_markup() {
                 "/?q={segment}&zone={segment}&team={segment}&kind={segment}&instance={segment}&page={segment}"
             ),
             format!("/hosts/{segment}"),
+            String::from("/hosts"),
+            format!("/hosts?q={segment}&zone={segment}&team={segment}&namespace={segment}&state={segment}"),
             format!("/zones/{segment}"),
             format!("/instances/{segment}"),
             String::from("/zones/Z1"),
@@ -400,6 +451,26 @@ async fn nothing_that_others_write_becomes_markup() {
             assert_clean(&page.body, &format!("{nasty:?} on {path}"));
         }
     }
+}
+
+#[tokio::test]
+async fn a_replica_on_standby_says_so_on_every_page() {
+    const BANNER: &str = "<p class=\"standby\" role=\"status\">";
+    let standby = |report: Option<Report>| app(report).1.layer(Extension(Role::Standby));
+    let (alone, waits) = (app(Some(poisoned("<main>"))).1, standby(Some(poisoned("<main>"))));
+    for path in
+        ["/", "/hosts", "/hosts/x.example.com", "/zones", "/instances", "/state", "/findings/00", "/?q=a&q=b"]
+    {
+        let page = get_with(&waits, path, "").await.body;
+        assert_eq!(page.matches(BANNER).count(), 1, "{path}");
+        assert!(page.find(BANNER) < page.find("<main"), "{path}");
+        assert!(!get_with(&alone, path, "").await.body.contains(BANNER), "{path}");
+    }
+    assert!(get_with(&standby(None), "/", "").await.body.contains(BANNER), "before the first round");
+    // Whoever was on standby and judges now is not answered with what the browser has.
+    let tag = get_with(&waits, "/", "").await.headers["etag"].to_str().unwrap().to_owned();
+    assert_eq!(get_with(&waits, "/", &tag).await.status, StatusCode::NOT_MODIFIED);
+    assert_eq!(get_with(&alone, "/", &tag).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -503,6 +574,17 @@ async fn a_hundred_thousand_hosts_are_pages() {
     }
     let last = get_with(&app, "/?page=99999999999999999999", "").await;
     assert!(last.body.contains("Page 1 of 1000"));
+    let mut seen = Vec::new();
+    for path in ["/hosts?page=1000", "/hosts?state=open", "/hosts?namespace=shop&team=shop&page=500"] {
+        let page = get_with(&app, path, "").await;
+        let rows = hosts(&page.body);
+        assert_eq!(rows.len(), MAX_PAGE_ROWS, "{path}");
+        assert!(page.body.len() < 200_000, "{path}: {}", page.body.len());
+        assert!(page.body.contains(" of 100"), "{path}");
+        seen.extend(rows.into_iter().map(|(name, _)| name));
+    }
+    seen.sort();
+    assert!(seen.windows(2).all(|pair| pair[0] != pair[1]), "each name is on one page");
     let found = get_with(&app, "/?q=n99999.", "").await;
     assert!(text(&found.body).contains("Findings that pass the filter: 1"));
     assert_eq!(get_with(&app, "/hosts/n77777.example.com", "").await.body.matches("<article").count(), 1);

@@ -13,10 +13,13 @@
 mod case;
 #[path = "properties/edits.rs"]
 mod edits;
+#[path = "properties/mixtures.rs"]
+mod mixtures;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use case::{Case, Content, Outcome, cases, outcome};
 use dns_drift::finding::{Kind, State};
@@ -26,9 +29,17 @@ use serde_json::{Value, json};
 /// Windows without a judge today.
 const NOT_YET: &[&str] = &["Q017", "Q018", "Q063"];
 
-/// Runs a check over every case, on all cores, and fails with all complaints at once.
+/// Runs a check over every case.
 fn for_each(check: impl Fn(&Case) -> Result<(), String> + Sync) {
-    let all = cases();
+    for_each_of(cases(), |case| case.id.clone(), check);
+}
+
+/// Runs a check over every item, on all cores, and fails with all complaints at once.
+fn for_each_of<T: Sync>(
+    all: &[T],
+    name: impl Fn(&T) -> String + Sync,
+    check: impl Fn(&T) -> Result<(), String> + Sync,
+) {
     let queue = Mutex::new(all.iter());
     let complaints = Mutex::new(Vec::new());
     let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
@@ -36,11 +47,11 @@ fn for_each(check: impl Fn(&Case) -> Result<(), String> + Sync) {
         for _ in 0..workers {
             scope.spawn(|| {
                 loop {
-                    let Some(case) = queue.lock().unwrap().next() else { break };
-                    if let Err(complaint) = check(case) {
+                    let Some(item) = queue.lock().unwrap().next() else { break };
+                    if let Err(complaint) = check(item) {
                         // A crowd of two hundred would bury the others.
                         let complaint: String = complaint.chars().take(900).collect();
-                        complaints.lock().unwrap().push(format!("{}: {complaint}", case.id));
+                        complaints.lock().unwrap().push(format!("{}: {complaint}", name(item)));
                     }
                 }
             });
@@ -75,7 +86,12 @@ fn order_never_matters() {
 fn spelling_and_filing_never_matter() {
     for_each(|case| {
         let before = case.as_it_is();
-        same("respelled", &before, &edits::respelled(case.clone(), 7).outcome())?;
+        let mut respelled = edits::respelled(case.clone(), 7).outcome();
+        // It tells of the spelling itself.
+        let spelled = "name_equivalent";
+        respelled.silent.remove(spelled);
+        respelled.silent.extend(before.silent.get(spelled).cloned());
+        same("respelled", &before, &respelled)?;
         for together in case.some(&[true, false]) {
             same("other files", &before, &edits::refiled(case, together).outcome())?;
         }
@@ -138,6 +154,10 @@ fn absolute_time_never_matters() {
 fn neighbours_never_matter() {
     for_each(|case| {
         let before = case.as_it_is();
+        // With the zone of a neighbour the list of zones is not empty.
+        if before.open.iter().any(|row| row[3] == "empty_suspicious" && row[0] == "source/route53") {
+            return Ok(());
+        }
         let mut after = edits::crowded(case.clone(), 200).outcome();
         // Who asks for right records of other owners gets those of the neighbours too.
         after.open.retain(|row| row[2] != "owner_foreign" || !row[0].ends_with(".fleet.example.org/A"));
@@ -146,6 +166,40 @@ fn neighbours_never_matter() {
         }
         same("crowded", &before, &Outcome { silent: before.silent.clone(), ..after })
     });
+}
+
+/// How far apart in the list the two worlds of a mixture stand.
+const STRIDES: [usize; 3] = [1, 17, 67];
+
+#[test]
+fn worlds_do_not_touch_each_other() {
+    let all = mixtures::neighbours();
+    let moved: Vec<Case> = all.iter().map(mixtures::moved_in).collect();
+    let mixed = AtomicUsize::new(0);
+    let indices: Vec<usize> = (0..all.len()).collect();
+    let check = |index: &usize| {
+        let mut faults = Vec::new();
+        for stride in STRIDES {
+            let (one, other) = (&all[*index], &moved[(index + stride) % all.len()]);
+            let Some(both) = mixtures::together(one, other) else { continue };
+            let (mut wanted, others) = (one.as_it_is(), other.as_it_is());
+            wanted.open.extend(others.open);
+            wanted.explained.extend(others.explained);
+            wanted.silent.extend(others.silent);
+            // Each instance sees the hosts of the other one and leaves them alone.
+            let mut found = both.outcome();
+            for reason in ["domain_filter", "outside_managed_zones", "record_type_filter"] {
+                wanted.silent.insert(reason.to_owned());
+                found.silent.insert(reason.to_owned());
+            }
+            mixed.fetch_add(1, Ordering::Relaxed);
+            faults.extend(same(&format!("with {}", other.id), &wanted, &found).err());
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults.join("\n    ")) }
+    };
+    for_each_of(&indices, |index| all[*index].id.clone(), check);
+    let mixed = mixed.into_inner();
+    assert!(all.len() < mixed, "only {mixed} mixtures of {} worlds", all.len());
 }
 
 #[test]
@@ -343,6 +397,8 @@ fn the_fix_fixes() {
                 .open
                 .iter()
                 .filter(|row| !subjects.contains(&row[0]) && rank_of(&row[2]) < 60)
+                // A problem that is repeated for three rounds makes a view blind.
+                .filter(|row| row[2] != "observer_blind")
                 .collect();
             if !left.is_empty() || !new.is_empty() {
                 return Err(format!("{subject} {}: after its fix {left:?}, new {new:?}", finding.kind));

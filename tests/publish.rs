@@ -364,7 +364,7 @@ async fn stopping_waits_for_idle_and_silent_clients_only_so_long() {
     assert!(TcpStream::connect(address).await.is_err(), "the listener is closed");
 }
 
-const NARROW: Style = Style { width: Some(140), colour: false };
+const NARROW: Style = Style { width: Some(140), wide: false, colour: false };
 
 #[test]
 fn the_table_for_a_terminal() {

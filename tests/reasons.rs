@@ -12,6 +12,7 @@
 use std::fs;
 use std::path::Path;
 
+use dns_drift::finding::SilentReason;
 use dns_drift::model::DomainName;
 use dns_drift::publish::explain;
 use dns_drift::publish::table::Style;
@@ -119,7 +120,8 @@ fn every_rule_is_told() {
     let folder = recording(&objects, &[]);
     let report = replay(folder.path()).expect("judged");
     let check = |host: &str, words: &str| {
-        let text = explain::name(&report, &DomainName::new(host), Style { width: Some(120), colour: false });
+        let text =
+            explain::name(&report, &DomainName::new(host), Style { width: Some(120), ..Style::default() });
         assert!(text.contains(words) && !text.contains("No finding"), "{host}: {words:?} in {text}");
     };
     check("class.example.com", "class_filter");
@@ -172,4 +174,33 @@ fn a_name_that_external_dns_resolves_is_wanted_with_any_address() {
     assert!(!kinds("app.example.com").contains(&"wrong_target"), "{:?}", kinds("app.example.com"));
     assert!(!kinds("app.example.com").contains(&"invalid_desired"), "{:?}", kinds("app.example.com"));
     assert_eq!(kinds("absent.example.com"), ["missing_record"]);
+}
+
+/// What is kept quiet about an Ingress whose record is there with this address and belongs to another
+/// owner.
+fn held_by_another(name: &str, address: &str) -> Vec<(String, SilentReason)> {
+    let folder = recording(&[external_dns(&["--source=ingress"]), ingress(name)], &[]);
+    let values = |name: &str, record_type: &str, value: &str| json!({"Name": name, "Type": record_type, "TTL": 300, "ResourceRecords": [{"Value": value}]});
+    let host = format!("{name}.example.com.");
+    let heritage = "\"heritage=external-dns,external-dns/owner=other\"";
+    let sets = [values(&host, "A", address), values(&format!("a-{host}"), "TXT", heritage)];
+    let zone = folder.path().join("000/route53/ZPUB0000000001");
+    fs::remove_dir_all(&zone).expect("there");
+    fs::create_dir_all(&zone).expect("made");
+    let listed = json!({ "ResourceRecordSets": sets, "IsTruncated": false });
+    fs::write(zone.join("record-sets.json"), listed.to_string()).expect("written");
+    let zones = json!({"HostedZones": [{"Id": "/hostedzone/ZPUB0000000001", "Name": "example.com."}]});
+    fs::write(folder.path().join("000/route53/hosted-zones.json"), zones.to_string()).expect("written");
+    let report = replay(folder.path()).expect("judged");
+    report.silent.iter().map(|silent| (silent.subject.to_string(), silent.reason)).collect()
+}
+
+#[test]
+fn another_owner_agrees_only_where_the_record_is_as_wanted() {
+    let agrees = |address: &str| {
+        held_by_another("app", address)
+            .contains(&("app.example.com/A".to_owned(), SilentReason::ForeignOwnerAgrees))
+    };
+    assert!(agrees("192.0.2.1"));
+    assert!(!agrees("192.0.2.9"));
 }

@@ -189,7 +189,7 @@ async fn weighted_sets_across_a_page_count_once() {
     let members = zone.at(&DomainName::new("w.example.com"));
     let ids: BTreeSet<_> = members.iter().filter_map(|set| set.set_identifier.clone()).collect();
     assert_eq!((members.len(), ids.len()), (100, 100));
-    assert!(members.iter().all(|set| matches!(set.routing, Some(Routing::Weighted(_)))));
+    assert!(members.iter().all(|set| matches!(set.routing.as_deref(), Some(Routing::Weighted(_)))));
     assert!(0 < stats.duplicate_rows(), "moto listed some twice; without that this test proves nothing");
 }
 

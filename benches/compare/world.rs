@@ -107,7 +107,7 @@ fn record_sets(host: &str, apex: &str, address: &str, zone: usize, index: usize)
     sets
 }
 
-fn answers(host: &str, address: &str, zone: &ZoneId, at: Timestamp) -> Vec<Observation> {
+fn answers(host: &str, address: &str, zone: &ZoneId, at: Timestamp) -> Vec<Arc<Observation>> {
     let name = DomainName::new(host);
     let one = |vantage: Vantage, server: &str| Observation {
         at,
@@ -133,11 +133,13 @@ fn answers(host: &str, address: &str, zone: &ZoneId, at: Timestamp) -> Vec<Obser
         ede: None,
         rtt_ms: Some(1.0),
     };
-    vec![
+    [
         one(Vantage::Authoritative, "ns-1.awsdns-01.com"),
         one(Vantage::Authoritative, "ns-2.awsdns-02.net"),
         one(Vantage::Recursive, "192.0.2.53"),
     ]
+    .map(Arc::new)
+    .into()
 }
 
 fn reading(id: ZoneId, apex: &str, records: Vec<RecordSet>, at: Timestamp) -> ZoneReading {
@@ -158,6 +160,7 @@ fn reading(id: ZoneId, apex: &str, records: Vec<RecordSet>, at: Timestamp) -> Zo
         },
         record_sets: Some(Arc::new(RecordSets::new(records))),
         names_read: std::collections::BTreeMap::new(),
+        list_failed: false,
         read_at: Some(at),
     }
 }

@@ -162,8 +162,8 @@ fn zones_of(board: &Board, name: &DomainName) -> Vec<Recorded> {
 }
 
 fn live<'a>(board: &'a Board, name: &DomainName) -> Vec<&'a Observation> {
-    let all = board.snapshot.dns.value().into_iter().flatten();
-    let mut live: Vec<&Observation> = all.filter(|seen| seen.name == *name).collect();
+    let mut live: Vec<&Observation> =
+        board.snapshot.observations().filter(|seen| seen.name == *name).collect();
     live.sort_by(|left, right| {
         (right.at, left.vantage, &left.server).cmp(&(left.at, right.vantage, &right.server))
     });

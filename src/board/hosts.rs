@@ -5,12 +5,13 @@ use std::collections::{BTreeSet, BinaryHeap};
 
 use serde::Serialize;
 
+use crate::board::heard::{Heard, heard};
 use crate::board::{Board, zone_ref};
 use crate::finding::State;
-use crate::model::want::Want;
+use crate::model::want::{Placement, Want};
 use crate::model::zone::ZoneReading;
-use crate::model::{DomainName, ObjectRef, RecordType};
-use crate::report::ZoneRef;
+use crate::model::{DomainName, ObjectRef, RecordType, ZoneId};
+use crate::report::{Finding, ZoneRef};
 
 /// Objects of one row; the host's own page has all.
 const MAX_OBJECTS: usize = 10;
@@ -98,6 +99,10 @@ pub struct HostRow {
     pub wanted: bool,
     /// True if a zone has an address record or a CNAME for it.
     pub recorded: bool,
+    /// What DNS says about it; `null` if nobody was asked, or nobody has answered yet.
+    pub live: Option<Heard>,
+    /// The kind of its worst finding, or the rule that leaves it alone; `null` when it is well.
+    pub why: Option<&'static str>,
     /// The types that are wanted or recorded.
     pub types: BTreeSet<RecordType>,
     /// The zones that hold it or are to hold it.
@@ -106,6 +111,8 @@ pub struct HostRow {
     pub instances: BTreeSet<String>,
     /// Objects that ask for it, at most ten.
     pub objects: Vec<ObjectRef>,
+    /// The labels `team` of its objects.
+    pub teams: BTreeSet<String>,
     /// Ids of its findings that are not over.
     pub findings: Vec<String>,
 }
@@ -117,6 +124,8 @@ pub struct HostFilter {
     pub zone: Option<String>,
     /// Namespace of an object that asks for the name.
     pub namespace: Option<String>,
+    /// The label `team` of such an object, with or without a prefix.
+    pub team: Option<String>,
     /// How it fares.
     pub state: Option<HostState>,
     /// A part of the name, in lower case.
@@ -132,10 +141,11 @@ pub struct HostPage {
     pub next: Option<DomainName>,
 }
 
-/// A name and the zones among the lists that hold it.
-struct Found<'a> {
-    name: &'a DomainName,
-    zones: Vec<&'a ZoneReading>,
+/// A name of the list, and the zones that hold it.
+#[derive(Debug)]
+pub struct Found {
+    name: DomainName,
+    zones: Vec<ZoneId>,
 }
 
 type Names<'a> = Box<dyn Iterator<Item = &'a DomainName> + 'a>;
@@ -162,12 +172,12 @@ impl<'a> Merged<'a> {
     }
 }
 
-impl<'a> Iterator for Merged<'a> {
-    type Item = Found<'a>;
+impl Iterator for Merged<'_> {
+    type Item = Found;
 
-    fn next(&mut self) -> Option<Found<'a>> {
+    fn next(&mut self) -> Option<Found> {
         let Reverse((name, _)) = *self.heads.peek()?;
-        let mut found = Found { name, zones: Vec::new() };
+        let mut found = Found { name: name.clone(), zones: Vec::new() };
         while let Some(Reverse((next, list))) = self.heads.peek().copied() {
             if next != name {
                 break;
@@ -175,10 +185,8 @@ impl<'a> Iterator for Merged<'a> {
             self.heads.pop();
             self.advance(list);
             // A list has a name once for each of its records.
-            let zone = self.lists.get(list).and_then(|(_, zone)| *zone);
-            found
-                .zones
-                .extend(zone.filter(|zone| !found.zones.iter().any(|known| std::ptr::eq(*known, *zone))));
+            let zone = self.lists.get(list).and_then(|(_, zone)| zone.map(|zone| &zone.zone.id));
+            found.zones.extend(zone.filter(|id| !found.zones.contains(id)).cloned());
         }
         Some(found)
     }
@@ -187,16 +195,27 @@ impl<'a> Iterator for Merged<'a> {
 /// The names after one, as many as fit.
 #[must_use]
 pub fn hosts(board: &Board, filter: &HostFilter, after: Option<&DomainName>, limit: usize) -> HostPage {
-    let mut rows: Vec<HostRow> = Vec::new();
-    for found in merged(board, after) {
-        let Some(row) = row(board, &found, filter) else { continue };
-        if limit <= rows.len() {
-            let next = rows.last().map(|row| row.name.clone());
-            return HostPage { rows, next };
-        }
-        rows.push(row);
-    }
-    HostPage { rows, next: None }
+    let sieve = Sieve::new(board, filter);
+    let found: Vec<Found> =
+        merged(board, after).filter(|found| sieve.passes(found)).take(limit.saturating_add(1)).collect();
+    let shown: Vec<&Found> = found.iter().take(limit).collect();
+    let next = shown.last().filter(|_| limit < found.len()).map(|found| found.name.clone());
+    HostPage { rows: rows(board, &shown), next }
+}
+
+/// All names that pass the filter, sorted. Their rows are made by [`rows`], when they are shown.
+#[must_use]
+pub fn passing<'a>(board: &'a Board, filter: &HostFilter) -> Vec<&'a Found> {
+    let sieve = Sieve::new(board, filter);
+    let roll = board.roll.get_or_init(|| merged(board, None).collect());
+    roll.iter().filter(|found| sieve.passes(found)).collect()
+}
+
+/// The rows of some names.
+#[must_use]
+pub fn rows(board: &Board, found: &[&Found]) -> Vec<HostRow> {
+    let heard = heard(board, found.iter().map(|found| &found.name));
+    found.iter().map(|found| row(board, found, heard.get(&found.name).copied())).collect()
 }
 
 fn merged<'a>(board: &'a Board, after: Option<&DomainName>) -> Merged<'a> {
@@ -245,57 +264,109 @@ pub fn state_of(board: &Board, name: &DomainName, recorded: bool) -> HostState {
     }
 }
 
-fn row(board: &Board, found: &Found<'_>, filter: &HostFilter) -> Option<HostRow> {
-    let name = found.name;
-    if filter.text.as_ref().is_some_and(|text| !name.as_str().contains(text)) {
-        return None;
-    }
+fn row(board: &Board, found: &Found, live: Option<Heard>) -> HostRow {
+    let name = &found.name;
+    let holding = || found.zones.iter().filter_map(|id| board.zone(id));
     let recorded = !found.zones.is_empty();
     let state = state_of(board, name, recorded);
-    if filter.state.is_some_and(|wanted| wanted != state) {
-        return None;
-    }
     let wants: Vec<_> = board.wants_of(name).collect();
-    let mut zones: Vec<ZoneRef> = found.zones.iter().map(|zone| zone_ref(zone)).collect();
+    let mut zones: Vec<ZoneRef> = holding().map(zone_ref).collect();
     zones.extend(wants.iter().filter_map(|(_, want)| board.zone_ref(want.zone_id()?)));
     zones.extend(board.findings_of(name).filter_map(|finding| finding.zone.clone()));
     zones.sort_by(|left, right| (&left.name, &left.id).cmp(&(&right.name, &right.id)));
     zones.dedup();
-    let in_zone = |word: &String| {
-        let named = DomainName::new(word);
-        zones.iter().any(|zone| zone.id.as_str() == word || zone.name == named)
-    };
-    if filter.zone.as_ref().is_some_and(|word| !in_zone(word)) {
-        return None;
-    }
-    let objects = objects(board, name, &wants);
-    let in_namespace = |word: &String| objects.iter().any(|object| *object.namespace == **word);
-    if filter.namespace.as_ref().is_some_and(|word| !in_namespace(word)) {
-        return None;
-    }
     let mut types: BTreeSet<RecordType> = wants.iter().map(|(_, want)| want.record_type.clone()).collect();
-    let sets = found.zones.iter().flat_map(|zone| zone.at(name)).filter(|set| set.record_type.is_address());
+    let sets = holding().flat_map(|zone| zone.at(name)).filter(|set| set.record_type.is_address());
     types.extend(sets.map(|set| set.record_type.clone()));
     let present = board.findings_of(name).filter(|finding| finding.state != State::Resolved);
-    Some(HostRow {
+    HostRow {
         name: name.clone(),
         state,
         wanted: !wants.is_empty(),
         recorded,
+        live,
+        why: why(board, name, state),
         types,
         zones,
         instances: wants.iter().map(|(one, _)| one.instance.id.to_string()).collect(),
-        objects: objects.into_iter().take(MAX_OBJECTS).collect(),
+        objects: objects(board, name)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .take(MAX_OBJECTS)
+            .cloned()
+            .collect(),
+        teams: teams(board, name).map(str::to_owned).collect(),
         findings: present.map(|finding| finding.id.clone()).collect(),
-    })
+    }
 }
 
-fn objects(
-    board: &Board,
-    name: &DomainName,
-    wants: &[(&crate::model::want::InstanceWants, &Want)],
-) -> BTreeSet<ObjectRef> {
-    let wanting = wants.iter().flat_map(|(_, want)| &want.objects).cloned();
-    let found = board.findings_of(name).filter_map(|finding| finding.object.clone());
-    wanting.chain(found).chain(board.left_alone(name).iter().cloned()).collect()
+/// The findings that make the state, the most urgent first; else the rule.
+fn why(board: &Board, name: &DomainName, state: HostState) -> Option<&'static str> {
+    let mut worst = board.findings_of(name).filter(|one| HostState::of_finding(one.state) == Some(state));
+    let rule = || board.silent_of(name).next().map(|silent| silent.reason.as_str());
+    let nowhere = || {
+        board.wants_of(name).find_map(|(_, want)| match &want.placement {
+            Placement::NoZone(no_zone) => Some(no_zone.reason.as_str()),
+            Placement::Zone(_) | Placement::Unknown => None,
+        })
+    };
+    let kind = worst.next().map(|finding| finding.kind.as_str());
+    kind.or_else(|| if state == HostState::Silent { rule().or_else(nowhere) } else { None })
+}
+
+/// The objects that ask for a name, those of its findings, and those that are left alone; some of them
+/// more than once.
+fn objects<'a>(board: &'a Board, name: &'a DomainName) -> impl Iterator<Item = &'a ObjectRef> {
+    let wanting = board.wants_of(name).flat_map(|(_, want)| &want.objects);
+    let found = board.findings_of(name).filter_map(|finding| finding.object.as_ref());
+    wanting.chain(found).chain(board.left_alone(name))
+}
+
+fn teams<'a>(board: &'a Board, name: &'a DomainName) -> impl Iterator<Item = &'a str> {
+    let of_objects = objects(board, name).filter_map(|object| board.team_of(object));
+    of_objects.chain(board.findings_of(name).filter_map(Finding::team))
+}
+
+/// A filter at work.
+struct Sieve<'a> {
+    board: &'a Board,
+    filter: &'a HostFilter,
+    /// What `zone` is as a name.
+    zone: Option<DomainName>,
+}
+
+impl<'a> Sieve<'a> {
+    fn new(board: &'a Board, filter: &'a HostFilter) -> Self {
+        Self { board, filter, zone: filter.zone.as_deref().map(DomainName::new) }
+    }
+
+    /// What costs least is looked at first.
+    fn passes(&self, found: &Found) -> bool {
+        let Self { board, filter, .. } = self;
+        let name = &found.name;
+        let of_team = |team: &String| teams(board, name).any(|one| one == team);
+        let in_namespace = |word: &String| objects(board, name).any(|object| *object.namespace == **word);
+        let fares = |wanted: HostState| wanted == state_of(board, name, !found.zones.is_empty());
+        filter.text.as_ref().is_none_or(|text| name.as_str().contains(text))
+            && self.zone.as_ref().is_none_or(|zone| self.in_zone(found, zone))
+            && filter.namespace.as_ref().is_none_or(in_namespace)
+            && filter.team.as_ref().is_none_or(of_team)
+            && filter.state.is_none_or(fares)
+    }
+
+    fn in_zone(&self, found: &Found, zone: &DomainName) -> bool {
+        let word = self.filter.zone.as_deref().unwrap_or_default();
+        let is = |id: &ZoneId, name: &DomainName| id.as_str() == word || name == zone;
+        let known = |id: &ZoneId| {
+            let reading = self.board.zone(id);
+            reading.is_some_and(|reading| is(&reading.zone.id, &reading.zone.name))
+        };
+        found.zones.iter().any(known)
+            || self.board.wants_of(&found.name).any(|(_, want)| want.zone_id().is_some_and(known))
+            || self
+                .board
+                .findings_of(&found.name)
+                .filter_map(|one| one.zone.as_ref())
+                .any(|one| is(&one.id, &one.name))
+    }
 }

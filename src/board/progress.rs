@@ -223,8 +223,7 @@ impl<'a> Look<'a> {
     /// Answers about the name since it is waited for.
     fn seen(&self) -> impl Iterator<Item = &'a Observation> {
         let (name, since) = (self.name, self.since);
-        let all = self.board.snapshot.dns.value().into_iter().flatten();
-        all.filter(move |one| one.name == *name && since <= one.at)
+        self.board.snapshot.observations().filter(move |one| one.name == *name && since <= one.at)
     }
 
     fn trouble(&self, counts: impl Fn(Kind) -> bool) -> impl Iterator<Item = String> {

@@ -148,7 +148,7 @@ impl Tally {
 
 /// The owner id in an ownership record of the batch; only CloudTrail tells values.
 fn owner_of<'a>(mut values: impl Iterator<Item = &'a Arc<str>>) -> Option<Arc<str>> {
-    values.find_map(|value| Heritage::parse(value)?.owner)
+    values.find_map(|value| Heritage::parse(value)?.owner).map(Arc::from)
 }
 
 /// Names of a batch, as ExternalDNS groups them: the ownership TXTs go with their record.

@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::board::progress::Goal;
+use crate::cli::server::Server;
 use crate::finding::Severity;
 use crate::model::Version;
 use crate::preview::Stage;
@@ -25,6 +26,8 @@ Examples:
       Only what the upgrade broke
   dns-drift check app.example.com --wait 5m
       In a pipeline: until the new host is live, for its users and not only in the zone
+  dns-drift check --server http://dns-drift.dns:9853
+      What the dns-drift that runs there found last
   dns-drift check --recording bug-report
       The verdict on what was recorded elsewhere";
 
@@ -165,6 +168,9 @@ pub struct Keys {
         value_delimiter = ','
     )]
     label_allow_list: Vec<String>,
+    /// Take labels that an object lacks from its namespace.
+    #[arg(long, global = true, env = "DNS_DRIFT_NAMESPACE_LABELS")]
+    namespace_labels: bool,
     /// Where the pages about the kinds of findings are.
     #[arg(long, global = true, env = "DNS_DRIFT_RUNBOOK_BASE", value_name = "URL")]
     runbook_base: Option<String>,
@@ -334,6 +340,9 @@ pub struct Check {
     /// Ask name servers as fast as `dns.sweep_per_second` allows: for large fleets, after a migration.
     #[arg(long, conflicts_with = "recording")]
     pub sweep: bool,
+    /// Who is asked, if not the sources.
+    #[command(flatten)]
+    pub server: Server,
 }
 
 /// Flags of `desired` and `what-if`.
@@ -368,6 +377,8 @@ pub struct Preview {
 pub enum Form {
     /// For people.
     Table,
+    /// The same with every column, and one line for each finding.
+    Wide,
     /// The whole report, for programs.
     Json,
     /// The same as YAML.
@@ -469,6 +480,7 @@ impl Cli {
             ("kubernetes.in_cluster", keys.in_cluster),
             ("changes.cloudtrail", keys.changes_cloudtrail),
             ("changes.scrape", keys.changes_scrape),
+            ("namespace_labels", keys.namespace_labels),
             ("leader_election.enabled", leader_elect),
         ];
         all.extend(flags.into_iter().filter(|(_, on)| *on).map(|(path, _)| (path, json!(true))));

@@ -7,11 +7,13 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
+use crate::cli::server::Wish;
 use crate::cli::{
-    BLIND, Check, CliError, Form, LOOKING, host, observer, print, progress, settings, style, wait,
+    BLIND, Check, CliError, Form, LOOKING, host, observer, print, progress, server, settings, style, wait,
 };
 use crate::config::Config;
 use crate::finding::Severity;
+use crate::publish::table::Style;
 use crate::publish::{document, junit, markdown, sarif, table};
 use crate::replay::replay_over;
 use crate::report::Report;
@@ -25,12 +27,17 @@ pub(super) async fn check(config: &Config, user: &Value, asked: &Check) -> Resul
     // Read first: a mistake in it should not cost a whole look at the sources.
     let baseline = asked.baseline.as_deref().map(read).transpose()?;
     let name = asked.name.as_deref().map(host).transpose()?;
-    let (there, mut report) = match (&name, asked.wait) {
-        (Some(name), Some(within)) => match wait::wait(config, name, asked.until, within).await? {
+    let wish = name.as_ref().zip(asked.wait);
+    let (there, mut report) = match (&asked.server.url, wish) {
+        (Some(url), wish) => {
+            let wish = wish.map(|(name, within)| Wish { name, until: asked.until, within });
+            server::verdict(&asked.server, url, wish).await?
+        }
+        (None, Some((name, within))) => match wait::wait(config, name, asked.until, within).await? {
             Some(waited) => waited,
             None => return Ok(ExitCode::from(BLIND)),
         },
-        _ => (true, look(config, user, asked).await?),
+        (None, None) => (true, look(config, user, asked).await?),
     };
     if let Some(name) = &name {
         report.narrow(name);
@@ -43,6 +50,7 @@ pub(super) async fn check(config: &Config, user: &Value, asked: &Check) -> Resul
 fn rendered(report: &Report, asked: &Check, against: Option<&Against>) -> Result<String, CliError> {
     Ok(match asked.output {
         Form::Table => table::report(report, against, style()),
+        Form::Wide => table::report(report, against, Style { wide: true, ..style() }),
         Form::Json => document::json(report, against)?,
         Form::Yaml => document::yaml(report, against)?,
         Form::Junit => junit::report(report, asked.fail_on)?,

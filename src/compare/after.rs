@@ -1,9 +1,14 @@
 //! Records that are as wanted, and still not well: ownership, private targets, dead targets, full
 //! zones. Pure.
 
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use jiff::Timestamp;
+
 use crate::compare::fix::batch::Batch;
+use crate::compare::instances::owners::Unowned;
 use crate::compare::owner::{Ownership, heritage_names, ownership};
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
@@ -12,7 +17,7 @@ use crate::model::heritage::TxtRole;
 use crate::model::record::Value;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
-use crate::model::{DomainName, RecordKey, RecordType};
+use crate::model::{DomainName, ObjectRef, RecordKey, RecordType};
 use crate::report::Fix;
 use crate::snapshot::ViewName;
 
@@ -38,11 +43,15 @@ pub fn private_target(
         .iter()
         .filter_map(|id| world.zone(id))
         .any(|other| other.zone.private && want.name.is_within(&other.zone.name));
-    Some(if private_twin {
-        (Reason::SplitZonesSharedInstance, Impact::Degraded)
-    } else {
-        (first, Impact::Down)
-    })
+    if private_twin {
+        return Some((Reason::SplitZonesSharedInstance, Impact::Degraded));
+    }
+    // Whoever writes there serves the rightful ones.
+    let served = world
+        .zones_over(&want.name)
+        .filter(|other| other.zone.private)
+        .any(|other| other.at(&want.name).iter().any(|set| set.record_type == want.record_type));
+    Some((first, if served { Impact::Degraded } else { Impact::Down }))
 }
 
 fn private_class(ip: IpAddr) -> Option<Reason> {
@@ -96,34 +105,52 @@ pub fn orphans(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate
     if flags.registry != crate::model::instance::Registry::Txt || flags.txt_encrypt {
         return;
     }
+    // Few zones have any orphan at all.
+    let unowned = OnceCell::new();
     for zone in wants.zones.iter().filter_map(|id| world.zone(id)) {
         for set in zone.records().iter().filter(|set| set.record_type == RecordType::Txt) {
             let TxtRole::Heritage(heritage) = TxtRole::of(set) else { continue };
-            if heritage.owner.as_deref() != Some(&flags.owner_id) || !is_orphan(world, wants, zone, &set.name)
-            {
+            if heritage.owner != Some(&flags.owner_id) {
+                continue;
+            }
+            let names = flags.affixes.readings(&set.name);
+            let owned = flags.affixes.owner_name(&set.name);
+            let of_txt = owned.is_some_and(|(_, record_type)| record_type == Some(RecordType::Txt));
+            if !is_orphan(world, zone, &names, of_txt) {
                 continue;
             }
             let Some(object) = heritage.object() else { continue };
+            // Another prefix or suffix is a fault of the instance, and its ownership must not be deleted.
+            let unowned = unowned.get_or_init(|| Unowned::of(world, wants));
+            if unowned.owned_by(&set.name, &zone.zone.id, &object) {
+                continue;
+            }
             let watched = wants.unknown.is_empty()
                 && world.snapshot.kubernetes.value().is_some_and(|cluster| cluster.watches(&object.kind));
-            if watched && !world.is_here(&object) {
-                out.push(orphan(world, wants, zone, &set.key(), &object));
+            if watched {
+                let left_at = left_at(world, &object, &names);
+                out.push(orphan(world, wants, zone, &set.key(), left_at));
             }
         }
     }
 }
 
-/// Neither reading of the TXT's name leads to a record or to a wish.
-fn is_orphan(world: &World<'_>, wants: &InstanceWants, zone: &ZoneReading, txt: &DomainName) -> bool {
-    let Some((name, _)) = wants.instance.flags.affixes.owner_name(txt) else { return false };
-    let mut names = vec![name];
-    if wants.instance.flags.affixes == crate::model::heritage::TxtAffixes::default() {
-        names.push(txt.clone());
-    }
-    names.iter().all(|name| {
-        let recorded = zone.at(name).iter().any(|set| set.record_type != RecordType::Txt);
-        !recorded && !world.lacks_target(name) && world.wanted(name).next().is_none()
-    })
+/// No reading of the TXT's name leads to a record or to a wish.
+fn is_orphan(world: &World<'_>, zone: &ZoneReading, names: &BTreeSet<DomainName>, of_txt: bool) -> bool {
+    !names.is_empty()
+        && names.iter().all(|name| {
+            let recorded = zone.at(name).iter().any(|set| {
+                set.record_type != RecordType::Txt || of_txt && TxtRole::of(set) == TxtRole::Other
+            });
+            !recorded && !world.lacks_target(name) && world.wanted(name).next().is_none()
+        })
+}
+
+/// When the object went, or no longer asked for any of the names; `None` when that was not seen.
+fn left_at(world: &World<'_>, object: &ObjectRef, names: &BTreeSet<DomainName>) -> Option<Timestamp> {
+    let deleted = world.remembered(object).and_then(|past| past.deleted_at);
+    let wished = names.iter().flat_map(|name| world.wished(name)).flat_map(|(_, sightings)| sightings);
+    wished.map(|sighting| sighting.until).chain(deleted).max()
 }
 
 fn orphan(
@@ -131,7 +158,7 @@ fn orphan(
     wants: &InstanceWants,
     zone: &ZoneReading,
     subject: &RecordKey,
-    object: &crate::model::ObjectRef,
+    left_at: Option<Timestamp>,
 ) -> Candidate {
     let key = FindingKey {
         subject: Subject::Record(subject.clone()),
@@ -140,8 +167,7 @@ fn orphan(
         kind: Kind::OwnerOrphan,
     };
     let mut candidate = Candidate::new(key, Reason::None, Impact::None, zone.read_at.unwrap_or(world.at()));
-    let gone = world.remembered(object);
-    if let Some(at) = gone.and_then(|past| past.deleted_at) {
+    if let Some(at) = left_at {
         let length = wants.instance.sync_window(world.policy.deleted_floor);
         candidate.window = crate::compare::wishes::open(
             crate::finding::SilentReason::GraceDeleted,

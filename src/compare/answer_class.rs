@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::compare::live::{Expected, Match, addresses, chain, judge};
+use crate::compare::live::{Expected, Match, addresses, chain, judge, resolved};
 use crate::compare::world::World;
 use crate::model::DomainName;
 use crate::model::observation::{Observation, Outcome};
@@ -61,6 +61,9 @@ const BLOCKED: std::ops::RangeInclusive<u16> = 15..=18;
 
 /// The extended error of a forged answer. Source: RFC 8914, section 4.5.
 const FORGED: u16 = 4;
+
+/// No resolver keeps an answer for longer. Source: findings.md section 7, the cap of the positive TTL.
+const LONGEST_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// Classifies one answer.
 #[must_use]
@@ -128,8 +131,11 @@ fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Cla
     std::iter::once(own.clone()).chain(others).find_map(|key| {
         let mut contents = world.past.earlier_records(&name.zone.zone.id, &key);
         contents.find_map(|(content, ended)| {
-            let content = content.filter(|content| leads_to(content, seen))?;
-            Some(Class::Stale { ended, ttl: content.ttl() })
+            let led = |content: &&Content| {
+                leads_to(content, seen) || led_to(world, name.expected.rotating, content, ended, seen)
+            };
+            let content = content.filter(led)?;
+            Some(Class::Stale { ended, ttl: content.ttl().or_else(|| ttl_of_target(name.zone, content)) })
         })
     })
 }
@@ -142,6 +148,36 @@ fn leads_to(content: &Content, seen: &Observation) -> bool {
     let mut hosts: BTreeSet<DomainName> = values.iter().filter_map(|value| value.host().cloned()).collect();
     hosts.extend(content.alias().map(crate::model::record::AliasTarget::bare_name));
     !found.is_empty() && found.is_subset(&ips) || !chain(seen).is_disjoint(&hosts)
+}
+
+/// True if the answer may be what an alias led to that stood there earlier: its answers name no target.
+/// Addresses that are known must agree; others pass for what was resolved then, for as long as any resolver
+/// may keep them, unless the present target has changing addresses of its own.
+fn led_to(
+    world: &World<'_>,
+    rotating: bool,
+    content: &Content,
+    ended: Timestamp,
+    seen: &Observation,
+) -> bool {
+    let Some(target) = content.alias() else { return false };
+    let found = addresses(seen);
+    let known = resolved(world, &target.bare_name());
+    if found.is_empty() || !known.is_empty() {
+        return !found.is_disjoint(&known);
+    }
+    let lately = seen.at.duration_since(ended) < LONGEST_KEPT;
+    !rotating && lately && found.iter().all(|ip| !is_private(*ip))
+}
+
+/// An alias of a record in its own zone is kept as long as that record.
+pub(super) fn ttl_of_target(zone: &ZoneReading, content: &Content) -> Option<u32> {
+    let target = content.alias()?.bare_name();
+    zone.at(&target)
+        .iter()
+        .filter(|set| set.record_type.is_address())
+        .filter_map(|set| set.content.ttl())
+        .max()
 }
 
 fn in_other_zone(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> bool {

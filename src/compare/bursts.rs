@@ -12,9 +12,9 @@ use crate::compare::instances::start;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason};
+use crate::model::heritage::TxtRole;
 use crate::model::observation::Outcome;
-use crate::model::record::RecordKey;
-use crate::model::want::{InstanceWants, Want};
+use crate::model::want::InstanceWants;
 use crate::model::{DomainName, RecordType, ZoneId};
 use crate::report::Fix;
 use crate::snapshot::ViewName;
@@ -28,11 +28,13 @@ const LEAST_NAMES: usize = 5;
 /// A smaller share than this is housekeeping, in tenths.
 const LEAST_TENTHS: usize = 3;
 
-/// A name and its last time of being there, among those that were there together.
+/// A name that was there.
 struct Loss<'a> {
     name: &'a DomainName,
     /// Last round with it.
     until: Timestamp,
+    /// First round without it.
+    gone_at: Timestamp,
     zone: Option<ZoneId>,
 }
 
@@ -55,18 +57,24 @@ pub(super) fn mass_deletion(world: &World<'_>, wants: &InstanceWants, out: &Verd
 
 /// A large share of the wishes vanished and has not come back.
 fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
-    let wanted: BTreeSet<RecordKey> = wants.wants.iter().map(Want::key).collect();
-    let still: BTreeSet<&DomainName> = wants.wants.iter().map(|want| &want.name).collect();
     let mine = world.past.wishes.iter().filter(|((instance, _), _)| *instance == wants.instance.id);
     let mut lost = Vec::new();
     let mut alive: Vec<(&DomainName, Timestamp, Timestamp)> = Vec::new();
     for ((_, key), sightings) in mine {
         let (Some(first), Some(last)) = (sightings.first(), sightings.last()) else { continue };
         alive.push((&key.name, first.since, last.until));
-        if !wanted.contains(key) && !still.contains(&key.name) {
-            lost.push(Loss { name: &key.name, until: last.until, zone: zone_of(world, wants, &key.name) });
+        if wants.at(&key.name).is_empty() {
+            let (until, gone_at) = (last.until, world.past.lost_after(last.until));
+            lost.push(Loss { name: &key.name, until, gone_at, zone: zone_of(world, wants, &key.name) });
         }
     }
+    if lost.len() < LEAST_NAMES {
+        return None;
+    }
+    // What another owner keeps is neither ours to lose nor ours to have.
+    let foreign = names_of_others(world, wants);
+    lost.retain(|loss| !foreign.contains(loss.name));
+    alive.retain(|(name, _, _)| !foreign.contains(*name));
     let zone = |name: &DomainName| zone_of(world, wants, name);
     let burst = largest(world, lost, &alive, zone)?;
     let without: BTreeSet<&DomainName> = wants.without_target.iter().flat_map(|one| &one.names).collect();
@@ -78,25 +86,42 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     Some(dress(candidate, &burst, &wants.instance.id))
 }
 
+/// Names in the zones of the instance whose ownership records all name somebody else.
+fn names_of_others(world: &World<'_>, wants: &InstanceWants) -> BTreeSet<DomainName> {
+    let flags = &wants.instance.flags;
+    let mut owners: BTreeMap<DomainName, bool> = BTreeMap::new();
+    for zone in wants.zones.iter().filter_map(|id| world.zone(id)) {
+        for set in zone.records().iter().filter(|set| set.record_type == RecordType::Txt) {
+            let TxtRole::Heritage(heritage) = TxtRole::of(set) else { continue };
+            if let Some((name, _)) = flags.affixes.owner_name(&set.name) {
+                *owners.entry(name).or_default() |= heritage.owner.is_some_and(|owner| flags.owns(owner));
+            }
+        }
+    }
+    owners.into_iter().filter(|(_, ours)| !ours).map(|(name, _)| name).collect()
+}
+
 /// A large share of the records that are still wanted vanished from a zone.
 fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) -> Option<Candidate> {
-    let wanted: BTreeSet<(Option<&ZoneId>, &DomainName)> =
-        wants.wants.iter().map(|want| (want.zone_id(), &want.name)).collect();
+    let is_wanted = |zone: &ZoneId, name| wants.at(name).iter().any(|want| want.zone_id() == Some(zone));
     let mut lost = Vec::new();
     let mut alive: Vec<(&DomainName, Timestamp, Timestamp)> = Vec::new();
     for ((zone_id, key), sightings) in &world.past.records {
-        if !wanted.contains(&(Some(zone_id), &key.name)) || !out.coverage.zones.contains_key(zone_id) {
+        if !is_wanted(zone_id, &key.name) || !out.coverage.zones.contains_key(zone_id) {
             continue;
         }
-        let there: Vec<_> = sightings.iter().filter(|sighting| sighting.value.is_some()).collect();
-        let (Some(first), Some(last)) = (there.first(), there.last()) else { continue };
+        let mut there = sightings.iter().filter(|sighting| sighting.value.is_some());
+        let Some(first) = there.next() else { continue };
+        let last = there.next_back().unwrap_or(first);
         alive.push((&key.name, first.since, last.until));
-        let zone = world.zone(zone_id);
-        let gone = sightings.last().is_some_and(|last| last.value.is_none());
-        let served =
-            zone.is_some_and(|zone| zone.at(&key.name).iter().any(|set| set.record_type.is_address()));
-        if gone && !served {
-            lost.push(Loss { name: &key.name, until: last.until, zone: Some(zone_id.clone()) });
+        let gone = sightings.last().filter(|last| last.value.is_none() && world.heard_since(last.since));
+        let served = || {
+            let zone = world.zone(zone_id);
+            zone.is_some_and(|zone| zone.at(&key.name).iter().any(|set| set.record_type.is_address()))
+        };
+        if let Some(gone) = gone.filter(|_| !served()) {
+            let (until, gone_at) = (last.until, gone.since);
+            lost.push(Loss { name: &key.name, until, gone_at, zone: Some(zone_id.clone()) });
         }
     }
     let zone = |name: &DomainName| zone_of(world, wants, name);
@@ -116,19 +141,22 @@ fn largest<'a>(
     alive: &[(&DomainName, Timestamp, Timestamp)],
     zone_of: impl Fn(&DomainName) -> Option<ZoneId>,
 ) -> Option<Burst<'a>> {
+    // What went while nobody looked for hours did not go at once.
     lost.retain(|loss| world.at().duration_since(loss.until) < BURST_LIFE);
     let cycles = SignedDuration::try_from(world.policy.interval.saturating_mul(2)).ok()?;
     let mut starts: BTreeMap<(Option<ZoneId>, Timestamp), BTreeSet<&'a DomainName>> = BTreeMap::new();
     for loss in &lost {
-        starts.entry((loss.zone.clone(), loss.until)).or_default();
+        starts.entry((loss.zone.clone(), loss.gone_at)).or_default();
     }
     for ((zone, start), names) in &mut starts {
         let together = lost.iter().filter(|loss| {
-            loss.zone == *zone && *start <= loss.until && loss.until.duration_since(*start) <= cycles
+            loss.zone == *zone && *start <= loss.gone_at && loss.gone_at.duration_since(*start) <= cycles
         });
         names.extend(together.map(|loss| loss.name));
     }
-    let ((zone, until), names) = starts.into_iter().max_by_key(|(_, names)| names.len())?;
+    let ((zone, start), names) = starts.into_iter().max_by_key(|(_, names)| names.len())?;
+    let first = lost.iter().filter(|loss| loss.zone == zone && loss.gone_at == start);
+    let until = first.map(|loss| loss.until).min()?;
     let there = alive.iter().filter(|(name, since, last)| {
         *since <= until && until <= *last && (zone_of(name) == zone || names.contains(name))
     });

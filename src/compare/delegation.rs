@@ -189,13 +189,18 @@ fn service(seen: &[&Observation], zone: &DomainName) -> Service {
         let is_itself = |to: &DomainName| to == zone && (seen.name != *zone || &*seen.record_type == "SOA");
         seen.referral().is_some_and(|to| !to.is_within(zone) || is_itself(to))
     };
-    let lame = seen.iter().filter(|seen| seen.outcome == Outcome::Refused || upward(seen)).count();
-    if seen.iter().any(|seen| seen.outcome == Outcome::Answer) {
-        return Service::Answers;
+    let mut lame: Vec<&&Observation> =
+        seen.iter().filter(|seen| seen.outcome == Outcome::Refused || upward(seen)).collect();
+    let answered = seen.iter().filter(|seen| seen.outcome == Outcome::Answer).map(|seen| seen.at).max();
+    if let Some(answered) = answered {
+        // Names that are well are asked seldom: their answers may be from before it forgot the zone.
+        lame.retain(|seen| answered < seen.at);
+        let forgot = lame.iter().any(|seen| seen.name == *zone && &*seen.record_type == "SOA");
+        return if forgot && LOOKS <= lame.len() { Service::Lame } else { Service::Answers };
     }
     let denies =
         seen.iter().any(|seen| matches!(seen.outcome, Outcome::Nxdomain | Outcome::Nodata) && !upward(&seen));
-    match (denies, lame) {
+    match (denies, lame.len()) {
         (true, _) => Service::Denies,
         (false, looks) if LOOKS <= looks => Service::Lame,
         (false, _) => Service::Unknown,
@@ -273,11 +278,14 @@ fn start(world: &World<'_>, zone: &ZoneReading, reason: Reason, impact: Impact) 
     candidate
 }
 
+/// No parent gives its delegations longer. Source: findings.md section 7.
+const LONGEST_DELEGATION: u32 = 172_800;
+
 /// Until when resolvers may still follow the delegation that the parent had before.
 #[must_use]
 pub fn delegation_window(world: &World<'_>, zone: &ZoneReading) -> Option<Window> {
     let (before, moved) = world.past.moved_delegation(&zone.zone.name)?;
-    let length = jiff::SignedDuration::from_secs(i64::from(before.ttl));
+    let length = jiff::SignedDuration::from_secs(i64::from(before.ttl.min(LONGEST_DELEGATION)));
     open(SilentReason::DelegationTtlWindow, moved, length, world.at())
 }
 
@@ -336,3 +344,35 @@ fn old_servers(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) -> Opt
 
 /// Source: findings.md section 7, delegation TTL.
 const LONGEST_TTL: i64 = 172_800;
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::fixture;
+
+    fn check(rows: &[(&str, &str, Outcome, i64)], expected: Service) {
+        let seen = rows.iter().map(|(name, record_type, outcome, second)| Observation {
+            at: Timestamp::from_second(*second).expect("a time"),
+            record_type: (*record_type).into(),
+            ..fixture::observation(Vantage::Authoritative, "ns-1.awsdns-00.com", name, *outcome)
+        });
+        let seen: Vec<Observation> = seen.collect();
+        let seen: Vec<&Observation> = seen.iter().collect();
+        assert_eq!(service(&seen, &"example.com".into()), expected, "{rows:?}");
+    }
+
+    #[test]
+    fn an_old_answer_does_not_hide_that_a_server_forgot_the_zone() {
+        use Outcome::{Answer, Refused, Timeout};
+        let (zone, well) = ("example.com", "well.example.com");
+        let soa = |outcome, at| (zone, "SOA", outcome, at);
+        check(&[soa(Refused, 100), soa(Refused, 101), (well, "A", Answer, 50)], Service::Lame);
+        check(&[soa(Refused, 100), soa(Refused, 101), (well, "A", Answer, 150)], Service::Answers);
+        check(&[soa(Answer, 100), (well, "A", Refused, 150), (well, "A", Refused, 151)], Service::Answers);
+        check(&[soa(Refused, 100), (well, "A", Answer, 50)], Service::Answers);
+        check(&[soa(Timeout, 100), soa(Timeout, 101), (well, "A", Answer, 50)], Service::Answers);
+        check(&[soa(Refused, 100), soa(Refused, 101)], Service::Lame);
+    }
+}

@@ -1,6 +1,6 @@
 //! Deletions that Route 53 refuses: the record stays although nobody wants it. Pure.
 
-use crate::compare::feed::{Refusal, refusals, still_counts};
+use crate::compare::feed::{Refusal, Refusals, still_counts};
 use crate::compare::leftovers::{is_owned_by, is_wanted, removal};
 use crate::compare::show;
 use crate::compare::verdict::Candidate;
@@ -19,17 +19,22 @@ use crate::snapshot::ViewName;
 const DELETES_OTHER_TXT: Version = Version::new(0, 22, 0);
 
 /// Refused changes of records that stand and that nobody wants.
-pub fn refused_deletions(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate>) {
-    for (key, refusal) in refusals(world, wants) {
+pub fn refused_deletions(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    refused: &Refusals,
+    out: &mut Vec<Candidate>,
+) {
+    for (key, refusal) in refused.iter() {
         let zones = wants.zones.iter().filter_map(|id| world.zone(id));
         for zone in zones.filter(|zone| key.name.is_within(&zone.zone.name)) {
-            let Some(set) = zone.at(&key.name).iter().find(|set| set.key() == key) else { continue };
+            let Some(set) = zone.at(&key.name).iter().find(|set| set.key() == *key) else { continue };
             let read_at = zone.read_at.unwrap_or(world.at());
-            let counts = still_counts(&refusal, &wants.instance, read_at)
-                && was_deletion(world, &refusal, &key)
+            let counts = still_counts(refusal, &wants.instance, read_at)
+                && was_deletion(world, refusal, key)
                 && !is_wanted(world, zone, &key.name);
             if counts {
-                out.push(refused(world, wants, zone, set, &refusal));
+                out.push(candidate(world, wants, zone, set, refusal));
             }
         }
     }
@@ -57,7 +62,7 @@ fn was_deletion(world: &World<'_>, refusal: &Refusal, key: &RecordKey) -> bool {
     })
 }
 
-fn refused(
+fn candidate(
     world: &World<'_>,
     wants: &InstanceWants,
     zone: &ZoneReading,

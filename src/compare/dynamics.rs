@@ -59,7 +59,7 @@ type Writes<'a> = BTreeMap<(&'a DomainName, &'a RecordType), Vec<(Option<&'a Zon
 
 /// Judges the record sets that stand at wanted names.
 pub fn judge_dynamics(world: &World<'_>, out: &mut Verdicts) {
-    let (writes, claims) = (writes(world), claims(world));
+    let writes = writes(world);
     for ((zone_id, key), sightings) in &world.past.records {
         // Members of a routing set come and go as their traffic is shifted.
         if key.set_identifier.is_some() {
@@ -68,9 +68,12 @@ pub fn judge_dynamics(world: &World<'_>, out: &mut Verdicts) {
         let Some(zone) = world.zone(zone_id).filter(|_| out.coverage.zones.contains_key(zone_id)) else {
             continue;
         };
-        let Some((wants, want)) = claims.get(&(zone_id, key.clone())).copied() else { continue };
         let none = Vec::new();
         let all = writes.get(&(&key.name, &key.record_type)).unwrap_or(&none);
+        if sightings.len() <= FLAPS && all.is_empty() {
+            continue;
+        }
+        let Some((wants, want)) = claim(world, zone_id, key) else { continue };
         let mine: Vec<&Write<'_>> = all
             .iter()
             .filter(|(zone, _)| zone.is_none_or(|zone| zone == zone_id))
@@ -81,17 +84,12 @@ pub fn judge_dynamics(world: &World<'_>, out: &mut Verdicts) {
     }
 }
 
-/// Who wants which record; another type of the same name is the other half of somebody's finding.
-fn claims<'a>(world: &World<'a>) -> BTreeMap<(&'a ZoneId, RecordKey), (&'a InstanceWants, &'a Want)> {
-    let mut claims = BTreeMap::new();
-    for one in world.wants {
-        for want in &one.wants {
-            if let Some(zone) = want.zone_id() {
-                claims.entry((zone, want.key())).or_insert((one, want));
-            }
-        }
-    }
-    claims
+/// Who wants the record; another type of the same name is the other half of somebody's finding.
+fn claim<'a>(world: &World<'a>, zone: &ZoneId, key: &RecordKey) -> Option<(&'a InstanceWants, &'a Want)> {
+    world.wants.iter().find_map(|one| {
+        let want = one.at(&key.name).iter().find(|want| want.is(key) && want.zone_id() == Some(zone))?;
+        Some((one, want))
+    })
 }
 
 fn writes<'a>(world: &World<'a>) -> Writes<'a> {
@@ -276,7 +274,7 @@ impl Record<'_> {
         if let Some(conflict) = &self.want.conflict {
             return Some(Cause::ConflictingDesired(conflict.reason));
         }
-        let controllers = crate::compare::wishes::controller_principals(self.world);
+        let controllers = crate::compare::wishes::blame::controller_principals(self.world);
         let by_hand = self.writes.iter().any(|write| match &write.event.source {
             FeedSource::CloudTrail { principal, .. } => !controllers.contains(principal),
             FeedSource::Log { .. } => false,
@@ -302,8 +300,8 @@ impl Record<'_> {
             (batch.zone_id.as_ref() == Some(&self.zone.zone.id)).then_some(batch)
         });
         applied.flat_map(|batch| &batch.changes).flat_map(|change| &change.targets).any(|value| {
-            let heritage = Heritage::parse(value).filter(|one| one.owner.as_deref() == Some(owner));
-            heritage.and_then(|one| one.object()).is_some_and(|object| {
+            let heritage = Heritage::parse(value).filter(|one| one.owner == Some(owner));
+            heritage.and_then(Heritage::object).is_some_and(|object| {
                 crate::past::is_watched(cluster, &object) && self.world.remembered(&object).is_none()
             })
         })

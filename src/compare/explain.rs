@@ -96,18 +96,46 @@ fn blinds(cause: &Candidate, effect: &Candidate) -> bool {
 fn controls(outer: Told<'_>, inner: Told<'_>) -> bool {
     let ((cause, onset), (effect, first_seen)) = (outer, inner);
     // Wrong flags say themselves what they do; a controller that stands still leaves everything.
-    let matches = cause.key.kind == Kind::ControllerMisconfigured;
-    leaves_undone(cause, effect) && same_instance(cause, effect) && (matches || onset <= first_seen)
+    let mut undone = faults(cause).filter(|(_, reason)| leaves(*reason, effect));
+    same_instance(cause, effect)
+        && undone.any(|(kind, _)| kind == Kind::ControllerMisconfigured || onset <= first_seen)
+}
+
+/// The faults of an instance that one statement tells. Of those that it tells besides, only flags with a
+/// row of their own say more than the first one does.
+fn faults(told: &Candidate) -> impl Iterator<Item = (Kind, Reason)> {
+    let also = told.also.iter().map(|also| (also.kind, also.reason));
+    let more = also.filter(|(kind, reason)| *kind == Kind::ControllerMisconfigured && has_row(*reason));
+    std::iter::once((told.key.kind, told.reason)).chain(more)
 }
 
 /// True if a fault of a controller leaves this undone.
 #[must_use]
 pub fn leaves_undone(cause: &Candidate, effect: &Candidate) -> bool {
+    faults(cause).any(|(_, reason)| leaves(reason, effect))
+}
+
+/// True if the flags tell what of the instance's work they spoil; others spoil all of it.
+fn has_row(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::AnnotationPrefixFlip
+            | Reason::OwnerIdChanged
+            | Reason::TxtAffixChanged
+            | Reason::OwnerIdShared
+            | Reason::OverlappingInstances
+            | Reason::ZoneFilterMatchesNothing
+            | Reason::DomainFilterQuoted
+    )
+}
+
+fn leaves(fault: Reason, effect: &Candidate) -> bool {
     let kind = effect.key.kind;
     let ladder = kind.is_record_ladder();
-    match cause.reason {
+    match fault {
         // The flip is one finding for all the objects that carry the former prefix.
-        Reason::AnnotationPrefixFlip => ladder || kind == Kind::AnnotationUnread,
+        // Their records are left over meanwhile.
+        Reason::AnnotationPrefixFlip => ladder || matches!(kind, Kind::AnnotationUnread | Kind::StaleRecord),
         Reason::OwnerIdChanged => {
             ladder && effect.cause == Some(Cause::OwnerForeign)
                 || matches!(kind, Kind::OwnerForeign | Kind::OwnerConflict)
@@ -141,10 +169,12 @@ pub fn cause_word(outer: &Candidate, inner: &Candidate) -> Option<Cause> {
     if told || !inner.key.kind.is_record_ladder() {
         return None;
     }
-    match outer.key.kind {
+    let (kind, reason) =
+        faults(outer).find(|(_, reason)| leaves(*reason, inner)).unwrap_or((outer.key.kind, outer.reason));
+    match kind {
         Kind::ControllerStalled => Some(Cause::ControllerStalled),
         Kind::ControllerFailing => Some(Cause::ControllerFailing),
-        Kind::ControllerMisconfigured => Some(Cause::ControllerMisconfigured(outer.reason)),
+        Kind::ControllerMisconfigured => Some(Cause::ControllerMisconfigured(reason)),
         _ => None,
     }
 }
@@ -195,6 +225,7 @@ mod tests {
     use super::*;
     use crate::finding::{FindingKey, Impact};
     use crate::model::{RecordKey, RecordType, ZoneId};
+    use crate::report::Also;
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(minute * 60).expect("a time")
@@ -313,6 +344,21 @@ mod tests {
         assert!(explains((&flags, at(5)), (&missing, at(4))), "wrong flags say what they do");
         missing.key.instance = Some("other".into());
         assert!(!explains((&stalled, at(5)), (&missing, at(6))), "another instance");
+    }
+
+    #[test]
+    fn a_fault_that_is_told_besides_explains_what_it_leaves_undone() {
+        let mut stalled = candidate("prod controller_stalled crash_loop");
+        let unread = candidate("app.example.com/A annotation_unread other_prefix");
+        let missing = candidate("app.example.com/A missing_record absent");
+        assert!(!explains((&stalled, at(5)), (&unread, at(6))));
+        let also = |reason| Also { kind: Kind::ControllerMisconfigured, reason };
+        stalled.also = vec![also(Reason::PolicyMissing)];
+        assert!(!explains((&stalled, at(5)), (&missing, at(4))), "the flags of the stall are the stall");
+        stalled.also.push(also(Reason::AnnotationPrefixFlip));
+        assert!(explains((&stalled, at(5)), (&unread, at(4))));
+        assert!(explains((&stalled, at(5)), (&missing, at(4))), "wrong flags say what they do");
+        assert_eq!(cause_word(&stalled, &missing), Some(Cause::ControllerStalled));
     }
 
     #[test]

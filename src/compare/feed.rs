@@ -4,20 +4,22 @@
 //! its batch is a victim. Source: findings.md section 4; facts/external-dns.md section 5.2.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::compare::owner::heritage_names;
+use crate::compare::wishes::blame::controller_principals;
 use crate::compare::world::World;
 use crate::finding::Reason;
 use crate::model::change::{
-    AttemptedChange, ChangeEvent, ChangeEventKind, FeedSource, RefusalError, RefusedBatch,
+    Action, AttemptedChange, ChangeEvent, ChangeEventKind, FeedSource, RefusalError, RefusedBatch,
 };
 use crate::model::heritage::Heritage;
-use crate::model::instance::Instance;
+use crate::model::instance::{Instance, Registry};
 use crate::model::record::{RecordKey, RecordType};
 use crate::model::suspects::{SAME_RECONCILE, Suspects, Unnamed};
 use crate::model::want::{InstanceWants, Want};
@@ -48,8 +50,10 @@ pub struct Refusal {
     pub one_of: usize,
 }
 
-/// Refusals by record, for one instance.
-pub type Refusals = BTreeMap<RecordKey, Refusal>;
+/// Refusals of one instance, by record and by the zone in which the record was to be written; `None` where
+/// the feed tells no zone in which anybody wants it.
+#[derive(Debug, Default)]
+pub struct Refusals(BTreeMap<(RecordKey, Option<ZoneId>), Refusal>);
 
 /// From this release a failed batch is sent again name by name, so a victim soon succeeds.
 const RETRIES_ALONE: Version = Version::new(0, 13, 4);
@@ -72,12 +76,60 @@ struct Call<'a> {
 #[must_use]
 pub fn refusals(world: &World<'_>, wants: &InstanceWants) -> Refusals {
     let calls = calls(world, wants);
-    let doubts = doubts(&calls, wants);
-    let mut out = Refusals::new();
+    let wished = Wished { wants, by_target: OnceCell::new() };
+    let doubts = doubts(&calls, &wished);
+    let mut out = Refusals::default();
     for call in &calls {
-        attribute(call, wants, &doubts, &mut out);
+        attribute(call, &wished, &doubts, &mut out);
     }
     out
+}
+
+impl Refusals {
+    /// The newest refusal of a record of this zone.
+    #[must_use]
+    pub fn of(&self, key: &RecordKey, zone: &ZoneId) -> Option<&Refusal> {
+        let at = |zone: Option<&ZoneId>| self.0.get(&(key.clone(), zone.cloned()));
+        [at(Some(zone)), at(None)].into_iter().flatten().max_by_key(|refusal| refusal.at)
+    }
+
+    /// All of them, by record.
+    pub fn iter(&self) -> impl Iterator<Item = (&RecordKey, &Refusal)> {
+        self.0.iter().map(|((key, _), refusal)| (key, refusal))
+    }
+}
+
+/// The wishes of one instance. Many sentences name nothing but a target; for each of them a walk over all
+/// wishes would be long.
+struct Wished<'a> {
+    wants: &'a InstanceWants,
+    by_target: OnceCell<HashMap<String, Vec<&'a Want>>>,
+}
+
+impl<'a> Wished<'a> {
+    /// Wishes with this target, as they are sorted.
+    fn with_target(&self, target: &str) -> &[&'a Want] {
+        let index = self.by_target.get_or_init(|| {
+            let mut index: HashMap<String, Vec<&Want>> = HashMap::new();
+            for want in &self.wants.wants {
+                for target in want.targets() {
+                    let rows = index.entry(spelled(&target)).or_default();
+                    // One wish has a target once, however often it is spelled.
+                    if rows.last().is_none_or(|last| !std::ptr::eq(*last, want)) {
+                        rows.push(want);
+                    }
+                }
+            }
+            index
+        });
+        index.get(&spelled(target)).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// A target in one spelling: without the trailing dot, lower case, an address in its canonical form.
+pub(super) fn spelled(target: &str) -> String {
+    let bare = target.trim_end_matches('.');
+    bare.parse::<IpAddr>().map_or_else(|_not_an_address| bare.to_ascii_lowercase(), |ip| ip.to_string())
 }
 
 /// The refused calls of one instance in the order of time. Of a log and a CloudTrail record with one
@@ -85,9 +137,10 @@ pub fn refusals(world: &World<'_>, wants: &InstanceWants) -> Refusals {
 fn calls<'a>(world: &World<'a>, wants: &InstanceWants) -> Vec<Call<'a>> {
     let mut calls: Vec<Call<'a>> = Vec::new();
     let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+    let controllers = controller_principals(world);
     for event in world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events) {
         let ChangeEventKind::Refused(batch) = &event.kind else { continue };
-        if !concerns(world, event, batch, &wants.instance) {
+        if !concerns(world, event, batch, wants, &controllers) {
             continue;
         }
         let attempted = attempted_records(batch, &wants.instance);
@@ -158,7 +211,7 @@ fn is_group(attempted: &[RecordKey], whole: &BTreeSet<RecordKey>) -> bool {
 }
 
 /// Who is left of those that the refusals without a name may be about.
-fn doubts(calls: &[Call<'_>], wants: &InstanceWants) -> BTreeMap<Unnamed, Suspects> {
+fn doubts(calls: &[Call<'_>], wished: &Wished<'_>) -> BTreeMap<Unnamed, Suspects> {
     let mut out: BTreeMap<Unnamed, Suspects> = BTreeMap::new();
     for call in calls {
         let mut sentences: BTreeMap<Unnamed, usize> = BTreeMap::new();
@@ -166,7 +219,7 @@ fn doubts(calls: &[Call<'_>], wants: &InstanceWants) -> BTreeMap<Unnamed, Suspec
             let key = Unnamed::of(call.batch, error);
             let times = sentences.entry(key.clone()).or_default();
             *times = times.saturating_add(1);
-            let candidates = records_of(error, call.batch, &call.attempted, wants);
+            let candidates = records_of(error, call.batch, &call.attempted, wished);
             out.entry(key).or_default().narrow(candidates, *times);
         }
     }
@@ -182,16 +235,22 @@ fn names_nothing(error: &RefusalError) -> bool {
 }
 
 /// True if the event was written by this instance.
-fn concerns(world: &World<'_>, event: &ChangeEvent, batch: &RefusedBatch, instance: &Instance) -> bool {
+fn concerns(
+    world: &World<'_>,
+    event: &ChangeEvent,
+    batch: &RefusedBatch,
+    wants: &InstanceWants,
+    known: &BTreeSet<Arc<str>>,
+) -> bool {
     match &event.source {
         FeedSource::Log { namespace, pod, .. } => {
             let runs = |instance: &Instance| {
                 instance.pods.iter().any(|health| health.namespace == *namespace && health.name == *pod)
             };
             // The log of a Pod that is gone still tells what its successor will meet.
-            runs(instance) || !world.wants.iter().any(|other| runs(&other.instance))
+            runs(&wants.instance) || !world.wants.iter().any(|other| runs(&other.instance))
         }
-        FeedSource::CloudTrail { .. } => {
+        FeedSource::CloudTrail { principal, .. } => {
             let mut owners = batch
                 .attempted
                 .iter()
@@ -199,21 +258,50 @@ fn concerns(world: &World<'_>, event: &ChangeEvent, batch: &RefusedBatch, instan
                 .filter_map(|change| {
                     change.targets.first().and_then(|value| Heritage::parse(value)).and_then(|one| one.owner)
                 });
-            owners.next().is_none_or(|owner| *owner == *instance.flags.owner_id)
+            let told = owners.next();
+            told.map_or_else(
+                || may_be_ours(batch, principal, wants, known),
+                |owner| *owner == *wants.instance.flags.owner_id,
+            )
         }
     }
 }
 
-fn attribute(
-    call: &Call<'_>,
+/// Without an ownership record in the batch it may be anybody's: not a stranger's beside principals that
+/// are known to write ownership, and not one that would have written something else.
+fn may_be_ours(
+    batch: &RefusedBatch,
+    principal: &Arc<str>,
     wants: &InstanceWants,
-    doubts: &BTreeMap<Unnamed, Suspects>,
-    out: &mut Refusals,
-) {
-    let batch = call.batch;
+    known: &BTreeSet<Arc<str>>,
+) -> bool {
+    let bare = |target: &str| {
+        let target = spelled(target);
+        target.strip_prefix("dualstack.").map_or_else(|| target.clone(), str::to_owned)
+    };
+    let repairs = |change: &AttemptedChange| {
+        let told: BTreeSet<String> = change.targets.iter().map(|target| bare(target)).collect();
+        let key = key_of(change);
+        let wished = wants.at(&change.name).iter().filter(|want| want.is(&key));
+        let same =
+            |want: &Want| want.targets().iter().map(|target| bare(target)).collect::<BTreeSet<_>>() == told;
+        change.action == Action::Delete
+            || told.is_empty()
+            || wished.clone().next().is_none()
+            || wished.into_iter().any(same)
+    };
+    // Only a registry of readable TXT records shows in calls who writes for it.
+    let flags = &wants.instance.flags;
+    let shows = flags.registry == Registry::Txt && !flags.txt_encrypt;
+    let stranger = shows && !known.is_empty() && !known.contains(principal);
+    batch.attempted.is_empty() || !stranger && batch.attempted.iter().any(repairs)
+}
+
+fn attribute(call: &Call<'_>, wished: &Wished<'_>, doubts: &BTreeMap<Unnamed, Suspects>, out: &mut Refusals) {
+    let (batch, wants) = (call.batch, wished.wants);
     let mut culprits: Vec<RecordKey> = Vec::new();
     for error in &batch.errors {
-        let mut hit = records_of(error, batch, &call.attempted, wants);
+        let mut hit = records_of(error, batch, &call.attempted, wished);
         let mut one_of = 1;
         let doubt = doubts.get(&Unnamed::of(batch, error)).filter(|_| names_nothing(error));
         if let Some(suspects) = doubt {
@@ -221,7 +309,8 @@ fn attribute(
             one_of = if suspects.is_certain() { 1 } else { hit.len().max(1) };
         }
         for key in hit.iter().flat_map(|key| members(key, error, wants)) {
-            note(out, key, call, error.reason, None, (error, one_of));
+            let zone = zone_of(call, &key, wants);
+            note(out, (key, zone), call, error.reason, None, (error, one_of));
         }
         culprits.extend(hit);
     }
@@ -240,9 +329,18 @@ fn attribute(
             message: batch.message.clone(),
         };
         for key in members(victim, &error, wants) {
-            note(out, key, call, Reason::BatchVictim, Some(culprit.name.clone()), (&error, 1));
+            let (zone, culprit) = (zone_of(call, &key, wants), Some(culprit.name.clone()));
+            note(out, (key, zone), call, Reason::BatchVictim, culprit, (&error, 1));
         }
     }
+}
+
+/// The zone of the call, if the record is wanted there: which of several zones of one name an instance
+/// writes to is not always known.
+fn zone_of(call: &Call<'_>, key: &RecordKey, wants: &InstanceWants) -> Option<ZoneId> {
+    let zone = call.batch.zone_id.as_ref()?;
+    let wanted = wants.at(&key.name).iter().any(|want| want.is(key) && want.zone_id() == Some(zone));
+    wanted.then(|| zone.clone())
 }
 
 /// Logs tell no set identifiers: the sentence does, or all wanted members are meant.
@@ -259,14 +357,14 @@ fn members(key: &RecordKey, error: &RefusalError, wants: &InstanceWants) -> Vec<
 
 fn note(
     out: &mut Refusals,
-    key: RecordKey,
+    place: (RecordKey, Option<ZoneId>),
     call: &Call<'_>,
     reason: Reason,
     culprit: Option<DomainName>,
     (error, one_of): (&RefusalError, usize),
 ) {
     let at = call.at;
-    let earlier = out.get(&key);
+    let earlier = out.0.get(&place);
     let (since, count) = earlier.map_or((at, 0), |refusal| (refusal.since, refusal.count));
     // A record and its ownership TXT in one answer are one refusal.
     let counts = call.counts && earlier.is_none_or(|old| old.at != at);
@@ -278,9 +376,9 @@ fn note(
     if earlier.is_some_and(|old| old.at == at && old.culprit.is_none() && old.reason != reason) {
         return;
     }
-    let own_name = Some(key.name.clone());
-    out.insert(
-        key,
+    let own_name = Some(place.0.name.clone());
+    out.0.insert(
+        place,
         Refusal {
             own_name,
             at,
@@ -326,8 +424,9 @@ fn records_of(
     error: &RefusalError,
     batch: &RefusedBatch,
     attempted: &[RecordKey],
-    wants: &InstanceWants,
+    wished: &Wished<'_>,
 ) -> Vec<RecordKey> {
+    let wants = wished.wants;
     if let Some(name) = &error.name {
         return by_name(name, error, attempted, wants);
     }
@@ -340,7 +439,7 @@ fn records_of(
         return attempted.iter().filter(protected).cloned().collect();
     }
     if let Some(target) = &error.target {
-        let hit = by_target(target, error, batch, wants, attempted);
+        let hit = by_target(target, error, batch, wished, attempted);
         if !hit.is_empty() {
             return hit;
         }
@@ -409,14 +508,11 @@ fn by_target(
     target: &str,
     error: &RefusalError,
     batch: &RefusedBatch,
-    wants: &InstanceWants,
+    wished: &Wished<'_>,
     attempted: &[RecordKey],
 ) -> Vec<RecordKey> {
-    let same = |text: &str| {
-        let (left, right) = (text.trim_end_matches('.'), target.trim_end_matches('.'));
-        left.eq_ignore_ascii_case(right)
-            || matches!((left.parse::<IpAddr>(), right.parse::<IpAddr>()), (Ok(a), Ok(b)) if a == b)
-    };
+    let sought = spelled(target);
+    let same = |text: &str| spelled(text) == sought;
     let of_type = |key: &RecordKey| error.record_type.as_ref().is_none_or(|kind| *kind == key.record_type);
     let told: Vec<RecordKey> = batch
         .attempted
@@ -428,13 +524,12 @@ fn by_target(
     if !told.is_empty() {
         return told;
     }
-    let with_target: Vec<&Want> =
-        wants.wants.iter().filter(|want| want.targets().iter().any(|text| same(text))).collect();
+    let with_target = wished.with_target(target);
     // A plain address record is never refused for its alias target.
     let is_alias = matches!(error.reason, Reason::AliasTargetNotInZone | Reason::AliasTargetNotFound);
     let fits = |want: &Want| !is_alias || want.demanded_alias || want.content.alias().is_some();
     let any_fits = with_target.iter().any(|want| fits(want));
-    let wished = with_target.into_iter().filter(|want| !any_fits || fits(want)).map(Want::key);
+    let wished = with_target.iter().filter(|want| !any_fits || fits(want)).map(|want| want.key());
     let wished: Vec<RecordKey> = wished.filter(of_type).collect();
     let known: Vec<RecordKey> = wished.iter().filter(|key| attempted.contains(key)).cloned().collect();
     if !known.is_empty() {

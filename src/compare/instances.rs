@@ -4,7 +4,7 @@
 mod explain;
 mod failing;
 mod filters;
-mod owners;
+pub(in crate::compare) mod owners;
 pub(super) mod prefix;
 mod rbac;
 mod shared;
@@ -22,15 +22,10 @@ use crate::snapshot::ViewName;
 
 /// Judges one instance.
 pub fn judge_instance(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts) {
-    let mut found = instance_fault(world, wants);
-    let flip = prefix::prefix_flip(world, wants);
-    if let (Some(first), Some(flip)) = (&mut found, &flip) {
-        carry(first, flip);
-    }
-    let told_by = found.as_ref().filter(|_| flip.is_some()).map(|first| first.key.kind);
-    prefix::unread_objects(world, wants, told_by, out);
+    let fault = told_as_one(faults(world, wants));
+    prefix::unread_objects(world, wants, out);
     let burst = mass_deletion(world, wants, out);
-    for mut candidate in found.into_iter().chain(burst) {
+    for mut candidate in fault.into_iter().chain(burst) {
         if candidate.impact == Impact::Latent {
             candidate.impact = explain::worst_impact(&candidate, wants, out);
         }
@@ -58,34 +53,33 @@ fn commands(candidate: &Candidate, wants: &InstanceWants) -> Vec<String> {
     }
 }
 
-/// The fault with the lowest rank; the others that hold besides are attached to it.
-fn instance_fault(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
-    let wrong_flags = misconfigured(world, wants);
+/// Everything that is wrong with the instance, the lowest rank first and the cause before its
+/// consequences.
+fn faults(world: &World<'_>, wants: &InstanceWants) -> Vec<Candidate> {
     let fails = failing::failing(world, wants);
     let stalled = stalled::stalled(world, wants, fails.as_ref());
-    let mut all = stalled.into_iter().chain(fails).chain(wrong_flags);
-    let mut first = all.next()?;
-    first.also = all.map(|other| Also { kind: other.key.kind, reason: other.reason }).collect();
+    stalled.into_iter().chain(fails).chain(misconfigured(world, wants)).collect()
+}
+
+/// The first fault, with the others attached: one upgrade can flip the prefix and stop the controller as
+/// well. What is told speaks for the objects of all of them, so it weighs as much as the worst.
+fn told_as_one(faults: Vec<Candidate>) -> Option<Candidate> {
+    let mut faults = faults.into_iter();
+    let mut first = faults.next()?;
+    for other in faults {
+        first.also.push(Also { kind: other.key.kind, reason: other.reason });
+        first
+            .evidence
+            .push(format!("besides: {} {}", other.summary, other.fix.summary).trim_end().to_owned());
+        if first.impact.weight() < other.impact.weight() {
+            first.impact = other.impact;
+        }
+    }
     Some(first)
 }
 
-/// One upgrade can flip the prefix and stop the controller as well: the fault that is told speaks for
-/// the objects too, or every one of them would alert beside it.
-fn carry(first: &mut Candidate, flip: &Candidate) {
-    if first.reason == flip.reason {
-        return;
-    }
-    let also = Also { kind: flip.key.kind, reason: flip.reason };
-    if !first.also.contains(&also) {
-        first.also.push(also);
-    }
-    if first.impact.weight() < flip.impact.weight() {
-        first.impact = flip.impact;
-    }
-}
-
-/// Flags that contradict what is there, the cause before its consequences.
-fn misconfigured(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
+/// Flags that contradict what is there.
+fn misconfigured(world: &World<'_>, wants: &InstanceWants) -> Vec<Candidate> {
     let rules: [fn(&World<'_>, &InstanceWants) -> Option<Candidate>; 9] = [
         filters::policy_missing,
         filters::domain_filter_quoted,
@@ -97,7 +91,7 @@ fn misconfigured(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> 
         shared::owner_id_shared,
         owners::overlapping_instances,
     ];
-    rules.into_iter().find_map(|rule| rule(world, wants))
+    rules.into_iter().filter_map(|rule| rule(world, wants)).collect()
 }
 
 pub(super) fn start(

@@ -12,8 +12,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::compare::leftovers::is_denied;
+use crate::compare::owner::former_members;
 use crate::compare::world::World;
+use crate::desired::canonical::canonical_zone;
 use crate::finding::{Kind, Reason};
+use crate::model::DomainName;
+use crate::model::instance::NEWEST_KNOWN;
 use crate::model::record::{AliasTarget, Content, RecordSet, RecordType, Routing, Value};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
@@ -36,7 +41,7 @@ pub fn differences(world: &World<'_>, instance: &Arc<str>, want: &Want, zone: &Z
     let same_type = |set: &&RecordSet| set.record_type == want.record_type;
     let found = match here.iter().filter(same_type).find(|set| set.set_identifier == want.set_identifier) {
         Some(set) => found_differences(world, instance, want, set),
-        None => vec![absent_differences(world, want, zone, here)],
+        None => vec![absent_differences(world, instance, want, zone, here)],
     };
     let mut found = found.into_iter();
     let (kind, reason) = found.next()?;
@@ -103,7 +108,7 @@ fn routing_difference(want: &Want, set: &RecordSet) -> Option<Reason> {
     {
         return Some(Reason::HealthCheck);
     }
-    match (&want.routing, &set.routing) {
+    match (want.routing.as_deref(), set.routing.as_deref()) {
         (Some(wanted), Some(held)) if wanted == held => None,
         (None, None) => None,
         (Some(_), None) => Some(Reason::PolicyMissing),
@@ -124,13 +129,15 @@ fn target_difference(
     want: &Want,
     set: &RecordSet,
 ) -> Option<(Kind, Reason)> {
+    // The usual case, without making sets.
+    if want.content == set.content {
+        return None;
+    }
     let (wanted, held) = (targets(&want.content), targets(&set.content));
     if wanted == held || want.is_resolved() {
         return None;
     }
-    let earlier: BTreeSet<Value> =
-        world.past.earlier_wishes(instance, &want.key()).flat_map(targets).collect();
-    if !held.is_empty() && held.iter().all(|target| earlier.contains(target)) && held.is_disjoint(&wanted) {
+    if was_wanted(world, instance, want, &held, &wanted) || is_gone(world, &held) {
         return Some((Kind::StaleTarget, Reason::PreviousLb));
     }
     let reason = if held.is_disjoint(&wanted) {
@@ -145,6 +152,35 @@ fn target_difference(
     Some((Kind::WrongTarget, reason))
 }
 
+/// One earlier wish had these targets, or several had them and none of them is wanted any more.
+fn was_wanted(
+    world: &World<'_>,
+    instance: &Arc<str>,
+    want: &Want,
+    held: &BTreeSet<Value>,
+    wanted: &BTreeSet<Value>,
+) -> bool {
+    let earlier: Vec<BTreeSet<Value>> =
+        world.past.earlier_wishes(instance, &want.key()).map(targets).collect();
+    let each_was = || held.iter().all(|target| earlier.iter().any(|targets| targets.contains(target)));
+    !held.is_empty() && (earlier.contains(held) || held.is_disjoint(wanted) && each_was())
+}
+
+/// True if only the answers of the former load balancer's own servers tell that its record is stale.
+#[must_use]
+pub fn is_stale_by_denial(world: &World<'_>, instance: &Arc<str>, want: &Want, zone: &ZoneReading) -> bool {
+    let wanted = targets(&want.content);
+    let held = zone.at(&want.name).iter().find(|set| want.is(&set.key())).map(|set| targets(&set.content));
+    held.is_some_and(|held| !was_wanted(world, instance, want, &held, &wanted))
+}
+
+/// Nothing but names of AWS load balancers that their own servers deny.
+fn is_gone(world: &World<'_>, held: &BTreeSet<Value>) -> bool {
+    let gone =
+        |host: &DomainName| canonical_zone(host.as_str(), NEWEST_KNOWN).is_some() && is_denied(world, host);
+    !held.is_empty() && held.iter().all(|target| target.host().is_some_and(gone))
+}
+
 /// Targets as a set; an alias counts as its bare name.
 pub(crate) fn targets(content: &Content) -> BTreeSet<Value> {
     match content {
@@ -157,6 +193,7 @@ pub(crate) fn targets(content: &Content) -> BTreeSet<Value> {
 /// The key does not exist: what stands in its place decides.
 fn absent_differences(
     world: &World<'_>,
+    instance: &Arc<str>,
     want: &Want,
     zone: &ZoneReading,
     here: &[RecordSet],
@@ -166,6 +203,9 @@ fn absent_differences(
         return match (&want.set_identifier, &other.set_identifier) {
             (None, Some(_)) => (Kind::WrongRouting, Reason::PolicyUnwanted),
             (Some(_), None) => (Kind::WrongRouting, Reason::PolicyMissing),
+            (Some(_), Some(_)) if was_another_member(world, instance, want, zone) => {
+                (Kind::WrongRouting, Reason::SetIdentifier)
+            }
             (Some(_), Some(_)) | (None, None) => missing(world, want, zone),
         };
     }
@@ -188,6 +228,12 @@ fn absent_differences(
     } else {
         (Kind::WrongType, Reason::CnameInsteadOfA)
     }
+}
+
+/// The record stands under the identifier that its object asked for before.
+fn was_another_member(world: &World<'_>, instance: &Arc<str>, want: &Want, zone: &ZoneReading) -> bool {
+    let wants = world.wants.iter().find(|one| one.instance.id == *instance);
+    wants.is_some_and(|wants| !former_members(wants, want, zone).is_empty())
 }
 
 fn missing(world: &World<'_>, want: &Want, zone: &ZoneReading) -> (Kind, Reason) {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::compare::claimable::claimable;
 use crate::compare::fix::batch::Batch;
@@ -13,13 +14,14 @@ use crate::compare::show;
 use crate::compare::verdict::Candidate;
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
+use crate::desired::merge::is_same;
 use crate::desired::sources::roster::source_of_registry_word;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject};
 use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::instance::{Policy as Allowed, Registry};
 use crate::model::observation::{Outcome, Vantage};
-use crate::model::record::{Content, RecordSet, RecordType, Value};
-use crate::model::want::InstanceWants;
+use crate::model::record::{RecordSet, RecordType, Value};
+use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ObjectRef};
 use crate::report::Fix;
@@ -35,12 +37,17 @@ pub fn stale_records(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Can
         let mut seen = BTreeSet::new();
         for txt in zone.records().iter().filter(|set| set.record_type == RecordType::Txt) {
             let TxtRole::Heritage(heritage) = TxtRole::of(txt) else { continue };
-            if heritage.owner.as_deref() != Some(&flags.owner_id) {
+            if heritage.owner != Some(&flags.owner_id) {
                 continue;
             }
             for set in owned_sets(wants, zone, txt) {
-                if seen.insert(set.key()) && !is_wanted(world, zone, &set.name) {
-                    out.extend(stale_record(world, wants, zone, set, &heritage));
+                let over = if is_wanted(world, zone, &set.name) {
+                    is_former_member(world, zone, set) && !stands_for_another(world, zone, set, heritage)
+                } else {
+                    !asks_still(world, set, heritage)
+                };
+                if over && seen.insert(set.key()) {
+                    out.extend(stale_record(world, wants, zone, set, heritage));
                 }
             }
         }
@@ -63,7 +70,7 @@ pub fn ownerless_records(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Ca
     let Some(reader) = world.wants.iter().find(|one| one.zones.contains(&zone.zone.id)) else { return };
     for txt in zone.records().iter().filter(|set| set.record_type == RecordType::Txt) {
         let TxtRole::Heritage(heritage) = TxtRole::of(txt) else { continue };
-        let Some((owner, object)) = heritage.owner.as_deref().zip(heritage.object()) else { continue };
+        let Some((owner, object)) = heritage.owner.zip(heritage.object()) else { continue };
         let gone = !known.contains(owner) && (asked || world.has_wished(owner));
         if !gone || !is_absent(world, &object) {
             continue;
@@ -97,9 +104,14 @@ fn owned_sets<'a>(wants: &InstanceWants, zone: &'a ZoneReading, txt: &RecordSet)
         return Vec::new();
     };
     let fits = |set: &&RecordSet| {
-        set.record_type.is_address()
+        // Under a plain name only what every version manages is kept.
+        let of_type = match &record_type {
+            None | Some(RecordType::Cname) => set.record_type.is_address(),
+            Some(kind) => *kind == set.record_type,
+        };
+        of_type
             && set.set_identifier == txt.set_identifier
-            && record_type.as_ref().is_none_or(|kind| *kind == set.record_type || *kind == RecordType::Cname)
+            && (set.record_type != RecordType::Txt || TxtRole::of(set) == TxtRole::Other)
     };
     zone.at(&name).iter().filter(fits).collect()
 }
@@ -111,12 +123,51 @@ pub fn is_wanted(world: &World<'_>, zone: &ZoneReading, name: &DomainName) -> bo
         || world.wanted(name).any(|want| want.zone_id().is_none_or(|id| *id == zone.zone.id))
 }
 
+/// A member of a routing set whose name is wanted by other members only.
+fn is_former_member(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool {
+    let here = || world.wanted(&set.name).filter(|want| want.zone_id() == Some(&zone.zone.id));
+    set.set_identifier.is_some()
+        && !world.lacks_target(&set.name)
+        && here().next().is_some()
+        && here().all(|want| want.set_identifier.is_some() && want.set_identifier != set.set_identifier)
+}
+
+/// The wishes of the object that the record was made for, in any zone.
+fn wishes_of<'a>(
+    world: &World<'a>,
+    set: &RecordSet,
+    heritage: Heritage<'_>,
+) -> impl Iterator<Item = &'a Want> {
+    let object = heritage.object();
+    let is_of = move |want: &&Want| {
+        object.as_ref().is_some_and(|object| want.objects.iter().any(|one| is_same(object, one)))
+    };
+    world.wanted(&set.name).filter(is_of)
+}
+
+/// The object still asks for the name, in another zone.
+fn asks_still(world: &World<'_>, set: &RecordSet, heritage: Heritage<'_>) -> bool {
+    wishes_of(world, set, heritage).next().is_some()
+}
+
+/// The object asks for another identifier, whose record is not there yet: that is the fault.
+fn stands_for_another(
+    world: &World<'_>,
+    zone: &ZoneReading,
+    set: &RecordSet,
+    heritage: Heritage<'_>,
+) -> bool {
+    wishes_of(world, set, heritage).any(|want| {
+        want.zone_id() == Some(&zone.zone.id) && !zone.at(&want.name).iter().any(|set| want.is(&set.key()))
+    })
+}
+
 /// True if the registry of the instance says that it owns the record.
 #[must_use]
 pub fn is_owned_by(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet) -> bool {
     let names = heritage_names(&wants.instance, &set.name, &set.record_type);
     names.iter().flat_map(|name| zone.at(name)).any(|txt| match TxtRole::of(txt) {
-        TxtRole::Heritage(heritage) => heritage.owner.as_deref() == Some(&wants.instance.flags.owner_id),
+        TxtRole::Heritage(heritage) => heritage.owner == Some(&wants.instance.flags.owner_id),
         TxtRole::Encrypted | TxtRole::Other => false,
     })
 }
@@ -139,7 +190,7 @@ pub fn removal(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner
             names.is_some_and(|(name, _)| name == set.name)
                 && zone.at(&txt.name).iter().all(|other| other.record_type == RecordType::Txt)
         };
-        let ours = owner.is_none_or(|owner| heritage.owner.as_deref() == Some(owner));
+        let ours = owner.is_none_or(|owner| heritage.owner == Some(owner));
         ours && if owned.is_empty() { idle() } else { owned.iter().all(|one| going.contains(one)) }
     });
     let sets = going.iter().copied().chain(txts).cloned();
@@ -159,24 +210,28 @@ fn stale_record(
     wants: &InstanceWants,
     zone: &ZoneReading,
     set: &RecordSet,
-    heritage: &Heritage,
+    heritage: Heritage<'_>,
 ) -> Option<Candidate> {
     let object = heritage.object()?;
     let cluster = world.snapshot.kubernetes.value()?;
     let source = source_of_registry_word(&object.kind);
     let watched = cluster.watches(&object.kind)
         && wants.instance.flags.sources.iter().any(|given| Some(given.as_str()) == source);
-    if !watched {
+    // An object that is as new as its record may not have reached us yet.
+    let stranger = world.past.strangers.get(&(wants.instance.id.clone(), object.clone()));
+    let first = world.past.first_at;
+    let is_news = stranger.is_some_and(|seen| first < Some(seen.since) && !world.heard_since(seen.since));
+    if !watched || is_news {
         return None;
     }
     let keeps = wants.instance.flags.policy != Allowed::Sync;
     let reason = if keeps { Reason::PolicyKeeps } else { Reason::NotDeleted };
     let mut candidate = start(world, zone, set, Kind::StaleRecord, reason, Impact::None);
     candidate.key.instance = Some(wants.instance.id.clone());
-    candidate.window = grace_deleted(world, wants, &object, &set.name);
+    candidate.window = grace_deleted(world, wants, &object, set);
     candidate.summary =
         format!("{} stays in zone {}, but {object} no longer asks for it.", set.key(), zone.zone.name);
-    candidate.fix = removal(wants, zone, set, heritage.owner.as_deref());
+    candidate.fix = removal(wants, zone, set, heritage.owner);
     Some(candidate)
 }
 
@@ -205,15 +260,34 @@ fn grace_deleted(
     world: &World<'_>,
     wants: &InstanceWants,
     object: &ObjectRef,
-    name: &DomainName,
+    set: &RecordSet,
 ) -> Option<crate::finding::Window> {
     let gone = world.remembered(object);
     let renamed = gone.filter(|past| past.deleted_at.is_none()).and_then(|past| past.last.changed_at);
-    let wished = world.wished(name);
+    // Other members of a routing set may be wanted still.
+    let wished = world.wished(&set.name).filter(|(key, _)| key.set_identifier == set.set_identifier);
     let dropped = wished.filter_map(|(_, sightings)| sightings.last()).map(|last| last.until).max();
-    let start = gone.and_then(|past| past.deleted_at).or(renamed).or(dropped)?;
-    let length = signed(wants.instance.sync_window(world.policy.deleted_floor));
-    open(SilentReason::GraceDeleted, start, length, world.at())
+    let deleted = gone.and_then(|past| past.deleted_at);
+    if let Some(at) = deleted.or(dropped.filter(|_| renamed.is_none())) {
+        let length = signed(wants.instance.sync_window(world.policy.deleted_floor));
+        return open(SilentReason::GraceDeleted, at, length, world.at());
+    }
+    let length = signed(wants.instance.sync_window(world.policy.sync_floor));
+    open(SilentReason::SyncWindow, renamed?, length, world.at())
+}
+
+/// The same for a record as its ownership tells; `None` where that is not ours to read.
+fn grace_of(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> Option<crate::finding::Window> {
+    world.wants.iter().filter(|one| one.zones.contains(&zone.zone.id)).find_map(|one| {
+        let names = heritage_names(&one.instance, &set.name, &set.record_type);
+        let texts = names.iter().flat_map(|name| zone.at(name)).filter_map(|txt| match TxtRole::of(txt) {
+            TxtRole::Heritage(heritage) if heritage.owner == Some(&one.instance.flags.owner_id) => {
+                heritage.object()
+            }
+            TxtRole::Heritage(_) | TxtRole::Encrypted | TxtRole::Other => None,
+        });
+        texts.into_iter().find_map(|object| grace_deleted(world, one, &object, set))
+    })
 }
 
 /// Records that nobody wants and whose target is provably gone: a host name that its own servers
@@ -227,9 +301,8 @@ fn dead_hosts(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candidate>) {
     let complete = world.policy.inventory.as_ref().is_some_and(|inventory| inventory.complete);
     for set in zone.records().iter().filter(|set| set.record_type.is_address()) {
         let Some(host) = target_host(set).filter(|host| is_denied(world, host)) else { continue };
-        let owned =
-            world.wants.iter().any(|one| one.zones.contains(&zone.zone.id) && is_owned_by(one, zone, set));
-        let in_scope = owned || world.policy.leftovers_in_zone;
+        let owner = owner_of(world, zone, set);
+        let in_scope = owner.is_some() || world.policy.leftovers_in_zone;
         if !in_scope || is_wanted(world, zone, &set.name) || policy_keeps(world, zone, &set.name) {
             continue;
         }
@@ -243,6 +316,8 @@ fn dead_hosts(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candidate>) {
         candidate.evidence.push(format!("the servers of {host} deny it"));
         candidate.evidence.extend(service.map(|name| format!("anybody can register it: {name}")));
         candidate.summary = format!("{} points at {host}, which does not exist any more.", set.key());
+        candidate.key.instance = owner;
+        candidate.window = grace_of(world, zone, set);
         candidate.fix = dangling_removal(world, zone, set);
         explain_twin(&mut candidate, zone, set);
         out.push(candidate);
@@ -265,15 +340,11 @@ fn explain_twin(candidate: &mut Candidate, zone: &ZoneReading, set: &RecordSet) 
 }
 
 fn target_host(set: &RecordSet) -> Option<DomainName> {
-    match &set.content {
-        Content::Alias(target) => Some(target.bare_name()),
-        Content::Values { values, .. } => values.iter().find_map(Value::host).cloned(),
-        Content::TrafficPolicy(_) => None,
-    }
+    set.content.hosts().pop_first()
 }
 
 /// All own servers of the host that said anything said that it does not exist.
-fn is_denied(world: &World<'_>, host: &DomainName) -> bool {
+pub(super) fn is_denied(world: &World<'_>, host: &DomainName) -> bool {
     let seen = world.answers.get(host).map(Vec::as_slice).unwrap_or_default();
     let own: Vec<_> = seen
         .iter()
@@ -290,9 +361,8 @@ fn foreign_addresses(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candid
     {
         let addresses: Vec<IpAddr> = set.content.plain_values().iter().filter_map(Value::ip).collect();
         let foreign = !addresses.is_empty() && addresses.iter().all(|ip| !inventory.addresses.contains(ip));
-        let owned =
-            world.wants.iter().any(|one| one.zones.contains(&zone.zone.id) && is_owned_by(one, zone, set));
-        let in_scope = owned || world.policy.leftovers_in_zone;
+        let owner = owner_of(world, zone, set);
+        let in_scope = owner.is_some() || world.policy.leftovers_in_zone;
         if !foreign || !in_scope || is_wanted(world, zone, &set.name) || policy_keeps(world, zone, &set.name)
         {
             continue;
@@ -304,9 +374,17 @@ fn foreign_addresses(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candid
             "{} points at an address that is not ours; whoever holds it can speak for the name.",
             set.key()
         );
+        candidate.key.instance = owner;
+        candidate.window = grace_of(world, zone, set);
         candidate.fix = dangling_removal(world, zone, set);
         out.push(candidate);
     }
+}
+
+/// The instance that owns a record, if it is one of ours.
+fn owner_of(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> Option<Arc<str>> {
+    let mut owners = world.wants.iter().filter(|one| one.zones.contains(&zone.zone.id));
+    owners.find(|one| is_owned_by(one, zone, set)).map(|one| Arc::clone(&one.instance.id))
 }
 
 /// A left-over that the policy of a running instance keeps is never dangling.
@@ -314,7 +392,7 @@ fn policy_keeps(world: &World<'_>, zone: &ZoneReading, name: &DomainName) -> boo
     world.wants.iter().filter(|one| one.instance.flags.policy != Allowed::Sync).any(|one| {
         zone.records().iter().filter(|set| set.record_type == RecordType::Txt).any(|txt| {
             let ours = matches!(TxtRole::of(txt), TxtRole::Heritage(heritage)
-                if heritage.owner.as_deref() == Some(&one.instance.flags.owner_id));
+                if heritage.owner == Some(&one.instance.flags.owner_id));
             ours && one.instance.flags.affixes.owner_name(&txt.name).is_some_and(|(owned, _)| owned == *name)
         })
     })

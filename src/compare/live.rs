@@ -192,13 +192,7 @@ pub fn questions<'a>(world: &World<'a>, name: &DomainName) -> Vec<&'a Observatio
     if !name.is_wildcard() {
         return world.answers.get(name).cloned().unwrap_or_default();
     }
-    let named = |candidate: &DomainName| world.wanted(candidate).next().is_some();
-    world
-        .answers
-        .iter()
-        .filter(|(asked, _)| asked.wildcard_sibling().as_ref() == Some(name) && !named(asked))
-        .flat_map(|(_, seen)| seen.iter().copied())
-        .collect()
+    world.under_wildcard(name).to_vec()
 }
 
 /// What users of a wanted name get, and whether that was seen or assumed.
@@ -210,6 +204,8 @@ pub struct Judged {
     pub seen: bool,
     /// Newest observation that took part.
     pub at: Option<Timestamp>,
+    /// True if a part of the answers is wrong, and that is a quarter of them or more.
+    pub grave: bool,
 }
 
 /// Reads the impact of a wanted name from the view that its zone serves.
@@ -244,7 +240,25 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
     } else {
         worst(&rows.iter().map(|row| row.1).collect::<Vec<_>>())
     };
-    Judged { harm, seen: !rows.is_empty(), at }
+    let grave = harm == Some(Impact::Degraded) && is_quarter_wrong(&rows, &expected);
+    Judged { harm, seen: !rows.is_empty(), at, grave }
+}
+
+/// True if a quarter or more of what is answered is wrong: each address counts, and a denial for one.
+/// Source: findings.md section 6.
+fn is_quarter_wrong(rows: &[Row<'_>], expected: &Expected) -> bool {
+    let (mut wrong, mut all) = (0_usize, 0_usize);
+    for (_, verdict, seen, _) in rows {
+        let found = addresses(seen);
+        let foreign = match verdict {
+            Match::Right => 0,
+            Match::Partial => found.difference(&expected.addresses).count(),
+            Match::Elsewhere | Match::Denied => found.len().max(1),
+        };
+        wrong = wrong.saturating_add(foreign);
+        all = all.saturating_add(found.len().max(1));
+    }
+    0 < wrong && all <= wrong.saturating_mul(4)
 }
 
 /// The other members of the routing set that a wish belongs to.
@@ -307,7 +321,7 @@ fn impact_of_member(
 ) -> Option<Impact> {
     let own = expected(world, &want.content, &want.record_type);
     let served = rows.iter().any(|(_, _, seen, _)| judge_member(seen, &own));
-    let drained = want.routing == Some(Routing::Weighted(0));
+    let drained = want.routing.as_deref() == Some(&Routing::Weighted(0));
     if drained && served {
         return Some(Impact::WrongPlace);
     }
@@ -315,7 +329,7 @@ fn impact_of_member(
         zone.at(&want.name).iter().any(|set| set.key() == want.key() && set.content == want.content)
     });
     let verdicts: Vec<Match> = rows.iter().map(|row| row.1).collect();
-    let standby = drained || want.routing == Some(Routing::Failover(false));
+    let standby = drained || want.routing.as_deref() == Some(&Routing::Failover(false));
     match worst(&verdicts) {
         // A member that stands as wanted may be out of the answer by its share, place or health.
         None if !served && !standby && !recorded && !rows.is_empty() => Some(Impact::Degraded),

@@ -6,16 +6,19 @@ use std::collections::BTreeSet;
 
 use std::net::IpAddr;
 
-use crate::compare::live::{Expected, Match, answers, said, union};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::compare::live::{Expected, Match, answers, judge, said, union};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject};
-use crate::model::DomainName;
+use crate::model::ZoneId;
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::record::{Content, RecordSet, RecordType, Routing};
+use crate::model::text::printable;
 use crate::model::want::{InstanceWants, Want};
-use crate::model::zone::ZoneReading;
+use crate::model::zone::{TestedAnswer, TestedName, ZoneReading};
 use crate::report::Silent;
 use crate::snapshot::ViewName;
 
@@ -36,14 +39,15 @@ pub fn auth_mismatch(
     let members: Vec<&RecordSet> =
         zone.at(&want.name).iter().filter(|set| set.record_type == want.record_type).collect();
     let expected = union(world, members.iter().copied());
+    if all_right(world, want, zone, &expected) {
+        return None;
+    }
     let id = zone.zone.id.clone();
     let since = world.past.record_since(&id, &want.key()).filter(|since| world.past.first_at < Some(*since));
     // An answer from before the record had its present content says nothing about it.
-    let own = crate::compare::delegation::name_servers(zone);
     let here = |observation: &Observation| {
         observation.zone_id.as_deref() == Some(id.as_str())
-            // What a stranger answers is a matter of the delegation.
-            && (own.is_empty() || own.contains(&DomainName::new(&observation.server)))
+            && world.is_own_server(zone, &observation.server)
             && since.is_none_or(|since| since < observation.at)
     };
     let rows = answers(world, &want.name, &want.record_type, Vantage::Authoritative, &here, &expected).rows;
@@ -69,13 +73,13 @@ pub fn auth_mismatch(
         // One server that lags is no withdrawal; a member of a set is withdrawn by design while
         // others serve, and a set that answers by place may have nothing for our place.
         let withdrawn = bad.len() == rows.len() && !by_place(&members) && !expected.addresses.is_empty();
-        return withdrawn.then(|| health_withdrawn(world, wants, want, zone, &bad));
+        return withdrawn.then(|| health_withdrawn(world, wants, want, zone, &expected, &bad));
     }
     if by_place(&members) && bad.iter().all(|(_, verdict, _)| *verdict == Match::Denied) {
         return None;
     }
     let subject = Subject::Record(want.key());
-    let window = since.and_then(|since| {
+    let window = since.filter(|since| !is_in_sync(world, &id, *since)).and_then(|since| {
         open(SilentReason::PropagationWindow, since, signed(world.policy.propagation), world.at())
     });
     let pending = world
@@ -113,7 +117,22 @@ pub fn auth_mismatch(
     candidate.window = window;
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
     candidate.evidence = bad.iter().map(|(server, _, seen)| describe(server, seen)).collect();
+    candidate.evidence.extend(tested(world, want, zone, &expected));
     Some(candidate)
+}
+
+/// True if every look at the zone's servers is as it should be, whatever its time: the usual case, told
+/// without asking what was there before.
+fn all_right(world: &World<'_>, want: &Want, zone: &ZoneReading, expected: &Expected) -> bool {
+    let asked = if want.record_type == RecordType::Aaaa { "AAAA" } else { "A" };
+    let counts = |seen: &&&Observation| {
+        let same = *seen.record_type == *asked || *seen.record_type == *want.record_type.as_str();
+        seen.zone_id.as_deref() == Some(zone.zone.id.as_str())
+            && (same || want.record_type == RecordType::Cname)
+    };
+    // A wildcard is judged by other names.
+    let looks = world.answers.get(&want.name).filter(|_| !want.name.is_wildcard());
+    looks.is_some_and(|looks| looks.iter().filter(counts).all(|seen| judge(seen, expected) == Match::Right))
 }
 
 /// Route 53 withholds the record although its target resolves: health says no.
@@ -122,6 +141,7 @@ fn health_withdrawn(
     wants: &InstanceWants,
     want: &Want,
     zone: &ZoneReading,
+    expected: &Expected,
     bad: &[(&str, Match, &Observation)],
 ) -> Candidate {
     let key = FindingKey {
@@ -137,6 +157,7 @@ fn health_withdrawn(
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
     candidate.evidence = bad.iter().map(|(server, _, seen)| describe(server, seen)).collect();
     candidate.evidence.extend(votes(world, want, zone));
+    candidate.evidence.extend(tested(world, want, zone, expected));
     candidate
 }
 
@@ -152,20 +173,38 @@ fn votes(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Vec<String> {
     ids.into_iter().filter_map(of).collect()
 }
 
+/// What Route 53 itself computes for the name, where that was asked: it tells on which side of the name
+/// servers the trouble is.
+fn tested(world: &World<'_>, want: &Want, zone: &ZoneReading, expected: &Expected) -> Option<String> {
+    let asked = TestedName {
+        zone_id: zone.zone.id.clone(),
+        name: want.name.clone(),
+        record_type: want.record_type.clone(),
+    };
+    Some(computed(world.zones()?.tested.get(&asked)?, expected))
+}
+
+fn computed(answer: &TestedAnswer, expected: &Expected) -> String {
+    let values: Vec<&str> = answer.values.iter().map(|value| &**value).collect();
+    let said = if values.is_empty() { &*answer.rcode } else { &values.join(" ") };
+    let wanted = |value: &&str| value.parse::<IpAddr>().is_ok_and(|one| expected.addresses.contains(&one));
+    let is_right = !values.is_empty() && values.iter().all(wanted);
+    let side = if is_right {
+        "so the record is served from there, and what the name servers answer is late or from elsewhere"
+    } else {
+        "so a routing policy or a health check withholds the record"
+    };
+    format!("Route 53 computes {} at {}, {side}", printable(said), answer.read_at)
+}
+
 /// One bad look that a second one contradicts is listed, and is no verdict.
-fn note_contradictions(
-    world: &World<'_>,
-    want: &Want,
-    id: &crate::model::ZoneId,
-    expected: &Expected,
-    out: &mut Verdicts,
-) {
+fn note_contradictions(world: &World<'_>, want: &Want, id: &ZoneId, expected: &Expected, out: &mut Verdicts) {
     let observations = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
     let ours = observations.iter().filter(|seen| seen.zone_id.as_deref() == Some(id.as_str()));
     let mut by_server: std::collections::BTreeMap<&str, (usize, usize)> = std::collections::BTreeMap::new();
     for seen in ours.filter(|seen| *seen.record_type == *want.record_type.as_str()) {
         let row = by_server.entry(&seen.server).or_default();
-        let good = crate::compare::live::judge(seen, expected) == Match::Right;
+        let good = judge(seen, expected) == Match::Right;
         if good { row.0 += 1 } else { row.1 += 1 }
     }
     if by_server.values().any(|(good, bad)| 0 < *good && 0 < *bad) {
@@ -187,7 +226,9 @@ fn health_may_withdraw(members: &[&RecordSet]) -> bool {
 
 /// Without a default location such a set answers nothing to those who are nowhere in it.
 fn by_place(members: &[&RecordSet]) -> bool {
-    members.iter().any(|set| matches!(set.routing, Some(Routing::Geolocation { .. } | Routing::Cidr(_))))
+    members
+        .iter()
+        .any(|set| matches!(set.routing.as_deref(), Some(Routing::Geolocation { .. } | Routing::Cidr(_))))
 }
 
 /// The AAAA alias of a target without IPv6 has nothing to answer.
@@ -204,7 +245,9 @@ pub fn occluded(zone: &ZoneReading, want: &Want) -> bool {
     while let Some(current) =
         name.filter(|current| *current != zone.zone.name && current.is_within(&zone.zone.name))
     {
-        if zone.at(&current).iter().any(|set| set.record_type == RecordType::Ns) {
+        // A wanted NS or DS record is the delegation itself.
+        let is_cut_itself = current == want.name && matches!(want.record_type.as_str(), "NS" | "DS");
+        if !is_cut_itself && zone.at(&current).iter().any(|set| set.record_type == RecordType::Ns) {
             return true;
         }
         name = current.parent();
@@ -215,6 +258,17 @@ pub fn occluded(zone: &ZoneReading, want: &Want) -> bool {
 fn is_referral(seen: &Observation) -> bool {
     let has = |kind: &str| seen.authority.iter().any(|record| &*record.record_type == kind);
     seen.outcome == Outcome::Nodata && has("NS") && !has("SOA")
+}
+
+/// How long before it was seen a change may have been submitted.
+const SEEN_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+
+/// Route 53 says of every change of the zone that it has reached all servers, that of the record among them.
+fn is_in_sync(world: &World<'_>, zone: &ZoneId, since: Timestamp) -> bool {
+    let changes = world.zones().into_iter().flat_map(|zones| &zones.changes);
+    let mut own = changes.filter(|change| change.zone_id == *zone).peekable();
+    let mut told = own.clone().filter(|change| since.duration_since(change.submitted_at) < SEEN_WITHIN);
+    own.peek().is_some() && told.next().is_some() && own.all(|change| change.in_sync)
 }
 
 fn reason_and_impact(all: bool, outcome: Outcome, bad: &[(&str, Match, &Observation)]) -> (Reason, Impact) {
@@ -229,4 +283,26 @@ fn reason_and_impact(all: bool, outcome: Outcome, bad: &[(&str, Match, &Observat
 
 fn describe(server: &str, seen: &Observation) -> String {
     format!("{server} answers {}", said(seen))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_service_s_own_answer_tells_the_side() {
+        let addresses = BTreeSet::from([IpAddr::from([203, 0, 113, 1]), IpAddr::from([203, 0, 113, 2])]);
+        let expected = Expected { addresses, rotating: false, hosts: BTreeSet::new() };
+        let check = |rcode: &str, values: &[&str], start: &str, side: &str| {
+            let values = values.iter().map(|value| (*value).into()).collect();
+            let read_at = Timestamp::UNIX_EPOCH;
+            let said = computed(&TestedAnswer { rcode: rcode.into(), values, read_at }, &expected);
+            assert!(said.starts_with(start) && said.contains(side), "{said}");
+        };
+        check("NOERROR", &["203.0.113.1"], "Route 53 computes 203.0.113.1 at", "late or from elsewhere");
+        check("NOERROR", &[], "Route 53 computes NOERROR at", "withholds");
+        check("NXDOMAIN", &[], "Route 53 computes NXDOMAIN at", "withholds");
+        check("NOERROR", &["198.51.100.1"], "Route 53 computes 198.51.100.1 at", "withholds");
+        check("NOERROR", &["203.0.113.1", "not an address"], "Route 53 computes", "withholds");
+    }
 }

@@ -1,8 +1,9 @@
 //! What was compared and found equal after a rule, or not compared by a rule: the silent reasons.
 //! Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
+use crate::compare::ladder::differences;
 use crate::compare::live::{Match, addresses, expected, judge};
 use crate::compare::owner::{Ownership, heritage_names, ownership};
 use crate::compare::verdict::Verdicts;
@@ -73,9 +74,10 @@ fn not_modelled(wants: &InstanceWants, out: &mut Verdicts) {
     }
 }
 
-/// An unwanted host without a set of its own that a wildcard answers.
+/// A host that nobody wants, without a set of its own, that a wildcard answers.
 fn covered_by_wildcard(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts) {
-    for name in wants.unwanted.iter().filter_map(|row| row.name.as_ref()) {
+    let unwanted = wants.unwanted.iter().filter_map(|row| row.name.as_ref());
+    for name in unwanted.filter(|name| world.wanted(name).next().is_none()) {
         for zone in world.zones_over(name) {
             let covered = zone.at(name).is_empty()
                 && name.wildcard_sibling().is_some_and(|wildcard| !zone.at(&wildcard).is_empty());
@@ -97,10 +99,13 @@ fn about_want(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &Zone
     let same: Vec<&RecordSet> = here.iter().filter(|set| set.record_type == want.record_type).collect();
     let found = same.iter().find(|set| set.set_identifier == want.set_identifier);
     let mut note = |reason, detail: &str| say(out, subject.clone(), reason, detail);
-    about_registry(wants, want, zone, &mut note);
+    let strange = about_registry(wants, want, zone, &mut note);
     if let Some(set) = found {
+        about_spelling(want, &mut note);
         about_content(world, want, set, &mut note);
-        if matches!(ownership(&wants.instance, want, zone), Ownership::Foreign(_)) {
+        let foreign = || matches!(ownership(&wants.instance, want, zone), Ownership::Foreign(_));
+        let agrees = || differences(world, &wants.instance.id, want, zone).is_none();
+        if strange && foreign() && agrees() {
             note(SilentReason::ForeignOwnerAgrees, "another owner holds the record");
         }
     }
@@ -116,38 +121,57 @@ fn about_want(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &Zone
     }
 }
 
+/// True if an ownership record names somebody else.
 fn about_registry(
     wants: &InstanceWants,
     want: &Want,
     zone: &ZoneReading,
     note: &mut dyn FnMut(SilentReason, &str),
-) {
+) -> bool {
     let flags = &wants.instance.flags;
     if flags.registry != Registry::Txt {
         note(SilentReason::RegistryElsewhere, "the registry keeps no TXT records");
-        return;
+        return false;
     }
     if flags.txt_encrypt {
         note(SilentReason::RegistryOpaque, "ownership is encrypted");
-        return;
+        return false;
     }
     let names = heritage_names(&wants.instance, &want.name, &want.record_type);
-    let held = names
-        .iter()
-        .filter(|name| zone.at(name).iter().any(|set| matches!(TxtRole::of(set), TxtRole::Heritage(_))));
-    if 1 < held.count() {
+    let mut strange = false;
+    let mut is_heritage = |set: &RecordSet| match TxtRole::of(set) {
+        TxtRole::Heritage(heritage) => {
+            strange |= heritage.owner != Some(&flags.owner_id);
+            true
+        }
+        TxtRole::Encrypted | TxtRole::Other => false,
+    };
+    let mut held = 0;
+    for name in &names {
+        held += usize::from(zone.at(name).iter().filter(|set| is_heritage(set)).count() != 0);
+    }
+    if 1 < held {
         note(
             SilentReason::RegistryExtraTxt,
             "older ownership records of the same owner stand beside the new one",
         );
     }
-    let affixes = &flags.affixes;
-    if affixes.prefix.contains('%')
-        || affixes.suffix.contains('%')
-        || !affixes.wildcard_replacement.is_empty()
-    {
+    if held != 0 && flags.affixes.maps(&want.name) {
         note(SilentReason::NameEquivalent, "the ownership record has a mapped name");
     }
+    strange
+}
+
+/// The record was found although one side spells it otherwise than DNS compares it.
+fn about_spelling(want: &Want, note: &mut dyn FnMut(SilentReason, &str)) {
+    let detail = if want.respelled {
+        "capitals, a trailing dot or Unicode letters make no other name"
+    } else if want.name.is_wildcard() {
+        "Route 53 spells the star \\052"
+    } else {
+        return;
+    };
+    note(SilentReason::NameEquivalent, detail);
 }
 
 fn about_content(world: &World<'_>, want: &Want, set: &RecordSet, note: &mut dyn FnMut(SilentReason, &str)) {
@@ -175,6 +199,11 @@ fn about_content(world: &World<'_>, want: &Want, set: &RecordSet, note: &mut dyn
 }
 
 fn about_answers(world: &World<'_>, want: &Want, note: &mut dyn FnMut(SilentReason, &str)) {
+    // Only the answers for host names are told about.
+    let has_host = want.content.plain_values().iter().any(|value| value.host().is_some());
+    if want.content.alias().is_none() && !has_host {
+        return;
+    }
     let expected = expected(world, &want.content, &want.record_type);
     let seen = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
     let ours = seen.iter().filter(|answer| *answer.record_type == *want.record_type.as_str());
@@ -192,7 +221,7 @@ fn about_answers(world: &World<'_>, want: &Want, note: &mut dyn FnMut(SilentReas
 }
 
 fn about_routing(want: &Want, same: &[&RecordSet], note: &mut dyn FnMut(SilentReason, &str)) {
-    match &want.routing {
+    match want.routing.as_deref() {
         Some(Routing::Weighted(0)) => note(SilentReason::WeightZero, "a member of weight 0 is not served"),
         Some(Routing::Failover(false)) => note(SilentReason::FailoverStandby, "a standby is not served"),
         Some(
@@ -256,13 +285,14 @@ fn resolver_faults(world: &World<'_>, out: &mut Verdicts) {
 }
 
 fn about_zone(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) {
-    let wanted: BTreeSet<&DomainName> = world.wants_in(&zone.zone.id).iter().map(|want| &want.name).collect();
+    let id = &zone.zone.id;
+    let is_wanted = |name| world.wanted(name).any(|want| want.zone_id() == Some(id));
     let owned = owned_names(world, zone, out);
     let mut rows = 0;
     for set in zone.records() {
         let apex = set.name == zone.zone.name && matches!(set.record_type, RecordType::Ns | RecordType::Soa);
         let registry = set.record_type == RecordType::Txt && !matches!(TxtRole::of(set), TxtRole::Other);
-        if apex || registry || wanted.contains(&set.name) || owned.contains(&set.name) {
+        if apex || registry || is_wanted(&set.name) || owned.contains(&set.name) {
             continue;
         }
         rows += 1;
@@ -279,15 +309,15 @@ fn about_zone(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) {
 
 /// Names with an ownership record; lists those whose objects we do not read, and those that a
 /// policy keeps.
-fn owned_names(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) -> BTreeSet<DomainName> {
-    let mut names = BTreeSet::new();
+fn owned_names(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) -> HashSet<DomainName> {
+    let mut names = HashSet::new();
     for set in zone.records().iter().filter(|set| set.record_type == RecordType::Txt) {
         let TxtRole::Heritage(heritage) = TxtRole::of(set) else { continue };
         for wants in world.wants {
             let Some((name, _)) = wants.instance.flags.affixes.owner_name(&set.name) else { continue };
             names.insert(name.clone());
-            if heritage.owner.as_deref() == Some(&wants.instance.flags.owner_id) {
-                about_leftover(world, wants, zone, &name, &heritage, out);
+            if heritage.owner == Some(&wants.instance.flags.owner_id) {
+                about_leftover(world, wants, zone, &name, heritage, out);
             }
         }
     }
@@ -299,7 +329,7 @@ fn about_leftover(
     wants: &InstanceWants,
     zone: &ZoneReading,
     name: &DomainName,
-    heritage: &Heritage,
+    heritage: Heritage<'_>,
     out: &mut Verdicts,
 ) {
     if !wants.at(name).is_empty() {
@@ -325,15 +355,5 @@ fn about_leftover(
     }
     if wants.instance.flags.policy != Allowed::Sync {
         say(out, subject, SilentReason::PolicyLeftover, "the policy of the instance never deletes");
-        return;
-    }
-    let gone = world.remembered(&object);
-    if let Some(at) = gone.and_then(|past| past.deleted_at) {
-        let length = wants.instance.sync_window(world.policy.deleted_floor);
-        let window =
-            super::wishes::open(SilentReason::GraceDeleted, at, super::wishes::signed(length), world.at());
-        if let Some(window) = window {
-            say(out, subject, window.reason, &format!("the object is gone; until {}", window.until));
-        }
     }
 }

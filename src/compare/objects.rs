@@ -1,5 +1,6 @@
 //! Objects that name hosts and have no address. Pure.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::compare::live::{impact_of, says_nothing};
@@ -17,9 +18,16 @@ use crate::report::{Fix, Silent};
 /// Judges the objects of one instance that have nothing to point their hosts at.
 pub fn judge_objects(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts) {
     for object in &wants.without_target {
+        let subject = Subject::Object(object.object.clone());
+        let (object, others) = ours(world, wants, object);
+        if object.names.is_empty() {
+            let detail = format!("instance {} has a zone for it", others.join(", "));
+            out.silent.insert(Silent { subject, reason: SilentReason::SplitHorizon, detail });
+            continue;
+        }
+        let object = object.as_ref();
         let lost = was_served(world, wants, object);
         let reason = if lost { Reason::Lost } else { Reason::NeverAssigned };
-        let subject = Subject::Object(object.object.clone());
         let key = FindingKey {
             subject: subject.clone(),
             zone_id: None,
@@ -44,6 +52,49 @@ pub fn judge_objects(world: &World<'_>, wants: &InstanceWants, out: &mut Verdict
     }
 }
 
+/// The object with the hosts that this instance would publish, and the instances that would publish the
+/// others: a host for which only another instance has a zone is that instance's business.
+fn ours<'a>(
+    world: &World<'a>,
+    wants: &InstanceWants,
+    object: &'a WithoutTarget,
+) -> (Cow<'a, WithoutTarget>, Vec<&'a str>) {
+    let mut others: Vec<&str> = Vec::new();
+    let mut names = object.names.clone();
+    names.retain(|name| match publisher(world, wants, object, name) {
+        Some(other) => {
+            others.push(other);
+            false
+        }
+        None => true,
+    });
+    if others.is_empty() {
+        return (Cow::Borrowed(object), others);
+    }
+    others.sort_unstable();
+    others.dedup();
+    (Cow::Owned(WithoutTarget { names, ..object.clone() }), others)
+}
+
+/// Another instance that waits for the same object and has a zone for the name, while this one has none.
+fn publisher<'a>(
+    world: &World<'a>,
+    wants: &InstanceWants,
+    object: &WithoutTarget,
+    name: &DomainName,
+) -> Option<&'a str> {
+    let waits = |one: &InstanceWants| {
+        let mut same = one.without_target.iter().filter(|other| other.object == object.object);
+        same.any(|other| other.names.contains(name))
+    };
+    let has_zone = |one: &InstanceWants| world.zones_over(name).any(|zone| one.zones.contains(&zone.zone.id));
+    if has_zone(wants) {
+        return None;
+    }
+    let others = world.wants.iter().filter(|other| other.instance.id != wants.instance.id);
+    others.into_iter().find(|other| has_zone(other) && waits(other)).map(|other| &*other.instance.id)
+}
+
 /// True if the object had an address in an earlier round, or a record that names it still stands.
 fn was_served(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> bool {
     let seen = world.past.objects.get(&object.object).is_some_and(|past| past.first_address_at.is_some());
@@ -59,7 +110,7 @@ fn has_record(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget, 
     wants.zones.iter().filter_map(|id| world.zone(id)).any(|zone| {
         txt.iter().flat_map(|name| zone.at(name)).any(|set| match TxtRole::of(set) {
             TxtRole::Heritage(heritage) => {
-                heritage.owner.as_deref() == Some(&wants.instance.flags.owner_id)
+                heritage.owner == Some(&wants.instance.flags.owner_id)
                     && heritage
                         .object()
                         .is_some_and(|held| crate::desired::merge::is_same(&held, &object.object))

@@ -14,15 +14,14 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::compare::answer_class::{Class, Name, classify};
-use crate::compare::delegation::{LOOKS, delegation_window, name_servers};
+use crate::compare::answer_class::{Class, Name, classify, ttl_of_target};
+use crate::compare::delegation::{LOOKS, delegation_window};
 use crate::compare::live::{Match, answers, questions, serves, union};
 use crate::compare::mismatch::empty_family;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
-use crate::model::DomainName;
 use crate::model::observation::{Observation, Vantage};
 use crate::model::record::{RecordSet, RecordType};
 use crate::model::want::{InstanceWants, Want};
@@ -99,10 +98,8 @@ fn authority(world: &World<'_>, name: &Name<'_>) -> Authority {
         return Authority::Right;
     }
     let id = name.zone.zone.id.as_str();
-    let own = name_servers(name.zone);
     let here = |seen: &Observation| {
-        seen.zone_id.as_deref() == Some(id)
-            && (own.is_empty() || own.contains(&DomainName::new(&seen.server)))
+        seen.zone_id.as_deref() == Some(id) && world.is_own_server(name.zone, &seen.server)
     };
     let want = name.want;
     let rows =
@@ -184,6 +181,10 @@ fn one_resolver<'a>(
         .map(|one| (classify(world, name, one), *one))
         // Validation that fails is a fault of the zone, not of this resolver.
         .filter(|(class, _)| *class != Class::Fails || !unchecked_works)
+        // Nor is it one of the name while the resolver answered nothing at all.
+        .filter(|(class, one)| {
+            !matches!(class, Class::Fails | Class::Silent) || world.past.has_worked_since(one)
+        })
         .collect();
     let right = looks.iter().find(|(class, _)| *class == Class::Right);
     let bad: Vec<&(Class, &'a Observation)> =
@@ -205,6 +206,9 @@ fn same(left: Class, right: Class) -> bool {
 
 /// Until when this answer is to be expected.
 fn window(world: &World<'_>, name: &Name<'_>, class: Class) -> Option<Window> {
+    if class == Class::Right {
+        return None;
+    }
     let propagation = signed(world.policy.propagation);
     let after = |reason, start: Timestamp, ttl: u32| {
         let length = SignedDuration::from_secs(i64::from(ttl.min(LONGEST_TTL)));
@@ -214,7 +218,7 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class) -> Option<Window> {
         .zone
         .at(&name.want.name)
         .iter()
-        .map(|set| set.content.ttl().unwrap_or(ALIAS_TTL))
+        .map(|set| set.content.ttl().or_else(|| ttl_of_target(name.zone, &set.content)).unwrap_or(ALIAS_TTL))
         .max()
         .unwrap_or(ALIAS_TTL);
     let own = match class {
@@ -235,8 +239,7 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class) -> Option<Window> {
         | Class::Silent
         | Class::Nothing => None,
     };
-    let moved = delegation_window(world, name.zone).filter(|_| class != Class::Right);
-    [own, moved].into_iter().flatten().max_by_key(|window| window.until)
+    [own, delegation_window(world, name.zone)].into_iter().flatten().max_by_key(|window| window.until)
 }
 
 fn saw_change(world: &World<'_>, name: &Name<'_>) -> bool {

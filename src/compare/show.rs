@@ -14,7 +14,7 @@ use crate::model::{DomainName, text};
 #[must_use]
 pub fn want(want: &Want) -> Json {
     let mut shown = content(want.record_type.as_str(), &want.content);
-    routed(&mut shown, want.routing.as_ref(), want.health_check_id.as_deref());
+    routed(&mut shown, want.routing.as_deref(), want.health_check_id.as_deref());
     shown
 }
 
@@ -30,7 +30,7 @@ pub fn records(sets: &[RecordSet]) -> Json {
                 None => set.record_type.to_string(),
             };
             let mut shown = content(set.record_type.as_str(), &set.content);
-            routed(&mut shown, set.routing.as_ref(), set.health_check_id.as_deref());
+            routed(&mut shown, set.routing.as_deref(), set.health_check_id.as_deref());
             (key, shown)
         })
         .collect();

@@ -37,6 +37,8 @@ pub struct Coverage {
     pub kubernetes: bool,
     /// The zones that were read, with the time of the reading.
     pub zones: BTreeMap<ZoneId, Timestamp>,
+    /// The zones that are known, whether their records were read or not.
+    pub listed: BTreeSet<ZoneId>,
     /// The list of zones was read.
     pub route53: bool,
     /// DNS was asked.
@@ -45,6 +47,12 @@ pub struct Coverage {
     pub blind: BTreeSet<ViewName>,
     /// Zones that were read too long ago, or that are stated as blind themselves.
     pub lost: BTreeSet<ZoneId>,
+    /// Names whose records changed after the cluster was last heard of: whoever changed them may have
+    /// known more of it than we do.
+    pub ahead: BTreeSet<(ZoneId, DomainName)>,
+    /// Findings about what DNS answers, of which this round heard nothing: nobody who was asked said
+    /// anything.
+    pub unheard: BTreeSet<FindingKey>,
 }
 
 /// One statement, before time has had its say.

@@ -7,18 +7,19 @@
     reason = "tables of exceptions over large vocabularies: a new word must fall into the general row"
 )]
 
-use std::sync::Arc;
+pub(in crate::compare) mod blame;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::after;
+use crate::compare::assumed;
 use crate::compare::causes::{Circumstances, by_version};
-use crate::compare::feed::{Refusal, Refusals, refusals, still_counts};
+use crate::compare::feed::{Refusal, Refusals, still_counts};
 use crate::compare::fix;
-use crate::compare::ladder::{Step, differences};
+use crate::compare::ladder::{Step, differences, is_stale_by_denial};
 use crate::compare::live::{Judged, impact_of};
 use crate::compare::mismatch::auth_mismatch;
-use crate::compare::owner::{Ownership, has_heritage, ownership};
+use crate::compare::owner::{Ownership, ownership};
 use crate::compare::resolvers::judge_resolvers;
 use crate::compare::show;
 use crate::compare::target::dead_target;
@@ -27,19 +28,17 @@ use crate::compare::wildcard::answers_elsewhere;
 use crate::compare::world::World;
 use crate::compare::wrong_zone::wrong_zone;
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject, Window};
-use crate::model::change::{AppliedBatch, ChangeEvent, ChangeEventKind, FeedSource};
+use crate::model::DomainName;
 use crate::model::instance::Policy as Allowed;
-use crate::model::object::KubeObject;
 use crate::model::observation::Vantage;
 use crate::model::record::{RecordType, Value};
 use crate::model::want::{InstanceWants, NoZone, Placement, Want};
 use crate::model::zone::ZoneReading;
 use crate::report::{Also, Silent};
-use crate::snapshot::ViewName;
+use crate::snapshot::{ViewName, ViewState};
 
 /// Judges everything that one instance wants.
-pub fn judge_wants(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts) {
-    let refused = refusals(world, wants);
+pub fn judge_wants(world: &World<'_>, wants: &InstanceWants, refused: &Refusals, out: &mut Verdicts) {
     for want in &wants.wants {
         let own = usize::from(world.policy.owns(want));
         out.names += own;
@@ -57,7 +56,7 @@ pub fn judge_wants(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts)
             },
             Placement::Zone(id) => match world.zone(id) {
                 None => out.unknown += own,
-                Some(zone) => judge_in_zone(world, wants, want, zone, &refused, out),
+                Some(zone) => judge_in_zone(world, wants, want, zone, refused, out),
             },
         }
     }
@@ -77,7 +76,7 @@ fn judge_in_zone(
     let step = differences(world, &wants.instance.id, want, zone);
     let read_at = zone.name_read_at(&want.name).unwrap_or(world.at());
     let refusal = refused
-        .get(&want.key())
+        .of(&want.key(), &zone.zone.id)
         .filter(|refusal| step.is_some() && still_counts(refusal, &wants.instance, read_at))
         .filter(|refusal| !world.past.held_after(&zone.zone.id, &want.key(), &want.content, refusal.at));
     let judged = impact_of(world, want, Some(zone));
@@ -209,8 +208,8 @@ impl Context<'_> {
     /// The record stands and its ownership cannot: it will never be updated.
     fn unowned_for_good(&self) -> Option<Candidate> {
         let too_long = self.want.invalid == Some(Reason::TxtLabelTooLong);
-        let unowned = ownership(&self.wants.instance, self.want, self.zone) == Ownership::Missing;
-        (too_long && unowned && self.judged.harm.is_none())
+        let unowned = || ownership(&self.wants.instance, self.want, self.zone) == Ownership::Missing;
+        (too_long && self.judged.harm.is_none() && unowned())
             .then(|| self.start(Kind::InvalidDesired, Reason::TxtLabelTooLong, Impact::Latent))
     }
 
@@ -247,9 +246,18 @@ impl Context<'_> {
     }
 
     fn wrong_zone(&self, step: Option<&Step>) -> Option<Candidate> {
+        let dns = self.world.snapshot.dns.state;
+        // Without DNS the zones themselves say it, but for the one that the parent leads to. Where DNS is
+        // only dark for now, what it showed of a zone stands, and what is new is told without it.
+        let zones_alone = dns == ViewState::Off || self.world.past.dns_at.is_none();
+        if dns != ViewState::Read && !zones_alone {
+            return None;
+        }
         let misplaced = wrong_zone(self.world, self.want, self.zone, step)?;
         let mut candidate = self.start(Kind::WrongZone, misplaced.reason, misplaced.impact);
-        candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        if !zones_alone || misplaced.reason == Reason::NotTheDelegatedOne {
+            candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        }
         candidate.evidence.push(misplaced.evidence);
         candidate.window = self.sync_window();
         if self.want.companion {
@@ -310,6 +318,11 @@ impl Context<'_> {
         candidate.also =
             step.also.iter().map(|(kind, reason)| Also { kind: *kind, reason: *reason }).collect();
         candidate.window = self.window(step);
+        if step.kind == Kind::StaleTarget
+            && is_stale_by_denial(self.world, &self.wants.instance.id, self.want, self.zone)
+        {
+            candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        }
         if self.want.companion && self.sibling_has_fault() {
             let mut key = self.want.key();
             key.record_type = RecordType::A;
@@ -319,7 +332,14 @@ impl Context<'_> {
         if cause == Some(Cause::ManualChange) {
             candidate.evidence.extend(self.caller());
         }
-        candidate.caused_by(cause)
+        // One look is enough where the feed says the same.
+        candidate.certain = cause == Some(Cause::ManualChange) || self.was_left_alone();
+        let mut candidate = candidate.caused_by(cause);
+        // A whole address family that is denied is no wrong answer of the other one.
+        if candidate.impact == Impact::Degraded && self.judged.grave {
+            candidate.severity = Severity::Critical;
+        }
+        candidate
     }
 
     /// The AAAA half of an alias falls with its A half.
@@ -341,11 +361,7 @@ impl Context<'_> {
             return Impact::Latent;
         }
         if !self.judged.seen {
-            return match kind {
-                Kind::MissingRecord if reason == Reason::OneFamily => Impact::Degraded,
-                Kind::MissingRecord => Impact::Down,
-                _ => Impact::WrongPlace,
-            };
+            return assumed::impact(self.want, self.zone, kind, reason);
         }
         match self.judged.harm {
             Some(Impact::Down) if self.has_other_family() => Impact::Degraded,
@@ -357,11 +373,15 @@ impl Context<'_> {
 
     /// One address family of two is missing: users of the other one are served.
     fn has_other_family(&self) -> bool {
-        self.want.record_type == RecordType::Aaaa
-            && self.wants.at(&self.want.name).iter().any(|other| {
-                other.record_type == RecordType::A
-                    && impact_of(self.world, other, Some(self.zone)).harm.is_none()
-            })
+        let twin = match self.want.record_type {
+            RecordType::A => RecordType::Aaaa,
+            RecordType::Aaaa => RecordType::A,
+            _ => return false,
+        };
+        self.wants.at(&self.want.name).iter().any(|other| {
+            let serves = |judged: Judged| judged.seen && judged.harm.is_none();
+            other.record_type == twin && serves(impact_of(self.world, other, Some(self.zone)))
+        })
     }
 
     fn window(&self, step: &Step) -> Option<Window> {
@@ -386,7 +406,13 @@ impl Context<'_> {
         let policy = self.world.policy;
         let touched = self.want.changed_at.max(self.want.status_changed_at);
         let seen = self.world.past.wish_since(&self.wants.instance.id, &self.want.key());
+        // Without a time of the status an address is as new as its first sight.
+        let news = seen.filter(|seen| {
+            self.want.status_changed_at.is_none()
+                && self.world.past.first_at.is_some_and(|first| first < *seen)
+        });
         let start = match (touched, seen) {
+            (Some(_), Some(_)) if news.is_some() => news?,
             (Some(touched), Some(seen)) => touched.min(seen),
             (Some(one), None) | (None, Some(one)) => one,
             (None, None) => return None,
@@ -412,127 +438,6 @@ impl Context<'_> {
         let past = self.world.past.objects.get(self.want.objects.first()?)?;
         past.first_address_at.filter(|at| past.first_at < *at)
     }
-
-    fn cause(&self, step: &Step) -> Option<Cause> {
-        if step.kind == Kind::WrongTtl {
-            return None;
-        }
-        if self.changed_by_hand().is_some() {
-            return Some(Cause::ManualChange);
-        }
-        if self.policy_forbids(step) {
-            return Some(Cause::Policy);
-        }
-        if let Some(cause) = self.owner_cause() {
-            return Some(cause);
-        }
-        if let Some(cause) = by_version(&self.wants.instance, self.want, None) {
-            return Some(cause);
-        }
-        if self.zone.zone.limit.is_some_and(|limit| limit.limit <= limit.count)
-            && step.kind == Kind::MissingRecord
-        {
-            return Some(Cause::ZoneQuota);
-        }
-        self.world.snapshot.changes.is_whole().then_some(Cause::UnknownSilent)
-    }
-
-    fn owner_cause(&self) -> Option<Cause> {
-        let occupied = self.zone.at(&self.want.name).iter().any(|set| set.record_type.is_address());
-        if !occupied {
-            return has_heritage(&self.wants.instance, self.want, self.zone).then_some(Cause::OwnerOrphan);
-        }
-        match ownership(&self.wants.instance, self.want, self.zone) {
-            Ownership::Foreign(_) => Some(Cause::OwnerForeign),
-            Ownership::Missing if !self.owned_as_other_type() => Some(Cause::OwnerMissing),
-            Ownership::Missing | Ownership::Own | Ownership::Conflict(_) | Ownership::Unknown => None,
-        }
-    }
-
-    /// The record that stands in the way has another type and is ours.
-    fn owned_as_other_type(&self) -> bool {
-        [RecordType::A, RecordType::Aaaa, RecordType::Cname].into_iter().any(|record_type| {
-            let other = Want { record_type, ..self.want.clone() };
-            ownership(&self.wants.instance, &other, self.zone) == Ownership::Own
-        })
-    }
-
-    fn policy_forbids(&self, step: &Step) -> bool {
-        match self.wants.instance.flags.policy {
-            Allowed::Sync | Allowed::Missing => false,
-            // A change of type, of alias-ness to a CNAME or of the set begins with a deletion.
-            Allowed::UpsertOnly => {
-                step.kind == Kind::WrongType
-                    || step.reason == Reason::AliasExpectedCname
-                    || matches!(step.reason, Reason::PolicyMissing | Reason::PolicyUnwanted)
-            }
-            Allowed::CreateOnly => step.kind != Kind::MissingRecord,
-        }
-    }
-
-    /// The feed shows a successful change of this record by somebody who is not the controller.
-    fn changed_by_hand(&self) -> Option<&ChangeEvent> {
-        let feed = self.world.snapshot.changes.value()?;
-        let controllers = controller_principals(self.world);
-        let last = feed.events.iter().rev().find(|event| match &event.kind {
-            ChangeEventKind::Applied(batch) => {
-                matches!(event.source, FeedSource::CloudTrail { .. })
-                    && batch.zone_id.as_ref().is_none_or(|id| *id == self.zone.zone.id)
-                    && batch
-                        .changes
-                        .iter()
-                        .any(|change| change.name == self.want.name && change.record_type.is_address())
-            }
-            _ => false,
-        });
-        last.filter(|event| match &event.source {
-            FeedSource::CloudTrail { principal, .. } => !controllers.contains(principal),
-            FeedSource::Log { .. } => false,
-        })
-    }
-
-    /// Who changed it, with what and from where.
-    fn caller(&self) -> Option<String> {
-        let event = self.changed_by_hand()?;
-        let FeedSource::CloudTrail { principal, .. } = &event.source else { return None };
-        let ChangeEventKind::Applied(AppliedBatch { caller, .. }) = &event.kind else { return None };
-        let caller = caller.as_deref().cloned().unwrap_or_default();
-        let part =
-            |word: &str, text: &str| if text.is_empty() { String::new() } else { format!(" {word} {text}") };
-        let session = Some(&*caller.session).filter(|session| **session != **principal).unwrap_or_default();
-        Some(format!(
-            "changed at {} by {principal}{}{}{}",
-            event.at,
-            part("as", session),
-            part("with", &caller.user_agent),
-            part("from", &caller.source)
-        ))
-    }
-}
-
-/// Principals that write ownership records: those are the controllers.
-pub(crate) fn controller_principals(world: &World<'_>) -> std::collections::BTreeSet<Arc<str>> {
-    let events = world.snapshot.changes.value().map(|feed| feed.events.as_slice()).unwrap_or_default();
-    let writes_heritage = |changes: &[crate::model::change::AttemptedChange]| {
-        changes.iter().any(|change| {
-            change.record_type == RecordType::Txt
-                && change.targets.iter().any(|value| crate::model::Heritage::parse(value).is_some())
-        })
-    };
-    events
-        .iter()
-        .filter_map(|event| {
-            let heritage = match &event.kind {
-                ChangeEventKind::Applied(batch) => writes_heritage(&batch.changes),
-                ChangeEventKind::Refused(batch) => writes_heritage(&batch.attempted),
-                _ => false,
-            };
-            match &event.source {
-                FeedSource::CloudTrail { principal, .. } if heritage => Some(principal.clone()),
-                _ => None,
-            }
-        })
-        .collect()
 }
 
 /// Another instance of the cluster that has a zone for the same record.
@@ -557,7 +462,7 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
         kind: Kind::NoZone,
     };
     let read_at = world.snapshot.route53.read_at.unwrap_or(world.at());
-    let elsewhere = no_zone.reason == Reason::NotFound && served_elsewhere(world, want);
+    let elsewhere = no_zone.reason == Reason::NotFound && served_elsewhere(world, &want.name);
     let reason = if elsewhere { Reason::NoAccess } else { no_zone.reason };
     let mut candidate = Candidate::new(key, reason, impact, read_at);
     candidate.object = want.objects.first().cloned();
@@ -573,8 +478,8 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
 
 /// The parent refers to Route 53 for a zone of the name: it is there, in an account that we cannot
 /// read.
-fn served_elsewhere(world: &World<'_>, want: &Want) -> bool {
-    let mut zone = Some(want.name.clone());
+pub(crate) fn served_elsewhere(world: &World<'_>, name: &DomainName) -> bool {
+    let mut zone = Some(name.clone());
     while let Some(name) = zone.filter(|name| 1 < name.labels().count()) {
         let seen = world.answers.get(&name).map(Vec::as_slice).unwrap_or_default();
         let at_parent = seen.iter().filter(|answer| answer.vantage == Vantage::Parent);
@@ -606,17 +511,4 @@ pub fn open(
 #[must_use]
 pub fn signed(length: std::time::Duration) -> SignedDuration {
     SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX)
-}
-
-/// Labels of an object that the allow-list names.
-#[must_use]
-pub fn labels_of(world: &World<'_>, object: &KubeObject) -> std::collections::BTreeMap<String, String> {
-    let allowed = &world.policy.label_allow_list;
-    let keep = |(key, _): &(&str, &str)| allowed.iter().any(|one| one == key);
-    object
-        .labels
-        .iter()
-        .filter(keep)
-        .map(|(key, value)| (key.to_owned(), crate::model::text::truncate(value, 100)))
-        .collect()
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
+use crate::compare::delegation::name_servers;
 use crate::compare::lookups::{self, as_named};
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::want::{InstanceWants, Want};
@@ -26,6 +27,8 @@ pub struct World<'a> {
     pub policy: &'a Policy,
     /// Observations by question name.
     pub answers: HashMap<&'a DomainName, Vec<&'a Observation>>,
+    /// Observations of names that nobody wants, by the wildcard beside them.
+    beside_wildcards: HashMap<DomainName, Vec<&'a Observation>>,
     /// Wishes by zone.
     by_zone: BTreeMap<&'a ZoneId, Vec<&'a Want>>,
     /// Names that an object gives and has no target for.
@@ -34,6 +37,8 @@ pub struct World<'a> {
     controls: BTreeSet<(&'a str, &'a str)>,
     /// Hosted zones by name, read or not; several of one name in the order of their ids.
     by_apex: HashMap<&'a str, Vec<&'a ZoneReading>>,
+    /// The name servers of each hosted zone.
+    servers: HashMap<&'a ZoneId, BTreeSet<DomainName>>,
 }
 
 impl<'a> World<'a> {
@@ -45,9 +50,11 @@ impl<'a> World<'a> {
         past: &'a Past,
         policy: &'a Policy,
     ) -> Self {
-        let mut answers: HashMap<&DomainName, Vec<&Observation>> = HashMap::new();
+        let looks = snapshot.dns.value().map_or(0, Vec::len);
+        // A name is asked twice and more.
+        let mut answers: HashMap<&DomainName, Vec<&Observation>> = HashMap::with_capacity(looks / 2);
         let mut controls = BTreeSet::new();
-        for observation in snapshot.dns.value().into_iter().flatten() {
+        for observation in snapshot.observations() {
             if observation.vantage == Vantage::Control && observation.outcome == Outcome::Answer {
                 controls.insert((&*observation.view, &*observation.server));
             }
@@ -65,7 +72,22 @@ impl<'a> World<'a> {
         for zone in snapshot.route53.value().into_iter().flat_map(|zones| zones.zones.values()) {
             by_apex.entry(zone.zone.name.as_str()).or_default().push(zone);
         }
-        Self { snapshot, wants, past, policy, answers, by_zone, without_target, controls, by_apex }
+        let zones = by_apex.values().flatten();
+        let servers = zones.map(|zone| (&zone.zone.id, name_servers(zone))).collect();
+        let beside_wildcards = beside_wildcards(&answers, wants);
+        Self {
+            snapshot,
+            wants,
+            past,
+            policy,
+            answers,
+            beside_wildcards,
+            by_zone,
+            without_target,
+            controls,
+            by_apex,
+            servers,
+        }
     }
 
     /// The time of the round.
@@ -81,9 +103,15 @@ impl<'a> World<'a> {
         self.controls.contains(&(&*seen.view, &*seen.server))
     }
 
+    /// True if the cluster was heard of since: what changed before is known.
+    #[must_use]
+    pub fn heard_since(&self, at: Timestamp) -> bool {
+        self.snapshot.kubernetes.read_at.is_none_or(|heard| at <= heard)
+    }
+
     /// All observations, in no order that means anything.
     pub fn observations(&self) -> impl Iterator<Item = &'a Observation> + use<'a> {
-        self.snapshot.dns.value().into_iter().flatten()
+        self.snapshot.observations()
     }
 
     /// The recorded view.
@@ -102,6 +130,16 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn zones_at(&self, apex: &DomainName) -> &[&'a ZoneReading] {
         self.by_apex.get(apex.as_str()).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// True if the server is one of the zone's own, or the zone's are not known: what a stranger answers
+    /// is a matter of the delegation.
+    #[must_use]
+    pub fn is_own_server(&self, zone: &ZoneReading, server: &str) -> bool {
+        self.servers.get(&zone.zone.id).is_none_or(|own| {
+            // Nearly always it is written as we write names.
+            own.is_empty() || own.contains(server) || own.contains(&DomainName::new(server))
+        })
     }
 
     /// The hosted zones that the name lies in, the most specific first.
@@ -146,6 +184,13 @@ impl<'a> World<'a> {
         self.wants.iter().flat_map(move |one| one.at(name))
     }
 
+    /// Observations of the labels that were made up under a wildcard, and of other names there that
+    /// nobody wants.
+    #[must_use]
+    pub fn under_wildcard(&self, wildcard: &DomainName) -> &[&'a Observation] {
+        self.beside_wildcards.get(wildcard).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// All wants that lie in a zone, over all instances.
     #[must_use]
     pub fn wants_in(&self, zone: &ZoneId) -> &[&'a Want] {
@@ -157,4 +202,22 @@ impl<'a> World<'a> {
     pub fn lacks_target(&self, name: &DomainName) -> bool {
         self.without_target.contains(name)
     }
+}
+
+/// A wildcard is judged by names that nobody wants: walking all answers for each would make a round
+/// grow with the product of both.
+fn beside_wildcards<'a>(
+    answers: &HashMap<&'a DomainName, Vec<&'a Observation>>,
+    wants: &[InstanceWants],
+) -> HashMap<DomainName, Vec<&'a Observation>> {
+    let wanted = |name: &DomainName| wants.iter().any(|one| !one.at(name).is_empty());
+    let mut unwanted: Vec<_> = answers.iter().filter(|(name, _)| !wanted(name)).collect();
+    unwanted.sort_by_key(|(name, _)| **name);
+    let mut beside: HashMap<DomainName, Vec<&Observation>> = HashMap::new();
+    for (name, seen) in unwanted {
+        if let Some(wildcard) = name.wildcard_sibling() {
+            beside.entry(wildcard).or_default().extend(seen);
+        }
+    }
+    beside
 }

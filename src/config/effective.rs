@@ -138,6 +138,7 @@ pub(super) fn policy(policy: &Policy) -> Value {
             "resolve_cycles": policy.resolve_cycles,
         },
         "label_allow_list": policy.label_allow_list,
+        "namespace_labels": policy.namespace_labels,
         "runbook_base": policy.runbook_base,
     })
 }

@@ -370,6 +370,7 @@ fn policy(root: &Section<'_>) -> Policy {
     if !root.list("label_allow_list").is_empty() {
         policy.label_allow_list = labels;
     }
+    policy.namespace_labels = root.flag("namespace_labels");
     if let Some(base) = root.text("runbook_base") {
         policy.runbook_base = base;
     }

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::fixture;
-use crate::model::observation::{Transport, Vantage};
+use crate::model::observation::Vantage;
 use crate::model::record::{Content, RecordSet, Value};
-use crate::model::zone::{HostedZone, RecordSets, ZoneReading, Zones};
+use crate::model::zone::{ZoneReading, Zones};
 use crate::report::{FORMAT, Summary};
 use crate::snapshot::{Cluster, Reading};
 
@@ -36,45 +36,20 @@ fn snapshot(seconds: i64, recorded: &[&str], answers: &[(&str, Outcome)]) -> Sna
         content: content(),
         health_check_id: None,
     };
-    let zone = HostedZone {
-        id: ZoneId::new("Z1"),
-        name: DomainName::new("example.com"),
-        private: false,
-        record_set_count: None,
-        delegation_set: Vec::new(),
-        vpcs: None,
-        limit: None,
-        dnssec: None,
-        tags: None,
-    };
-    let sets = Some(Arc::new(RecordSets::new(recorded.iter().map(set).collect())));
+    let sets = recorded.iter().map(set).collect();
     let reading =
-        ZoneReading { zone, record_sets: sets, names_read: BTreeMap::new(), read_at: Some(at(seconds)) };
+        ZoneReading { read_at: Some(at(seconds)), ..fixture::zone_reading("Z1", "example.com", sets) };
     let zones = Zones { zones: BTreeMap::from([(ZoneId::new("Z1"), reading)]), ..Zones::default() };
     let observation = |(name, outcome): &(&str, Outcome)| Observation {
         at: at(seconds),
-        vantage: Vantage::Authoritative,
-        view: "public".into(),
-        server: "ns-1.example.net".into(),
         zone_id: Some("Z1".into()),
-        transport: Transport::Udp,
-        name: DomainName::new(name),
-        record_type: "A".into(),
-        outcome: *outcome,
-        rcode: None,
-        answers: Vec::new(),
-        authority: Vec::new(),
-        aa: false,
-        ad: false,
-        cd: false,
-        ede: None,
-        rtt_ms: None,
+        ..fixture::observation(Vantage::Authoritative, "ns-1.example.net", name, *outcome)
     };
     Snapshot {
         at: at(seconds),
         kubernetes: Reading::read(at(seconds), Cluster::default()),
         route53: Reading::read(at(seconds), zones),
-        dns: Reading::read(at(seconds), answers.iter().map(observation).collect()),
+        dns: Reading::read(at(seconds), answers.iter().map(observation).map(Arc::new).collect()),
         changes: Reading::off(),
     }
 }

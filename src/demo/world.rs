@@ -190,7 +190,11 @@ impl Endpoints {
 impl Kubeconfig {
     fn write(text: &str) -> io::Result<Self> {
         let folder = std::env::temp_dir().join(format!("dns-drift-demo-{:032x}", rand::random::<u128>()));
-        std::fs::create_dir(&folder)?;
+        // An image without a shell has no such folder either.
+        std::fs::create_dir(&folder).map_err(|error| {
+            let text = format!("make {}: {error}; a container needs --tmpfs /tmp", folder.display());
+            io::Error::new(error.kind(), text)
+        })?;
         let written = Self { file: folder.join("kubeconfig"), folder };
         std::fs::write(&written.file, text)?;
         Ok(written)

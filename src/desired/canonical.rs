@@ -28,9 +28,9 @@ pub fn canonical_zone(target: &str, version: Version) -> Option<ZoneId> {
 
 /// Suffix, zone id, first release. Releases before v0.5.18 were not examined; they count as 0.0.0.
 const TABLE: &[(&str, &str, Version)] = &[
-    ("af-south-1.elb.amazonaws.com", "Z268VQBMOI5EKX", Version::new(0, 7, 6)),
+    ("af-south-1.elb.amazonaws.com", "Z268VQBMOI5EKX", Version::new(0, 7, 5)),
     ("af-south-1.vpce.amazonaws.com", "Z09302161J80N9A7UTP7U", Version::new(0, 13, 4)),
-    ("ap-east-1.elb.amazonaws.com", "Z3DQVH9N71FHZ0", Version::new(0, 7, 6)),
+    ("ap-east-1.elb.amazonaws.com", "Z3DQVH9N71FHZ0", Version::new(0, 7, 2)),
     ("ap-east-1.vpce.amazonaws.com", "Z2LIHJ7PKBEMWN", Version::new(0, 13, 4)),
     ("ap-east-2.elb.amazonaws.com", "Z02789141MW7T1WBU19PO", Version::new(0, 19, 0)),
     ("ap-east-2.vpce.amazonaws.com", "Z09379811HWP0POAUWVN3", Version::new(0, 19, 0)),
@@ -55,15 +55,15 @@ const TABLE: &[(&str, &str, Version)] = &[
     ("ap-southeast-5.elb.amazonaws.com", "Z06010284QMVVW7WO5J", Version::new(0, 15, 1)),
     ("ap-southeast-6.elb.amazonaws.com", "Z023301818UFJ50CIO0MV", Version::new(0, 20, 0)),
     ("ap-southeast-7.elb.amazonaws.com", "Z0390008CMBRTHFGWBCB", Version::new(0, 17, 0)),
-    ("awsglobalaccelerator.com", "Z2BJ6XQ5FK7U4H", Version::new(0, 7, 6)),
+    ("awsglobalaccelerator.com", "Z2BJ6XQ5FK7U4H", Version::new(0, 7, 4)),
     ("ca-central-1.elb.amazonaws.com", "ZQSVJUPU6J1EY", Version::new(0, 0, 0)),
     ("ca-central-1.vpce.amazonaws.com", "ZRCXCF510Y6P9", Version::new(0, 13, 4)),
     ("ca-west-1.elb.amazonaws.com", "Z06473681N0SF6OS049SD", Version::new(0, 14, 2)),
     ("cloudfront.net", "Z2FDTNDATAQYW2", Version::new(0, 11, 0)),
     ("cn-north-1.elb.amazonaws.com.cn", "Z1GDH35T77C1KE", Version::new(0, 0, 0)),
     ("cn-northwest-1.elb.amazonaws.com.cn", "ZM7IZAIOVVDZF", Version::new(0, 0, 0)),
-    ("elb.af-south-1.amazonaws.com", "Z203XCE67M25HM", Version::new(0, 7, 6)),
-    ("elb.ap-east-1.amazonaws.com", "Z12Y7K3UBGUAD1", Version::new(0, 7, 6)),
+    ("elb.af-south-1.amazonaws.com", "Z203XCE67M25HM", Version::new(0, 7, 5)),
+    ("elb.ap-east-1.amazonaws.com", "Z12Y7K3UBGUAD1", Version::new(0, 7, 2)),
     ("elb.ap-east-2.amazonaws.com", "Z09176273OC2HWIAUNYW", Version::new(0, 19, 0)),
     ("elb.ap-northeast-1.amazonaws.com", "Z31USIVHYNEOWT", Version::new(0, 0, 0)),
     ("elb.ap-northeast-2.amazonaws.com", "ZIBE1TIR4HY56", Version::new(0, 0, 0)),
@@ -96,8 +96,8 @@ const TABLE: &[(&str, &str, Version)] = &[
     ("elb.sa-east-1.amazonaws.com", "ZTK26PT1VY4CU", Version::new(0, 0, 0)),
     ("elb.us-east-1.amazonaws.com", "Z26RNL4JYFTOTI", Version::new(0, 0, 0)),
     ("elb.us-east-2.amazonaws.com", "ZLMOA37VPKANP", Version::new(0, 0, 0)),
-    ("elb.us-gov-east-1.amazonaws.com", "Z1ZSMQQ6Q24QQ8", Version::new(0, 7, 6)),
-    ("elb.us-gov-west-1.amazonaws.com", "ZMG1MZ2THAWF1", Version::new(0, 7, 6)),
+    ("elb.us-gov-east-1.amazonaws.com", "Z1ZSMQQ6Q24QQ8", Version::new(0, 7, 2)),
+    ("elb.us-gov-west-1.amazonaws.com", "ZMG1MZ2THAWF1", Version::new(0, 7, 2)),
     ("elb.us-west-1.amazonaws.com", "Z24FKFUX50B4VW", Version::new(0, 0, 0)),
     ("elb.us-west-2.amazonaws.com", "Z18D5FSROUN65G", Version::new(0, 0, 0)),
     ("eu-central-1.elb.amazonaws.com", "Z215JYRZR1TBD5", Version::new(0, 0, 0)),
@@ -153,9 +153,9 @@ const TABLE: &[(&str, &str, Version)] = &[
     ("us-east-1.vpce.amazonaws.com", "Z7HUB22UULQXV", Version::new(0, 13, 4)),
     ("us-east-2.elb.amazonaws.com", "Z3AADJGX6KTTL2", Version::new(0, 0, 0)),
     ("us-east-2.vpce.amazonaws.com", "ZC8PG0KIFKBRI", Version::new(0, 13, 4)),
-    ("us-gov-east-1.elb.amazonaws.com", "Z166TLBEWOO7G0", Version::new(0, 7, 6)),
+    ("us-gov-east-1.elb.amazonaws.com", "Z166TLBEWOO7G0", Version::new(0, 7, 2)),
     ("us-gov-east-1.vpce.amazonaws.com", "Z2MU5TEIGO9WXB", Version::new(0, 13, 4)),
-    ("us-gov-west-1.elb.amazonaws.com", "Z33AYJ8TM3BH4J", Version::new(0, 7, 6)),
+    ("us-gov-west-1.elb.amazonaws.com", "Z33AYJ8TM3BH4J", Version::new(0, 7, 2)),
     ("us-gov-west-1.vpce.amazonaws.com", "Z12529ZODG2B6H", Version::new(0, 13, 4)),
     ("us-west-1.elb.amazonaws.com", "Z368ELLRRE2KJ0", Version::new(0, 0, 0)),
     ("us-west-1.vpce.amazonaws.com", "Z12I86A8N7VCZO", Version::new(0, 13, 4)),
@@ -176,8 +176,14 @@ mod tests {
         let newest = Version::new(0, 22, 0);
         check("app-1.us-east-1.elb.amazonaws.com", newest, Some("Z35SXDOTRQ7X7K"));
         check("app-1.elb.us-east-1.amazonaws.com", newest, Some("Z26RNL4JYFTOTI"));
-        check("lb.af-south-1.elb.amazonaws.com", Version::new(0, 7, 5), None);
-        check("lb.af-south-1.elb.amazonaws.com", Version::new(0, 7, 6), Some("Z268VQBMOI5EKX"));
+        check("lb.af-south-1.elb.amazonaws.com", Version::new(0, 7, 4), None);
+        check("lb.af-south-1.elb.amazonaws.com", Version::new(0, 7, 5), Some("Z268VQBMOI5EKX"));
+        check("lb.elb.af-south-1.amazonaws.com", Version::new(0, 7, 5), Some("Z203XCE67M25HM"));
+        check("lb.ap-east-1.elb.amazonaws.com", Version::new(0, 7, 1), None);
+        check("lb.ap-east-1.elb.amazonaws.com", Version::new(0, 7, 2), Some("Z3DQVH9N71FHZ0"));
+        check("lb.elb.us-gov-west-1.amazonaws.com", Version::new(0, 7, 2), Some("ZMG1MZ2THAWF1"));
+        check("a1.awsglobalaccelerator.com", Version::new(0, 7, 3), None);
+        check("a1.awsglobalaccelerator.com", Version::new(0, 7, 4), Some("Z2BJ6XQ5FK7U4H"));
         check("lb.cn-north-1.elb.amazonaws.com.cn", newest, Some("Z1GDH35T77C1KE"));
         check("foocloudfront.net", newest, None);
         check("foocloudfront.net", Version::new(0, 15, 1), Some("Z2FDTNDATAQYW2"));

@@ -1,8 +1,9 @@
 //! Counting the requests to the API server, and when it was last heard of.
 //!
 //! A watch's stream cannot show its own health: kube reconnects silently and keeps bookmarks to
-//! itself. What proves contact are a list page, a watch that starts, and every byte on a watch,
-//! and all three pass the layer here.
+//! itself. What proves that the rows are of now are a list page, every byte on a watch, and a watch
+//! that the server ends in order, and all three pass the layer here. A watch that starts is no proof:
+//! a server, or whatever stands before it, may take each one and never say a word on it.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -59,8 +60,10 @@ pub struct Contact {
 pub enum Channel {
     /// A list page came.
     List,
-    /// A watch started or carried something.
+    /// A watch carried something, or ended in order.
     Watch,
+    /// A watch started.
+    Start,
     /// Anything else.
     Other,
 }
@@ -103,7 +106,7 @@ impl KubeStats {
         counts.requests.iter().map(|(kind, count)| (*kind, *count)).collect()
     }
 
-    /// When the server last said anything about the resource; `None` for never.
+    /// When the server last said how the resource stands; `None` for never.
     #[must_use]
     pub fn last_contact(&self, resource: &str) -> Option<Contact> {
         let by_list = self.last_contact_by(resource, Channel::List);
@@ -230,8 +233,10 @@ where
             let response = result?;
             // A refusal proves a server, but no state of the resource.
             let good = response.status().is_success();
-            if good && channel != Channel::List {
-                stats.notice(resource, channel);
+            match channel {
+                Channel::Watch if good => stats.notice(resource, Channel::Start),
+                Channel::Other if good => stats.notice(resource, channel),
+                Channel::Watch | Channel::Other | Channel::List | Channel::Start => {}
             }
             let channel = if good { channel } else { Channel::Other };
             Ok(response.map(|inner| Noticed { inner, stats, resource, channel }))
@@ -250,8 +255,12 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Noticed<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(context);
-        if let Poll::Ready(Some(Ok(_))) = &polled {
-            self.stats.notice(self.resource, self.channel);
+        match &polled {
+            Poll::Ready(Some(Ok(_))) => self.stats.notice(self.resource, self.channel),
+            Poll::Ready(None) if self.channel == Channel::Watch => {
+                self.stats.notice(self.resource, self.channel);
+            }
+            Poll::Ready(Some(Err(_)) | None) | Poll::Pending => {}
         }
         polled
     }
@@ -267,7 +276,41 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Noticed<B> {
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt as _;
+
     use super::*;
+
+    /// What is heard while a watch is answered with these frames: of the start, and of the objects.
+    async fn heard(frames: Vec<std::io::Result<Frame<Bytes>>>, ends: bool) -> (bool, bool) {
+        let stats = KubeStats::new(Arc::new(crate::clock::SystemClock));
+        let silence = futures::stream::pending();
+        let frames = futures::stream::iter(frames);
+        let frames = if ends { frames.boxed() } else { frames.chain(silence).boxed() };
+        let mut body = Some(http_body_util::StreamBody::new(frames));
+        let answering = tower::service_fn(move |_: http::Request<Body>| {
+            std::future::ready(Ok::<_, std::io::Error>(http::Response::new(body.take().unwrap())))
+        });
+        let mut service = CountingLayer::new(stats.clone()).layer(answering);
+        let mut request = http::Request::new(Body::empty());
+        *request.uri_mut() = "/apis/networking.k8s.io/v1/ingresses?watch=true".parse().unwrap();
+        request.extensions_mut().insert("watch");
+        let mut body = service.call(request).await.unwrap().into_body();
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        while let Poll::Ready(Some(Ok(_))) = Pin::new(&mut body).poll_frame(&mut context) {}
+        let channel = |channel| stats.last_contact_by("ingresses", channel).is_some();
+        (channel(Channel::Start), channel(Channel::Watch))
+    }
+
+    /// A server may take each watch and never say a word on it.
+    #[tokio::test]
+    async fn a_watch_tells_of_the_objects_by_what_it_carries_and_by_its_end() {
+        assert_eq!(heard(Vec::new(), false).await, (true, false), "it only started");
+        assert_eq!(heard(Vec::new(), true).await, (true, true), "it ended in order");
+        let cut = Err(std::io::Error::other("cut"));
+        assert_eq!(heard(vec![cut], true).await, (true, false), "it broke");
+        let bytes = Ok(Frame::data(Bytes::from_static(b"{}")));
+        assert_eq!(heard(vec![bytes], false).await, (true, true), "it carried something");
+    }
 
     #[test]
     fn resources_of_paths() {

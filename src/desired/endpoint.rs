@@ -47,6 +47,8 @@ pub struct Origin {
     pub companion: bool,
     /// ExternalDNS resolves host names among the targets itself: its values are not known.
     pub from_dns: bool,
+    /// The object wrote the name with the trailing dot.
+    pub dotted: bool,
 }
 
 /// An object and the targets that it asks for.
@@ -143,6 +145,7 @@ pub fn endpoint(
     shared: &Shared,
     version: Version,
 ) -> Endpoint {
+    let dotted = host.ends_with('.');
     let name = host.strip_suffix('.').unwrap_or(host).to_owned();
     let too_long = name.split('.').any(|label| MAX_LABEL < label.len());
     let dropped = too_long && does(version, Behaviour::LongLabelDropped);
@@ -154,6 +157,6 @@ pub fn endpoint(
         set_identifier: shared.set_identifier.clone(),
         properties: shared.properties.clone(),
         object: shared.object.clone(),
-        origin: Origin { dropped, ..Origin::default() },
+        origin: Origin { dropped, dotted, ..Origin::default() },
     }
 }

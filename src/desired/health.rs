@@ -87,7 +87,7 @@ pub struct Patience {
 pub struct Heard {
     /// In any way.
     pub last: Option<Contact>,
-    /// By a watch.
+    /// By a watch, its start included.
     pub watch: Option<Contact>,
 }
 

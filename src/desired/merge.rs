@@ -96,6 +96,7 @@ fn resolve_type(
     }
     let mut seen = BTreeSet::new();
     objects.retain(|object| seen.insert(object.clone()));
+    objects.shrink_to_fit();
     if reason.is_none() && 1 < objects.len() {
         notes.push(Unwanted {
             object: objects.get(1).cloned(),

@@ -28,6 +28,20 @@ pub fn needed_kinds<'a>(
     needed
 }
 
+/// The kinds that no instance reads, as problems name them: without instances none. Ingresses, workloads,
+/// Pods, and what Services may hang on, always count.
+#[must_use]
+pub fn idle_kinds(instances: &[Arc<Instance>]) -> Vec<Arc<str>> {
+    if instances.is_empty() {
+        return Vec::new();
+    }
+    let read: BTreeSet<Kind> = instances.iter().flat_map(|instance| roster::kinds_of(instance)).collect();
+    let counts =
+        |kind: Kind| kind.is_vital() || !kind.holds_objects() || is_hidden(kind) || read.contains(&kind);
+    let idle = Kind::ALL.into_iter().filter(|kind| !counts(*kind)).map(Kind::as_str);
+    idle.chain(["Event"]).map(Arc::from).collect()
+}
+
 /// True for the kinds whose absence no ownership record tells: names of Services hang on them, and
 /// those of Pods carry no word about their object.
 #[must_use]

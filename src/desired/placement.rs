@@ -46,15 +46,37 @@ struct DomainFilter {
     regex_exclude: Option<Regex>,
 }
 
-/// Suffixes under which nobody can have a hosted zone that matters: special-use names and the
-/// wildcard-IP services that developers use. Source: RFC 6761, RFC 6762, facts of the services.
-const OUTSIDE: [&str; 10] = [
+/// Suffixes under which nobody can have a public hosted zone that matters: special-use names, the
+/// reverse names of private addresses, and the wildcard-IP services that developers use. A hosted zone
+/// that takes the name comes first all the same. Source: RFC 6761, RFC 6762, RFC 7686, RFC 8375, facts
+/// of the services.
+const OUTSIDE: [&str; 30] = [
     "local",
     "localhost",
     "invalid",
     "test",
     "example",
     "internal",
+    "onion",
+    "home.arpa",
+    "10.in-addr.arpa",
+    "16.172.in-addr.arpa",
+    "17.172.in-addr.arpa",
+    "18.172.in-addr.arpa",
+    "19.172.in-addr.arpa",
+    "20.172.in-addr.arpa",
+    "21.172.in-addr.arpa",
+    "22.172.in-addr.arpa",
+    "23.172.in-addr.arpa",
+    "24.172.in-addr.arpa",
+    "25.172.in-addr.arpa",
+    "26.172.in-addr.arpa",
+    "27.172.in-addr.arpa",
+    "28.172.in-addr.arpa",
+    "29.172.in-addr.arpa",
+    "30.172.in-addr.arpa",
+    "31.172.in-addr.arpa",
+    "168.192.in-addr.arpa",
     "nip.io",
     "sslip.io",
     "xip.io",
@@ -178,6 +200,17 @@ pub fn leaves_alone(
     }
 }
 
+/// False if the filters of the instance, on names or on zones, leave the name to others.
+#[must_use]
+pub fn takes(name: &DomainName, flags: &Flags, view: Option<&ZoneView<'_>>) -> bool {
+    let Some(view) = view else { return leaves_alone(name, flags, None).is_none() };
+    match view.destination(name, None) {
+        Destination::Zones(_) => true,
+        Destination::NoZone(none) => !matches!(none.reason, Reason::FilteredOut | Reason::WrongType),
+        Destination::FilteredName(_) | Destination::Outside(_) => false,
+    }
+}
+
 /// Why nobody expects a zone for this name; `None` when somebody may.
 fn outside(name: &DomainName) -> Option<String> {
     if name.labels().count() < 2 {
@@ -261,5 +294,29 @@ fn covers(value: &str, name: &DomainName) -> bool {
     match value.strip_prefix('.') {
         Some(_) => name.as_str().ends_with(value),
         None => name.is_within(&DomainName::new(value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_expects_a_zone_for_special_names() {
+        let check = |name: &str, expected: bool| {
+            assert_eq!(outside(&DomainName::new(name)).is_some(), expected, "{name}");
+        };
+        for name in ["web", "x.local", "x.onion", "x.home.arpa", "10.0.0.1.nip.io"] {
+            check(name, true);
+        }
+        for name in ["1.2.3.10.in-addr.arpa", "1.0.16.172.in-addr.arpa", "1.1.168.192.in-addr.arpa"] {
+            check(name, true);
+        }
+        check("app.example.com", false);
+        check("onion.example.com", false);
+        check("x.arpa", false);
+        check("1.0.15.172.in-addr.arpa", false);
+        check("1.0.32.172.in-addr.arpa", false);
+        check("1.2.0.192.in-addr.arpa", false);
     }
 }

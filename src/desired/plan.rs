@@ -3,7 +3,7 @@
 //!
 //! Source: kubernetes-sigs/external-dns:plan/plan.go, provider/aws/aws.go.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::desired::invalid::{invalid_reason, txt_label_too_long};
@@ -19,7 +19,7 @@ use crate::model::instance::{Flags, Instance};
 use crate::model::object::KubeObject;
 use crate::model::want::{Conflict, Placement, Unwanted, Want};
 use crate::model::zone::Zones;
-use crate::model::{DomainName, Heritage, ObjectRef, RecordType, ZoneId};
+use crate::model::{DomainName, ObjectRef, RecordType, ZoneId};
 
 /// The plan of one instance.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -110,7 +110,10 @@ fn place(
         Destination::Zones(ids) => {
             for id in ids {
                 let zone = zones.zones.get(&id);
-                let holder = zone.and_then(|_| holder(zones, &id, name, &instance.flags));
+                // It only decides between several.
+                let holder = zone
+                    .filter(|_| 1 < candidates.len())
+                    .and_then(|_| holder(zones, &id, name, &instance.flags));
                 let resolved = resolve(name, candidates.clone(), holder.as_ref());
                 let zone_name = zone.map(|reading| reading.zone.name.clone());
                 push(name, resolved, &Placement::Zone(id), zone_name.as_ref(), instance, out);
@@ -157,9 +160,7 @@ fn holder(zones: &Zones, id: &ZoneId, name: &DomainName, flags: &Flags) -> Optio
                 .collect::<Vec<_>>()
         })
         .find_map(|role| match role {
-            TxtRole::Heritage(heritage) if heritage.owner.as_deref() == Some(&flags.owner_id) => {
-                Heritage::object(&heritage)
-            }
+            TxtRole::Heritage(heritage) if heritage.owner == Some(&flags.owner_id) => heritage.object(),
             TxtRole::Heritage(_) | TxtRole::Encrypted | TxtRole::Other => None,
         })
 }
@@ -210,6 +211,7 @@ fn want(planned: Planned, input: &SourceInput<'_>) -> Want {
     // A new address of a Gateway is news for each of its routes.
     let holders: Vec<&KubeObject> = found.iter().flat_map(|object| behind(object, input)).collect();
     let all = || found.iter().map(AsRef::as_ref).chain(holders.iter().copied());
+    let respelled = is_respelled(&name, &submitted);
     let endpoint = submitted.endpoint;
     Want {
         name,
@@ -226,10 +228,21 @@ fn want(planned: Planned, input: &SourceInput<'_>) -> Want {
         demanded_health: endpoint.origin.demanded_health,
         demanded_alias: endpoint.origin.demanded_alias,
         companion: endpoint.origin.companion,
+        respelled,
         objects,
-        conflict,
+        conflict: conflict.map(Box::new),
         invalid,
     }
+}
+
+/// True if the winner spells the name, or a target that is a name, otherwise than DNS compares it.
+fn is_respelled(name: &DomainName, submitted: &Submitted) -> bool {
+    let endpoint = &submitted.endpoint;
+    let hosts = submitted.content.alias().is_some()
+        || matches!(endpoint.record_type, RecordType::Cname | RecordType::Ns | RecordType::Ptr);
+    endpoint.origin.dotted
+        || *endpoint.name != *name.as_str()
+        || hosts && !endpoint.targets.iter().all(|target| DomainName::is_canonical(target))
 }
 
 /// Simple and routed claims of one name and type cannot live together.
@@ -237,17 +250,20 @@ fn mark_mixed_routing(wants: &mut [Want]) {
     type Key = (DomainName, RecordType, Placement);
     let key = |want: &Want| -> Key { (want.name.clone(), want.record_type.clone(), want.placement.clone()) };
     let mut sides: BTreeMap<Key, (Vec<ObjectRef>, Vec<ObjectRef>)> = BTreeMap::new();
-    for want in wants.iter() {
+    // Nearly every name has no routed claim at all.
+    let routed: HashSet<DomainName> =
+        wants.iter().filter(|want| want.set_identifier.is_some()).map(|want| want.name.clone()).collect();
+    for want in wants.iter().filter(|want| routed.contains(&want.name)) {
         let side = sides.entry(key(want)).or_default();
         let list = if want.set_identifier.is_none() { &mut side.0 } else { &mut side.1 };
         list.extend(want.objects.iter().cloned());
     }
-    for want in wants.iter_mut() {
+    for want in wants.iter_mut().filter(|want| routed.contains(&want.name)) {
         let Some((simple, routed)) = sides.get(&key(want)) else { continue };
         if simple.is_empty() || routed.is_empty() || want.conflict.is_some() {
             continue;
         }
         let claims = simple.iter().chain(routed).map(|object| (object.clone(), Vec::new())).collect();
-        want.conflict = Some(Conflict { reason: Reason::MixedRouting, claims });
+        want.conflict = Some(Box::new(Conflict { reason: Reason::MixedRouting, claims }));
     }
 }

@@ -24,7 +24,7 @@ pub struct Submitted {
     /// Final content; an alias without a zone id stays in the record's own zone.
     pub content: Content,
     /// Routing policy.
-    pub routing: Option<Routing>,
+    pub routing: Option<Box<Routing>>,
     /// Health check.
     pub health_check_id: Option<Arc<str>>,
     /// Zone that the object pins the record to.
@@ -51,7 +51,7 @@ pub fn submit(endpoint: Endpoint, instance: &Instance) -> Submitted {
     };
     let pin = properties.get("aws/hosted-zone-id").filter(|_| does(version, Behaviour::ZonePin));
     Submitted {
-        routing: routing(properties),
+        routing: routing(properties).map(Box::new),
         health_check_id: properties.get("aws/health-check-id").map(|id| id.as_str().into()),
         pinned_zone: pin.map(|id| ZoneId::new(id)),
         content,

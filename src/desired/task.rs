@@ -232,7 +232,10 @@ impl Keeper {
         let stats = &self.stats;
         let heard = |kind: Kind| Heard {
             last: stats.last_contact(kind.resource()),
-            watch: stats.last_contact_by(kind.resource(), Channel::Watch),
+            watch: [Channel::Start, Channel::Watch]
+                .into_iter()
+                .filter_map(|channel| stats.last_contact_by(kind.resource(), channel))
+                .max_by_key(|contact| contact.instant),
         };
         let Some(reading) = self.view.reading(heard, now, self.settings.patience()) else { return };
         let targets = self.view.log_targets();

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::desired::endpoint::Endpoint;
-use crate::desired::placement::Destination;
+use crate::desired::placement::takes;
 use crate::desired::plan::View;
 use crate::desired::source::{SourceInput, Yield, considers, read_object};
 use crate::desired::sources::behind;
+use crate::desired::submit::{Submitted, submit};
 use crate::desired::{objects_of, provider, watches, zone_view};
 use crate::finding::Reason;
 use crate::model::custom::Custom;
@@ -22,10 +23,26 @@ use crate::model::zone::Zones;
 use crate::model::{DomainName, RecordType};
 use crate::snapshot::Cluster;
 
-/// Annotation names that ExternalDNS reads. Source: facts/external-dns.md section 1.1.
-const KNOWN: [&str; 12] = [
+/// Annotation names that ExternalDNS reads, and those that the AWS provider does. Any other `aws-<x>` is
+/// carried and changes no record. Source: facts/external-dns.md section 1.1.
+const KNOWN: [&str; 28] = [
     "access",
     "alias",
+    "aws-evaluate-target-health",
+    "aws-failover",
+    "aws-geolocation-continent-code",
+    "aws-geolocation-country-code",
+    "aws-geolocation-subdivision-code",
+    "aws-geoproximity-bias",
+    "aws-geoproximity-coordinates",
+    "aws-geoproximity-local-zone-group",
+    "aws-geoproximity-region",
+    "aws-health-check-id",
+    "aws-hosted-zone-id",
+    "aws-multi-value-answer",
+    "aws-region",
+    "aws-target-hosted-zone",
+    "aws-weight",
     "controller",
     "endpoints-type",
     "gateway-hostname-source",
@@ -36,7 +53,22 @@ const KNOWN: [&str; 12] = [
     "record-type",
     "set-identifier",
     "target",
+    "ttl",
 ];
+
+/// Most edits by which one word still passes for another one.
+const MAX_EDITS: usize = 2;
+/// The length for each edit of an annotation name: a short word is soon another word.
+const NAME_PER_EDIT: usize = 3;
+/// The same for a prefix, whose end (`.io/`) is that of many others.
+const PREFIX_PER_EDIT: usize = 12;
+
+/// A prefix that ExternalDNS has, or that looks like one of its own, and why it is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct OtherPrefix {
+    text: String,
+    reason: Reason,
+}
 
 /// Names with their types and targets.
 type Wanted = Vec<(DomainName, RecordType, Vec<Arc<str>>)>;
@@ -76,7 +108,7 @@ fn holder_with_other_prefix(
     own: &Reader<'_>,
     readers: &OtherReaders<'_>,
 ) -> Option<UnreadAnnotations> {
-    let (prefix, renamed) = under_other_prefix(holder, own, readers)?;
+    let (prefix, renamed) = under_other_prefixes(holder, own, readers).next()?;
     let mut objects = own.cluster.objects.clone();
     objects.insert(Arc::new(renamed));
     let after = SourceInput { objects: &objects, ..own.input };
@@ -87,7 +119,7 @@ fn holder_with_other_prefix(
             if_read.extend(own.wanted(read));
         }
     }
-    (!if_read.is_empty()).then(|| other_prefix_of(holder, prefix, if_read))
+    (!if_read.is_empty()).then(|| other_prefix_of(holder, &prefix, if_read))
 }
 
 fn other_prefix(
@@ -95,29 +127,81 @@ fn other_prefix(
     own: &Reader<'_>,
     readers: &OtherReaders<'_>,
 ) -> Option<UnreadAnnotations> {
-    let (prefix, renamed) = under_other_prefix(object, own, readers)?;
-    own.changes(object, &renamed).map(|if_read| other_prefix_of(object, prefix, if_read))
+    under_other_prefixes(object, own, readers).find_map(|(prefix, renamed)| {
+        own.changes(object, &renamed).map(|if_read| other_prefix_of(object, &prefix, if_read))
+    })
 }
 
-/// The object with the keys that nobody reads under the prefix in force, and the prefix they have.
-fn under_other_prefix(
+/// The object with the keys that nobody reads under the prefix in force, for each prefix they have.
+fn under_other_prefixes(
     object: &KubeObject,
     own: &Reader<'_>,
     readers: &OtherReaders<'_>,
-) -> Option<(&'static str, KubeObject)> {
-    [ALPHA_PREFIX, GA_PREFIX]
-        .into_iter()
-        .filter_map(|prefix| {
-            Some((prefix, renamed(object, prefix, &own.input.instance.flags.annotation_prefix)?))
-        })
-        .find(|(prefix, _)| !readers.any(object, prefix))
+) -> impl Iterator<Item = (OtherPrefix, KubeObject)> {
+    let in_force = own.input.instance.flags.annotation_prefix.as_str();
+    // Whoever gave an instance a prefix of its own knows whom the keys are for.
+    let is_given = move |text: &str| {
+        let mut instances = own.cluster.instances.iter();
+        instances.any(|instance| instance.flags.annotation_prefix == text)
+    };
+    let prefixes = other_prefixes(object, in_force).into_iter();
+    prefixes
+        .filter(move |prefix| [ALPHA_PREFIX, GA_PREFIX].contains(&&*prefix.text) || !is_given(&prefix.text))
+        .filter_map(move |prefix| Some((renamed(object, &prefix.text, in_force)?, prefix)))
+        .map(|(renamed, prefix)| (prefix, renamed))
+        .filter(|(prefix, _)| !readers.any(object, &prefix.text))
 }
 
-fn other_prefix_of(object: &KubeObject, prefix: &str, if_read: Wanted) -> UnreadAnnotations {
+/// The prefixes other than the one in force under which an object has keys of ExternalDNS: its own
+/// first.
+fn other_prefixes(object: &KubeObject, in_force: &str) -> Vec<OtherPrefix> {
+    let own = [ALPHA_PREFIX, GA_PREFIX].into_iter().filter(|prefix| *prefix != in_force);
+    let carried = own.filter(|prefix| object.annotations.keys().any(|key| key.starts_with(prefix)));
+    let mut found: Vec<OtherPrefix> =
+        carried.map(|prefix| OtherPrefix { text: prefix.to_owned(), reason: Reason::OtherPrefix }).collect();
+    for (prefix, reason) in object.annotations.keys().filter_map(|key| foreign_key(key, in_force)) {
+        if found.iter().all(|known| known.text != prefix) {
+            found.push(OtherPrefix { text: prefix.to_owned(), reason });
+        }
+    }
+    found
+}
+
+/// The prefix of a key that is meant for ExternalDNS and that it does not read; `None` for its own keys
+/// and for those of others.
+///
+/// Such a key ends in a word of ExternalDNS, and its prefix is a misspelling of one that is read or
+/// carries the name of the program.
+fn foreign_key<'a>(key: &'a str, in_force: &str) -> Option<(&'a str, Reason)> {
+    // A dot in the place of the slash is a misspelling, too.
+    let cut = key.rfind('/').or_else(|| key.rfind('.'))? + 1;
+    let (prefix, name) = key.split_at_checked(cut)?;
+    if !KNOWN.contains(&name) || [ALPHA_PREFIX, GA_PREFIX, in_force].contains(&prefix) {
+        return None;
+    }
+    if [ALPHA_PREFIX, GA_PREFIX, in_force]
+        .into_iter()
+        .any(|right| is_misspelling(prefix, right, PREFIX_PER_EDIT))
+    {
+        return Some((prefix, Reason::Typo));
+    }
+    let named = ["external-dns", "externaldns"].iter().any(|program| prefix.contains(program));
+    named.then_some((prefix, Reason::OtherPrefix))
+}
+
+/// True if one word is nearly another one, of which each edit needs so much.
+fn is_misspelling(word: &str, right: &str, per_edit: usize) -> bool {
+    let most = MAX_EDITS.min(right.len() / per_edit);
+    // The distance is at least the difference of the lengths, which costs nothing.
+    word.len().abs_diff(right.len()) <= most && strsim::damerau_levenshtein(word, right) <= most
+}
+
+fn other_prefix_of(object: &KubeObject, prefix: &OtherPrefix, if_read: Wanted) -> UnreadAnnotations {
+    let keys = object.annotations.keys().filter(|key| key.starts_with(&prefix.text));
     UnreadAnnotations {
         object: object.reference.clone(),
-        reason: Reason::OtherPrefix,
-        keys: object.annotations.keys().filter(|key| key.starts_with(prefix)).map(str::to_owned).collect(),
+        reason: prefix.reason,
+        keys: keys.map(str::to_owned).collect(),
         if_read,
         changed_at: object.changed_at,
     }
@@ -152,8 +236,12 @@ impl<'a> Reader<'a> {
             return false;
         }
         let read = read_object(object, &self.input);
-        // Without a target yet nothing tells the names apart: the object counts as read.
-        read.endpoints.is_empty() || read.endpoints.iter().any(|one| self.takes(one))
+        let mut waiting = read.without_target.iter().flat_map(|one| &one.names).peekable();
+        // An object that gives no name at all may do so because of its annotations.
+        if read.endpoints.is_empty() && waiting.peek().is_none() {
+            return true;
+        }
+        read.endpoints.iter().any(|one| self.takes(one)) || waiting.any(|name| self.takes_name(name))
     }
 
     /// The objects of the instance that hang on a Gateway or `ListenerSet`.
@@ -165,12 +253,11 @@ impl<'a> Reader<'a> {
 
     /// False if the filters of the instance leave the name to others.
     fn takes(&self, endpoint: &Endpoint) -> bool {
-        let Some((_, view)) = self.view else { return true };
-        match view.destination(&DomainName::new(&endpoint.name), None) {
-            Destination::Zones(_) => true,
-            Destination::NoZone(none) => !matches!(none.reason, Reason::FilteredOut | Reason::WrongType),
-            Destination::FilteredName(_) | Destination::Outside(_) => false,
-        }
+        self.takes_name(&DomainName::new(&endpoint.name))
+    }
+
+    fn takes_name(&self, name: &DomainName) -> bool {
+        takes(name, &self.input.instance.flags, self.view.as_ref().map(|(_, view)| view))
     }
 
     /// What the object would want with other annotations; `None` when nothing changes.
@@ -187,10 +274,18 @@ impl<'a> Reader<'a> {
         Some(self.wanted(after))
     }
 
+    /// True if the records would be the same. What no record shows does not count: an unknown property,
+    /// the spelling of a name.
     fn same(&self, before: &Yield, after: &Yield) -> bool {
-        let taken = |read: &Yield| read.endpoints.iter().filter(|one| self.takes(one)).cloned().collect();
-        let (before, after): (Vec<Endpoint>, Vec<Endpoint>) = (taken(before), taken(after));
+        let records = |read: &Yield| {
+            let taken = read.endpoints.iter().filter(|one| self.takes(one)).cloned().collect();
+            let adjusted = provider(taken, self.input.instance).into_iter();
+            adjusted.map(|one| record(submit(one, self.input.instance))).collect::<Vec<_>>()
+        };
+        let (before, after) = (records(before), records(after));
+        // A host that is named twice gets one record.
         before == after
+            || before.iter().all(|one| after.contains(one)) && after.iter().all(|one| before.contains(one))
     }
 
     fn wanted(&self, read: Yield) -> Wanted {
@@ -225,6 +320,13 @@ impl OtherReaders<'_> {
     }
 }
 
+/// What a record would show of an endpoint.
+fn record(submitted: Submitted) -> impl PartialEq {
+    let Submitted { endpoint, content, routing, health_check_id, pinned_zone } = submitted;
+    let name = DomainName::new(&endpoint.name);
+    (name, endpoint.record_type, endpoint.set_identifier, content, routing, health_check_id, pinned_zone)
+}
+
 /// The object with the keys of another prefix under the one in force; `None` when it has none.
 fn renamed(object: &KubeObject, from: &str, to: &str) -> Option<KubeObject> {
     let mut annotations = object.annotations.to_map();
@@ -243,10 +345,11 @@ fn typo(object: &Arc<KubeObject>, own: &Reader<'_>) -> Option<UnreadAnnotations>
     let prefix = own.input.instance.flags.annotation_prefix.as_str();
     let (key, meant) = object.annotations.keys().find_map(|key| {
         let name = key.strip_prefix(prefix)?;
-        if KNOWN.contains(&name) || name == "ttl" || name.starts_with("aws-") {
+        if KNOWN.contains(&name) {
             return None;
         }
-        let meant = KNOWN.iter().find(|known| strsim::damerau_levenshtein(known, name) <= 2)?;
+        let near = KNOWN.iter().filter(|known| is_misspelling(name, known, NAME_PER_EDIT));
+        let meant = near.min_by_key(|known| strsim::damerau_levenshtein(known, name))?;
         Some((key, *meant))
     })?;
     let mut annotations = object.annotations.to_map();
@@ -260,4 +363,101 @@ fn typo(object: &Arc<KubeObject>, own: &Reader<'_>) -> Option<UnreadAnnotations>
         if_read,
         changed_at: object.changed_at,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn prefixes_that_are_meant_for_external_dns() {
+        let check = |key: &str, in_force: &str, expected: Option<(&str, Reason)>| {
+            assert_eq!(foreign_key(key, in_force), expected, "{key} {in_force}");
+        };
+        let typo = |prefix| Some((prefix, Reason::Typo));
+        let other = |prefix| Some((prefix, Reason::OtherPrefix));
+        check("externaldns.alpha.kubernetes.io/target", GA_PREFIX, typo("externaldns.alpha.kubernetes.io/"));
+        check("external-dns.alpha.kuberentes.io/ttl", GA_PREFIX, typo("external-dns.alpha.kuberentes.io/"));
+        check("external-dns.kubernets.io/hostname", ALPHA_PREFIX, typo("external-dns.kubernets.io/"));
+        check("external-dns.kubernetes.io.target", GA_PREFIX, typo("external-dns.kubernetes.io."));
+        check("names.corp.example.com/target", "name.corp.example.com/", typo("names.corp.example.com/"));
+        check("external-dns.beta.kubernetes.io/alias", GA_PREFIX, other("external-dns.beta.kubernetes.io/"));
+        check("externaldns.example.com/aws-weight", GA_PREFIX, other("externaldns.example.com/"));
+        // Its own, with and without the instance: not foreign.
+        check("external-dns.kubernetes.io/target", GA_PREFIX, None);
+        check("external-dns.alpha.kubernetes.io/target", GA_PREFIX, None);
+        // Of others: another word, or another program.
+        check("external-dns.example.com/owner", GA_PREFIX, None);
+        check("external-dns.example.com/aws-account", GA_PREFIX, None);
+        check("nginx.ingress.kubernetes.io/target", GA_PREFIX, None);
+        check("dns.alpha.kubernetes.io/hostname", GA_PREFIX, None);
+        check("external-secrets.kubernetes.io/target", GA_PREFIX, None);
+        check("d.io/target", "c.io/", None);
+        check("target", GA_PREFIX, None);
+        check("", GA_PREFIX, None);
+    }
+
+    /// Reasons and keys of an Ingress with these annotations, for instances with these arguments.
+    fn unread(annotations: &[(&str, &str)], instances: &[&[&str]]) -> Vec<(Reason, Vec<String>)> {
+        let annotations: std::collections::BTreeMap<_, _> = annotations.iter().copied().collect();
+        let ingress = json!({
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": {"namespace": "shop", "name": "web", "annotations": annotations},
+            "spec": {"rules": [{"host": "app.example.com"}]},
+            "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}},
+        });
+        let instance = |args: &&[&str]| {
+            let args: Vec<&str> = args.iter().copied().chain(["--source=ingress"]).collect();
+            Arc::new(fixture::instance(&args, "0.22.0"))
+        };
+        let cluster = Cluster {
+            objects: fixture::objects(&[ingress]),
+            instances: instances.iter().map(instance).collect(),
+            ..Cluster::default()
+        };
+        let first = cluster.instances.first().expect("an instance");
+        let found = unread_annotations(&cluster, first, None, &None, Timestamp::UNIX_EPOCH);
+        found.into_iter().map(|one| (one.reason, one.keys)).collect()
+    }
+
+    #[test]
+    fn only_what_would_change_a_record_is_told() {
+        let check = |annotations: &[(&str, &str)], expected: Option<(Reason, &str)>| {
+            let expected: Vec<_> =
+                expected.into_iter().map(|(reason, key)| (reason, vec![key.to_owned()])).collect();
+            assert_eq!(unread(annotations, &[&[]]), expected, "{annotations:?}");
+        };
+        let told = |key: &'static str, value: &str, reason| check(&[(key, value)], Some((reason, key)));
+        told("external-dns.kubernetes.io/targt", "192.0.2.9", Reason::Typo);
+        told("external-dns.kubernetes.io/tll", "60", Reason::Typo);
+        told("external-dns.kubernetes.io/aws-wieght", "10", Reason::Typo);
+        told("external-dns.kubernets.io/target", "192.0.2.9", Reason::Typo);
+        told("external-dns.beta.kubernetes.io/target", "192.0.2.9", Reason::OtherPrefix);
+        let quiet = |key: &str, value: &str| check(&[(key, value)], None);
+        // As it is already.
+        quiet("external-dns.kubernetes.io/targt", "192.0.2.1");
+        quiet("external-dns.kubernets.io/target", "192.0.2.1");
+        quiet("external-dns.kubernets.io/hostname", "App.example.com.");
+        quiet("external-dns.kubernetes.io/tll", "300");
+        // Another word.
+        quiet("external-dns.kubernetes.io/tls", "yes");
+        quiet("external-dns.kubernetes.io/aws-account", "111122223333");
+        // Both spellings: the right one is in force.
+        let [right, wrong] =
+            ["weight", "wieght"].map(|word| format!("external-dns.kubernetes.io/aws-{word}"));
+        check(&[(&right, "10"), (&wrong, "20")], None);
+    }
+
+    #[test]
+    fn a_prefix_that_an_instance_was_given_is_its_own_business() {
+        let annotations = [("external-dns.example.com/target", "192.0.2.9")];
+        assert_eq!(unread(&annotations, &[&[]]).len(), 1);
+        let other: &[&str] =
+            &["--annotation-prefix=external-dns.example.com/", "--annotation-filter=nobody=has"];
+        assert_eq!(unread(&annotations, &[&[], other]), []);
+    }
 }

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use crate::desired::discover::{discover, log_targets};
 use crate::desired::health::{Change, Heard, KindState, Patience};
 use crate::desired::kinds::{Kind, Row};
-use crate::desired::needs::needed_kinds;
-use crate::desired::sources::roster::needs;
+use crate::desired::needs::{idle_kinds, needed_kinds};
+use crate::desired::sources::roster::{kinds_of, needs};
 use crate::model::Objects;
 use crate::model::instance::Instance;
 use crate::model::workload::LogTarget;
@@ -103,6 +103,7 @@ impl View {
         let mut problems: Vec<Problem> = Vec::new();
         let (mut settled, mut fresh, mut listed) = (true, true, true);
         let mut oldest: Option<Timestamp> = None;
+        let sources_read_namespaces = reads_namespaces(&self.instances);
         for (kind, state) in &mut self.states {
             let heard = heard(*kind);
             let trust = state.trust(heard, now, patience);
@@ -113,10 +114,12 @@ impl View {
             }
             // A kind that was never read is told by a problem and by what is watched; one that was
             // read and is not any more freezes the view.
-            if kind.holds_objects() && state.is_listed() {
+            // Where Namespaces only lend their labels, old ones do as well.
+            let decides = kind.holds_objects() && (*kind != Kind::Namespace || sources_read_namespaces);
+            if decides && state.is_listed() {
                 fresh &= trust.fresh;
             }
-            if kind.holds_objects() && state.is_listed() && !state.is_absent() {
+            if decides && state.is_listed() && !state.is_absent() {
                 let at = heard.last.map(|contact| contact.at);
                 oldest = oldest.into_iter().chain(at).min();
             }
@@ -153,6 +156,7 @@ impl View {
                     instances: self.instances.clone(),
                     watched_kinds: self.watched_kinds(),
                     unread_kinds: self.unread_kinds(),
+                    idle_kinds: idle_kinds(&self.instances),
                     // Reading roles would need rights that nothing else here needs.
                     grants: None,
                 });
@@ -212,6 +216,11 @@ impl View {
     }
 }
 
+/// True if what is wanted hangs on the labels of Namespaces.
+fn reads_namespaces(instances: &[Arc<Instance>]) -> bool {
+    instances.iter().any(|instance| kinds_of(instance).any(|kind| kind == Kind::Namespace))
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -257,5 +266,32 @@ mod tests {
         let refused = Failure { stage: Stage::List, code: Reason::Forbidden, message: "no".to_owned() };
         view.apply(Kind::Pod, Change::Failed(refused), Instant::now());
         assert_eq!(view.needed(), Some([Kind::Service].into()));
+    }
+
+    /// Namespaces that only lend their labels freeze nothing; those that decide about routes do.
+    #[test]
+    fn lost_namespaces_freeze_only_what_hangs_on_them() {
+        let now = Instant::now();
+        let patience = Patience { stale_after: Duration::from_mins(1), calm: Duration::from_mins(1) };
+        let heard = Heard { last: Some(Contact { at: Timestamp::UNIX_EPOCH, instant: now }), watch: None };
+        for (source, expected) in [("ingress", ViewState::Read), ("gateway-httproute", ViewState::Stale)] {
+            let args = [format!("--source={source}"), "--provider=aws".to_owned()];
+            let container = serde_json::json!({"image": "r/external-dns:v0.21.0", "args": args});
+            let deployment = serde_json::json!({"metadata": {"name": "external-dns", "namespace": "dns"},
+                "spec": {"template": {"spec": {"containers": [container]}}}});
+            let row = Kind::Deployment.decode(deployment).expect("decoded").expect("kept");
+            let rows = [(crate::model::ObjectRef::new("Deployment", "dns", "external-dns"), row)].into();
+            let mut view = View::new(&[Kind::Ingress, Kind::Deployment, Kind::Namespace]);
+            for kind in [Kind::Ingress, Kind::Namespace] {
+                view.apply(kind, Change::Replaced(Listing::default()), now);
+            }
+            let listing = Listing { rows, ..Listing::default() };
+            view.apply(Kind::Deployment, Change::Replaced(listing), now);
+            let _needed = view.needed();
+            let refused = Failure { stage: Stage::List, code: Reason::Forbidden, message: "no".to_owned() };
+            view.apply(Kind::Namespace, Change::Failed(refused), now);
+            let reading = view.reading(|_| heard, now, patience).expect("a view");
+            assert_eq!((reading.state, reading.problems.len()), (expected, 1), "{source}");
+        }
     }
 }

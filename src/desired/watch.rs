@@ -30,8 +30,9 @@ use crate::model::text::printable;
 pub struct WatchSettings {
     /// Objects of one list page. Source: facts/kubernetes.md section 5.
     pub page_size: u32,
-    /// Length of one watch request, in seconds: rights are checked when a request starts, and a
-    /// dead connection is noticed 5 s after.
+    /// Length of one watch request, in seconds: rights are checked when a request starts, a dead
+    /// connection is noticed 5 s after, and a quiet server is heard of once in this time. What changed
+    /// in a zone is judged only after that, so it must be short.
     pub watch_seconds: u32,
     /// Longest time for one list page outside of a watch.
     pub page_timeout: Duration,
@@ -51,6 +52,8 @@ pub struct WatchSettings {
     pub publish_every: Duration,
     /// How often the freshness is judged although nothing happens.
     pub judge_every: Duration,
+    /// True if the labels of Namespaces are of interest, whatever the sources read.
+    pub namespaces: bool,
 }
 
 /// A step of the watch of a kind.
@@ -97,7 +100,7 @@ impl Default for WatchSettings {
     fn default() -> Self {
         Self {
             page_size: 500,
-            watch_seconds: 60,
+            watch_seconds: 30,
             page_timeout: Duration::from_secs(75),
             first_pause: Duration::from_millis(800),
             longest_pause: Duration::from_secs(30),
@@ -107,6 +110,7 @@ impl Default for WatchSettings {
             look_again_every: Duration::from_mins(1),
             publish_every: Duration::from_secs(1),
             judge_every: Duration::from_secs(5),
+            namespaces: false,
         }
     }
 }
@@ -116,7 +120,8 @@ impl WatchSettings {
     /// Ingresses, which stand in for the sources of an instance that is not found.
     #[must_use]
     pub fn kinds(&self) -> Vec<Kind> {
-        vec![Kind::Ingress, Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Pod]
+        let always = [Kind::Ingress, Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Pod];
+        always.into_iter().chain(self.namespaces.then_some(Kind::Namespace)).collect()
     }
 
     /// Two lost watches and their margins, as facts/kubernetes.md section 6 has it.

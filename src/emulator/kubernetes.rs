@@ -121,6 +121,17 @@ impl Kubernetes {
         self.shared.wake();
     }
 
+    /// Applies many objects; the watches are woken once.
+    pub fn apply_all(&self, objects: impl IntoIterator<Item = Value>) {
+        let now = self.shared.clock.now();
+        let mut store = self.shared.store();
+        for object in objects {
+            store.apply(object, now);
+        }
+        drop(store);
+        self.shared.wake();
+    }
+
     /// Replaces the status of an object; false if there is no such object.
     pub fn set_status(&self, kind: &str, namespace: &str, name: &str, status: Value) -> bool {
         let now = self.shared.clock.now();

@@ -8,6 +8,7 @@ mod fault;
 mod handler;
 mod listing;
 mod parse;
+mod probe;
 mod sts;
 mod trail;
 mod validate;
@@ -163,6 +164,14 @@ impl Route53 {
     /// Deletes a zone with all that is in it; false if there is none of this id.
     pub fn delete_zone(&self, zone_id: &str) -> bool {
         let found = self.shared.world().delete_zone(zone_id);
+        self.shared.note_change();
+        found
+    }
+
+    /// Puts record sets into a zone as they are: no validation, no batch, served at once. For worlds
+    /// that are larger than batches can make in time. False if there is no such zone.
+    pub fn fill_zone(&self, zone_id: &str, record_sets: impl IntoIterator<Item = RecordSet>) -> bool {
+        let found = self.shared.world().fill_zone(zone_id, record_sets);
         self.shared.note_change();
         found
     }

@@ -163,3 +163,106 @@ fn the_story_of_a_finding_is_kept_and_bounded() {
     assert_eq!(steps.first(), Some(&(at(0), State::Pending)), "the beginning stays");
     assert_eq!(steps.last().map(|step| step.0), Some(at(199)));
 }
+
+/// The record was changed by somebody who may know more of the cluster than we have heard.
+#[test]
+fn a_record_that_is_ahead_of_the_cluster_opens_nothing_and_still_closes() {
+    let mut history = History::default();
+    let mut go = |minute, candidates: Vec<Candidate>, is_ahead: bool| {
+        let zone = ZoneId::new("Z1");
+        let ahead = (zone.clone(), "app.example.com".into());
+        let coverage = Coverage {
+            kubernetes: true,
+            zones: BTreeMap::from([(zone, at(minute))]),
+            route53: true,
+            dns: true,
+            ahead: if is_ahead { BTreeSet::from([ahead]) } else { BTreeSet::new() },
+            ..Coverage::default()
+        };
+        let verdicts = Verdicts { candidates, coverage, ..Verdicts::default() };
+        history.advance(&verdicts, &Policy::default(), at(minute));
+        history.tracks().map(|track| (track.candidate.key.kind, track.state)).collect::<Vec<_>>()
+    };
+    assert_eq!(go(0, vec![fault(MISSING, 0)], true), []);
+    assert_eq!(go(1, vec![fault(MISSING, 1)], true), []);
+    assert_eq!(go(2, vec![fault(MISSING, 2)], false), [(MISSING, State::Pending)], "heard of");
+    assert_eq!(go(3, vec![fault(MISSING, 3)], false), [(MISSING, State::Open)]);
+    // It turns into something else while nobody hears: the story waits.
+    assert_eq!(go(4, vec![fault(Kind::WrongTarget, 4)], true), [(MISSING, State::Open)]);
+    assert_eq!(go(5, vec![fault(Kind::WrongTarget, 5)], true), [(MISSING, State::Open)]);
+    // What is as wanted needs nobody's word.
+    go(6, Vec::new(), true);
+    assert_eq!(go(7, Vec::new(), true), [(MISSING, State::Resolved)]);
+}
+
+/// A server that says nothing does not say that all is well.
+#[test]
+fn what_nobody_said_anything_about_stays_as_it_was() {
+    const LIE: Kind = Kind::ResolverMismatch;
+    let mut history = History::default();
+    let mut go = |minute, faulty: bool, heard: bool, blind: bool| {
+        let mut lie = fault(LIE, minute);
+        lie.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        let coverage = Coverage {
+            kubernetes: true,
+            zones: BTreeMap::from([(ZoneId::new("Z1"), at(minute))]),
+            route53: true,
+            dns: true,
+            unheard: if heard { BTreeSet::new() } else { BTreeSet::from([lie.key.clone()]) },
+            blind: if blind { BTreeSet::from([ViewName::Dns]) } else { BTreeSet::new() },
+            ..Coverage::default()
+        };
+        let candidates = if faulty { vec![lie] } else { Vec::new() };
+        history.advance(
+            &Verdicts { candidates, coverage, ..Verdicts::default() },
+            &Policy::default(),
+            at(minute),
+        );
+        history.tracks().map(|track| track.state).collect::<Vec<_>>()
+    };
+    go(0, true, true, false);
+    assert_eq!(go(1, true, true, false), [State::Open]);
+    assert_eq!(go(2, false, false, false), [State::Open]);
+    assert_eq!(go(9, false, false, true), [State::Stale], "stated as blind");
+    assert_eq!(go(10, true, true, false), [State::Open]);
+    go(11, false, true, false);
+    assert_eq!(go(12, false, true, false), [State::Resolved], "somebody said that all is well");
+}
+
+#[test]
+fn a_clock_that_was_set_back_does_not_keep_a_finding_from_closing() {
+    let mut history = History::default();
+    round(&mut history, 100, vec![fault(MISSING, 100)], true);
+    assert_eq!(round(&mut history, 101, vec![fault(MISSING, 101)], true), [(MISSING, State::Open)]);
+    round(&mut history, 102, Vec::new(), true);
+    history.set_back(at(40));
+    assert_eq!(round(&mut history, 40, Vec::new(), true), [(MISSING, State::Open)], "no second look yet");
+    assert_eq!(round(&mut history, 41, Vec::new(), true), [(MISSING, State::Resolved)]);
+}
+
+/// A zone that is listed and cannot be read keeps its findings, also when it is the only one; those of a
+/// zone that is gone go with it.
+#[test]
+fn a_zone_that_cannot_be_read_freezes_what_was_found_in_it() {
+    let mut history = History::default();
+    let mut go = |minute, is_listed: bool, is_read: bool| {
+        let zone = ZoneId::new("Z1");
+        let candidates = if is_read { vec![fault(MISSING, minute)] } else { Vec::new() };
+        let coverage = Coverage {
+            kubernetes: true,
+            zones: is_read.then(|| (zone.clone(), at(minute))).into_iter().collect(),
+            listed: is_listed.then_some(zone).into_iter().collect(),
+            route53: true,
+            ..Coverage::default()
+        };
+        let verdicts = Verdicts { candidates, coverage, ..Verdicts::default() };
+        history.advance(&verdicts, &Policy::default(), at(minute));
+        history.tracks().map(|track| track.state).collect::<Vec<_>>()
+    };
+    go(0, true, true);
+    assert_eq!(go(1, true, true), [State::Open]);
+    go(2, true, false);
+    assert_eq!(go(3, true, false), [State::Open]);
+    go(4, false, false);
+    assert_eq!(go(5, false, false), [State::Resolved]);
+}

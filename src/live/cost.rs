@@ -86,7 +86,6 @@ fn number(count: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     use super::*;
@@ -96,15 +95,15 @@ mod tests {
     fn name(doubtful: bool, free: bool) -> ProbeName {
         let expected = |record_type| ExpectedAnswer {
             record_type,
-            addresses: BTreeSet::new(),
-            hosts: BTreeSet::new(),
+            addresses: Box::default(),
+            hosts: Box::default(),
             partial: false,
             free,
         };
         ProbeName {
             name: "app.example.com".into(),
             record_types: vec![RecordType::A, RecordType::Aaaa],
-            expected: vec![expected(RecordType::A), expected(RecordType::Aaaa)],
+            expected: Box::new([expected(RecordType::A), expected(RecordType::Aaaa)]),
             zone_id: Some(ZoneId::new("Z1")),
             name_servers: ["ns1", "ns2", "ns3", "ns4"].map(DomainName::new).to_vec().into(),
             views: Arc::default(),
@@ -114,6 +113,7 @@ mod tests {
     }
 
     fn check(names: Vec<ProbeName>, zones: Vec<ProbeZone>, queries: f64, dollars: f64) {
+        let names = names.into_iter().map(Arc::new).collect();
         let cost = monthly(&ProbePlan { names, zones }, &LiveSettings::new(Vec::new()));
         assert!((cost.queries - queries).abs() < 1.0, "{cost:?}");
         assert!((cost.dollars - dollars).abs() < 0.01, "{cost:?}");
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_second_tier_is_cheaper() {
-        let plan = ProbePlan { names: vec![name(false, false); 50_000], zones: Vec::new() };
+        let plan = ProbePlan { names: vec![name(false, false).into(); 50_000], zones: Vec::new() };
         let mut settings = LiveSettings::new(Vec::new());
         settings.intervals.stable = Duration::from_mins(1);
         let cost = monthly(&plan, &settings);

@@ -11,8 +11,14 @@ use governor::{Quota, RateLimiter};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
+use crate::meter::Meter;
+
 /// A bucket may save up this part of a second, so that a burst never fills a receive buffer.
 const BURST_PARTS_OF_A_SECOND: u32 = 20;
+
+/// Whoever has to wait lets the tokens of so much time pile up, and those behind pass without a timer:
+/// one for each packet costs more than the packet. Less than what a bucket saves up.
+const LEAST_WAIT: Duration = Duration::from_millis(10);
 
 /// The rate goes down to this part of itself, and no further.
 const SLOWEST: u32 = 16;
@@ -27,6 +33,7 @@ const SLOW_DOWN_EVERY: Duration = Duration::from_secs(1);
 ///
 /// The rate is halved when the server does not keep up, and doubles again while it answers.
 pub(crate) struct Pacer {
+    per_second: NonZeroU32,
     limiter: RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Duration>>,
     clock: TokioClock,
     // Whoever waits for a token holds this; the others queue behind, first come first served,
@@ -40,6 +47,18 @@ struct Slowness {
     tokens: u32,
     answers: u32,
     slowed_at: Option<Instant>,
+    used: Meter,
+}
+
+/// How fast a server is asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Speed {
+    /// Packets per second that are configured.
+    pub configured: f64,
+    /// Those that are allowed now: less when the server does not keep up.
+    pub allowed: f64,
+    /// Those that were sent, as a mean over the last minute or so.
+    pub used: f64,
 }
 
 /// Time since the bucket was made; tests can pause it.
@@ -53,8 +72,14 @@ impl Pacer {
         let burst = NonZeroU32::new(per_second.get() / BURST_PARTS_OF_A_SECOND).unwrap_or(NonZeroU32::MIN);
         let clock = TokioClock(Instant::now());
         let quota = Quota::per_second(per_second).allow_burst(burst);
-        let slowness = std::sync::Mutex::new(Slowness { tokens: 1, answers: 0, slowed_at: None });
-        Self { limiter: RateLimiter::direct_with_clock(quota, clock), clock, head: Mutex::new(()), slowness }
+        let slowness = std::sync::Mutex::new(Slowness {
+            tokens: 1,
+            answers: 0,
+            slowed_at: None,
+            used: Meter::new(clock.0),
+        });
+        let limiter = RateLimiter::direct_with_clock(quota, clock);
+        Self { per_second, limiter, clock, head: Mutex::new(()), slowness }
     }
 
     /// The server lost a question, or says that it is asked too much.
@@ -78,6 +103,17 @@ impl Pacer {
         }
     }
 
+    /// How fast packets may go, and go.
+    pub(crate) fn speed(&self) -> Speed {
+        let slowness = self.slowness();
+        let configured = f64::from(self.per_second.get());
+        Speed {
+            configured,
+            allowed: configured / f64::from(slowness.tokens),
+            used: slowness.used.per_second(Instant::now()),
+        }
+    }
+
     fn slowness(&self) -> std::sync::MutexGuard<'_, Slowness> {
         self.slowness.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -88,10 +124,11 @@ impl Pacer {
         let tokens = self.slowness().tokens;
         for _ in 0..tokens {
             while let Err(not_yet) = self.limiter.check() {
-                let now = Instant::now();
-                sleep_until(now + not_yet.wait_time_from(self.clock.now())).await;
+                let wait = not_yet.wait_time_from(self.clock.now()).max(LEAST_WAIT);
+                sleep_until(Instant::now() + wait).await;
             }
         }
+        self.slowness().used.count(Instant::now());
     }
 }
 
@@ -119,6 +156,9 @@ mod tests {
         let took = start.elapsed();
         // 300 tokens at 100 a second, five of them saved up at the start.
         assert!(Duration::from_millis(2_900) < took && took < Duration::from_millis(3_400), "{took:?}");
+        let speed = pacer.speed();
+        assert!((95.0..=105.0).contains(&speed.used), "{speed:?}");
+        assert_eq!((speed.configured, speed.allowed), (100.0, 100.0));
     }
 
     #[tokio::test(start_paused = true)]
@@ -140,6 +180,7 @@ mod tests {
             tokio::time::advance(Duration::from_secs(1)).await;
             pacer.slow_down();
         }
+        assert!((pacer.speed().allowed - 6.25).abs() < 1e-9);
         took(1).await;
         let slowest = took(10).await;
         assert!((1_500..1_700).contains(&slowest), "a sixteenth at most: {slowest} ms");

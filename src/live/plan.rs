@@ -18,7 +18,7 @@ use crate::model::{DomainName, RecordType, ZoneId};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProbePlan {
     /// Names, each once per hosted zone.
-    pub names: Vec<ProbeName>,
+    pub names: Vec<Arc<ProbeName>>,
     /// Hosted zones, each once.
     pub zones: Vec<ProbeZone>,
 }
@@ -34,7 +34,7 @@ pub struct ProbeName {
     pub zone_id: Option<ZoneId>,
     /// What its zone holds at the name, or answers for it by a wildcard. Where nobody can ask the
     /// zone's own servers, resolvers are asked for these types.
-    pub expected: Vec<ExpectedAnswer>,
+    pub expected: Box<[ExpectedAnswer]>,
     /// The delegation set of its zone. Empty for a private zone, which only resolvers can see, and
     /// for a foreign name, whose servers are found by asking.
     pub name_servers: Arc<[DomainName]>,
@@ -53,10 +53,10 @@ pub struct ProbeName {
 pub struct ExpectedAnswer {
     /// Type of the question.
     pub record_type: RecordType,
-    /// Addresses; empty when they are not known.
-    pub addresses: BTreeSet<IpAddr>,
-    /// Names that a CNAME chain may pass.
-    pub hosts: BTreeSet<DomainName>,
+    /// Addresses, sorted; empty when they are not known.
+    pub addresses: Box<[IpAddr]>,
+    /// Names that a CNAME chain may pass, sorted.
+    pub hosts: Box<[DomainName]>,
     /// True if a part of the addresses is a right answer: routing sets, and targets whose addresses
     /// rotate.
     pub partial: bool,
@@ -170,8 +170,8 @@ impl ExpectedAnswer {
             of_type("A").chain(of_type("AAAA")).filter_map(|one| one.data.parse().ok()).collect();
         match self.partial {
             true if self.addresses.is_empty() => true,
-            true => !found.is_disjoint(&self.addresses),
-            false => found == self.addresses,
+            true => self.addresses.iter().any(|ip| found.contains(ip)),
+            false => found.iter().eq(self.addresses.iter()),
         }
     }
 }
@@ -327,7 +327,7 @@ pub(crate) fn works(plan: &ProbePlan) -> impl Iterator<Item = (Subject, Work)> +
     let zones = zones.map(|zone| (Subject::Zone(zone.id.clone()), Work::Zone(Arc::new(zone.clone()))));
     let names = plan.names.iter().map(|name| {
         let subject = Subject::Name(name.name.clone(), name.zone_id.clone());
-        (subject, Work::Name(Arc::new(name.clone())))
+        (subject, Work::Name(Arc::clone(name)))
     });
     zones.chain(names)
 }
@@ -353,14 +353,14 @@ mod tests {
         let probe = |(name, doubtful): &(&str, bool)| ProbeName {
             name: DomainName::new(name),
             record_types: vec![RecordType::A],
-            expected: Vec::new(),
+            expected: Box::default(),
             zone_id: None,
             name_servers: Arc::default(),
             views: Arc::default(),
             doubtful: *doubtful,
             waited: false,
         };
-        ProbePlan { names: names.iter().map(probe).collect(), zones: Vec::new() }
+        ProbePlan { names: names.iter().map(probe).map(Arc::new).collect(), zones: Vec::new() }
     }
 
     fn take_all(schedule: &mut Schedule, now: Instant) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! Does one job: asks everything about a name, a zone or a resolver, once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -13,8 +13,8 @@ use crate::live::plan::{Job, ProbeName, ProbeZone, Subject, Work, hashed};
 use crate::live::prober::{Prober, Reply, Silence};
 use crate::live::question::Question;
 use crate::live::servers::Servers;
-use crate::live::settings::{LiveSettings, PUBLIC_VIEW, ResolverSettings};
-use crate::model::observation::{Observation, Outcome, Transport, Vantage};
+use crate::live::settings::{LiveSettings, PUBLIC_VIEW, ResolverSettings, public_view};
+use crate::model::observation::{AnswerRecord, Observation, Outcome, Transport, Vantage};
 use crate::model::{DomainName, RecordType, ZoneId};
 use crate::snapshot::Problem;
 
@@ -66,6 +66,8 @@ pub(crate) struct Probe {
     // Makes the labels under wildcards: the same all the time, so that answers replace each other,
     // and of this run only, so that nobody can have prepared for them.
     salt: u64,
+    /// What observations call the resolvers, made once.
+    labels: BTreeMap<Endpoint, Arc<str>>,
 }
 
 /// Whom a question goes to.
@@ -83,7 +85,11 @@ struct Target<'a> {
 impl Probe {
     pub(crate) fn new(settings: LiveSettings, prober: Prober, clock: Arc<dyn Clock>) -> Self {
         let servers = Servers::new(settings.server_map.clone(), settings.bootstrap.clone(), prober.clone());
-        Self { settings, prober, servers, clock, salt: rand::random() }
+        let label = |resolver: &ResolverSettings| {
+            (resolver.endpoint.clone(), Arc::from(resolver.endpoint.to_string()))
+        };
+        let labels = settings.resolvers.iter().map(label).collect();
+        Self { settings, prober, servers, clock, salt: rand::random(), labels }
     }
 
     /// `had` holds the resolver questions that were answered before; `names` is the size of the
@@ -101,7 +107,7 @@ impl Probe {
             |resolver: &&ResolverSettings| *subject == Subject::Control(resolver.endpoint.clone());
         let mut harvest = Harvest::default();
         for resolver in self.settings.resolvers.iter().filter(is_subject) {
-            let target = Target::resolver(Vantage::Control, resolver);
+            let target = self.resolver(Vantage::Control, resolver);
             let name = resolver.control_name.as_ref().unwrap_or(&self.settings.control_name);
             harvest.groups.push(self.question(&target, name, &self.settings.control_type, &is_answer).await);
         }
@@ -131,7 +137,7 @@ impl Probe {
         for parent in parents.into_iter().take(PARENTS_ASKED) {
             let target = Target {
                 vantage: Vantage::Parent,
-                view: PUBLIC_VIEW.into(),
+                view: public_view(),
                 label: parent.label,
                 endpoint: Some(parent.address.into()),
                 zone_id: Some(&zone.id),
@@ -154,7 +160,7 @@ impl Probe {
         // does not have yet.
         let public = self.settings.resolvers.iter().filter(|one| is_delegated && *one.view == *PUBLIC_VIEW);
         let asking = public.map(|resolver| async {
-            let target = Target::resolver(Vantage::Recursive, resolver);
+            let target = self.resolver(Vantage::Recursive, resolver);
             self.question(&target, &zone.name, &RecordType::Ns, &is_ours).await
         });
         harvest.groups.extend(join_all(asking).await);
@@ -172,12 +178,12 @@ impl Probe {
             };
             let harmless = is_harmless(name, record_type, &groups);
             let resolvers = self.settings.resolvers.iter().filter(|resolver| {
-                let target = Target::resolver(Vantage::Recursive, resolver);
+                let target = self.resolver(Vantage::Recursive, resolver);
                 let knew = || had.contains(&target.slot(&asked, record_type));
                 name.views.contains(&resolver.view) && sampled && (harmless || knew())
             });
             let asking = resolvers.map(|resolver| async {
-                let target = Target::resolver(Vantage::Recursive, resolver);
+                let target = self.resolver(Vantage::Recursive, resolver);
                 self.question(&target, &asked, record_type, &|seen| name.expects(seen)).await
             });
             let recursive = join_all(asking).await;
@@ -243,11 +249,22 @@ impl Probe {
         groups
     }
 
+    fn resolver(&self, vantage: Vantage, resolver: &ResolverSettings) -> Target<'static> {
+        let label = self.labels.get(&resolver.endpoint).map(Arc::clone);
+        Target {
+            vantage,
+            view: Arc::clone(&resolver.view),
+            label: label.unwrap_or_else(|| resolver.endpoint.to_string().into()),
+            endpoint: Some(resolver.endpoint.clone()),
+            zone_id: None,
+        }
+    }
+
     async fn authoritative<'a>(&self, server: &DomainName, zone_id: Option<&'a ZoneId>) -> Target<'a> {
         Target {
             vantage: Vantage::Authoritative,
-            view: PUBLIC_VIEW.into(),
-            label: server.as_str().into(),
+            view: public_view(),
+            label: server.shared(),
             endpoint: self.servers.address(server).await.map(Endpoint::Plain),
             zone_id,
         }
@@ -304,14 +321,14 @@ impl Probe {
             vantage: target.vantage,
             view: Arc::clone(&target.view),
             server: Arc::clone(&target.label),
-            zone_id: target.zone_id.map(|id| id.as_str().into()),
+            zone_id: target.zone_id.map(ZoneId::shared),
             transport: reply.transport,
             name: question.name.clone(),
             record_type: type_word(&question.record_type),
             outcome: reply.outcome(target.vantage),
             rcode: answer.map(|answer| Arc::clone(&answer.rcode)),
-            answers: answer.map(|answer| answer.answers.clone()).unwrap_or_default(),
-            authority: answer.map(|answer| answer.authority.clone()).unwrap_or_default(),
+            answers: answer.map(|answer| of_question(&answer.answers, question)).unwrap_or_default(),
+            authority: answer.map(|answer| of_question(&answer.authority, question)).unwrap_or_default(),
             aa: answer.is_some_and(|answer| answer.authoritative),
             ad: answer.is_some_and(|answer| answer.authentic),
             cd: question.checking_disabled,
@@ -344,16 +361,36 @@ impl Probe {
     }
 }
 
+// === impl Slot ===
+
+impl Slot {
+    /// The question that brought the observation.
+    pub(crate) fn of(one: &Observation) -> Self {
+        Self {
+            vantage: one.vantage,
+            view: Arc::clone(&one.view),
+            server: Arc::clone(&one.server),
+            name: one.name.clone(),
+            record_type: RecordType::new(&one.record_type),
+        }
+    }
+}
+
 // === impl Group ===
 
 impl Group {
+    #[cfg(test)]
+    pub(crate) fn of(slot: Slot, observations: Vec<Observation>, withheld: bool) -> Self {
+        Self { slot, observations, withheld, right: false }
+    }
+
     /// True if at least one way of asking brought records.
     pub(crate) fn is_answered(&self) -> bool {
         self.observations.iter().any(|one| one.outcome == Outcome::Answer && !one.cd)
     }
 
     /// True if the server could not be asked, or did not say anything.
-    fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         let silent = |one: &Observation| matches!(one.outcome, Outcome::Timeout | Outcome::Unreachable);
         self.observations.iter().all(silent)
     }
@@ -367,16 +404,6 @@ impl Group {
 // === impl Target ===
 
 impl Target<'_> {
-    fn resolver(vantage: Vantage, resolver: &ResolverSettings) -> Self {
-        Self {
-            vantage,
-            view: Arc::clone(&resolver.view),
-            label: resolver.endpoint.to_string().into(),
-            endpoint: Some(resolver.endpoint.clone()),
-            zone_id: None,
-        }
-    }
-
     fn is_resolver(&self) -> bool {
         matches!(self.vantage, Vantage::Recursive | Vantage::Control)
     }
@@ -417,4 +444,12 @@ fn delegated_to(delegation: &Group, zone: &DomainName) -> Vec<DomainName> {
         .map(|record| DomainName::from_route53(&record.data))
         .take(MAX_NAME_SERVERS)
         .collect()
+}
+
+/// The records of an answer. Most are those of the name that was asked for, and share its text.
+fn of_question(records: &[AnswerRecord], question: &Question) -> Vec<AnswerRecord> {
+    let name = |record: &AnswerRecord| {
+        if record.name == question.name { question.name.clone() } else { record.name.clone() }
+    };
+    records.iter().map(|record| AnswerRecord { name: name(record), ..record.clone() }).collect()
 }

@@ -20,6 +20,7 @@ use crate::live::encrypted::{Encrypted, no_stream};
 use crate::live::endpoint::Endpoint;
 use crate::live::health::Admission;
 use crate::live::pace::Pacer;
+pub use crate::live::pace::Speed;
 use crate::live::question::{Question, WireQuestion};
 use crate::live::server::Server;
 use crate::live::socket::Heard;
@@ -217,6 +218,28 @@ impl Prober {
     #[must_use]
     pub fn stats(&self) -> BTreeMap<SocketAddr, ServerStats> {
         self.servers().iter().map(|(address, server)| (*address, server.stats())).collect()
+    }
+
+    /// How fast all authoritative servers together are asked.
+    #[must_use]
+    pub fn total_speed(&self) -> Speed {
+        self.0.authoritative_total.speed()
+    }
+
+    /// How fast each server is asked that has been asked so far.
+    #[must_use]
+    pub fn speeds(&self) -> Vec<(Endpoint, Speed)> {
+        let ways = self.0.encrypted.lock().unwrap_or_else(PoisonError::into_inner);
+        let encrypted = ways.iter().map(|(endpoint, way)| (endpoint.clone(), way.0.pacer.speed()));
+        let mut speeds: Vec<(Endpoint, Speed)> = encrypted.collect();
+        drop(ways);
+        let servers = self.servers();
+        // Their order is that of a hash.
+        speeds
+            .extend(servers.iter().map(|(address, server)| (Endpoint::from(*address), server.pacer.speed())));
+        drop(servers);
+        speeds.sort_by(|(left, _), (right, _)| left.cmp(right));
+        speeds
     }
 
     /// True while a server is left alone because it did not answer.

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use hickory_resolver::net::NetError;
@@ -50,6 +50,12 @@ pub struct LiveSettings {
     pub sweep_per_second: NonZeroU32,
     /// True if a stable name is asked at one server from the start. Else the first pass asks all.
     pub one_server: bool,
+}
+
+/// [`PUBLIC_VIEW`], shared by all observations.
+pub(crate) fn public_view() -> Arc<str> {
+    static VIEW: LazyLock<Arc<str>> = LazyLock::new(|| PUBLIC_VIEW.into());
+    Arc::clone(&VIEW)
 }
 
 /// One resolver that is observed.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -18,7 +19,7 @@ use crate::live::prober::Prober;
 use crate::live::settings::LiveSettings;
 use crate::live::store::Store;
 use crate::model::observation::{Observation, Vantage};
-use crate::snapshot::{Problem, Reading};
+use crate::snapshot::{Problem, Reading, ViewState};
 
 /// Readers get news at most this often.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
@@ -38,7 +39,7 @@ pub async fn run(
     prober: Prober,
     plan: watch::Receiver<Arc<ProbePlan>>,
     clock: Arc<dyn Clock>,
-    publish: watch::Sender<Reading<Vec<Observation>>>,
+    publish: watch::Sender<Reading<Vec<Arc<Observation>>>>,
     stop: CancellationToken,
 ) {
     let mut view = LiveView::new(settings, prober, clock, publish);
@@ -54,7 +55,7 @@ pub async fn sweep(
     plan: &ProbePlan,
     clock: Arc<dyn Clock>,
     prober: Prober,
-) -> (Vec<Observation>, Vec<Problem>) {
+) -> (Vec<Arc<Observation>>, Vec<Problem>) {
     let controls: BTreeSet<_> = settings.resolvers.iter().map(|resolver| resolver.endpoint.clone()).collect();
     let controls = controls.into_iter().map(|endpoint| (Subject::Control(endpoint), Work::Control));
     let (concurrency, names) = (settings.concurrency.max(1), plan.names.len());
@@ -82,7 +83,7 @@ struct LiveView {
     concurrency: usize,
     first_publish: Duration,
     clock: Arc<dyn Clock>,
-    publish: watch::Sender<Reading<Vec<Observation>>>,
+    publish: watch::Sender<Reading<Vec<Arc<Observation>>>>,
     schedule: Schedule,
     store: Store,
     jobs: JoinSet<(Subject, Harvest)>,
@@ -91,6 +92,8 @@ struct LiveView {
     /// When the next reading may go out; `None` while nothing is new.
     publish_at: Option<Instant>,
     published_until: Instant,
+    /// When the last reading was published that held a word of anybody.
+    heard_at: Option<Timestamp>,
     had_content: bool,
     was_complete: bool,
 }
@@ -102,7 +105,7 @@ impl LiveView {
         settings: LiveSettings,
         prober: Prober,
         clock: Arc<dyn Clock>,
-        publish: watch::Sender<Reading<Vec<Observation>>>,
+        publish: watch::Sender<Reading<Vec<Arc<Observation>>>>,
     ) -> Self {
         let now = Instant::now();
         let resolvers: Vec<_> = settings.resolvers.iter().map(|resolver| resolver.endpoint.clone()).collect();
@@ -119,6 +122,7 @@ impl LiveView {
             planned_at: None,
             publish_at: None,
             published_until: now,
+            heard_at: None,
             had_content: false,
             was_complete: false,
         }
@@ -187,17 +191,17 @@ impl LiveView {
         }
         for name in &plan.names {
             let subject = Subject::Name(name.name.clone(), name.zone_id.clone());
-            self.store.retain(&subject, |slot| {
-                let is_asked_there = match slot.vantage {
+            self.store.retain(&subject, |seen| {
+                let is_asked_there = match seen.vantage {
                     // The servers of a foreign name are found anew each time.
                     Vantage::Authoritative => {
                         name.zone_id.is_none()
-                            || name.name_servers.iter().any(|server| *server.as_str() == *slot.server)
+                            || name.name_servers.iter().any(|server| *server.as_str() == *seen.server)
                     }
-                    Vantage::Recursive => name.views.contains(&slot.view),
+                    Vantage::Recursive => name.views.contains(&seen.view),
                     Vantage::Parent | Vantage::Control => false,
                 };
-                is_asked_there && name.record_types.contains(&slot.record_type)
+                is_asked_there && name.record_types.iter().any(|kind| *kind.as_str() == *seen.record_type)
             });
         }
         self.has_news(now);
@@ -226,6 +230,11 @@ impl LiveView {
         }
         let mut reading = Reading::read(self.clock.now(), self.store.observations());
         reading.problems = self.store.problems();
+        if reading.problems.iter().any(|problem| problem.scope == "all") {
+            // What was said before is still there, and no round may take it for an answer of now.
+            (reading.state, reading.read_at) = (ViewState::Stale, self.heard_at);
+        }
+        self.heard_at = reading.read_at;
         self.publish.send_replace(reading);
         let took = start.elapsed();
         self.publish_at = None;
@@ -247,7 +256,6 @@ mod tests {
     use crate::live::settings::{Intervals, ResolverSettings};
     use crate::model::observation::Outcome;
     use crate::model::{DomainName, RecordType, ZoneId};
-    use crate::snapshot::ViewState;
 
     /// One fake authority and one fake resolver in view `vpc`.
     struct World {
@@ -285,9 +293,9 @@ mod tests {
         async fn sweep(&self, names: Vec<ProbeName>) -> Vec<String> {
             let settings = self.settings();
             let prober = Prober::new(settings.prober.clone());
-            let plan = ProbePlan { names, zones: Vec::new() };
+            let plan = ProbePlan { names: names.into_iter().map(Arc::new).collect(), zones: Vec::new() };
             let (observations, _) = sweep(settings, &plan, Arc::new(SystemClock), prober).await;
-            let shown = |one: &Observation| {
+            let shown = |one: &Arc<Observation>| {
                 let (outcome, cd) = (one.outcome.as_str(), if one.cd { " cd" } else { "" });
                 format!("{:?} {} {:?} {outcome}{cd}", one.vantage, one.name, one.transport)
             };
@@ -299,13 +307,13 @@ mod tests {
         ProbeName {
             name: DomainName::new(&format!("{label}.example.com")),
             record_types: vec![RecordType::A],
-            expected: vec![ExpectedAnswer {
+            expected: Box::new([ExpectedAnswer {
                 record_type: RecordType::A,
                 addresses: ["192.0.2.1".parse().unwrap()].into(),
-                hosts: BTreeSet::new(),
+                hosts: Box::default(),
                 partial: false,
                 free: false,
-            }],
+            }]),
             zone_id: Some(ZoneId::new("Z1")),
             name_servers: vec![DomainName::new("ns1.example.com")].into(),
             views: vec!["vpc".into()].into(),
@@ -367,7 +375,7 @@ mod tests {
         let settings = world.settings();
         let servers: Vec<DomainName> = ["ns1", "ns2", "ns3", "ns4"].map(DomainName::new).to_vec();
         let stable = ProbeName { name_servers: servers.into(), doubtful: false, ..name("ok") };
-        let plan = Arc::new(ProbePlan { names: vec![stable], zones: Vec::new() });
+        let plan = Arc::new(ProbePlan { names: vec![stable.into()], zones: Vec::new() });
         let prober = Prober::new(settings.prober.clone());
         let (_planner, planned) = watch::channel(plan);
         let (publish, mut readings) = watch::channel(Reading::unread(Vec::new()));
@@ -375,7 +383,7 @@ mod tests {
         let mut tasks = JoinSet::new();
         tasks.spawn(run(settings, prober, planned, Arc::new(SystemClock), publish, stop.clone()));
 
-        let is_read = |reading: &Reading<Vec<Observation>>| {
+        let is_read = |reading: &Reading<Vec<Arc<Observation>>>| {
             let observations = reading.value().map_or(&[][..], Vec::as_slice);
             let of = |vantage| observations.iter().filter(|one| one.vantage == vantage).count();
             reading.state == ViewState::Read

@@ -2,26 +2,26 @@
 //!
 //! Source: kubernetes-sigs/external-dns:registry/mapper/mapper.go and endpoint/labels.go.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use crate::model::record::{RecordSet, RecordType, Value};
 use crate::model::{DomainName, ObjectRef};
 
 /// What an ownership TXT says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heritage {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heritage<'a> {
     /// `external-dns/owner`; `None` when the label is missing.
-    pub owner: Option<Arc<str>>,
+    pub owner: Option<&'a str>,
     /// `external-dns/resource` as written, for example `ingress/shop/web`.
-    pub resource: Option<Arc<str>>,
+    pub resource: Option<&'a str>,
 }
 
 /// What a TXT record set is to the registry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TxtRole {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TxtRole<'a> {
     /// An ownership record in clear text.
-    Heritage(Heritage),
+    Heritage(Heritage<'a>),
     /// Looks like an encrypted ownership record: one base64 word, nothing a person wrote.
     Encrypted,
     /// Some other text.
@@ -47,39 +47,47 @@ const TYPED: [&str; 10] = ["cname", "dname", "naptr", "aaaa", "ptr", "srv", "txt
 
 // === impl Heritage ===
 
-impl Heritage {
+impl<'a> Heritage<'a> {
     /// Reads the value of a TXT record; `None` when it is no ownership record.
     ///
     /// Only the first value of a set counts, as ExternalDNS reads it.
     #[must_use]
-    pub fn parse(value: &str) -> Option<Self> {
+    pub fn parse(value: &'a str) -> Option<Self> {
         let text = value.trim().trim_matches('"');
-        let labels: BTreeMap<&str, &str> = text.split(',').filter_map(|pair| pair.split_once('=')).collect();
-        if labels.get("heritage").copied() != Some("external-dns") {
-            return None;
+        let (mut heritage, mut owner, mut resource) = (None, None, None);
+        // The last one counts.
+        for (key, value) in text.split(',').filter_map(|pair| pair.split_once('=')) {
+            match key {
+                "heritage" => heritage = Some(value),
+                "external-dns/owner" => owner = Some(value),
+                "external-dns/resource" => resource = Some(value),
+                _ => {}
+            }
         }
-        let label = |key: &str| labels.get(key).map(|value| Arc::from(*value));
-        Some(Self { owner: label("external-dns/owner"), resource: label("external-dns/resource") })
+        (heritage == Some("external-dns")).then_some(Self { owner, resource })
     }
 
     /// The object that the record was made for, with the kind as the registry spells it
     /// (`ingress`, `service`, `crd`, ...).
     #[must_use]
-    pub fn object(&self) -> Option<ObjectRef> {
-        let mut parts = self.resource.as_deref()?.split('/');
+    pub fn object(self) -> Option<ObjectRef> {
+        self.parts().map(|(kind, namespace, name)| ObjectRef::new(kind, namespace, name))
+    }
+
+    /// Kind, namespace and name of that object; the namespace is empty for one that has none.
+    #[must_use]
+    pub fn parts(self) -> Option<(&'a str, &'a str, &'a str)> {
+        let mut parts = self.resource?.split('/');
         let kind = parts.next()?;
         let (second, third) = (parts.next()?, parts.next());
-        Some(match third {
-            Some(name) => ObjectRef::new(kind, second, name),
-            None => ObjectRef::new(kind, "", second),
-        })
+        Some(third.map_or((kind, "", second), |name| (kind, second, name)))
     }
 }
 
-impl TxtRole {
+impl<'a> TxtRole<'a> {
     /// Says what a TXT record set is to the registry.
     #[must_use]
-    pub fn of(set: &RecordSet) -> Self {
+    pub fn of(set: &'a RecordSet) -> Self {
         let Some(Value::Text(first)) = set.content.plain_values().first() else { return Self::Other };
         match Heritage::parse(first) {
             Some(heritage) => Self::Heritage(heritage),
@@ -129,12 +137,22 @@ impl TxtAffixes {
         } else {
             first
         };
-        let type_text = record_type.map(|kind| kind.as_str().to_ascii_lowercase()).unwrap_or_default();
-        let affix = |text: &str| text.replace(TEMPLATE, &type_text);
-        let typed =
-            if type_text.is_empty() || self.has_template() { String::new() } else { format!("{type_text}-") };
-        let label = format!("{}{typed}{first}{}", affix(&self.prefix), affix(&self.suffix));
-        if rest.is_empty() { label } else { format!("{label}.{rest}") }
+        let mut type_text = record_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default();
+        type_text.make_ascii_lowercase();
+        let templated = self.has_template();
+        let (prefix, suffix) = (fill(&self.prefix, &type_text), fill(&self.suffix, &type_text));
+        let dash = if type_text.is_empty() || templated { ["", ""] } else { [&type_text, "-"] };
+        let [typed, dash] = dash;
+        let dot = if rest.is_empty() { "" } else { "." };
+        [&*prefix, typed, dash, first, &*suffix, dot, rest].concat()
+    }
+
+    /// True if the ownership TXT of this name stands under more than the type and the name itself.
+    #[must_use]
+    pub fn maps(&self, name: &DomainName) -> bool {
+        !self.prefix.is_empty()
+            || !self.suffix.is_empty()
+            || name.is_wildcard() && !self.wildcard_replacement.is_empty()
     }
 
     /// True if prefix or suffix has a place for the record type.
@@ -164,13 +182,27 @@ impl TxtAffixes {
         Some(typed.unwrap_or_else(|| (self.undo_wildcard(&bare), None)))
     }
 
+    /// Every name whose record an ownership TXT can be about: `a-x` is what `x` has for its type A, and
+    /// what a host `a-x` has in the old format; a replacement may be the label itself. Empty when the
+    /// name does not carry this instance's affixes.
+    #[must_use]
+    pub fn readings(&self, txt: &DomainName) -> BTreeSet<DomainName> {
+        let kinds = TYPED.iter().copied().filter(|_| self.has_template());
+        let mut texts: Vec<String> = kinds.filter_map(|kind| self.strip(txt, kind)).collect();
+        if let Some(bare) = self.strip(txt, "").filter(|_| !self.has_template()) {
+            let typed = TYPED.iter().filter_map(|kind| bare.strip_prefix(kind)?.strip_prefix('-'));
+            texts.extend(typed.filter(|name| !name.is_empty()).map(str::to_owned));
+            texts.push(bare);
+        }
+        texts.iter().flat_map(|text| [self.undo_wildcard(text), DomainName::new(text)]).collect()
+    }
+
     /// Removes prefix and suffix; the suffix stands at the end of the first label.
     fn strip(&self, txt: &DomainName, kind: &str) -> Option<String> {
-        let prefix = self.prefix.replace(TEMPLATE, kind);
-        let suffix = self.suffix.replace(TEMPLATE, kind);
-        let rest = txt.as_str().strip_prefix(prefix.as_str())?;
+        let (prefix, suffix) = (fill(&self.prefix, kind), fill(&self.suffix, kind));
+        let rest = txt.as_str().strip_prefix(&*prefix)?;
         let (first, tail) = rest.split_once('.').unwrap_or((rest, ""));
-        let first = first.strip_suffix(suffix.as_str())?;
+        let first = first.strip_suffix(&*suffix)?;
         if first.is_empty() {
             return None;
         }
@@ -184,6 +216,11 @@ impl TxtAffixes {
         }
         DomainName::new(name)
     }
+}
+
+/// An affix for one type. Most affixes are plain, and every record of every round comes by here.
+fn fill<'a>(affix: &'a str, kind: &str) -> Cow<'a, str> {
+    if affix.contains(TEMPLATE) { Cow::Owned(affix.replace(TEMPLATE, kind)) } else { Cow::Borrowed(affix) }
 }
 
 #[cfg(test)]
@@ -213,6 +250,21 @@ mod tests {
     }
 
     #[test]
+    fn an_ownership_record_may_be_about_several_names() {
+        let check = |affixes: &TxtAffixes, txt: &str, expected: &[&str]| {
+            let found = affixes.readings(&DomainName::new(txt));
+            let found: Vec<&str> = found.iter().map(DomainName::as_str).collect();
+            assert_eq!(found, expected, "{txt}");
+        };
+        check(&TxtAffixes::default(), "a-app.example.com", &["a-app.example.com", "app.example.com"]);
+        check(&affixes("edns-", "", ""), "edns-a-x.example.com", &["a-x.example.com", "x.example.com"]);
+        check(&affixes("edns-", "", ""), "a-x.example.com", &[]);
+        check(&affixes("%{record_type}-edns.", "", ""), "a-edns.app.example.com", &["app.example.com"]);
+        let all = ["*.example.com", "a-any.example.com", "any.example.com"];
+        check(&affixes("", "", "any"), "a-any.example.com", &all);
+    }
+
+    #[test]
     fn old_format_has_no_type() {
         let none = TxtAffixes::default();
         assert_eq!(
@@ -231,7 +283,7 @@ mod tests {
         let text =
             "\"heritage=external-dns,external-dns/owner=gke-prod,external-dns/resource=ingress/shop/web\"";
         let heritage = Heritage::parse(text).expect("heritage");
-        assert_eq!(heritage.owner.as_deref(), Some("gke-prod"));
+        assert_eq!(heritage.owner, Some("gke-prod"));
         assert_eq!(heritage.object(), Some(ObjectRef::new("ingress", "shop", "web")));
         assert_eq!(Heritage::parse("\"v=spf1 -all\""), None);
         assert_eq!(Heritage::parse("\"heritage=external-dns\"").map(|h| h.owner), Some(None));

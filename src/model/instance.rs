@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::heritage::TxtAffixes;
 use crate::model::{ObjectRef, RecordType, Version};
@@ -54,7 +54,7 @@ pub struct CommandLine {
 }
 
 /// How an instance became known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// Found among the cluster's workloads.
@@ -116,7 +116,7 @@ pub enum Registry {
 }
 
 /// What the instance may do to records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
     /// Create, update, delete.
@@ -356,6 +356,16 @@ impl Default for FlagDetails {
             log_level: "info".to_owned(),
             metrics_address: ":7979".to_owned(),
         }
+    }
+}
+
+// === impl Flags ===
+
+impl Flags {
+    /// True for the owner id of the instance, and for the one that it migrates from.
+    #[must_use]
+    pub fn owns(&self, owner: &str) -> bool {
+        owner == self.owner_id || !owner.is_empty() && owner == self.migrate_from_owner
     }
 }
 

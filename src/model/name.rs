@@ -1,6 +1,6 @@
 //! Domain names in one canonical spelling.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
@@ -40,18 +40,21 @@ impl DomainName {
     #[must_use]
     pub fn new(text: &str) -> Self {
         let bare = text.strip_suffix('.').unwrap_or(text);
-        if bare
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._*".contains(&byte))
-        {
-            return Self(bound(bare).into());
+        if is_plain(bare) {
+            return Self(bound(bare).as_ref().into());
         }
         let ascii = if bare.is_ascii() {
             bare.to_ascii_lowercase()
         } else {
             idna::domain_to_ascii(bare).unwrap_or_else(|_not_idna| bare.to_lowercase())
         };
-        Self(bound(&escape(&ascii)).into())
+        Self(bound(&escape(&ascii)).as_ref().into())
+    }
+
+    /// True if a name is spelled as its canonical form is: no capital, no trailing dot, no Unicode.
+    #[must_use]
+    pub fn is_canonical(text: &str) -> bool {
+        is_plain(text) && !text.ends_with('.')
     }
 
     /// Makes the canonical form of a name as the Route 53 API writes it: octal escapes decoded.
@@ -66,6 +69,12 @@ impl DomainName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The canonical text, shared.
+    #[must_use]
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
     }
 
     /// The text with the trailing dot, as DNS tools and the Route 53 API show it.
@@ -168,9 +177,14 @@ impl Serialize for DomainName {
 
 impl<'de> Deserialize<'de> for DomainName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
         Ok(Self::new(&text))
     }
+}
+
+/// True if every character is one that the canonical form leaves as it is.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._*".contains(&byte))
 }
 
 fn escape(text: &str) -> String {
@@ -226,9 +240,9 @@ pub fn decode_octal(text: &str) -> Vec<u8> {
 
 /// Keeps absurdly long names distinguishable without keeping them: both ends and a digest. The end
 /// matters, because it says which zone the name would lie in.
-fn bound(text: &str) -> String {
+fn bound(text: &str) -> Cow<'_, str> {
     if text.len() <= MAX_NAME {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
     let digest = Sha256::digest(text.as_bytes());
     let mut kept: String = text.chars().take(80).chain(['~']).collect();
@@ -238,7 +252,7 @@ fn bound(text: &str) -> String {
     }
     let tail: Vec<char> = text.chars().rev().take(120).collect();
     kept.extend(tail.into_iter().rev());
-    kept
+    Cow::Owned(kept)
 }
 
 #[cfg(test)]
@@ -255,6 +269,17 @@ mod tests {
         check("..sub.example.com", "..sub.example.com");
         check("a b\n.example.com", "a\\040b\\012.example.com");
         check("", "");
+    }
+
+    #[test]
+    fn canonical_spelling_is_known() {
+        for text in ["app.example.com", "*.example.com", "xn--bcher-kva.example.com", ""] {
+            assert!(DomainName::is_canonical(text), "{text}");
+            assert_eq!(DomainName::new(text).as_str(), text);
+        }
+        for text in ["App.example.com", "app.example.com.", "b\u{fc}cher.example.com", "\\052.example.com"] {
+            assert!(!DomainName::is_canonical(text), "{text}");
+        }
     }
 
     #[test]

@@ -229,3 +229,17 @@ impl KubeObject {
         }
     }
 }
+
+/// Who looks after something with these labels: the label `team`, or one with a prefix
+/// (`example.com/team`).
+pub fn team<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> Option<&'a str> {
+    let mut prefixed = None;
+    for (name, value) in labels {
+        match name.strip_suffix("team") {
+            Some("") => return Some(value),
+            Some(prefix) if prefix.ends_with('/') => prefixed = prefixed.or(Some(value)),
+            Some(_) | None => {}
+        }
+    }
+    prefixed
+}

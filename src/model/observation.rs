@@ -18,6 +18,7 @@ pub struct Observation {
     /// Network view of the server: `public`, or a configured name.
     pub view: Arc<str>,
     /// Name server name without trailing dot, or the address of a resolver.
+    #[serde(deserialize_with = "canonical_server")]
     pub server: Arc<str>,
     /// Hosted zone whose server this is; `None` for resolvers and foreign servers.
     #[serde(default)]
@@ -177,6 +178,13 @@ impl Outcome {
             Self::Malformed => "malformed",
         }
     }
+}
+
+/// Names in their canonical form, addresses as they are written.
+fn canonical_server<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
+    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+    let is_address = text.contains(':') || text.parse::<std::net::IpAddr>().is_ok();
+    Ok(if is_address { text.into() } else { DomainName::new(&text).as_str().into() })
 }
 
 fn canonical_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<DomainName, D::Error> {

@@ -1,5 +1,6 @@
 //! Record sets: what a hosted zone holds under one name, type and set identifier.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -117,7 +118,7 @@ pub struct RecordSet {
     /// Set identifier; `None` for a simple record.
     pub set_identifier: Option<Arc<str>>,
     /// Routing policy; `None` for a simple record.
-    pub routing: Option<Routing>,
+    pub routing: Option<Box<Routing>>,
     /// Values or alias.
     pub content: Content,
     /// `HealthCheckId`.
@@ -324,7 +325,26 @@ impl Content {
         let mut values: Vec<Value> = values.into_iter().collect();
         values.sort();
         values.dedup();
+        // Nearly all have one, and there are many of them.
+        values.shrink_to_fit();
         Self::Values { ttl, values }
+    }
+
+    /// The host names that it leads to, an alias by its bare name; empty for addresses and texts.
+    #[must_use]
+    pub fn hosts(&self) -> BTreeSet<DomainName> {
+        let values = self.plain_values().iter().filter_map(Value::host).cloned();
+        values.chain(self.alias().map(AliasTarget::bare_name)).collect()
+    }
+
+    /// Targets as words, as a feed or a report writes them: values, or the alias target.
+    #[must_use]
+    pub fn targets(&self) -> Vec<String> {
+        match self {
+            Self::Values { values, .. } => values.iter().map(ToString::to_string).collect(),
+            Self::Alias(target) => vec![target.dns_name.to_string()],
+            Self::TrafficPolicy(id) => vec![id.to_string()],
+        }
     }
 
     /// The plain values; empty for an alias or a traffic policy.

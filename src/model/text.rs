@@ -20,6 +20,10 @@ pub fn truncate(text: &str, max: usize) -> String {
 /// For everything that an outsider wrote and a person will read.
 #[must_use]
 pub fn printable(text: &str) -> String {
+    // Nearly all texts are plain already.
+    if text.len() <= MAX_TEXT && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        return text.to_owned();
+    }
     let cut = truncate(text, MAX_TEXT);
     let mut shown = String::with_capacity(cut.len());
     for character in cut.chars() {

@@ -47,7 +47,7 @@ pub struct Want {
     /// Values or alias. An alias without a zone id means "the zone of the record".
     pub content: Content,
     /// Routing policy; `None` for a simple record.
-    pub routing: Option<Routing>,
+    pub routing: Option<Box<Routing>>,
     /// Health check; `None` when not demanded.
     pub health_check_id: Option<Arc<str>>,
     /// TTL that an annotation (or `--min-ttl`) demands; `None` when the default applies.
@@ -58,10 +58,13 @@ pub struct Want {
     pub demanded_alias: bool,
     /// True for the AAAA half that versions from v0.16.0 write beside an alias A.
     pub companion: bool,
+    /// True if the object spells the name or a target otherwise than here: capitals, a trailing dot,
+    /// Unicode.
+    pub respelled: bool,
     /// The objects behind it, the winner first.
     pub objects: Vec<ObjectRef>,
     /// Claims that do not agree; `None` when all do.
-    pub conflict: Option<Conflict>,
+    pub conflict: Option<Box<Conflict>>,
     /// Why Route 53 cannot take it; `None` when it can.
     pub invalid: Option<Reason>,
     /// Newest change of the objects behind it; `None` when unknown.
@@ -180,6 +183,14 @@ impl Want {
         }
     }
 
+    /// True if this is its key.
+    #[must_use]
+    pub fn is(&self, key: &RecordKey) -> bool {
+        self.name == key.name
+            && self.record_type == key.record_type
+            && self.set_identifier == key.set_identifier
+    }
+
     /// The zone that it goes to; `None` when there is none.
     #[must_use]
     pub fn zone_id(&self) -> Option<&ZoneId> {
@@ -189,10 +200,6 @@ impl Want {
     /// Targets as words, for reports: values, or the alias target.
     #[must_use]
     pub fn targets(&self) -> Vec<String> {
-        match &self.content {
-            Content::Values { values, .. } => values.iter().map(ToString::to_string).collect(),
-            Content::Alias(target) => vec![target.dns_name.to_string()],
-            Content::TrafficPolicy(id) => vec![id.to_string()],
-        }
+        self.content.targets()
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::by_name::{ByName, Row};
-use crate::model::{DomainName, RecordSet};
+use crate::model::{DomainName, RecordSet, RecordType};
 
 /// The id of a hosted zone, bare: `Z0123...` without `/hostedzone/`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,6 +81,8 @@ pub struct ZoneReading {
     pub read_at: Option<Timestamp>,
     /// Names that were read alone after the listing began, and when.
     pub names_read: BTreeMap<DomainName, Timestamp>,
+    /// True if the latest attempt to list the record sets failed: those of an earlier one stand in.
+    pub list_failed: bool,
 }
 
 /// What the checkers of a health check say. Route 53 takes a check for healthy while more than 18 %
@@ -91,6 +93,29 @@ pub struct CheckerVotes {
     pub success: usize,
     /// Checkers that were asked.
     pub all: usize,
+    /// When this was read.
+    pub read_at: Timestamp,
+}
+
+/// A question that Route 53 can be asked without any name server: one of its own names and types.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TestedName {
+    /// The hosted zone.
+    pub zone_id: ZoneId,
+    /// The name.
+    pub name: DomainName,
+    /// The type.
+    pub record_type: RecordType,
+}
+
+/// What Route 53 computes for a name, routing policies and health checks included, for a resolver in
+/// us-east-1. Source: Route 53 API, `TestDNSAnswer`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestedAnswer {
+    /// The DNS response code, for example `NOERROR`.
+    pub rcode: Arc<str>,
+    /// The values, sorted; the addresses of an alias.
+    pub values: Vec<Arc<str>>,
     /// When this was read.
     pub read_at: Timestamp,
 }
@@ -117,6 +142,8 @@ pub struct Zones {
     pub changes: Vec<ChangeInfo>,
     /// Health checks of names that matter now, by id; empty where they may not be read.
     pub health: BTreeMap<Arc<str>, CheckerVotes>,
+    /// What Route 53 computes for names that matter now; empty where that may not be asked.
+    pub tested: BTreeMap<TestedName, TestedAnswer>,
 }
 
 // === impl ZoneId ===
@@ -132,6 +159,12 @@ impl ZoneId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The bare id, shared.
+    #[must_use]
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
     }
 }
 

@@ -58,6 +58,23 @@ pub struct LiveCost {
     pub dollars: f64,
 }
 
+/// What may be sent to somebody in a second, and how much of it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Allowance {
+    /// The service: `Route 53` or `DNS`.
+    pub service: &'static str,
+    /// The account or server, or several in words.
+    pub whom: String,
+    /// As configured.
+    pub configured: f64,
+    /// Now: less after the other end asked for it.
+    pub allowed: f64,
+    /// What was sent, as a mean over the last minute or so.
+    pub used: f64,
+    /// Seconds in which nothing is sent at all; 0 without a pause.
+    pub paused_seconds: f64,
+}
+
 /// Counters since the start of the program. Lists may come in any order; rows with the same
 /// labels are added up.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -68,6 +85,8 @@ pub struct CostSnapshot {
     pub dns_queries: Vec<DnsQueries>,
     /// Requests to the Kubernetes API.
     pub kubernetes_requests: Vec<KubernetesRequests>,
+    /// The budgets, how they stand now.
+    pub allowances: Vec<Allowance>,
     /// What the DNS questions cost; `None` before they are planned.
     pub live: Option<LiveCost>,
     /// Lines of ExternalDNS logs that were read.

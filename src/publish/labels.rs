@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::finding::Subject;
 use crate::limits::MAX_NAME;
 use crate::model::text::{printable, truncate};
+use crate::publish::catalogue::FINDING_LABELS;
 use crate::report::Finding;
 
 /// Name and value pairs in the order of the exposition, without empty values.
@@ -32,7 +33,13 @@ impl LabelSet {
 
     fn push(&mut self, name: Cow<'static, str>, value: &str) {
         if !value.is_empty() {
-            self.0.push((name, printable(&truncate(value, MAX_NAME))));
+            // Nearly all are short, and there are tens of thousands of them in a scrape.
+            let value = if value.len() <= MAX_NAME {
+                printable(value)
+            } else {
+                printable(&truncate(value, MAX_NAME))
+            };
+            self.0.push((name, value));
         }
     }
 }
@@ -77,7 +84,7 @@ fn subject(finding: &Finding) -> LabelSet {
         (None, _) => None,
     };
     let view = if let Subject::Source(view) = &finding.subject { view.as_str() } else { "" };
-    LabelSet::default()
+    LabelSet(Vec::with_capacity(FINDING_LABELS.len()))
         .with("name", record.map_or("", |key| key.name.as_str()))
         .with("record_type", record.map_or("", |key| key.record_type.as_str()))
         .with("set_identifier", record.and_then(|key| key.set_identifier.as_deref()).unwrap_or_default())

@@ -10,6 +10,7 @@ mod events;
 mod filter;
 mod frame;
 mod host;
+mod hosts;
 mod instance;
 mod list;
 mod overview;

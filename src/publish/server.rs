@@ -116,6 +116,9 @@ async fn next(listener: &TcpListener, slots: &Arc<Semaphore>, peers: &Peers) -> 
 
 async fn connection(stream: TcpStream, slot: Slot, guard: WebGuard, app: Router, stop: CancellationToken) {
     let _slot = slot;
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY");
+    }
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(STALLED_WRITE_WITHIN));
     let stream = Box::pin(stream);

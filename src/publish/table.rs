@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Cell, Color, ContentArrangement, Table};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width};
 
 use crate::finding::{Severity, State};
 use crate::model::text::printable;
@@ -15,8 +15,11 @@ use crate::snapshot::ViewState;
 /// How to write for the reader at hand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
-    /// Columns to fit into; `None` asks the terminal, and does not wrap where there is none.
+    /// Columns to fit into; `None` asks the terminal, and wraps nothing but what is long where there
+    /// is none.
     pub width: Option<u16>,
+    /// Every column, and one line for each finding, however wide the terminal is.
+    pub wide: bool,
     /// Whether severities are coloured.
     pub colour: bool,
 }
@@ -26,6 +29,10 @@ const ROOMY: u16 = 130;
 
 /// Columns of a terminal that does not say.
 const PLAIN: u16 = 80;
+
+/// Where there is no terminal, lines are for `grep`: a finding begins on a line of its own with all its
+/// words on it. Only sentences and commands go on below, at this width.
+const SENTENCE: u16 = 60;
 
 /// Fewer columns leave a letter a line; wrapping by the terminal is better than that.
 const NARROWEST: u16 = 40;
@@ -49,19 +56,21 @@ pub fn report(report: &Report, against: Option<&Against>, style: Style) -> Strin
 
 fn findings(report: &Report, shown: &[&Finding], style: Style) -> String {
     let mut table = empty(style);
-    let is_narrow = table.width().is_some_and(|width| width < ROOMY);
+    let width = table.width().filter(|_| !style.wide);
+    let is_narrow = width.is_some_and(|width| width < ROOMY);
     if is_narrow {
         table.set_header(["severity", "subject", "summary"]);
     } else {
         table.set_header(["severity", "state", "subject", "kind", "impact", "since", "object", "summary"]);
     }
+    let apart = if style.wide { " " } else { "\n" };
     for finding in shown {
         let since = words::span(report.at.duration_since(finding.first_seen).as_secs());
         let object = finding.object.as_ref().map(ToString::to_string).unwrap_or_default();
         let object = printable(&object);
         let mut summary = printable(&finding.summary);
         if let Some(command) = finding.fix.commands.first() {
-            summary = format!("{summary}\n$ {}", printable(command));
+            summary = format!("{summary}{apart}$ {}", printable(command));
         }
         let Finding { kind, reason, severity, state, impact, subject, .. } = finding;
         if is_narrow {
@@ -75,13 +84,17 @@ fn findings(report: &Report, shown: &[&Finding], style: Style) -> String {
                 coloured(Cell::new(severity), *severity, style),
                 Cell::new(state),
                 Cell::new(subject),
-                Cell::new(format!("{kind}\n{reason}")),
+                Cell::new(format!("{kind}{apart}{reason}")),
                 Cell::new(impact),
                 Cell::new(since),
                 Cell::new(object),
                 Cell::new(summary),
             ]);
         }
+    }
+    let is_free = width.is_none() && !style.wide;
+    if let Some(sentences) = table.column_mut(7).filter(|_| is_free) {
+        sentences.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(SENTENCE)));
     }
     table.to_string()
 }
@@ -136,15 +149,19 @@ fn coloured(cell: Cell, severity: Severity, style: Style) -> Cell {
 /// A table in our form.
 pub(crate) fn empty(style: Style) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_preset(UTF8_HORIZONTAL_ONLY);
+    if style.colour {
+        table.enforce_styling();
+    }
+    if style.wide {
+        return table;
+    }
+    table.set_content_arrangement(ContentArrangement::Dynamic);
     // A terminal without a size, as some runners of CI jobs give, says 0 columns.
     match style.width.or_else(|| table.width()) {
         None => {}
         Some(0) => drop(table.set_width(PLAIN)),
         Some(width) => drop(table.set_width(width.max(NARROWEST))),
-    }
-    if style.colour {
-        table.enforce_styling();
     }
     table
 }

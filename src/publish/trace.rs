@@ -1,5 +1,7 @@
 //! What each vantage point answers for one name, in the manner of `dig`.
 
+use std::sync::Arc;
+
 use std::collections::BTreeSet;
 
 use crate::model::DomainName;
@@ -13,9 +15,10 @@ const MAX_SHOWN: usize = 16;
 /// The observations about the name, the delegation of its zone and the control names of the resolvers
 /// that were asked, in the order in which a question travels. Foreign text is escaped.
 #[must_use]
-pub fn text(observations: &[Observation], name: &DomainName) -> String {
+pub fn text(observations: &[Arc<Observation>], name: &DomainName) -> String {
     let mut out = String::from("\nWhat each server answers\n");
-    let shown: Vec<&Observation> = observations.iter().filter(|seen| is_about(seen, name)).collect();
+    let shown: Vec<&Observation> =
+        observations.iter().map(Arc::as_ref).filter(|seen| is_about(seen, name)).collect();
     if shown.is_empty() {
         out.push_str("  nobody was asked: no server that could know the name is known\n");
         return out;
@@ -127,28 +130,12 @@ fn section(out: &mut String, title: &str, records: &[AnswerRecord]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture;
     use crate::model::observation::Outcome;
 
     fn seen(vantage: Vantage, server: &str, name: &str, outcome: Outcome) -> Observation {
-        Observation {
-            at: jiff::Timestamp::UNIX_EPOCH,
-            vantage,
-            view: "public".into(),
-            server: server.into(),
-            zone_id: None,
-            transport: Transport::Udp,
-            name: name.into(),
-            record_type: "A".into(),
-            outcome,
-            rcode: Some("NOERROR".into()),
-            answers: Vec::new(),
-            authority: Vec::new(),
-            aa: false,
-            ad: false,
-            cd: false,
-            ede: None,
-            rtt_ms: Some(1.25),
-        }
+        let said = fixture::observation(vantage, server, name, outcome);
+        Observation { rcode: Some("NOERROR".into()), rtt_ms: Some(1.25), ..said }
     }
 
     #[test]
@@ -168,7 +155,7 @@ mod tests {
         let control = seen(Vantage::Control, "8.8.8.8", "example.com", Outcome::Answer);
         let idle = seen(Vantage::Control, "10.0.0.2", "example.com", Outcome::Answer);
         let other = seen(Vantage::Authoritative, "ns-1", "other.example.com", Outcome::Answer);
-        let text = text(&[control, failed, authority, other, idle], &"app.example.com".into());
+        let text = text(&[control, failed, authority, other, idle].map(Arc::new), &"app.example.com".into());
         assert_eq!(
             text,
             "\nWhat each server answers\n\

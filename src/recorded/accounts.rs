@@ -110,6 +110,7 @@ pub(crate) fn merge(names: &[String], parts: &[Reading<Zones>]) -> Reading<Zones
             }
         }
         zones.health.extend(value.health.iter().map(|(id, votes)| (Arc::clone(id), *votes)));
+        zones.tested.extend(value.tested.clone());
         zones.changes.extend(value.changes.iter().cloned());
     }
     merged.problems.sort();
@@ -134,6 +135,7 @@ mod tests {
             record_sets: Some(Arc::default()),
             read_at: Some(at),
             names_read: std::collections::BTreeMap::new(),
+            list_failed: false,
         };
         Reading::read(
             at,

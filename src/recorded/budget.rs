@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::meter::Meter;
+
 /// Requests per second unless configured otherwise.
 pub const DEFAULT_RATE: f64 = 2.0;
 
@@ -60,6 +62,20 @@ struct State {
     changed_at: Instant,
     quiet_until: Option<Instant>,
     throttles_in_a_row: u32,
+    used: Meter,
+}
+
+/// How a budget stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing {
+    /// Requests per second that are configured.
+    pub configured: f64,
+    /// Those that are allowed now: less after throttling.
+    pub allowed: f64,
+    /// Those that were sent, as a mean over the last minute or so.
+    pub used: f64,
+    /// How long nothing is sent, after throttling; zero when there is no pause.
+    pub paused_for: Duration,
 }
 
 // === impl Budget ===
@@ -93,6 +109,7 @@ impl Budget {
             changed_at: now,
             quiet_until: None,
             throttles_in_a_row: 0,
+            used: Meter::new(now),
         };
         Self { pace, state: Mutex::new(state), turn: tokio::sync::Mutex::new(()) }
     }
@@ -132,6 +149,21 @@ impl Budget {
         state.rate
     }
 
+    /// How it stands.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let mut state = self.lock();
+        let now = self.advance(&mut state);
+        Standing {
+            configured: self.pace.rate,
+            allowed: state.rate,
+            used: state.used.per_second(now),
+            paused_for: state
+                .quiet_until
+                .map_or(Duration::ZERO, |until| until.saturating_duration_since(now)),
+        }
+    }
+
     /// How long to wait before a failed request is tried again; grows with each try.
     pub(crate) fn retry_pause(&self, tried: u32) -> Duration {
         jitter(self.pace.retry_after.saturating_mul(1 << tried.min(4)))
@@ -147,6 +179,7 @@ impl Budget {
         state.quiet_until = None;
         if state.tokens >= 1.0 {
             state.tokens -= 1.0;
+            state.used.count(now);
             return None;
         }
         let seconds = (1.0 - state.tokens) / state.rate;
@@ -225,6 +258,26 @@ mod tests {
         assert!(budget.rate() < 0.2, "slow recovery: {}", budget.rate());
         tokio::time::advance(Duration::from_secs(400)).await;
         assert!((budget.rate() - 2.0).abs() < 1e-9, "{}", budget.rate());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_budget_tells_how_it_stands() {
+        let budget = Budget::new(2.0).expect("legal");
+        let fresh = budget.standing();
+        assert_eq!((fresh.configured, fresh.allowed, fresh.used), (2.0, 2.0, 0.0));
+        assert_eq!(fresh.paused_for, Duration::ZERO);
+        for _ in 0..600 {
+            budget.take().await;
+        }
+        let busy = budget.standing();
+        assert!((1.9..=2.1).contains(&busy.used), "{busy:?}");
+        budget.throttled();
+        let slowed = budget.standing();
+        assert!((slowed.allowed - 1.0).abs() < 1e-9 && (slowed.configured - 2.0).abs() < 1e-9, "{slowed:?}");
+        assert!(Duration::from_secs(5) <= slowed.paused_for, "{slowed:?}");
+        tokio::time::advance(Duration::from_mins(10)).await;
+        let rested = budget.standing();
+        assert!(rested.used < 0.01 && rested.paused_for.is_zero() && 1.9 < rested.allowed, "{rested:?}");
     }
 
     #[tokio::test(start_paused = true)]

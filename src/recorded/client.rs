@@ -17,7 +17,7 @@ use aws_sdk_route53::types::{HostedZoneLimitType, RrType, TagResourceType};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::Instant;
 
-use crate::model::zone::{Dnssec, ZoneLimit};
+use crate::model::zone::{Dnssec, TestedName, ZoneLimit};
 use crate::model::{DomainName, HostedZone, ZoneId};
 use crate::recorded::accounts::AccountSettings;
 use crate::recorded::budget::Budget;
@@ -273,6 +273,29 @@ impl Client {
             })
             .await?;
         Ok(sdk::checker_votes(&answer.health_check_observations))
+    }
+
+    /// Asks what Route 53 computes for a name: the response code and the values, sorted.
+    ///
+    /// # Errors
+    ///
+    /// When the call fails, or its answer cannot be whole.
+    pub(crate) async fn test_answer(
+        &self,
+        asked: &TestedName,
+    ) -> Result<(Arc<str>, Vec<Arc<str>>), ReadError> {
+        let answer = self
+            .call(Operation::TestDnsAnswer, Some(&asked.zone_id), |sdk| {
+                let request = sdk.test_dns_answer().hosted_zone_id(asked.zone_id.as_str());
+                let record_type = RrType::from(asked.record_type.as_str());
+                request.record_name(asked.name.to_string()).record_type(record_type).send()
+            })
+            .await?;
+        sdk::tested(&answer).ok_or_else(|| ReadError::Answer {
+            operation: Operation::TestDnsAnswer,
+            zone: Some(asked.zone_id.clone()),
+            text: "no response code in it, or none of the values".to_owned(),
+        })
     }
 
     /// Tries a call until it is answered, refused, or has failed too often.

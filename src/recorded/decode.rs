@@ -185,7 +185,7 @@ impl RawRecordSet {
         Ok(RecordSet {
             name: DomainName::from_route53(&self.name),
             set_identifier: self.set_identifier.as_deref().map(Arc::from),
-            routing: self.routing(),
+            routing: self.routing().map(Box::new),
             content: self.content(&record_type)?,
             health_check_id: self.health_check_id.as_deref().map(Arc::from),
             record_type,
@@ -321,7 +321,7 @@ mod tests {
             let json = format!(
                 r#"{{"Name":"a.example.com.","Type":"A","SetIdentifier":"x",{part},"TTL":60,"ResourceRecords":[{{"Value":"192.0.2.1"}}]}}"#
             );
-            decode(&json).expect("decodes").routing
+            decode(&json).expect("decodes").routing.map(|routing| *routing)
         };
         assert_eq!(routing(r#""Weight":0"#), Some(Routing::Weighted(0)));
         assert_eq!(routing(r#""Failover":"SECONDARY""#), Some(Routing::Failover(false)));

@@ -84,6 +84,13 @@ pub(crate) struct Failure {
 // === impl ReadError ===
 
 impl ReadError {
+    /// What an empty list of zones is after one that was not empty, while nobody saw the zones deleted;
+    /// `None` where the list can be believed.
+    #[must_use]
+    pub fn emptied(listed: usize, known: usize) -> Option<Self> {
+        (listed == 0 && known != 0).then_some(Self::NoZones { known })
+    }
+
     /// The code of the problem that this error becomes.
     #[must_use]
     pub fn code(&self) -> Reason {

@@ -119,6 +119,8 @@ async fn clients(
     for (id, rate) in rates {
         budgets.insert(id, Arc::new(Budget::new(rate)?));
     }
+    let shown = budgets.iter().map(|(id, budget)| (id.unwrap_or("default").to_owned(), Arc::clone(budget)));
+    settings.stats.set_budgets(shown.collect());
     let mut clients = Vec::new();
     for account in accounts {
         let budget = budgets.get(&account.account_id()).map(Arc::clone);

@@ -4,7 +4,9 @@
 //! they end here, page by page.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use aws_sdk_route53::operation::test_dns_answer::TestDnsAnswerOutput;
 use aws_sdk_route53::types as sdk;
 
 use crate::model::ZoneId;
@@ -88,6 +90,19 @@ pub(crate) fn checker_votes(observations: &[sdk::HealthCheckObservation]) -> (us
     let statuses = observations.iter().filter_map(|one| one.status_report.as_ref()?.status.as_deref());
     let healthy: Vec<bool> = statuses.map(|status| status.starts_with("Success")).collect();
     (healthy.len(), healthy.iter().filter(|healthy| **healthy).count())
+}
+
+/// Values of one answer that are kept.
+const MAX_TESTED_VALUES: usize = 100;
+
+/// The response code and the sorted values of a tested answer; `None` when the answer ended before its
+/// response code, which comes after the values.
+pub(crate) fn tested(answer: &TestDnsAnswerOutput) -> Option<(Arc<str>, Vec<Arc<str>>)> {
+    let rcode = Some(answer.response_code.as_str()).filter(|code| !code.is_empty() && *code != NOT_SET)?;
+    let kept = answer.record_data.iter().take(MAX_TESTED_VALUES);
+    let mut values: Vec<Arc<str>> = kept.map(|value| value.trim().into()).collect();
+    values.sort();
+    Some((rcode.into(), values))
 }
 
 /// Copies the signing state; only active key-signing keys have a DS record to publish.

@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::recorded::budget::{Budget, Standing};
 
 /// The operations that the reader calls, all of them reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +26,8 @@ pub enum Operation {
     ListTagsForResources,
     /// `GetHealthCheckStatus`.
     GetHealthCheckStatus,
+    /// `TestDNSAnswer`.
+    TestDnsAnswer,
 }
 
 /// How one attempt ended. Source: Route 53 API Reference, "Common Errors", and the SDK's own
@@ -68,13 +72,15 @@ pub struct Totals {
 pub struct ApiStats {
     attempts: Mutex<BTreeMap<(Operation, Outcome), Totals>>,
     duplicate_rows: AtomicU64,
+    /// The budget of each account, by its id or by `default`.
+    budgets: Mutex<Vec<(String, Arc<Budget>)>>,
 }
 
 // === impl Operation ===
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ListHostedZones,
         Self::GetHostedZone,
         Self::ListResourceRecordSets,
@@ -82,6 +88,7 @@ impl Operation {
         Self::GetDnssec,
         Self::ListTagsForResources,
         Self::GetHealthCheckStatus,
+        Self::TestDnsAnswer,
     ];
 
     /// The API's own name.
@@ -95,6 +102,7 @@ impl Operation {
             Self::GetDnssec => "GetDNSSEC",
             Self::ListTagsForResources => "ListTagsForResources",
             Self::GetHealthCheckStatus => "GetHealthCheckStatus",
+            Self::TestDnsAnswer => "TestDNSAnswer",
         }
     }
 
@@ -147,6 +155,18 @@ impl ApiStats {
     /// Counts rows that a listing repeated.
     pub(crate) fn count_duplicate_rows(&self, rows: u64) {
         self.duplicate_rows.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// Takes the budgets of the accounts that are read from now on.
+    pub(crate) fn set_budgets(&self, budgets: Vec<(String, Arc<Budget>)>) {
+        *self.budgets.lock().unwrap_or_else(PoisonError::into_inner) = budgets;
+    }
+
+    /// How the budget of each account stands; empty before anything is read.
+    #[must_use]
+    pub fn standings(&self) -> Vec<(String, Standing)> {
+        let budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        budgets.iter().map(|(account, budget)| (account.clone(), budget.standing())).collect()
     }
 
     /// Rows that were listed more than once within one listing, and dropped.

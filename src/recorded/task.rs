@@ -128,6 +128,7 @@ impl Reader {
 
     async fn list_all(&mut self, over: Option<Duration>, changed: &impl Fn(Reading<Zones>)) {
         let (start, began) = (Instant::now(), self.clock.now());
+        lock(&self.view).set_back(began);
         let listed = match self.list().await {
             Ok(listed) => listed,
             Err(error) => return self.give_up(&error),
@@ -226,13 +227,11 @@ impl Reader {
     async fn list_every(&mut self) -> Result<Vec<HostedZone>, ReadError> {
         let listed = walk::hosted_zones(&self.client).await?;
         let known: Vec<ZoneId> = lock(&self.view).zones.keys().cloned().collect();
-        if !listed.is_empty() || known.is_empty() {
-            return Ok(listed);
-        }
+        let Some(suspicion) = ReadError::emptied(listed.len(), known.len()) else { return Ok(listed) };
         for id in known.iter().take(ASKED_WHEN_EMPTY) {
             match self.client.hosted_zone(id).await {
                 Err(error) if error.outcome() == Some(Outcome::NotFound) => {}
-                Ok(_) | Err(_) => return Err(ReadError::NoZones { known: known.len() }),
+                Ok(_) | Err(_) => return Err(suspicion),
             }
         }
         Ok(listed)
@@ -248,7 +247,7 @@ impl Reader {
                     listed.push(zone);
                 }
                 Err(error) if matches!(error.outcome(), Some(Outcome::NotFound | Outcome::Denied)) => {
-                    lock(&self.view).zone_problems.insert(id, error.problem());
+                    lock(&self.view).fail(&id, error.problem());
                 }
                 Err(error) => return Err(error),
             }
@@ -274,6 +273,7 @@ impl Reader {
     async fn read_zone(&mut self, listed: HostedZone) -> Turn {
         let id = listed.id.clone();
         let began = self.clock.now();
+        lock(&self.view).set_back(began);
         let error = match walk::record_sets(&self.client, &id, listed.record_set_count).await {
             Ok(walk) => {
                 self.unreachable = 0;
@@ -315,7 +315,7 @@ impl Reader {
                     zone: Some(id.clone()),
                     text: "the zone is said not to exist, but it is listed".to_owned(),
                 };
-                lock(&self.view).zone_problems.insert(id.clone(), error.problem());
+                lock(&self.view).fail(id, error.problem());
             } else if self.filter.ids.is_empty() {
                 lock(&self.view).forget(id);
                 self.extras.forget(id);

@@ -3,6 +3,7 @@
 mod accounts;
 mod credentials;
 mod refusals;
+mod tested;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,6 +111,7 @@ async fn no_fault_makes_a_record_vanish() {
         (K::PriorRequestNotComplete, listing, Some(Reason::Throttled)),
         (K::AccessDenied, listing, Some(Reason::Forbidden)),
         (K::ExpiredToken, listing, Some(Reason::Forbidden)),
+        (K::ClockSkew, listing, Some(Reason::Forbidden)),
         (K::HalfBody, "ListHostedZones", Some(Reason::Parse)),
         (K::Empty, "ListHostedZones", Some(Reason::Parse)),
         (K::AccessDenied, "ListHostedZones", Some(Reason::Forbidden)),

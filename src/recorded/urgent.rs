@@ -11,10 +11,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
+use crate::model::zone::TestedName;
 use crate::model::{DomainName, RecordSet, ZoneId};
 use crate::recorded::client::Client;
 use crate::recorded::error::ReadError;
 use crate::recorded::health::HealthReader;
+use crate::recorded::tested::{TestReader, undecided};
 use crate::recorded::view::View;
 use crate::recorded::walk::{self, pages_of};
 
@@ -49,6 +51,7 @@ pub(crate) struct UrgentReader {
     pub(crate) wanted: watch::Receiver<Arc<[UrgentName]>>,
     tried: BTreeMap<(ZoneId, Vec<DomainName>), Instant>,
     health: HealthReader,
+    tests: TestReader,
 }
 
 // === impl UrgentReader ===
@@ -60,7 +63,8 @@ impl UrgentReader {
         view: Arc<Mutex<View>>,
         wanted: watch::Receiver<Arc<[UrgentName]>>,
     ) -> Self {
-        Self { client, clock, view, wanted, tried: BTreeMap::new(), health: HealthReader::default() }
+        let (health, tests) = (HealthReader::default(), TestReader::default());
+        Self { client, clock, view, wanted, tried: BTreeMap::new(), health, tests }
     }
 
     /// Reads for ever; `publish` hears of each step that succeeded.
@@ -77,7 +81,8 @@ impl UrgentReader {
             match self.read(&step, &wanted).await {
                 Ok(()) => {
                     publish();
-                    if self.read_health(&step, &wanted).await {
+                    let healed = self.read_health(&step, &wanted).await;
+                    if self.test(&step, &wanted).await || healed {
                         publish();
                     }
                 }
@@ -110,10 +115,7 @@ impl UrgentReader {
 
     /// The health checks at the names of a step.
     async fn read_health(&mut self, step: &Step, wanted: &[UrgentName]) -> bool {
-        let id = match step {
-            Step::Zone(id) => id,
-            Step::Group(group) => &group.zone_id,
-        };
+        let id = step.zone();
         let ids: BTreeSet<Arc<str>> = {
             let view = lock(&self.view);
             let reading = view.zones.get(id);
@@ -124,8 +126,20 @@ impl UrgentReader {
         self.health.refresh(&self.client, &*self.clock, &self.view, ids).await
     }
 
+    /// What Route 53 itself says of the names of a step.
+    async fn test(&mut self, step: &Step, wanted: &[UrgentName]) -> bool {
+        let id = step.zone();
+        let names: Vec<TestedName> = {
+            let view = lock(&self.view);
+            let names = wanted.iter().filter(|group| group.zone_id == *id).flat_map(|group| &group.names);
+            view.zones.get(id).map(|reading| undecided(reading, names).collect()).unwrap_or_default()
+        };
+        self.tests.refresh(&self.client, &*self.clock, &self.view, names).await
+    }
+
     async fn read(&self, step: &Step, wanted: &[UrgentName]) -> Result<(), ReadError> {
         let began = self.clock.now();
+        lock(&self.view).set_back(began);
         match step {
             Step::Zone(id) => {
                 let count = lock(&self.view).zones.get(id).map(|reading| reading.records().len());
@@ -143,6 +157,15 @@ impl UrgentReader {
         }
         tracing::debug!(urgent = wanted.len(), "urgent names read");
         Ok(())
+    }
+}
+
+impl Step {
+    fn zone(&self) -> &ZoneId {
+        match self {
+            Self::Zone(id) => id,
+            Self::Group(group) => &group.zone_id,
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::zone::{CheckerVotes, RecordSets, ZoneReading, Zones, sort_record_sets};
+use crate::model::zone::{
+    CheckerVotes, RecordSets, TestedAnswer, TestedName, ZoneReading, Zones, sort_record_sets,
+};
 use crate::model::{DomainName, HostedZone, RecordSet, ZoneId};
 use crate::snapshot::{Problem, Reading, ViewState};
 
@@ -17,6 +19,7 @@ pub(crate) struct View {
     pub(crate) zones: BTreeMap<ZoneId, ZoneReading>,
     pub(crate) zone_problems: BTreeMap<ZoneId, Problem>,
     pub(crate) health: BTreeMap<Arc<str>, CheckerVotes>,
+    pub(crate) tested: BTreeMap<TestedName, TestedAnswer>,
     /// What kept the last listing from ending: belongs to no single zone.
     pub(crate) common_problem: Option<Problem>,
     /// Begin of the last listing that came to its end with at least one zone read.
@@ -33,9 +36,22 @@ impl View {
             zones: BTreeMap::new(),
             zone_problems: BTreeMap::new(),
             health: BTreeMap::new(),
+            tested: BTreeMap::new(),
             common_problem: None,
             read_at: None,
             state: ViewState::Unread,
+        }
+    }
+
+    /// The clock was set back if anything was read later than now. Without this, everything that is
+    /// read from now on would count as older than what is known, until the clock has caught up.
+    pub(crate) fn set_back(&mut self, now: Timestamp) {
+        self.read_at = self.read_at.map(|at| at.min(now));
+        for reading in self.zones.values_mut() {
+            reading.read_at = reading.read_at.map(|at| at.min(now));
+            for at in reading.names_read.values_mut() {
+                *at = now.min(*at);
+            }
         }
     }
 
@@ -43,8 +59,8 @@ impl View {
     pub(crate) fn reading(&self) -> Reading<Zones> {
         let problems = self.common_problem.iter().chain(self.zone_problems.values()).cloned().collect();
         let value = self.read_at.map(|_| {
-            let (zones, health) = (self.zones.clone(), self.health.clone());
-            Arc::new(Zones { zones, changes: Vec::new(), health })
+            let (health, tested) = (self.health.clone(), self.tested.clone());
+            Arc::new(Zones { zones: self.zones.clone(), changes: Vec::new(), health, tested })
         });
         Reading { state: self.state, read_at: self.read_at, value, problems }
     }
@@ -53,6 +69,7 @@ impl View {
     pub(crate) fn retain(&mut self, alive: &BTreeSet<ZoneId>) {
         self.zones.retain(|id, _| alive.contains(id));
         self.zone_problems.retain(|id, _| alive.contains(id));
+        self.tested.retain(|name, _| alive.contains(&name.zone_id));
     }
 
     /// Takes over what is told about a zone and its complete listing; true if either differs.
@@ -111,8 +128,16 @@ impl View {
     /// Notes that a zone could not be read; what was known stays. True if the problem is new.
     pub(crate) fn keep(&mut self, zone: HostedZone, problem: Problem) -> bool {
         let id = zone.id.clone();
-        self.zones.entry(id.clone()).or_insert_with(|| unread(zone));
+        self.zones.entry(id.clone()).or_insert_with(|| unread(zone)).list_failed = true;
         self.zone_problems.insert(id, problem.clone()) != Some(problem)
+    }
+
+    /// Notes that nothing can be read of a zone, known or not.
+    pub(crate) fn fail(&mut self, id: &ZoneId, problem: Problem) {
+        if let Some(reading) = self.zones.get_mut(id) {
+            reading.list_failed = true;
+        }
+        self.zone_problems.insert(id.clone(), problem);
     }
 
     /// Notes a zone whose record sets are another shard's to read.
@@ -133,11 +158,12 @@ impl View {
 }
 
 fn unread(zone: HostedZone) -> ZoneReading {
-    ZoneReading { zone, record_sets: None, read_at: None, names_read: BTreeMap::new() }
+    ZoneReading { zone, record_sets: None, read_at: None, names_read: BTreeMap::new(), list_failed: false }
 }
 
 /// A listing takes a while: names that were read alone since it began keep what they have.
 fn put(reading: &mut ZoneReading, mut records: Vec<RecordSet>, began: Timestamp) -> bool {
+    reading.list_failed = false;
     if Some(began) < reading.read_at {
         return false;
     }
@@ -233,6 +259,20 @@ mod tests {
         assert!(view.zones[&id].names_read.is_empty());
         assert!(!view.store_records(&id, Vec::new(), at(39)), "an older listing that ends later");
         assert_eq!(ttl(&view, &id, "a.example.com"), Some(60));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_hide_what_is_read_now() {
+        let (mut view, id) = view(&["a.example.com"], 100);
+        let name = [DomainName::new("b.example.com")];
+        view.store_names(&id, &name, &[set("b.example.com", 5)], at(110));
+        assert!(!view.store_records(&id, vec![set("c.example.com", 60)], at(50)));
+        view.set_back(at(50));
+        assert!(view.store_records(&id, vec![set("c.example.com", 60)], at(50)));
+        assert_eq!(ttl(&view, &id, "c.example.com"), Some(60));
+        assert_eq!(view.read_at, Some(at(50)));
+        view.set_back(at(60));
+        assert_eq!(view.zones[&id].read_at, Some(at(50)), "a clock that goes on changes nothing");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::recorded::client::{Client, Cursor};
 use crate::recorded::decode::to_route53;
 use crate::recorded::error::ReadError;
 use crate::recorded::sdk;
+use crate::recorded::share::share;
 use crate::recorded::stats::Operation;
 
 use aws_sdk_route53::operation::list_hosted_zones::ListHostedZonesOutput;
@@ -107,6 +108,8 @@ pub async fn record_sets(client: &Client, zone: &ZoneId, expected: Option<u64>) 
             check_count(client, zone, expected, walk.record_sets.len()).await?;
             client.stats().count_duplicate_rows(walk.duplicate_rows);
             sort_record_sets(&mut walk.record_sets);
+            share(&mut walk.record_sets);
+            walk.record_sets.shrink_to_fit();
             return Ok(walk);
         }
     }

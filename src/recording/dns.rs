@@ -1,5 +1,7 @@
 //! `dns/observations.jsonl`: one answer of one server on each line.
 
+use std::sync::Arc;
+
 use std::path::Path;
 
 use crate::model::observation::Observation;
@@ -16,7 +18,7 @@ const MAX_NAMED_LINES: usize = 20;
 ///
 /// A bad line becomes a problem with its number, and the others count.
 #[must_use]
-pub fn read_dns(round: &Path) -> (Option<Vec<Observation>>, Vec<Problem>) {
+pub fn read_dns(round: &Path) -> (Option<Vec<Arc<Observation>>>, Vec<Problem>) {
     if !round.join("dns").is_dir() {
         return (None, Vec::new());
     }
@@ -29,7 +31,7 @@ pub fn read_dns(round: &Path) -> (Option<Vec<Observation>>, Vec<Problem>) {
     let mut unnamed = 0_usize;
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         match serde_json::from_str::<Observation>(line) {
-            Ok(observation) => observations.push(observation),
+            Ok(observation) => observations.push(Arc::new(observation)),
             Err(error) if problems.len() < MAX_NAMED_LINES => {
                 problems.push(file::parse_problem("all", &format!("{FILE} line {}: {error}", index + 1)));
             }

@@ -1,5 +1,7 @@
 //! One round of a recording, still as it was written.
 
+use std::sync::Arc;
+
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -28,7 +30,7 @@ pub struct RawRound {
     /// Hosted zones with their record sets.
     pub route53: Option<Zones>,
     /// Answers of DNS servers.
-    pub dns: Option<Vec<Observation>>,
+    pub dns: Option<Vec<Arc<Observation>>>,
     /// Logs and scrapes of ExternalDNS.
     pub logs: Logs,
     /// Text of what `aws cloudtrail lookup-events` printed; `None` if not recorded.

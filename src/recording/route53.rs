@@ -88,11 +88,18 @@ fn read_zone(folder: &Path, mut zone: HostedZone, at: Timestamp, problems: &mut 
                 record_sets: records.map(RecordSets::new).map(Arc::new),
                 read_at,
                 names_read: BTreeMap::new(),
+                list_failed: false,
             }
         }
         Err((code, text)) => {
             problems.push(Problem { code, ..file::parse_problem(&scope, &text) });
-            ZoneReading { zone, record_sets: None, read_at: None, names_read: BTreeMap::new() }
+            ZoneReading {
+                zone,
+                record_sets: None,
+                read_at: None,
+                names_read: BTreeMap::new(),
+                list_failed: false,
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Writing a recording, in the same shapes as the tools print.
 
+use std::sync::Arc;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -147,10 +149,8 @@ fn write_zone(folder: &Path, reading: &ZoneReading) -> Result<(), WriteError> {
         put_json(&folder.join("limit.json"), &file)?;
     }
     if let Some(dnssec) = &zone.dnssec {
-        let key = |record: &std::sync::Arc<str>| Key {
-            ds_record: Some(record.to_string()),
-            status: "ACTIVE".to_owned(),
-        };
+        let key =
+            |record: &Arc<str>| Key { ds_record: Some(record.to_string()), status: "ACTIVE".to_owned() };
         let file = DnssecFile {
             status: DnssecStatus { serve_signature: dnssec.serve_signature.to_string() },
             key_signing_keys: dnssec.ds_records.iter().map(key).collect(),
@@ -185,7 +185,7 @@ fn change(change: &ChangeInfo) -> Change {
     }
 }
 
-fn write_dns(path: &Path, observations: &[Observation]) -> Result<(), WriteError> {
+fn write_dns(path: &Path, observations: &[Arc<Observation>]) -> Result<(), WriteError> {
     let mut text = String::new();
     for observation in observations {
         let line = serde_json::to_string(observation)

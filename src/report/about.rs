@@ -2,7 +2,16 @@
 
 use crate::finding::{State, Subject};
 use crate::model::DomainName;
+use crate::model::object::team;
 use crate::report::{Finding, Report, ZoneReport};
+
+impl Finding {
+    /// Who looks after the object: the label `team`, with or without a prefix.
+    #[must_use]
+    pub fn team(&self) -> Option<&str> {
+        team(self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    }
+}
 
 impl Report {
     /// The hosted zones that could hold the name: those with the longest matching zone name.

@@ -11,12 +11,12 @@ use crate::changes::tally::{Place, Tally};
 use crate::desired::contact::KubeStats;
 use crate::live::cost::MonthlyCost;
 use crate::live::endpoint::Endpoint;
-use crate::live::prober::Prober;
+use crate::live::prober::{Prober, Speed};
 use crate::live::settings::ResolverSettings;
 use crate::publish::convergence::ConvergenceMetrics;
 use crate::publish::cost::{
-    AwsRequests, ChangeCounts, ChangePlace, CostSnapshot, CostSource, DnsQueries, KubernetesRequests,
-    LiveCost, RecordStates,
+    Allowance, AwsRequests, ChangeCounts, ChangePlace, CostSnapshot, CostSource, DnsQueries,
+    KubernetesRequests, LiveCost, RecordStates,
 };
 use crate::recorded::stats::ApiStats;
 
@@ -111,6 +111,35 @@ impl Costs {
         }
         rows
     }
+
+    /// The accounts, all name servers together, the resolvers, and whatever server had to be slowed down.
+    fn allowances(&self) -> Vec<Allowance> {
+        let accounts = self.route53.standings().into_iter().map(|(account, standing)| Allowance {
+            service: "Route 53",
+            whom: format!("account {account}"),
+            configured: standing.configured,
+            allowed: standing.allowed,
+            used: standing.used,
+            paused_seconds: standing.paused_for.as_secs_f64(),
+        });
+        let of_dns = |whom: String, speed: Speed| Allowance {
+            service: "DNS",
+            whom,
+            configured: speed.configured,
+            allowed: speed.allowed,
+            used: speed.used,
+            paused_seconds: 0.0,
+        };
+        let all = of_dns(String::from("all name servers together"), self.prober.total_speed());
+        let servers = self.prober.speeds().into_iter().filter_map(|(endpoint, speed)| {
+            let is_slowed = speed.allowed < speed.configured;
+            match self.views.get(&endpoint) {
+                Some(view) => Some(of_dns(format!("resolver {endpoint} ({view})"), speed)),
+                None => is_slowed.then(|| of_dns(format!("server {endpoint}"), speed)),
+            }
+        });
+        accounts.chain([all]).chain(servers).collect()
+    }
 }
 
 impl CostSource for Costs {
@@ -136,6 +165,7 @@ impl CostSource for Costs {
             aws_requests: aws.chain(feeds).collect(),
             dns_queries: self.dns(),
             kubernetes_requests: kube.collect(),
+            allowances: self.allowances(),
             live: *self.live.borrow(),
             log_lines: counted.feed.lines,
             log_lines_dropped: counted.feed.oversize_lines.saturating_add(counted.feed.dropped_lines),

@@ -88,7 +88,7 @@ pub fn probe_plan(input: PlanInput<'_>) -> ProbePlan {
     add_holes(&input, &mut names);
     let servers = input.zones.zones.iter().map(|(id, reading)| (id, name_servers(reading))).collect();
     ProbePlan {
-        names: named(&input, names, &servers).chain(outside(&input, foreign)).collect(),
+        names: named(&input, names, &servers).chain(outside(&input, foreign)).map(Arc::new).collect(),
         zones: input
             .zones
             .zones
@@ -111,9 +111,9 @@ pub fn plan_for(input: PlanInput<'_>, name: &DomainName) -> ProbePlan {
         let targets = BTreeSet::from([name.clone()]);
         let foreign = add_targets(&input, &mut names, targets);
         let servers = input.zones.zones.iter().map(|(id, reading)| (id, name_servers(reading))).collect();
-        plan.names = named(&input, names, &servers).chain(outside(&input, foreign)).collect();
+        plan.names = named(&input, names, &servers).chain(outside(&input, foreign)).map(Arc::new).collect();
     }
-    for one in &mut plan.names {
+    for one in plan.names.iter_mut().map(Arc::make_mut) {
         one.doubtful = true;
         one.record_types = vec![RecordType::A, RecordType::Aaaa];
     }
@@ -176,11 +176,8 @@ fn question(record_type: &RecordType) -> RecordType {
 /// The names that a CNAME or alias leads to. Aliases are compared by the bare name, and answered
 /// with the addresses of the other.
 fn targets_of(content: &Content) -> BTreeSet<DomainName> {
-    match content {
-        Content::Values { values, .. } => values.iter().filter_map(Value::host).cloned().collect(),
-        Content::Alias(target) => BTreeSet::from([target.bare_name(), target.dns_name.clone()]),
-        Content::TrafficPolicy(_) => BTreeSet::new(),
-    }
+    let spelled = content.alias().map(|target| target.dns_name.clone());
+    content.hosts().into_iter().chain(spelled).collect()
 }
 
 /// Targets in public zones of ours are asked there; those outside are returned.
@@ -241,7 +238,7 @@ fn add_holes(input: &PlanInput<'_>, names: &mut Names) {
 }
 
 /// What the zone answers at the name, by itself or by a wildcard: one for each type of question.
-fn expected(input: &PlanInput<'_>, reading: &ZoneReading, name: &DomainName) -> Vec<ExpectedAnswer> {
+fn expected(input: &PlanInput<'_>, reading: &ZoneReading, name: &DomainName) -> Box<[ExpectedAnswer]> {
     let mut at = reading.at(name);
     let mut below = name.clone();
     while at.is_empty() && below != reading.zone.name {
@@ -256,30 +253,29 @@ fn expected(input: &PlanInput<'_>, reading: &ZoneReading, name: &DomainName) -> 
 fn expected_of(input: &PlanInput<'_>, at: &[RecordSet], record_type: &RecordType) -> Option<ExpectedAnswer> {
     let sets =
         at.iter().filter(|set| set.record_type == *record_type || set.record_type == RecordType::Cname);
-    let mut out = ExpectedAnswer {
-        record_type: record_type.clone(),
-        addresses: BTreeSet::new(),
-        hosts: BTreeSet::new(),
-        partial: false,
-        free: true,
-    };
-    let mut any = false;
+    let (mut addresses, mut hosts) = (BTreeSet::new(), BTreeSet::new());
+    let (mut any, mut partial, mut free) = (false, false, true);
     for set in sets {
         any = true;
-        out.free &= is_free(&set.content);
-        out.partial |= set.set_identifier.is_some();
-        out.addresses.extend(set.content.plain_values().iter().filter_map(Value::ip));
-        out.hosts.extend(targets_of(&set.content));
-        out.partial |= matches!(set.content, Content::TrafficPolicy(_));
+        free &= is_free(&set.content);
+        partial |= set.set_identifier.is_some() || matches!(set.content, Content::TrafficPolicy(_));
+        addresses.extend(set.content.plain_values().iter().filter_map(Value::ip));
+        hosts.extend(targets_of(&set.content));
     }
-    if !out.hosts.is_empty() {
+    if !hosts.is_empty() {
         // Where a host leads is known as far as it was asked for.
-        out.partial = true;
+        partial = true;
         let wants_six = *record_type == RecordType::Aaaa;
-        let seen = out.hosts.iter().filter_map(|host| input.resolved.get(host)).flatten();
-        out.addresses.extend(seen.filter(|ip| ip.is_ipv6() == wants_six));
+        let seen = hosts.iter().filter_map(|host| input.resolved.get(host)).flatten();
+        addresses.extend(seen.filter(|ip| ip.is_ipv6() == wants_six));
     }
-    any.then_some(out)
+    any.then(|| ExpectedAnswer {
+        record_type: record_type.clone(),
+        addresses: addresses.into_iter().collect(),
+        hosts: hosts.into_iter().collect(),
+        partial,
+        free,
+    })
 }
 
 /// Queries for an alias to an AWS resource are not billed; the alias of a record is.
@@ -294,7 +290,7 @@ fn is_free(content: &Content) -> bool {
 
 /// The addresses that were seen behind names, for aliases: their answers show nothing else.
 #[must_use]
-pub fn resolved(observations: &[Observation]) -> BTreeMap<DomainName, BTreeSet<IpAddr>> {
+pub fn resolved(observations: &[Arc<Observation>]) -> BTreeMap<DomainName, BTreeSet<IpAddr>> {
     let mut out: BTreeMap<DomainName, BTreeSet<IpAddr>> = BTreeMap::new();
     for seen in observations.iter().filter(|seen| seen.zone_id.is_none()) {
         let addresses = seen.answers.iter().filter(|one| matches!(&*one.record_type, "A" | "AAAA"));
@@ -387,7 +383,7 @@ fn outside(input: &PlanInput<'_>, foreign: BTreeSet<DomainName>) -> impl Iterato
     foreign.into_iter().take(MAX_UNWANTED).map(move |name| ProbeName {
         name,
         record_types: vec![RecordType::A, RecordType::Aaaa],
-        expected: Vec::new(),
+        expected: Box::default(),
         zone_id: None,
         name_servers: Arc::default(),
         views: Arc::clone(&views),

@@ -1,11 +1,13 @@
 //! The rounds: what changed is judged soon, everything is judged each interval.
 
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +28,7 @@ use crate::publish::api::waiters::Waited;
 use crate::recorded::urgent::UrgentName;
 use crate::report::Report;
 use crate::run::costs::Costs;
+use crate::run::jumps::Jumps;
 use crate::run::plan::{PlanInput, probe_plan, resolved};
 use crate::run::records::states;
 use crate::run::saver::Saver;
@@ -35,11 +38,16 @@ use crate::snapshot::{Cluster, Reading, Snapshot, ViewState};
 /// The first report waits so long for Kubernetes and Route 53; then it says what is missing.
 const FIRST_ROUND_WITHIN: Duration = Duration::from_secs(30);
 
+/// Zones and answers are read over and over, and each reading is a change. Rounds for these alone
+/// leave so many times as long as they take to everything else: without that a large world would be
+/// judged without a pause although nothing happens in it.
+const ROUTINE_PAUSE: u32 = 4;
+
 /// The receivers of the four views.
 pub(super) struct Views {
     pub(super) kubernetes: watch::Receiver<Reading<Cluster>>,
     pub(super) route53: watch::Receiver<Reading<Zones>>,
-    pub(super) dns: watch::Receiver<Reading<Vec<Observation>>>,
+    pub(super) dns: watch::Receiver<Reading<Vec<Arc<Observation>>>>,
     pub(super) changes: watch::Receiver<Reading<ChangeFeed>>,
 }
 
@@ -56,6 +64,7 @@ pub(super) struct Rounds {
     pub(super) assumed: Assumption,
     pub(super) resolver_views: BTreeSet<Arc<str>>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) jumps: Jumps,
     pub(super) costs: Costs,
     pub(super) max_record_series: usize,
     pub(super) latest: watch::Sender<Option<Arc<Report>>>,
@@ -88,14 +97,22 @@ impl Views {
         }
     }
 
-    /// Ends when a view changed, or when the tasks behind them are gone.
-    async fn changed(&mut self) {
-        // An error means that a task ended; the supervisor sees it, here it is only a wake-up.
+    /// Ends when a view changed. What comes by routine is not looked at before `routine`; what the cluster
+    /// and its logs tell is, because only they say that something happened. A view whose task is gone
+    /// never changes again: the supervisor sees that.
+    async fn changed(&mut self, routine: Instant) {
+        let (route53, dns) = (&mut self.route53, &mut self.dns);
+        let by_routine = async {
+            sleep_until(routine).await;
+            tokio::select! {
+                () = news(route53) => {}
+                () = news(dns) => {}
+            }
+        };
         tokio::select! {
-            ended = self.kubernetes.changed() => drop(ended),
-            ended = self.route53.changed() => drop(ended),
-            ended = self.dns.changed() => drop(ended),
-            ended = self.changes.changed() => drop(ended),
+            () = news(&mut self.kubernetes) => {}
+            () = news(&mut self.changes) => {}
+            () = by_routine => {}
         }
     }
 
@@ -108,17 +125,35 @@ impl Views {
     }
 }
 
+/// Ends when there is news; never once nobody can tell any. Taken for news, the end of a task would
+/// make one round, or one look at the views, follow the other without a pause.
+async fn news<T>(from: &mut watch::Receiver<T>) {
+    if from.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 // === impl Rounds ===
 
 impl Rounds {
-    /// Judges until stopped.
+    /// Judges until stopped. A round of a large world takes seconds of a processor; on a thread of the
+    /// runtime it would hold up whatever waits there, so it has one of its own.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         if stop.run_until_cancelled(self.first()).await.is_none() {
             return;
         }
         loop {
             let start = Instant::now();
-            self.round();
+            let judging = spawn_blocking(move || {
+                self.round();
+                self
+            });
+            self = match judging.await {
+                Ok(rounds) => rounds,
+                Err(failed) if failed.is_panic() => resume_unwind(failed.into_panic()),
+                // The runtime ends, and nobody waits for a verdict any more.
+                Err(_cancelled) => return,
+            };
             if let Some(saver) = &mut self.saver {
                 saver.save_sometimes(self.engine.memory(), self.clock.now()).await;
             }
@@ -127,12 +162,12 @@ impl Rounds {
                 if waiting { self.policy.interval.min(ROUND_WHILE_WAITED) } else { self.policy.interval };
             let next = start + pause;
             let rest = start + self.min_round;
+            let routine = routine_at(start, Instant::now(), next);
             let wait = async {
                 sleep_until(rest).await;
                 tokio::select! {
-                    () = self.views.changed() => {}
-                    // An error means that nobody can ask any more, because the program ends.
-                    ended = self.waited.changed() => drop(ended),
+                    () = self.views.changed(routine) => {}
+                    () = news(&mut self.waited) => {}
                     () = sleep_until(next) => {}
                 }
             };
@@ -149,7 +184,7 @@ impl Rounds {
         let deadline = Instant::now() + FIRST_ROUND_WITHIN;
         while !self.views.spoke() {
             tokio::select! {
-                () = self.views.changed() => tokio::task::yield_now().await,
+                () = self.views.changed(Instant::now()) => tokio::task::yield_now().await,
                 () = sleep_until(deadline) => return,
             }
         }
@@ -159,6 +194,7 @@ impl Rounds {
         let start = Instant::now();
         let mut snapshot = self.views.snapshot(self.clock.now());
         self.assumed.apply(&mut snapshot);
+        self.jumps.apply(&mut snapshot);
         let waited = Arc::clone(&self.waited.borrow());
         let report = Arc::new(self.engine.round(&snapshot));
         let wants = self.engine.own_wants();
@@ -214,6 +250,12 @@ impl Rounds {
     }
 }
 
+/// From when on what comes by routine may start a round again, after one that lasted from `start` to
+/// `end`; `next` comes anyway.
+fn routine_at(start: Instant, end: Instant, next: Instant) -> Instant {
+    (end + (end - start) * ROUTINE_PAUSE).min(next)
+}
+
 // === impl Assumption ===
 
 impl Assumption {
@@ -242,5 +284,59 @@ impl Assumption {
         };
         self.last = Some((cluster, Arc::clone(&with)));
         snapshot.kubernetes.value = Some(with);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_view_whose_task_is_gone_is_no_news_and_hides_none() {
+        let (kubernetes_out, kubernetes) = watch::channel(Reading::unread(Vec::new()));
+        let (route53_out, route53) = watch::channel(Reading::unread(Vec::new()));
+        let (dns_out, dns) = watch::channel(Reading::off());
+        let (changes_out, changes) = watch::channel(Reading::off());
+        let mut views = Views { kubernetes, route53, dns, changes };
+        drop((kubernetes_out, dns_out, changes_out));
+        let hour = Duration::from_hours(1);
+        assert!(timeout(hour, views.changed(Instant::now())).await.is_err(), "nothing was said");
+        route53_out.send_replace(Reading::off());
+        assert!(timeout(hour, views.changed(Instant::now())).await.is_ok(), "one still speaks");
+        views.snapshot(Timestamp::UNIX_EPOCH);
+        drop(route53_out);
+        assert!(timeout(hour, views.changed(Instant::now())).await.is_err(), "nobody is left");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn routine_waits_in_proportion_to_the_round_but_not_for_ever() {
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        assert_eq!(routine_at(start, start, at(60)), start, "a round that costs nothing holds up nothing");
+        assert_eq!(routine_at(start, at(3), at(60)), at(15));
+        assert_eq!(routine_at(start, at(30), at(60)), at(60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_cluster_is_heard_at_once_and_routine_later() {
+        let (kubernetes_out, kubernetes) = watch::channel(Reading::unread(Vec::new()));
+        let (_route53_out, route53) = watch::channel(Reading::unread(Vec::new()));
+        let (dns_out, dns) = watch::channel(Reading::unread(Vec::new()));
+        let (_changes_out, changes) = watch::channel(Reading::off());
+        let mut views = Views { kubernetes, route53, dns, changes };
+        let start = Instant::now();
+        let routine = start + Duration::from_secs(20);
+
+        dns_out.send_replace(Reading::unread(Vec::new()));
+        views.changed(routine).await;
+        assert_eq!(start.elapsed(), Duration::from_secs(20), "answers of DNS come all the time");
+
+        let routine = Instant::now() + Duration::from_secs(20);
+        dns_out.send_replace(Reading::unread(Vec::new()));
+        kubernetes_out.send_replace(Reading::unread(Vec::new()));
+        views.changed(routine).await;
+        assert_eq!(start.elapsed(), Duration::from_secs(20), "an object may have changed");
     }
 }

@@ -23,6 +23,7 @@ pub(crate) fn all() -> Vec<(String, String)> {
         (String::from("alerts/prometheusrule-dns-drift.yaml"), yaml(&object("dns-drift", &ours))),
         (String::from("alerts/prometheusrule-external-dns.yaml"), yaml(&object("external-dns", &theirs))),
         (String::from("alerts/tests/dns-drift.test.yml"), yaml(&unit::cases())),
+        (String::from("alerts/tests/convergence.test.yml"), yaml(&unit::long_cases())),
     ];
     files.extend(Kind::ALL.iter().map(|kind| (runbook_path(&alert_name(*kind)), runbook(*kind))));
     files

@@ -14,7 +14,7 @@ use dns_drift::convergence::{Arrival, Stage};
 use dns_drift::finding::{Cause, Kind, Reason, Subject};
 use dns_drift::model::DomainName;
 use dns_drift::publish::convergence::ConvergenceMetrics;
-use dns_drift::publish::cost::{AwsRequests, CostSnapshot, CostSource, NoCosts};
+use dns_drift::publish::cost::{AwsRequests, ChangeCounts, ChangePlace, CostSnapshot, CostSource, NoCosts};
 use dns_drift::publish::metrics::registry;
 use dns_drift::publish::server::serve;
 use dns_drift::publish::web::WebState;
@@ -30,6 +30,7 @@ use tokio::time::{Duration, Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::kinds::{Class, ROOT, alert_name, class};
+use crate::rules::Rule;
 use crate::servers::{Alerting, DEADLINE, free, logs, prometheus};
 use crate::{files, fixture, servers};
 
@@ -60,7 +61,18 @@ impl CostSource for Costs {
             self.convergence.record(&vec![late; 10]);
         }
         let count = self.count.load(Ordering::Relaxed);
+        let place = ChangePlace {
+            owner_id: String::from("gke-prod"),
+            zone: String::from("example.com"),
+            zone_id: String::from("Z1"),
+        };
         CostSnapshot {
+            changes: ChangeCounts {
+                refused: vec![(place.clone(), String::from("cname_conflict"), String::from("log"), count)],
+                extra_calls: vec![(place, count)],
+                messages_set_aside: count,
+                ..ChangeCounts::default()
+            },
             aws_requests: vec![AwsRequests {
                 operation: String::from("ListHostedZones"),
                 outcome: String::from("throttled"),
@@ -155,12 +167,32 @@ async fn external_dns(tasks: &mut JoinSet<()>, bad: Arc<AtomicBool>) -> SocketAd
     address
 }
 
-/// Alerts that fire, by name; of several with one name one stays.
+/// What tells the rules of one alert apart; alerts about findings take their severity from these.
+fn key(name: &str, severity: &str, window: &str) -> String {
+    let words = [name, severity, window].into_iter().filter(|word| !word.is_empty());
+    words.collect::<Vec<&str>>().join(" ")
+}
+
+/// Every rule by its key.
+fn rule_keys() -> BTreeSet<String> {
+    let rules = files::rules();
+    let label = |rule: &Rule, label: &str| rule.labels.get(label).cloned().unwrap_or_default();
+    let of_rule =
+        |rule: &Rule| Some(key(rule.alert.as_deref()?, &label(rule, "severity"), &label(rule, "window")));
+    rules.iter().filter_map(of_rule).collect()
+}
+
+/// Alerts that fire, by key; of several with one key one stays.
 async fn firing(server: SocketAddr) -> BTreeMap<String, Json> {
     let body = servers::get(server, "/api/v1/alerts", ("x", String::new())).await;
     let alerts = body["data"]["alerts"].as_array().cloned().unwrap_or_default();
     let firing = alerts.into_iter().filter(|alert| alert["state"] == "firing");
-    firing.map(|alert| (alert["labels"]["alertname"].as_str().unwrap().to_owned(), alert)).collect()
+    let of_alert = |alert: Json| {
+        let label = |label: &str| alert["labels"][label].as_str().unwrap_or_default().to_owned();
+        let severity = if label("kind").is_empty() { label("severity") } else { String::new() };
+        (key(&label("alertname"), &severity, &label("window")), alert)
+    };
+    firing.map(of_alert).collect()
 }
 
 async fn until(server: SocketAddr, folder: &Path, expected: &BTreeSet<String>) -> BTreeMap<String, Json> {
@@ -221,10 +253,12 @@ async fn every_alert_fires_and_resolves_in_a_real_prometheus() {
     let targets = [("dns-drift", target), ("external-dns", controller)];
     let _prometheus = prometheus(folder, &targets, &alerting, server);
 
-    let all: BTreeSet<String> = files::rules().into_iter().filter_map(|rule| rule.alert).collect();
-    let later = set(&["DNSDriftHeartbeat", "DNSDriftDown", "DNSDriftNothingWanted"]);
+    let down = set(&["DNSDriftDown warning", "DNSDriftDown critical"]);
+    let well = set(&["DNSDriftHeartbeat none"]);
+    let nothing = "DNSDriftNothingWanted warning";
+    let later = down.iter().chain(&well).cloned().chain([nothing.to_owned()]).collect();
     // Everything is bad at once.
-    let found = until(server, folder, &all.difference(&later).cloned().collect()).await;
+    let found = until(server, folder, &rule_keys().difference(&later).cloned().collect()).await;
     for (name, alert) in &found {
         assert_readable(name, alert);
     }
@@ -242,22 +276,23 @@ async fn every_alert_fires_and_resolves_in_a_real_prometheus() {
     costs.bad.store(false, Ordering::Relaxed);
     controller_bad.store(false, Ordering::Relaxed);
     sender.send_replace(Some(report(0, 0, Vec::new(), false)));
-    let nothing = firing_within(server, folder, "DNSDriftNothingWanted").await;
-    assert_readable("DNSDriftNothingWanted", &nothing);
+    assert_readable(nothing, &firing_within(server, folder, nothing).await);
     // And that is mended too.
     sender.send_replace(Some(report(1000, 0, Vec::new(), false)));
-    let well = until(server, folder, &set(&["DNSDriftHeartbeat"])).await;
-    assert_readable("DNSDriftHeartbeat", &well["DNSDriftHeartbeat"]);
+    for (name, alert) in &until(server, folder, &well).await {
+        assert_readable(name, alert);
+    }
 
     // dns-drift stops: the heartbeat ends, the dead man is noticed.
     stop.cancel();
     web.join_next().await.unwrap().unwrap().unwrap();
-    let down = until(server, folder, &set(&["DNSDriftDown"])).await;
-    assert_readable("DNSDriftDown", &down["DNSDriftDown"]);
+    for (name, alert) in &until(server, folder, &down).await {
+        assert_readable(name, alert);
+    }
     let stop = CancellationToken::new();
     let listener = TcpListener::bind(target).await.unwrap();
     web.spawn(serve(listener, state, stop.clone()));
-    until(server, folder, &set(&["DNSDriftHeartbeat"])).await;
+    until(server, folder, &well).await;
     stop.cancel();
 }
 

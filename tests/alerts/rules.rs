@@ -60,6 +60,7 @@ pub(crate) fn dns_drift() -> RuleFile {
         groups: vec![
             Group { name: "dns-drift-findings", rules: findings },
             Group { name: "dns-drift-many", rules: vec![mass_drift()] },
+            Group { name: "dns-drift-changes", rules: changes() },
             Group { name: "dns-drift-convergence", rules: convergence() },
             Group { name: "dns-drift-self", rules: itself() },
         ],
@@ -240,18 +241,65 @@ fn mass_drift() -> Rule {
     let mut rule = page(
         "DNSDriftMassDrift",
         &expr,
-        "2m",
+        // It begins before the alerts that it mutes and ends after them, or each of them would be a page
+        // of its own for a moment: groups of rules are not evaluated at the same time.
+        "1m",
         "{{ $value | humanizePercentage }} of all wanted names are harmed",
     );
-    rule.keep_firing_for = Some("5m");
+    rule.keep_firing_for = Some("10m");
+    let hosts = "{{ range query (printf \"bottomk(5, max by (name, record_type) (dns_drift_finding{name!=\\\"\\\",state=~\\\"open|stale\\\",severity=\\\"critical\\\",cluster=%q,job=%q} \
+                 * ignoring (severity, impact, state) group_left () dns_drift_finding_first_seen_timestamp_seconds))\" \
+                 $labels.cluster $labels.job) | sortByLabel \"name\" }}\n\
+                 - {{ .Labels.name }}/{{ .Labels.record_type }} since {{ .Value | humanizeTimestamp }}{{ end }}";
     let causes = "{{ range query (printf \"topk(5, count by (kind, reason, cause) (dns_drift_finding{state=~\\\"open|stale\\\",severity=\\\"critical\\\",cluster=%q,job=%q}))\" $labels.cluster $labels.job) | sortByLabel \"kind\" }}\n\
                   - {{ .Value | printf \"%.0f\" }} x {{ .Labels.kind }}, {{ .Labels.reason }}{{ with .Labels.cause }}, because of {{ . }}{{ end }}{{ end }}";
     rule.about(
         "Users of these names get no answer or a wrong one.",
-        &format!("many findings at once, most of one of these kinds:{causes}"),
+        &format!("many findings at once, most of one of these kinds:{causes}\nAmong them, those that last longest:{hosts}"),
         "Mend the commonest cause; if ExternalDNS was upgraded or its flags changed, roll that back first.",
         "dns-drift check -o table",
     )
+}
+
+/// What refused changes cost others, and whether the feed that tells of them is well. That a change is
+/// refused is a finding with an alert of its own.
+fn changes() -> Vec<Rule> {
+    // Several replicas count the same log: one of them is enough. The wait is longer than the window, so
+    // that one large batch that is refused once is no ticket.
+    let calls = "sum by (cluster, job, owner_id) (max without (instance, pod) (rate(dns_drift_poisoned_batch_calls_total[15m]))) > 0.5";
+    let refused = "{{ range query (printf \"topk(5, sum by (zone, reason) (max without (instance, pod, origin) \
+                   (increase(dns_drift_refused_changes_total{cluster=%q,job=%q,owner_id=%q}[30m]))) > 0)\" \
+                   $labels.cluster $labels.job $labels.owner_id) | sortByLabel \"zone\" }}\n\
+                   - {{ .Value | printf \"%.0f\" }} refused{{ with .Labels.zone }} in {{ . }}{{ end }}: {{ .Labels.reason }}{{ end }}";
+    let set_aside = "sum by (cluster, job) (max without (instance, pod) (increase(dns_drift_queue_messages_set_aside_total[1h]))) > 0";
+    vec![
+        ticket(
+            "DNSDriftPoisonedBatches",
+            calls,
+            "30m",
+            "ExternalDNS{{ with $labels.owner_id }} (owner {{ . }}){{ end }} wastes {{ $value | printf \"%.1f\" }} Route 53 calls a second on refused batches",
+        )
+        .about(
+            "None by itself; everybody in the account waits longer for changes, because it shares five requests a second.",
+            &format!(
+                "batches with a record that Route 53 refuses are sent again name by name, in each interval. Refused in the last half hour:{refused}"
+            ),
+            "Take the refused record away, also if its finding is muted: muting saves no call.",
+            "dns-drift check -o table",
+        ),
+        ticket(
+            "DNSDriftQueueMessagesSetAside",
+            set_aside,
+            "15m",
+            "Messages of the CloudTrail queue cannot be understood",
+        )
+        .about(
+            "None by itself; but a refused or foreign change that stands in such a message is told late, or judged without its cause.",
+            "{{ $value | printf \"%.0f\" }} messages in the last hour were no CloudTrail events of Route 53: another rule feeds the queue, or it transforms its input",
+            "Let only the rule of deploy/cloudtrail feed the queue, without an input transformer.",
+            "kubectl -n dns-drift logs deployment/dns-drift --since=1h",
+        ),
+    ]
 }
 
 /// 99 % of new hosts are live within the objective (10 minutes unless configured otherwise).

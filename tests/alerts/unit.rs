@@ -8,22 +8,32 @@ use crate::kinds::alert_name;
 
 /// Without these the alerts about dns-drift itself would speak up in each case.
 const HEALTHY: [(&str, &str); 3] = [
-    ("up{job=\"dns-drift\",instance=\"a\"}", "1x240"),
-    ("dns_drift_last_round_timestamp_seconds{job=\"dns-drift\",instance=\"a\"}", "0+60x240"),
-    ("dns_drift_names{job=\"dns-drift\",instance=\"a\"}", "100x240"),
+    ("up{job=\"dns-drift\",instance=\"a\"}", "1x720"),
+    ("dns_drift_last_round_timestamp_seconds{job=\"dns-drift\",instance=\"a\"}", "0+60x720"),
+    ("dns_drift_names{job=\"dns-drift\",instance=\"a\"}", "100x720"),
 ];
 
 const OURS: &str = "alertname!=\"DNSDriftHeartbeat\",alertstate=\"firing\"";
 
-/// The whole file.
+/// Most cases.
 pub(crate) fn cases() -> Json {
     let mut tests = vec![fires(), silent(), frozen()];
-    tests.extend([storm(), mass(true), mass(false), burn(true), burn(false)]);
+    tests.extend([storm(), mass(true), mass(false)]);
+    tests.extend(changes());
     tests.extend(itself());
     tests.extend(external_dns());
+    file("1m", &tests)
+}
+
+/// The cases that last half a day, as a file of its own: promtool evaluates every rule at every step.
+pub(crate) fn long_cases() -> Json {
+    file("5m", &[burn(true), burn(false)])
+}
+
+fn file(every: &str, tests: &[Json]) -> Json {
     json!({
         "rule_files": ["../dns-drift.rules.yml", "../external-dns.rules.yml"],
-        "evaluation_interval": "1m",
+        "evaluation_interval": every,
         "tests": tests,
     })
 }
@@ -153,30 +163,78 @@ fn storm() -> Json {
 fn mass(harmed: bool) -> Json {
     let series = "dns_drift_findings{job=\"dns-drift\",instance=\"a\",kind=\"missing_record\",state=\"open\",severity=\"critical\"}";
     let warning = series.replace("critical", "warning");
-    let count = if harmed { "21x60" } else { "20x60" };
+    let count = if harmed { "21x30 3x30" } else { "20x60" };
     let rows = vec![(series.to_owned(), count.to_owned()), (warning, String::from("90x60"))];
     let alerts: &[_] = if harmed { &[("DNSDriftMassDrift", "critical", 1)] } else { &[] };
     let name = if harmed { "more than a fifth is harmed" } else { "a fifth is not yet a mass" };
-    test(name, rows, vec![firing("1m", &[]), firing("10m", alerts)])
+    test(name, rows, vec![firing("0m", &[]), firing("10m", alerts), firing("50m", &[])])
 }
 
-/// One host in five is late, and one in two hundred.
+/// One host in five is late, and one in two hundred, for four hours; then none.
 fn burn(slowly: bool) -> Json {
     let series =
         |metric: &str, stage: &str| format!("{metric}{{job=\"dns-drift\",instance=\"a\",stage=\"{stage}\"}}");
-    let all = if slowly { "0+5x240" } else { "0+200x240" };
+    let all = if slowly { "0+5x720" } else { "0+200x720" };
     let rows = vec![
-        (series("dns_drift_slow_convergences_total", "live"), String::from("0+1x240")),
+        (series("dns_drift_slow_convergences_total", "live"), String::from("0+1x240 240x480")),
         (series("dns_drift_convergences_total", "live"), all.to_owned()),
         // How late the records are does not count: users see the answers.
-        (series("dns_drift_slow_convergences_total", "recorded"), String::from("0+1x240")),
-        (series("dns_drift_convergences_total", "recorded"), String::from("0+1x240")),
+        (series("dns_drift_slow_convergences_total", "recorded"), String::from("0+1x720")),
+        (series("dns_drift_convergences_total", "recorded"), String::from("0+1x720")),
     ];
     let name = "DNSDriftConvergenceBudgetBurn";
     let alerts: &[_] = if slowly { &[(name, "critical", 2), (name, "warning", 1)] } else { &[] };
     let title =
         if slowly { "a fifth of the new hosts is late" } else { "one new host in two hundred is late" };
-    test(title, rows, vec![firing("3h", alerts)])
+    // The ticket looks back six hours.
+    test(title, rows, vec![firing("3h", alerts), firing("11h", &[])])
+}
+
+/// Refused batches that cost others much, a little, or nothing any more; and a queue that is fed wrongly.
+fn changes() -> Vec<Json> {
+    let calls = |instance: &str, zone: &str| {
+        format!(
+            "dns_drift_poisoned_batch_calls_total{{job=\"dns-drift\",instance=\"{instance}\",owner_id=\"gke-prod\",zone=\"{zone}\"}}"
+        )
+    };
+    let aside = "dns_drift_queue_messages_set_aside_total{job=\"dns-drift\",instance=\"a\"}";
+    let poisoned = ("DNSDriftPoisonedBatches", "warning", 1);
+    let unread = ("DNSDriftQueueMessagesSetAside", "warning", 1);
+    vec![
+        // Two zones of one owner are one ticket; together they are above a tenth of the account's rate.
+        test(
+            "DNSDriftPoisonedBatches: 36 calls a minute, and mended after two hours",
+            vec![
+                (calls("a", "a.example.com"), String::from("0+18x120 2160x80")),
+                (calls("a", "b.example.com"), String::from("0+18x120 2160x80")),
+            ],
+            vec![firing("10m", &[]), firing("80m", &[poisoned]), firing("180m", &[])],
+        ),
+        test(
+            "DNSDriftPoisonedBatches: a few calls a minute, and two replicas that count the same 20",
+            vec![
+                (calls("a", "a.example.com"), String::from("0+20x200")),
+                (calls("b", "a.example.com"), String::from("0+20x200")),
+                (calls("a", "b.example.com"), String::from("0+5x200")),
+            ],
+            vec![firing("80m", &[]), firing("180m", &[])],
+        ),
+        test(
+            "DNSDriftPoisonedBatches: one large batch is refused once",
+            vec![(calls("a", "a.example.com"), String::from("0x30 900x200"))],
+            vec![firing("35m", &[]), firing("50m", &[]), firing("120m", &[])],
+        ),
+        test(
+            "DNSDriftQueueMessagesSetAside: some, and no more",
+            vec![(aside.to_owned(), String::from("0x10 0+1x60 60x200"))],
+            vec![firing("10m", &[]), firing("60m", &[unread]), firing("180m", &[])],
+        ),
+        test(
+            "DNSDriftQueueMessagesSetAside: not",
+            vec![(aside.to_owned(), String::from("7x200"))],
+            vec![firing("80m", &[])],
+        ),
+    ]
 }
 
 fn itself() -> Vec<Json> {
@@ -195,7 +253,7 @@ fn itself() -> Vec<Json> {
             test(
                 &format!("{alert}: {title}"),
                 one(bad),
-                vec![firing("1m", &[]), firing("80m", &[(alert, severity, 1)])],
+                vec![firing("1m", &[]), firing("80m", &[(alert, severity, 1)]), firing("190m", &[])],
             ),
             test(&format!("{alert}: not"), one(good), vec![firing("80m", &[])]),
         ]
@@ -209,12 +267,12 @@ fn itself() -> Vec<Json> {
     let shards = |stamps: &str, ordinal: &str, total: &str| {
         let second = |metric: &str| ours(metric, "").replace("\"a\"", "\"b\"");
         let steady = |value: &str| {
-            if stamps.contains('_') { format!("{value}x20 _x100") } else { format!("{value}x120") }
+            if stamps.contains('_') { format!("{value}x20 _x60 {value}x60") } else { format!("{value}x140") }
         };
         vec![
-            (rounds.clone(), String::from("0+60x120")),
-            (ours("shard_ordinal", ""), String::from("0x120")),
-            (ours("total_shards", ""), String::from("2x120")),
+            (rounds.clone(), String::from("0+60x140")),
+            (ours("shard_ordinal", ""), String::from("0x140")),
+            (ours("total_shards", ""), String::from("2x140")),
             (second("last_round_timestamp_seconds"), stamps.to_owned()),
             (second("shard_ordinal"), steady(ordinal)),
             (second("total_shards"), steady(total)),
@@ -223,11 +281,12 @@ fn itself() -> Vec<Json> {
     let mut tests = vec![
         bare(
             "DNSDriftDown: the target does not answer",
-            rows(&[(gone, "1x5 0x120")]),
+            rows(&[(gone, "1x5 0x120 1x60")]),
             vec![
                 firing("12m", &[]),
                 firing("20m", &[down]),
                 firing("90m", &[down, ("DNSDriftDown", "critical", 1)]),
+                firing("170m", &[]),
             ],
         ),
         bare(
@@ -242,7 +301,7 @@ fn itself() -> Vec<Json> {
         ),
         bare(
             "DNSDriftRoundsStalled, and the heartbeat stops",
-            rows(&[(gone, "1x200"), (&rounds, "0+60x10 600x200"), (&names, "5x200")]),
+            rows(&[(gone, "1x200"), (&rounds, "0+60x10 600x120 7920+60x60"), (&names, "5x200")]),
             vec![
                 heartbeat("5m", true),
                 heartbeat("60m", false),
@@ -252,6 +311,8 @@ fn itself() -> Vec<Json> {
                     "100m",
                     &[("DNSDriftRoundsStalled", "warning", 1), ("DNSDriftRoundsStalled", "critical", 1)],
                 ),
+                firing("160m", &[]),
+                heartbeat("160m", true),
             ],
         ),
         bare(
@@ -271,13 +332,14 @@ fn itself() -> Vec<Json> {
         test(
             "DNSDriftNoLeader: two that wait",
             vec![
-                (ours("leader", ""), String::from("1x5 0x120")),
-                (ours("leader", "").replace("\"a\"", "\"b\""), String::from("0x130")),
+                (ours("leader", ""), String::from("1x5 0x120 1x60")),
+                (ours("leader", "").replace("\"a\"", "\"b\""), String::from("0x190")),
             ],
             vec![
                 firing("8m", &[]),
                 firing("20m", &[("DNSDriftNoLeader", "warning", 1)]),
                 firing("90m", &[("DNSDriftNoLeader", "warning", 1), ("DNSDriftNoLeader", "critical", 1)]),
+                firing("170m", &[]),
             ],
         ),
         test(
@@ -290,9 +352,13 @@ fn itself() -> Vec<Json> {
         ),
         test("DNSDriftShardMissing: all there", shards("0+60x120", "1", "2"), vec![firing("90m", &[])]),
         test(
-            "DNSDriftShardMissing: one is gone",
-            shards("0+60x20 _x100", "1", "2"),
-            vec![firing("25m", &[]), firing("60m", &[("DNSDriftShardMissing", "warning", 1)])],
+            "DNSDriftShardMissing: one is gone, and comes back",
+            shards("0+60x20 _x60 4860+60x60", "1", "2"),
+            vec![
+                firing("25m", &[]),
+                firing("60m", &[("DNSDriftShardMissing", "warning", 1)]),
+                firing("120m", &[]),
+            ],
         ),
         test(
             "DNSDriftShardMissing: one does not judge",
@@ -317,7 +383,7 @@ fn itself() -> Vec<Json> {
         "half an hour",
         "DNSDriftViewStale",
         "warning",
-        (view.clone(), "0x200"),
+        (view.clone(), "0x100 6060+60x100"),
         (view, "0+60x200"),
     ));
     let unknown = ours("names_unknown", "");
@@ -325,14 +391,14 @@ fn itself() -> Vec<Json> {
         "a fifth",
         "DNSDriftNamesUnknown",
         "warning",
-        (unknown.clone(), "20x200"),
+        (unknown.clone(), "20x100 0x100"),
         (unknown, "10x200"),
     ));
     tests.extend(case(
         "often",
         "DNSDriftAWSThrottled",
         "warning",
-        (throttled, "0+60x200"),
+        (throttled, "0+60x100 6000x100"),
         (fine, "0+60x200"),
     ));
     let omitted = ours("finding_series_omitted", "");
@@ -340,7 +406,7 @@ fn itself() -> Vec<Json> {
         "some",
         "DNSDriftFindingSeriesOmitted",
         "info",
-        (omitted.clone(), "3x200"),
+        (omitted.clone(), "3x100 0x100"),
         (omitted, "0x200"),
     ));
     let dropped = ours("log_lines_dropped_total", "");
@@ -348,7 +414,7 @@ fn itself() -> Vec<Json> {
         "some",
         "DNSDriftLogLinesDropped",
         "info",
-        (dropped.clone(), "0+1x200"),
+        (dropped.clone(), "0+1x100 100x100"),
         (dropped, "7x200"),
     ));
     tests
@@ -362,20 +428,28 @@ fn external_dns() -> Vec<Json> {
         vec![
             (sync.to_owned(), stamp.to_owned()),
             (registry.to_owned(), errors.to_owned()),
-            (source.to_owned(), String::from("0x100")),
+            (source.to_owned(), String::from("0x140")),
         ]
     };
     vec![
         test("ExternalDNS works", rows("0+60x100", "7x100"), vec![firing("60m", &[])]),
         test(
             "ExternalDNS does not synchronise",
-            rows("0x100", "7x100"),
-            vec![firing("20m", &[]), firing("60m", &[("ExternalDNSSyncStale", "warning", 1)])],
+            rows("0x70 4260+60x60", "7x140"),
+            vec![
+                firing("20m", &[]),
+                firing("60m", &[("ExternalDNSSyncStale", "warning", 1)]),
+                firing("120m", &[]),
+            ],
         ),
         test(
             "ExternalDNS counts errors",
-            rows("0+60x100", "0+1x100"),
-            vec![firing("10m", &[]), firing("60m", &[("ExternalDNSErrors", "warning", 1)])],
+            rows("0+60x140", "0+1x70 70x70"),
+            vec![
+                firing("10m", &[]),
+                firing("60m", &[("ExternalDNSErrors", "warning", 1)]),
+                firing("120m", &[]),
+            ],
         ),
     ]
 }

@@ -99,6 +99,8 @@ fn overview_numbers() -> [Panel; 6] {
     let of_findings = |more: &str| sum("dns_drift_findings", more);
     let in_sync = format!("{} / ({} > 0)", sum("dns_drift_names_in_sync", ""), sum("dns_drift_names", ""));
     let age = format!("time() - max({})", of("dns_drift_last_round_timestamp_seconds", ""));
+    // Only open findings have a sample where there is none; a panel without data would look broken.
+    let pending = format!("{} or 0 * {}", of_findings("state=\"pending\""), sum("dns_drift_names", ""));
     [
         stat(
             "Users harmed",
@@ -118,7 +120,7 @@ fn overview_numbers() -> [Panel; 6] {
             "Pending",
             "Findings that wait for a window or a second look.",
             "short",
-            &of_findings("state=\"pending\""),
+            &pending,
             Thresholds::None,
         ),
         stat(
@@ -323,7 +325,7 @@ fn health() -> Json {
         of("dns_drift_instance_info", "")
     );
     let record_sets = by("zone, zone_id", "dns_drift_zone_record_sets", zones);
-    let panels = vec![
+    let panels = [
         timeline(
             "Views",
             "Whether each of the four views could be read. What cannot be read is not judged.",
@@ -406,10 +408,56 @@ fn health() -> Json {
             "Since the last complete listing.",
             "s",
             &[Query(&age("dns_drift_zone_last_read_timestamp_seconds", zones), "{{zone}} {{zone_id}}")],
-        ),
+        )
+        .sized(24, 8),
     ];
+    let panels = panels.into_iter().chain(refused_changes()).collect();
     let about = "Whether the views, the hosted zones and the instances are well.";
     dashboard("dns-drift-health", "dns-drift / Zones and instances", about, vec![zone], panels)
+}
+
+/// What Route 53 refuses, whether anything gets through, and what the refusals cost everybody else.
+fn refused_changes() -> [Panel; 3] {
+    let by = |labels: &str, metric: &str| {
+        format!(
+            "sum by ({labels}) (max without (instance, pod, origin) (increase({}[$__rate_interval]))) > 0",
+            of(metric, "")
+        )
+    };
+    let age = |metric: &str| {
+        format!("time() - max by (owner_id, zone, zone_id) ({})", of(metric, "zone=~\"$zone\""))
+    };
+    let calls = format!(
+        "sum by (owner_id, zone) (max without (instance, pod) (rate({}[$__rate_interval])))",
+        of("dns_drift_poisoned_batch_calls_total", "zone=~\"$zone\"")
+    );
+    [
+        lines(
+            "Refused changes",
+            "Changes that Route 53 refused, by reason; one that log and CloudTrail both tell counts once.",
+            "short",
+            &[Query(&by("owner_id, zone, reason", "dns_drift_refused_changes_total"), "{{owner_id}} {{zone}} {{reason}}")],
+        )
+        .stacked()
+        .sized(8, 8),
+        lines(
+            "Since the last change",
+            "Refused ones again and again, and none that goes through: one bad record holds the others up.",
+            "s",
+            &[
+                Query(&age("dns_drift_last_refused_change_timestamp_seconds"), "{{owner_id}} {{zone}} refused"),
+                Query(&age("dns_drift_last_applied_change_timestamp_seconds"), "{{owner_id}} {{zone}} applied"),
+            ],
+        )
+        .sized(8, 8),
+        lines(
+            "Calls that refused batches cost",
+            "A refused batch is sent again name by name, out of the five requests a second that the account shares.",
+            "reqps",
+            &[Query(&calls, "{{owner_id}} {{zone}}")],
+        )
+        .sized(8, 8),
+    ]
 }
 
 fn cost() -> Json {
@@ -497,6 +545,13 @@ fn cost() -> Json {
                 Query(&rate("job", "dns_drift_log_lines_total", ""), "read"),
                 Query(&rate("job", "dns_drift_log_lines_dropped_total", ""), "dropped"),
             ],
+        ),
+        lines_of(
+            "Queue messages set aside",
+            "Messages of the CloudTrail queue that could not be understood; another rule feeds it.",
+            "cps",
+            &rate("job", "dns_drift_queue_messages_set_aside_total", ""),
+            "{{job}}",
         ),
         lines_of(
             "Rounds",

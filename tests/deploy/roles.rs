@@ -45,6 +45,25 @@ fn the_role_grants_what_the_page_lists() {
     }
 }
 
+/// Namespaces are read for their labels only where that is asked for, and then once.
+#[test]
+fn the_role_grants_namespaces_only_for_their_labels() {
+    let labels = json!({"namespace_labels": true});
+    let rendered = render(&[
+        json!({"config": labels}),
+        json!({"config": labels, "sources": ["gateway-httproute"]}),
+        json!({"config": {"namespace_labels": false}}),
+        json!({}),
+    ]);
+    let core = |one: &Rendered| granted(one).remove("core").unwrap();
+    for (place, expected) in [(0, true), (1, true), (2, false), (3, false)] {
+        assert_eq!(core(&rendered[place]).contains("namespaces"), expected, "{place}");
+    }
+    let mut without = granted(&rendered[0]);
+    without.get_mut("core").unwrap().remove("namespaces");
+    assert_eq!(without, granted(&rendered[3]), "nothing else changes");
+}
+
 /// Whatever is switched on, no rule writes, reads a Secret or says "all".
 #[test]
 fn no_rule_writes_or_reads_secrets() {

@@ -114,6 +114,11 @@ impl Case {
         self.tree(Path::new("expected.yaml"))
     }
 
+    /// The configuration that the recording carries.
+    pub(crate) fn config(&self) -> Option<&Value> {
+        self.tree(Path::new("recording.yaml")).get("config")
+    }
+
     fn tree(&self, path: &Path) -> &Value {
         match &self.files[path] {
             Content::Tree(value) => value,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::case::{Case, Content};
 
-fn in_folder(path: &Path, folder: &str) -> bool {
+pub(crate) fn in_folder(path: &Path, folder: &str) -> bool {
     path.components().any(|part| part.as_os_str() == folder)
 }
 
@@ -229,7 +229,7 @@ pub(crate) fn shifted(case: &Case, by: SignedDuration) -> Case {
 }
 
 /// Changes texts wherever they stand, file names included.
-fn rewrite(case: &Case, edit: &dyn Fn(&str) -> String) -> Case {
+pub(crate) fn rewrite(case: &Case, edit: &dyn Fn(&str) -> String) -> Case {
     let files = case
         .files
         .iter()

@@ -9,8 +9,8 @@ use dns_drift::model::instance::{Origin, Policy};
 use dns_drift::model::{DomainName, ObjectRef, RecordKey, RecordType, Version, ZoneId};
 use dns_drift::publish::convergence::ConvergenceMetrics;
 use dns_drift::publish::cost::{
-    AwsRequests, ChangeCounts, ChangePlace, CostSnapshot, CostSource, DnsQueries, KubernetesRequests,
-    LiveCost, RecordState, RecordStates,
+    Allowance, AwsRequests, ChangeCounts, ChangePlace, CostSnapshot, CostSource, DnsQueries,
+    KubernetesRequests, LiveCost, RecordState, RecordStates,
 };
 use dns_drift::report::{
     Also, FORMAT, Finding, Fix, InstanceDetails, InstanceReport, Report, Silent, Summary, ViewReport,
@@ -228,6 +228,32 @@ impl CostSource for Costs {
         };
         let aws = AwsRequests { operation: text("ListHostedZones"), outcome: text("ok"), count: 3 };
         CostSnapshot {
+            allowances: vec![
+                Allowance {
+                    service: "Route 53",
+                    whom: text("account 111122223333"),
+                    configured: 2.0,
+                    allowed: 2.0,
+                    used: 0.5,
+                    paused_seconds: 0.0,
+                },
+                Allowance {
+                    service: "Route 53",
+                    whom: text("account 444455556666"),
+                    configured: 2.0,
+                    allowed: 1.0,
+                    used: 1.5,
+                    paused_seconds: 4.2,
+                },
+                Allowance {
+                    service: "DNS",
+                    whom: text(HOSTILE),
+                    configured: 50.0,
+                    allowed: 12.5,
+                    used: 3.0,
+                    paused_seconds: 0.0,
+                },
+            ],
             live: Some(LiveCost { names: 10, queries: 1.5e6, dollars: 0.6 }),
             aws_requests: vec![aws.clone(), aws],
             dns_queries: vec![DnsQueries {

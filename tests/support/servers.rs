@@ -18,6 +18,12 @@ pub(crate) struct Server(Child);
 
 #[allow(dead_code, reason = "each test uses its part")]
 impl Server {
+    /// Its process.
+    #[allow(dead_code, reason = "each test uses its part")]
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Asks it to end, as Kubernetes does, and waits until it has.
     pub(crate) fn terminate(mut self) -> std::process::ExitStatus {
         let asked = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();

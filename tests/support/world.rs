@@ -22,25 +22,38 @@ pub(crate) struct World {
     pub(crate) route53: Route53,
     pub(crate) dns: Dns,
     zone: String,
+    clock: Arc<dyn Clock>,
 }
 
 impl World {
     /// Starts the emulators, with an empty zone.
+    #[allow(dead_code, reason = "not every test runs in real time")]
     pub(crate) fn start(tasks: &mut JoinSet<()>, stop: &CancellationToken) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Self::start_at(tasks, stop, Arc::new(SystemClock))
+    }
+
+    /// The same in a time of choice.
+    pub(crate) fn start_at(tasks: &mut JoinSet<()>, stop: &CancellationToken, clock: Arc<dyn Clock>) -> Self {
         let kubernetes = Kubernetes::start(tasks, stop.clone(), Arc::clone(&clock)).expect("Kubernetes");
-        let route53 = Route53::start(tasks, stop.clone(), clock).expect("Route 53");
+        let route53 = Route53::start(tasks, stop.clone(), Arc::clone(&clock)).expect("Route 53");
         let zone = route53.create_zone("example.com.", ZoneOptions::default());
         let dns = Dns::start(tasks, stop.clone(), Arc::new(route53.clone())).expect("DNS");
-        Self { kubernetes, route53, dns, zone }
+        Self { kubernetes, route53, dns, zone, clock }
     }
 
     /// The instance that all is about, with one line of log.
+    #[allow(dead_code, reason = "not every test takes this one")]
     pub(crate) fn external_dns(&self) {
+        self.external_dns_with(&["--policy=upsert-only", "--interval=1s"], "2026-11-23T00:00:00Z");
+    }
+
+    /// The same with flags of choice, up since then.
+    pub(crate) fn external_dns_with(&self, flags: &[&str], since: &str) {
+        let own = ["--source=ingress", "--provider=aws", "--txt-owner-id=gke-prod"];
+        let args = [&own, flags].concat();
         let containers = json!([{"name": "external-dns",
             "image": "registry.k8s.io/external-dns/external-dns:v0.14.2",
-            "args": ["--source=ingress", "--provider=aws", "--policy=upsert-only", "--txt-owner-id=gke-prod",
-                     "--interval=1s"]}]);
+            "args": args}]);
         self.kubernetes.apply(json!({"apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"namespace": "dns", "name": "external-dns"},
             "spec": {"replicas": 1, "template": {"spec": {"containers": containers}}}}));
@@ -56,28 +69,40 @@ impl World {
             json!({"phase": "Running",
             "conditions": [{"type": "Ready", "status": "True"}],
             "containerStatuses": [{"name": "external-dns", "restartCount": 0,
-                                   "state": {"running": {"startedAt": "2026-11-23T00:00:00Z"}}}]}),
+                                   "state": {"running": {"startedAt": since}}}]}),
         );
         self.log("info", "All records are already up to date");
     }
 
     /// An Ingress that has its address.
     pub(crate) fn ingress(&self, name: &str, host: &str, annotations: &Value) {
+        self.ingress_at(name, host, annotations, "203.0.113.10");
+    }
+
+    /// The same with an address of choice.
+    pub(crate) fn ingress_at(&self, name: &str, host: &str, annotations: &Value, address: &str) {
         self.kubernetes.apply(json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
             "metadata": {"namespace": "shop", "name": name, "annotations": annotations},
             "spec": {"rules": [{"host": host}]}}));
-        let status = json!({"loadBalancer": {"ingress": [{"ip": "203.0.113.10"}]}});
+        let status = json!({"loadBalancer": {"ingress": [{"ip": address}]}});
         assert!(self.kubernetes.set_status("Ingress", "shop", name, status));
     }
 
     /// What ExternalDNS would have written for a host.
+    #[allow(dead_code, reason = "not every test takes these")]
     pub(crate) fn records(&self, host: &str) {
-        let heritage = "\"heritage=external-dns,external-dns/owner=gke-prod,\
-                        external-dns/resource=ingress/shop/healthy\"";
+        self.records_of(host, "healthy", "203.0.113.10");
+    }
+
+    /// The same for an Ingress and an address of choice, new or changed.
+    pub(crate) fn records_of(&self, host: &str, ingress: &str, address: &str) {
+        let heritage = format!(
+            "\"heritage=external-dns,external-dns/owner=gke-prod,external-dns/resource=ingress/shop/{ingress}\""
+        );
         let changes = vec![
-            Change::create(RecordSet::simple(&format!("{host}."), "A", 300, &["203.0.113.10"])),
-            Change::create(RecordSet::simple(&format!("{host}."), "TXT", 300, &[heritage])),
-            Change::create(RecordSet::simple(&format!("a-{host}."), "TXT", 300, &[heritage])),
+            Change::upsert(RecordSet::simple(&format!("{host}."), "A", 300, &[address])),
+            Change::upsert(RecordSet::simple(&format!("{host}."), "TXT", 300, &[&heritage])),
+            Change::upsert(RecordSet::simple(&format!("a-{host}."), "TXT", 300, &[&heritage])),
         ];
         self.route53.change(&self.zone, changes, "external-dns").expect("accepted");
     }
@@ -98,19 +123,28 @@ impl World {
         self.route53.change(&self.zone, changes, "external-dns").expect("accepted");
     }
 
-    fn log(&self, level: &str, message: &str) {
-        let now = SystemClock.now();
+    /// A line of the instance's log.
+    pub(crate) fn log(&self, level: &str, message: &str) {
+        let now = self.clock.now();
         let now = now.round(jiff::Unit::Second).expect("a second");
         let line = format!("time=\"{now}\" level={level} msg={message:?}");
         self.kubernetes.append_log("dns", POD, "external-dns", &line);
     }
 
     /// The log of an alias to an IP address that Route 53 does not take.
+    #[allow(dead_code, reason = "not every test has a single refusal")]
     pub(crate) fn refused(&self, host: &str) {
+        self.refused_batch(&[host]);
+    }
+
+    /// The same for several hosts in one batch.
+    pub(crate) fn refused_batch(&self, hosts: &[&str]) {
         let zone = &self.zone;
-        self.log("info", &format!("Desired change: CREATE {host} A [Id: /hostedzone/{zone}]"));
-        self.log("info", &format!("Desired change: CREATE {host} TXT [Id: /hostedzone/{zone}]"));
-        self.log("info", &format!("Desired change: CREATE a-{host} TXT [Id: /hostedzone/{zone}]"));
+        for host in hosts {
+            self.log("info", &format!("Desired change: CREATE {host} A [Id: /hostedzone/{zone}]"));
+            self.log("info", &format!("Desired change: CREATE {host} TXT [Id: /hostedzone/{zone}]"));
+            self.log("info", &format!("Desired change: CREATE a-{host} TXT [Id: /hostedzone/{zone}]"));
+        }
         self.log(
             "error",
             &format!(

@@ -3,8 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::config::Config;
 use crate::fixture;
-use crate::model::zone::{HostedZone, RecordSets};
-use crate::model::{Content, DomainName, RecordSet, Routing, ZoneId};
+use crate::model::{Content, DomainName, RecordSet, Routing};
 
 fn instance(version: Version) -> Instance {
     let assumed = Config::from_value(&serde_json::Value::Null).expect("the defaults").assumed();
@@ -55,7 +54,7 @@ fn the_rival_of_a_routed_record_may_be_nobodys_or_somebody_elses() {
     let instance = instance(Version::new(0, 15, 0));
     let weighted = |id: &str, weight| Want {
         set_identifier: Some(id.into()),
-        routing: Some(Routing::Weighted(weight)),
+        routing: Some(Box::new(Routing::Weighted(weight))),
         ..want(RecordType::A, "192.0.2.1")
     };
     let record = |name: &str, record_type: RecordType, id: Option<&str>, value: &str| RecordSet {
@@ -63,7 +62,7 @@ fn the_rival_of_a_routed_record_may_be_nobodys_or_somebody_elses() {
         content: Content::Values { ttl: 60, values: vec![Value::new(&record_type, value)] },
         record_type,
         set_identifier: id.map(Arc::from),
-        routing: id.map(|_| Routing::Weighted(10)),
+        routing: id.map(|_| Box::new(Routing::Weighted(10))),
         health_check_id: None,
     };
     let heritage = |owner: &str| {
@@ -72,20 +71,7 @@ fn the_rival_of_a_routed_record_may_be_nobodys_or_somebody_elses() {
     };
     let wants = InstanceWants { instance: Arc::new(instance), ..fixture::wants(vec![weighted("green", 10)]) };
     let check = |records: Vec<RecordSet>, weight, expected: Option<Cause>| {
-        let zone = HostedZone {
-            id: ZoneId::new("Z1"),
-            name: DomainName::new("example.com"),
-            private: false,
-            record_set_count: None,
-            delegation_set: Vec::new(),
-            vpcs: None,
-            limit: None,
-            dnssec: None,
-            tags: None,
-        };
-        let sets = Some(Arc::new(RecordSets::new(records)));
-        let names_read = std::collections::BTreeMap::new();
-        let zone = ZoneReading { zone, record_sets: sets, read_at: None, names_read };
+        let zone = fixture::zone_reading("Z1", "example.com", records);
         let want = weighted("green", weight);
         let circumstances =
             Circumstances { wants: &wants, want: &want, zone: &zone, owner: None, policy_forbids: false };

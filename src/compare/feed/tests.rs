@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use super::*;
 use crate::fixture;
 use crate::model::by_name::ByName;
@@ -83,9 +81,9 @@ fn judged(names: &str, events: Vec<ChangeEvent>) -> Vec<(String, Reason, usize, 
     let all = [wants(names)];
     let (past, policy) = (Past::default(), Policy::default());
     let world = World::new(&snapshot, &all, &past, &policy);
-    let found: BTreeMap<RecordKey, Refusal> = refusals(&world, &all[0]);
+    let found = refusals(&world, &all[0]);
     found
-        .into_iter()
+        .iter()
         .map(|(key, refusal)| (key.name.to_string(), refusal.reason, refusal.count, refusal.one_of))
         .collect()
 }
@@ -157,6 +155,7 @@ fn a_plain_record_is_not_refused_for_its_alias_target() {
     mixed.wants = ByName::new(all);
     let one = batch(both, "r1");
     let attempted = attempted_records(&one, &mixed.instance);
-    let hit = records_of(&one.errors[0], &one, &attempted, &mixed);
+    let wished = Wished { wants: &mixed, by_target: OnceCell::new() };
+    let hit = records_of(&one.errors[0], &one, &attempted, &wished);
     assert_eq!(hit.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["a.example.com"]);
 }

@@ -6,7 +6,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::compare::fix::quote;
-use crate::compare::owner::{Ownership, heritage_names, ownership};
+use crate::compare::owner::{Ownership, former_members, heritage_names, ownership};
 use crate::model::heritage::TxtRole;
 use crate::model::instance::{Instance, Registry};
 use crate::model::record::{AliasTarget, Content, RecordSet, RecordType, Value};
@@ -36,6 +36,11 @@ impl Batch {
             return Self::default();
         }
         let mut batch = Self { delete: in_the_way(want, zone), create: vec![wanted(want, zone)] };
+        for former in former_members(wants, want, zone) {
+            let was = Want { set_identifier: former.set_identifier.clone(), ..want.clone() };
+            batch.delete.push(former.clone());
+            batch.delete.extend(heritage_sets(&wants.instance, &was, zone).cloned());
+        }
         batch.own(&wants.instance, want, zone);
         batch.delete.retain(|set| {
             let stays = batch.create.contains(set);
@@ -82,7 +87,7 @@ impl Batch {
                 TxtRole::Encrypted | TxtRole::Other => continue,
             };
             // One of several owners that contradict each other.
-            if owner.as_deref() != Some(&*flags.owner_id) {
+            if owner != Some(&*flags.owner_id) {
                 self.delete.push(set.clone());
             }
         }
@@ -219,7 +224,7 @@ fn resource(object: &ObjectRef) -> String {
 }
 
 fn speaks_for(set: &RecordSet, owner: &str) -> bool {
-    matches!(TxtRole::of(set), TxtRole::Heritage(heritage) if heritage.owner.as_deref() == Some(owner))
+    matches!(TxtRole::of(set), TxtRole::Heritage(heritage) if heritage.owner == Some(owner))
 }
 
 fn heritage_sets<'a>(

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use crate::compare::instances::prefix::rows;
 use crate::compare::instances::start;
 use crate::compare::verdict::Candidate;
+use crate::compare::wishes::served_elsewhere;
 use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason, SilentReason};
 use crate::model::instance::{Policy, ZoneType};
 use crate::model::observation::Outcome;
-use crate::model::want::{InstanceWants, Placement};
+use crate::model::want::{InstanceWants, Placement, Want};
 use crate::model::{DomainName, RecordType};
 use crate::report::Fix;
 use crate::snapshot::{ViewName, ViewState};
@@ -43,10 +44,14 @@ pub(super) fn domain_filter_quoted(world: &World<'_>, wants: &InstanceWants) -> 
         ("--zone-id-filter", &flags.zone_id_filter),
     ];
     let odd = lists.into_iter().flat_map(|(flag, values)| values.iter().map(move |value| (flag, value)));
-    let odd: Vec<String> = odd
-        .filter(|(_, value)| value.contains(['"', '\'', ',']))
-        .map(|(flag, value)| format!("{flag}={value}"))
-        .collect();
+    let odd = odd.filter(|(_, value)| value.contains(['"', '\'', ',']));
+    // A comma has its own meaning in a regular expression, as in `{1,3}`.
+    let expressions = [
+        ("--regex-domain-filter", &flags.regex_domain_filter),
+        ("--regex-domain-exclusion", &flags.regex_domain_exclusion),
+    ];
+    let odd = odd.chain(expressions.into_iter().filter(|(_, value)| value.contains(['"', '\''])));
+    let odd: Vec<String> = odd.map(|(flag, value)| format!("{flag}={value}")).collect();
     if odd.is_empty() {
         return None;
     }
@@ -65,7 +70,7 @@ pub(super) fn domain_filter_quoted(world: &World<'_>, wants: &InstanceWants) -> 
     Some(candidate)
 }
 
-/// The filters leave the instance no zone, although it is asked for names that lie in one.
+/// The filters leave the instance no zone, although the account has zones.
 pub(super) fn zone_filter_matches_nothing(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
     let flags = &wants.instance.flags;
     let zones = world.zones().filter(|zones| !zones.zones.is_empty())?;
@@ -81,10 +86,10 @@ pub(super) fn zone_filter_matches_nothing(world: &World<'_>, wants: &InstanceWan
         return None;
     }
     let whole = world.snapshot.route53.state == ViewState::Read && world.snapshot.route53.is_whole();
-    if !wants.zones.is_empty() || tags_unknown || !whole {
+    if !wants.zones.is_empty() || tags_unknown || !whole || works_elsewhere(world, wants) {
         return None;
     }
-    let impact = unserved(world, wants)?;
+    let impact = unserved(world, wants).unwrap_or(Impact::Latent);
     let mut candidate =
         start(world, wants, Kind::ControllerMisconfigured, Reason::ZoneFilterMatchesNothing, impact);
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
@@ -101,18 +106,29 @@ pub(super) fn zone_filter_matches_nothing(world: &World<'_>, wants: &InstanceWan
 /// and no other instance does; `None` when there is no such name.
 fn unserved(world: &World<'_>, wants: &InstanceWants) -> Option<Impact> {
     let filtered = wants.unwanted.iter().filter(|row| row.reason == SilentReason::DomainFilter);
-    let homeless = wants.wants.iter().filter(|want| match &want.placement {
-        Placement::NoZone(no_zone) => no_zone.reason == Reason::FilteredOut,
-        Placement::Zone(_) | Placement::Unknown => false,
-    });
+    let homeless = wants.wants.iter().filter(|want| lacks_zone(want, Reason::FilteredOut));
     let names: BTreeSet<&DomainName> =
         filtered.filter_map(|row| row.name.as_ref()).chain(homeless.map(|want| &want.name)).collect();
     let others = |name: &DomainName| {
         let mut others = world.wants.iter().filter(|other| other.instance != wants.instance);
-        others.any(|other| other.wants.iter().any(|want| want.name == *name && want.zone_id().is_some()))
+        others.any(|other| other.at(name).iter().any(|want| want.zone_id().is_some()))
     };
     let names = names.into_iter().filter(|name| !others(name));
     names.map(|name| impact_on(world, name)).max_by_key(|impact| impact.weight())
+}
+
+/// True if the instance works in an account that we do not read: Route 53 serves a name of it from a
+/// zone that is not there.
+fn works_elsewhere(world: &World<'_>, wants: &InstanceWants) -> bool {
+    let mut unknown = wants.wants.iter().filter(|want| lacks_zone(want, Reason::NotFound));
+    unknown.any(|want| served_elsewhere(world, &want.name))
+}
+
+fn lacks_zone(want: &Want, why: Reason) -> bool {
+    match &want.placement {
+        Placement::NoZone(no_zone) => no_zone.reason == why,
+        Placement::Zone(_) | Placement::Unknown => false,
+    }
 }
 
 fn impact_on(world: &World<'_>, name: &DomainName) -> Impact {

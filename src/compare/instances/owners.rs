@@ -1,7 +1,7 @@
 //! An instance whose owner id or TXT affixes no longer fit the ownership that is recorded, or that
 //! writes the names of another one. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::compare::instances::start;
@@ -14,7 +14,7 @@ use crate::model::heritage::TxtRole;
 use crate::model::record::{RecordKey, RecordType};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
-use crate::model::{DomainName, ZoneId};
+use crate::model::{DomainName, ObjectRef, ZoneId};
 use crate::report::Fix;
 use crate::snapshot::ViewName;
 
@@ -92,12 +92,11 @@ pub(super) fn txt_affix_changed(world: &World<'_>, wants: &InstanceWants) -> Opt
 
 /// Two instances of this cluster write the same records. The one that owns less of them is told.
 pub(super) fn overlapping_instances(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
-    let mine: BTreeSet<(RecordKey, &ZoneId)> = keys(wants);
     let (other, shared) = world
         .wants
         .iter()
         .filter(|other| other.instance.workload != wants.instance.workload)
-        .map(|other| (other, keys(other).intersection(&mine).cloned().collect::<BTreeSet<_>>()))
+        .map(|other| (other, common_keys(wants, other)))
         .find(|(other, shared)| !shared.is_empty() && yields(world, wants, other, shared))?;
     let mut candidate = change(world, wants, Reason::OverlappingInstances);
     candidate.evidence = shared.iter().take(5).map(|(key, _)| format!("both write {key}")).collect();
@@ -144,6 +143,16 @@ fn yields(
     0 < mine && 0 < theirs && tells_me
 }
 
+/// The records that both want.
+fn common_keys<'a>(wants: &InstanceWants, other: &'a InstanceWants) -> BTreeSet<(RecordKey, &'a ZoneId)> {
+    let both = other.wants.iter().filter_map(|want| {
+        let (key, zone) = (want.key(), want.zone_id()?);
+        let twin = |mine: &Want| mine.is(&key) && mine.zone_id() == Some(zone);
+        wants.at(&want.name).iter().any(twin).then_some((key, zone))
+    });
+    both.collect()
+}
+
 fn keys(wants: &InstanceWants) -> BTreeSet<(RecordKey, &ZoneId)> {
     wants.wants.iter().filter_map(|want| Some((want.key(), want.zone_id()?))).collect()
 }
@@ -173,19 +182,52 @@ fn made_for(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> bool {
     })
 }
 
+/// True if the name of a TXT could be made of the name with some prefix or suffix.
+fn looks_related(txt: &DomainName, name: &DomainName) -> bool {
+    let text = name.as_str();
+    let (label, rest) = text.split_once('.').unwrap_or((text, ""));
+    let (first, tail) = txt.as_str().split_once('.').unwrap_or((txt.as_str(), ""));
+    txt.as_str().ends_with(text) || tail == rest && (label == "*" || first.contains(label))
+}
+
+/// Records that stand as wanted and that nobody owns under the affixes of the instance, by the objects that
+/// want them.
+pub(in crate::compare) struct Unowned<'a>(HashMap<(&'a str, &'a str), Vec<(&'a Want, &'a ZoneId)>>);
+
+impl<'a> Unowned<'a> {
+    pub(in crate::compare) fn of(world: &'a World<'_>, wants: &'a InstanceWants) -> Self {
+        let mut by_object: HashMap<(&str, &str), Vec<(&Want, &ZoneId)>> = HashMap::new();
+        for (want, zone) in recorded(world, wants) {
+            if ownership(&wants.instance, want, zone) == Ownership::Missing {
+                for object in &want.objects {
+                    let rows = by_object.entry((&object.namespace, &object.name)).or_default();
+                    rows.push((want, &zone.zone.id));
+                }
+            }
+        }
+        Self(by_object)
+    }
+
+    /// True if the TXT is the ownership of one of them under another prefix or suffix.
+    pub(in crate::compare) fn owned_by(&self, txt: &DomainName, zone: &ZoneId, object: &ObjectRef) -> bool {
+        let rows = self.0.get(&(&*object.namespace, &*object.name)).map(Vec::as_slice).unwrap_or_default();
+        rows.iter().any(|(want, id)| {
+            *id == zone
+                && looks_related(txt, &want.name)
+                && want.objects.iter().any(|one| is_same(object, one))
+        })
+    }
+}
+
 /// Ownership records of this instance for the wish under names that its affixes do not give.
 fn elsewhere(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Vec<String> {
-    let text = want.name.as_str();
-    let (label, rest) = text.split_once('.').unwrap_or((text, ""));
-    let looks_related = |txt: &DomainName| {
-        let (first, tail) = txt.as_str().split_once('.').unwrap_or((txt.as_str(), ""));
-        txt.as_str().ends_with(text) || tail == rest && (label == "*" || first.contains(label))
-    };
-    let sets =
-        zone.records().iter().filter(|set| set.record_type == RecordType::Txt && looks_related(&set.name));
+    let sets = zone
+        .records()
+        .iter()
+        .filter(|set| set.record_type == RecordType::Txt && looks_related(&set.name, &want.name));
     sets.filter(|set| match TxtRole::of(set) {
         TxtRole::Heritage(heritage) => {
-            heritage.owner.as_deref() == Some(&wants.instance.flags.owner_id)
+            heritage.owner == Some(&wants.instance.flags.owner_id)
                 && heritage
                     .object()
                     .is_some_and(|held| want.objects.iter().any(|object| is_same(&held, object)))

@@ -103,7 +103,9 @@ fn unread_impact(world: &World<'_>, unread: &UnreadAnnotations) -> Impact {
     let each = unread.if_read.iter().map(|(name, record_type, targets)| {
         let (expected, seen) = (wanted_targets(world, record_type, targets), rows(world, name, record_type));
         if seen.is_empty() {
-            return Impact::WrongPlace;
+            // Nobody asked: what the zones hold is assumed to be answered.
+            let stands = world.zones_over(name).any(|zone| !zone.at(name).is_empty());
+            return if stands { Impact::WrongPlace } else { Impact::Down };
         }
         let verdicts: Vec<Match> = seen.iter().map(|answer| judge(answer, &expected)).collect();
         if verdicts.iter().all(|verdict| *verdict == Match::Right) {
@@ -143,15 +145,7 @@ fn wanted_targets(world: &World<'_>, record_type: &RecordType, targets: &[std::s
 }
 
 /// One statement for each object whose annotations nobody reads.
-///
-/// `told_by` is the kind of the instance's finding that speaks for all of them; `None` when the
-/// prefix has not flipped.
-pub(super) fn unread_objects(
-    world: &World<'_>,
-    wants: &InstanceWants,
-    told_by: Option<Kind>,
-    out: &mut Verdicts,
-) {
+pub(super) fn unread_objects(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts) {
     for unread in &wants.unread {
         let key = FindingKey {
             subject: Subject::Object(unread.object.clone()),
@@ -174,7 +168,6 @@ pub(super) fn unread_objects(
             commands: renaming(world, wants, unread),
             ..Fix::default()
         };
-        candidate.explained_by = told_by.map(|kind| (Subject::instance(&wants.instance), kind));
         out.candidates.push(candidate);
     }
 }

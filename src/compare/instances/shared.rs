@@ -51,13 +51,15 @@ pub(super) fn owner_id_shared(world: &World<'_>, wants: &InstanceWants) -> Optio
     Some(candidate)
 }
 
-/// Objects that nobody here has ever seen, whose records appeared while we looked.
+/// Objects that nobody here has ever seen, whose records appeared while we looked. The object of a
+/// record that is newer than our last word of the cluster may be just as new.
 fn written_anew(world: &World<'_>, wants: &InstanceWants) -> BTreeSet<ObjectRef> {
     let first = world.past.first_at;
     let rows = world.past.strangers.iter().filter(|((instance, _), _)| *instance == wants.instance.id);
     rows.filter(|((_, object), seen)| {
         is_strange(world, wants, object)
             && first.is_some_and(|first| first < seen.since)
+            && world.heard_since(seen.since)
             && world.at().duration_since(seen.until) < LIFE
     })
     .map(|((_, object), _)| object.clone())
@@ -80,10 +82,10 @@ fn written_by_others(world: &World<'_>, wants: &InstanceWants) -> BTreeSet<Objec
     found
 }
 
-fn heritage_of(wants: &InstanceWants, change: &AttemptedChange) -> Option<Heritage> {
+fn heritage_of<'a>(wants: &InstanceWants, change: &'a AttemptedChange) -> Option<Heritage<'a>> {
     let writes = change.action != Action::Delete && change.record_type == RecordType::Txt;
     let heritage = change.targets.first().filter(|_| writes).and_then(|value| Heritage::parse(value))?;
-    (heritage.owner.as_deref() == Some(&wants.instance.flags.owner_id)).then_some(heritage)
+    (heritage.owner == Some(&wants.instance.flags.owner_id)).then_some(heritage)
 }
 
 /// Strange objects whose records stand now.
@@ -92,6 +94,7 @@ fn standing(world: &World<'_>, wants: &InstanceWants) -> BTreeSet<ObjectRef> {
     rows.filter(|((instance, object), seen)| {
         *instance == wants.instance.id
             && Some(seen.until) == world.past.last_at
+            && world.heard_since(seen.since)
             && is_strange(world, wants, object)
     })
     .map(|((_, object), _)| object.clone())

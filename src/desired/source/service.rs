@@ -82,25 +82,28 @@ fn of_hosts(
     let annotations = Annotations::new(&object.annotations, &input.instance.flags.annotation_prefix);
     let overriding = annotations.targets();
     let version = input.version();
-    let mut endpoints = Vec::new();
-    for host in hosts {
-        let host = host.strip_suffix('.').unwrap_or(host);
+    let of_host = |host: &str| {
         if !overriding.is_empty() {
-            endpoints.extend(endpoints_for(host, &overriding, shared, version));
-            continue;
+            return endpoints_for(host, &overriding, shared, version);
         }
         if service.service_type == "ClusterIP" && is_headless(service) {
-            endpoints.extend(headless::endpoints(object, service, input, shared, host));
-            continue;
+            return headless::endpoints(object, service, input, shared, host);
         }
         if side == Side::External && is_resolved(service, &input.instance.flags) {
-            endpoints.push(resolved(service, shared, host, version));
-            continue;
+            return vec![resolved(service, shared, host, version)];
         }
-        if service.service_type == "NodePort" {
-            endpoints.extend(node_port::services(object, service, shared, host, version));
-        }
-        endpoints.extend(endpoints_for(host, &targets(object, service, input, side), shared, version));
+        let ports = (service.service_type == "NodePort")
+            .then(|| node_port::services(object, service, shared, host, version));
+        let own = endpoints_for(host, &targets(object, service, input, side), shared, version);
+        ports.into_iter().flatten().chain(own).collect()
+    };
+    let mut endpoints = Vec::new();
+    for host in hosts {
+        let bare = host.strip_suffix('.').unwrap_or(host);
+        endpoints.extend(of_host(bare).into_iter().map(|mut endpoint| {
+            endpoint.origin.dotted |= bare.len() != host.len();
+            endpoint
+        }));
     }
     endpoints
 }

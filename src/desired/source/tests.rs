@@ -1,12 +1,9 @@
 //! Table tests of the sources: objects and flags in, endpoints out.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::*;
-use crate::desired::kinds::{Kind, Row};
-use crate::model::instance::{CommandLine, Origin};
+use crate::fixture::{instance, objects};
 use crate::snapshot::Cluster;
 
 mod ingresses;
@@ -14,39 +11,6 @@ mod nodes_and_pods;
 mod routes;
 mod services;
 mod templates;
-
-fn instance(args: &[&str], version: &str) -> Instance {
-    let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-    let version = version.parse().ok();
-    Instance {
-        id: "owner".into(),
-        origin: Origin::Assumed,
-        workload: None,
-        container: "".into(),
-        version,
-        flags: Flags::from_args(&args, &BTreeMap::new(), version),
-        command_line: CommandLine::default(),
-        replicas: None,
-        ready_replicas: None,
-        service_account: "".into(),
-        changed_at: None,
-        pods: Vec::new(),
-    }
-}
-
-fn objects(values: &[Value]) -> Objects {
-    let decode = |value: &Value| {
-        let kind = match value["kind"].as_str().expect("kind") {
-            "Pod" => Kind::PodAddresses,
-            word => Kind::of(value["apiVersion"].as_str().unwrap_or_default(), word).expect("known"),
-        };
-        match kind.decode(value.clone()).expect("decoded") {
-            Some(Row::Object(object)) => object,
-            _ => panic!("an object"),
-        }
-    };
-    values.iter().map(decode).collect()
-}
 
 /// `name type target,target` of everything that the objects of the first kind yield, sorted.
 fn yields(args: &[&str], values: &[Value]) -> Vec<String> {

@@ -34,6 +34,9 @@ pub enum DnsFaultKind {
     TruncatedWithoutTcp,
     /// This address instead of the right data.
     Lie(IpAddr),
+    /// This address instead of a denial, as providers do who sell mistyped names; what exists is
+    /// answered right.
+    RewriteDenials(IpAddr),
     /// The right answer under another message id.
     WrongId,
     /// An address record with three bytes of address.

@@ -123,6 +123,12 @@ fn spoil(
             *answer = Answer::empty(ResponseCode::NoError, answer.authoritative);
             answer.answers.extend(address(owner, 60, kind, lie));
         }
+        DnsFaultKind::RewriteDenials(lie) => {
+            if answer.code == ResponseCode::NXDomain {
+                *answer = Answer::empty(ResponseCode::NoError, false);
+                answer.answers.extend(address(owner, 60, kind, lie));
+            }
+        }
         DnsFaultKind::WrongId => metadata.id ^= 0x5555,
         DnsFaultKind::Malformed => {
             *answer = Answer::empty(ResponseCode::NoError, true);

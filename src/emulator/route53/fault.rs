@@ -28,6 +28,8 @@ pub enum R53FaultKind {
     AccessDenied,
     /// 403 `ExpiredToken`.
     ExpiredToken,
+    /// 403 `SignatureDoesNotMatch`, as the service says it to a clock that is ten minutes behind.
+    ClockSkew,
     /// 404 `NoSuchHostedZone`.
     NoSuchHostedZone,
     /// The first page works; every further page is 404 `NoSuchHostedZone`.

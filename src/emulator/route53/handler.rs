@@ -14,7 +14,7 @@ use super::fault::R53FaultKind;
 use super::listing::{self, bare};
 use super::world::{ZoneOptions, no_such_zone};
 use super::write::{Xml, refuse, respond, with_request_id};
-use super::{ACCOUNT, Refusal, SeenRequest, Shared, lock, parse, sts, trail};
+use super::{ACCOUNT, Refusal, SeenRequest, Shared, lock, parse, probe, sts, trail};
 use crate::emulator::http as wire;
 
 /// Calls of another service at the same address.
@@ -143,6 +143,12 @@ fn refusal_of(kind: &R53FaultKind, call: &Call) -> Option<Refusal> {
         R53FaultKind::ExpiredToken => {
             (403, "ExpiredToken", "The security token included in the request is expired".to_owned())
         }
+        R53FaultKind::ClockSkew => (
+            403,
+            "SignatureDoesNotMatch",
+            "Signature expired: 20261123T000000Z is now earlier than 20261123T000500Z (20261123T001000Z - 5 min.)"
+                .to_owned(),
+        ),
         R53FaultKind::NoSuchHostedZone | R53FaultKind::ZoneVanishes => {
             return Some(no_such_zone(call.subject.as_deref().unwrap_or_default()));
         }
@@ -204,6 +210,7 @@ fn call(method: &Method, path: &str, body: &str) -> Call {
         ("GET", ["2013-04-01", "hostedzone", id, "dnssec"]) => ("GetDNSSEC", Some(*id), ""),
         ("GET", ["2013-04-01", "hostedzonelimit", id, kind]) => ("GetHostedZoneLimit", Some(*id), *kind),
         ("GET", ["2013-04-01", "healthcheck", id, "status"]) => ("GetHealthCheckStatus", Some(*id), ""),
+        ("GET", ["2013-04-01", "testdnsanswer"]) => ("TestDNSAnswer", None, ""),
         ("GET", ["2013-04-01", "change", id]) => ("GetChange", Some(*id), ""),
         ("GET", ["2013-04-01", "tags", "hostedzone", id]) => ("ListTagsForResource", Some(*id), ""),
         ("POST", ["2013-04-01", "tags", "hostedzone"]) => ("ListTagsForResources", None, ""),
@@ -242,6 +249,7 @@ fn answer(
         "GetHostedZone" => get_zone(shared, subject, count_off)?,
         "GetHostedZoneLimit" => zone_limit(shared, subject, &call.detail)?,
         "GetHealthCheckStatus" => health_check_status(shared, subject)?,
+        "TestDNSAnswer" => probe::test_answer(&shared.world(), query)?,
         "GetDNSSEC" => dnssec(shared, subject)?,
         "ListTagsForResource" => tags(shared, subject)?,
         "ListTagsForResources" => tags_of_many(shared, body)?,

@@ -161,6 +161,17 @@ impl World {
         self.zones.len() < before
     }
 
+    pub(super) fn fill_zone(&mut self, id: &str, sets: impl IntoIterator<Item = RecordSet>) -> bool {
+        let Some(zone) = self.zone_mut(id) else { return false };
+        let served = Arc::make_mut(&mut zone.served);
+        for set in sets {
+            let set = set.normalised();
+            served.records.insert(set.sort_key(), set.clone());
+            zone.records.insert(set.sort_key(), set);
+        }
+        true
+    }
+
     pub(super) fn change(
         &mut self,
         zone_id: &str,

@@ -21,6 +21,7 @@ use crate::publish::rounds::Rounds;
 pub(super) struct Words {
     zone: Option<String>,
     namespace: Option<String>,
+    team: Option<String>,
     state: Option<String>,
     q: Option<String>,
     limit: Option<usize>,
@@ -116,6 +117,7 @@ impl Words {
             filter: HostFilter {
                 zone: query::text("zone", self.zone)?,
                 namespace: query::text("namespace", self.namespace)?,
+                team: query::text("team", self.team)?,
                 state: query::word("state", self.state.as_deref(), HostState::from_word)?,
                 text: query::text("q", self.q)?.map(|text| text.to_lowercase()),
             },

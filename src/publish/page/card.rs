@@ -4,7 +4,6 @@ use serde_json::Value as Json;
 
 use crate::finding::{Cause, Kind, State};
 use crate::model::text::printable;
-use crate::publish::page::filter::team;
 use crate::publish::page::list::{Row, instance_href, zone_href};
 use crate::publish::page::time::When;
 use crate::report::{Finding, Report, Step};
@@ -114,7 +113,7 @@ fn facts(report: &Report, finding: &Finding) -> Vec<Fact> {
         fact("cause", finding.cause.as_ref().map(ToString::to_string), String::new()),
         fact("also", Some(also.collect::<Vec<_>>().join(", ")), String::new()),
         fact("object", finding.object.as_ref().map(ToString::to_string), String::new()),
-        fact("team", team(finding).map(str::to_owned), String::new()),
+        fact("team", finding.team().map(str::to_owned), String::new()),
         fact(
             "zone",
             zone.map(|zone| {
@@ -137,7 +136,7 @@ fn facts(report: &Report, finding: &Finding) -> Vec<Fact> {
         fact("muted by", finding.mute.as_ref().map(ToString::to_string), String::new()),
     ];
     let others =
-        finding.labels.iter().filter(|(name, value)| team(finding) != Some(value) || *name != "team");
+        finding.labels.iter().filter(|(name, value)| finding.team() != Some(value) || *name != "team");
     facts.extend(
         others.map(|(name, value)| fact(&format!("label {name}"), Some(value.clone()), String::new())),
     );

@@ -49,18 +49,17 @@ pub(super) struct Choices {
 
 impl Filter {
     /// Bounded and without space at the ends.
-    pub(super) fn tidy(self) -> Self {
-        let tidy = |text: String| truncate(text.trim(), MAX_FILTER_TEXT);
+    pub(super) fn tidy(&self) -> Self {
         Self {
-            q: tidy(self.q),
-            state: tidy(self.state),
-            severity: tidy(self.severity),
-            kind: tidy(self.kind),
-            zone: tidy(self.zone),
-            namespace: tidy(self.namespace),
-            team: tidy(self.team),
-            instance: tidy(self.instance),
-            page: tidy(self.page),
+            q: tidy(&self.q),
+            state: tidy(&self.state),
+            severity: tidy(&self.severity),
+            kind: tidy(&self.kind),
+            zone: tidy(&self.zone),
+            namespace: tidy(&self.namespace),
+            team: tidy(&self.team),
+            instance: tidy(&self.instance),
+            page: tidy(&self.page),
         }
     }
 
@@ -84,14 +83,7 @@ impl Filter {
 
     /// The URL of a page of the same list.
     pub(super) fn url(&self, page: usize) -> String {
-        let number = page.to_string();
-        let page = if 1 < page { number.as_str() } else { "" };
-        let words = self.words().into_iter().chain([("page", page)]);
-        let pairs: Vec<String> = words
-            .filter(|(_, value)| !value.is_empty())
-            .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
-            .collect();
-        if pairs.is_empty() { String::from("/") } else { format!("/?{}", pairs.join("&")) }
+        address("/", &self.words(), page)
     }
 
     /// The findings that pass, in the order of the report.
@@ -108,7 +100,7 @@ impl Filter {
             && is(&self.kind, finding.kind.as_str())
             && is(&self.instance, finding.instance.as_deref().unwrap_or_default())
             && is(&self.namespace, finding.object.as_ref().map_or("", |object| &object.namespace))
-            && is(&self.team, team(finding).unwrap_or_default())
+            && is(&self.team, finding.team().unwrap_or_default())
             && (self.zone.is_empty() || in_zone(finding, &self.zone, zone))
             && (text.is_empty() || says(finding, text))
     }
@@ -125,12 +117,32 @@ impl Filter {
             kinds: menu(Kind::ALL, |kind| kind.as_str(), &self.kind),
             zones: some(report.zones.iter().map(|zone| zone.zone.name.as_str())),
             namespaces: some(findings().filter_map(|finding| Some(&*finding.object.as_ref()?.namespace))),
-            teams: some(findings().filter_map(team)),
+            teams: some(findings().filter_map(Finding::team)),
         }
     }
 }
 
-fn some<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
+/// The words of a closed set.
+pub(super) fn menu<T>(all: &[T], word: fn(&T) -> &'static str, chosen: &str) -> Vec<Choice> {
+    all.iter().map(|one| Choice { value: word(one), chosen: word(one) == chosen }).collect()
+}
+
+/// The URL of a page of a list that is narrowed down by words.
+pub(super) fn address(path: &str, words: &[(&'static str, &str)], page: usize) -> String {
+    let number = page.to_string();
+    let page = if 1 < page { number.as_str() } else { "" };
+    let pairs: Vec<String> = words
+        .iter()
+        .copied()
+        .chain([("page", page)])
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+        .collect();
+    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
+}
+
+/// Words to suggest, sorted and each once.
+pub(super) fn some<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     for word in words.filter(|word| !word.is_empty()) {
         if MAX_SUGGESTIONS <= seen.len() {
@@ -141,10 +153,9 @@ fn some<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
     seen.into_iter().map(str::to_owned).collect()
 }
 
-/// Who looks after the object: the label `team`, with or without a prefix.
-pub(super) fn team(finding: &Finding) -> Option<&str> {
-    let prefixed = || finding.labels.iter().find(|(name, _)| name.ends_with("/team")).map(|(_, value)| value);
-    finding.labels.get("team").or_else(prefixed).map(String::as_str)
+/// Bounded and without space at the ends.
+pub(super) fn tidy(text: &str) -> String {
+    truncate(text.trim(), MAX_FILTER_TEXT)
 }
 
 fn in_zone(finding: &Finding, word: &str, name: &DomainName) -> bool {

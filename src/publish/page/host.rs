@@ -2,7 +2,6 @@
 
 use askama::Template;
 
-use crate::board::Board;
 use crate::board::host::{self as board, host};
 use crate::board::hosts::HostState;
 use crate::finding::State;
@@ -10,7 +9,7 @@ use crate::limits::{MAX_PAGE_CARDS, MAX_PAGE_ROWS};
 use crate::model::DomainName;
 use crate::model::text::printable;
 use crate::publish::page::card::{Card, Side, StepRow, members, steps};
-use crate::publish::page::frame::Frame;
+use crate::publish::page::frame::{Frame, Scene};
 use crate::publish::page::list::{Row, zone_href};
 use crate::publish::page::state::ViewRow;
 use crate::publish::page::time::When;
@@ -53,8 +52,8 @@ struct Quiet {
 }
 
 /// Renders the page. A name that nobody knows has one too: the question was a good one.
-pub(super) fn render(board: &Board, name: &DomainName) -> askama::Result<String> {
-    let report = &*board.report;
+pub(super) fn render(scene: Scene<'_>, name: &DomainName) -> askama::Result<String> {
+    let (board, report) = (scene.board, scene.report());
     let own: Vec<&Finding> =
         report.findings.iter().filter(|finding| finding.subject.is_about(name)).collect();
     let silent = || report.silent.iter().filter(|silent| silent.subject.is_about(name));
@@ -68,7 +67,7 @@ pub(super) fn render(board: &Board, name: &DomainName) -> askama::Result<String>
     history.sort_by(|left, right| right.at.machine.cmp(&left.at.machine));
     let known = host(board, name);
     Host {
-        frame: Frame::new(report, format!("{name} - dns-drift"), ""),
+        frame: scene.frame(format!("{name} - dns-drift"), "/hosts"),
         name: name.as_str(),
         zones: zones(report, name),
         verdict: verdict(&own, known.as_ref()),

@@ -9,7 +9,7 @@ use crate::model::ZoneId;
 use crate::model::instance::{PodHealth, Trap};
 use crate::publish::page::card::Card;
 use crate::publish::page::filter::Filter;
-use crate::publish::page::frame::Frame;
+use crate::publish::page::frame::{Frame, Scene};
 use crate::publish::page::list::{Paging, Row, instance_href, zone_href};
 use crate::publish::page::time::When;
 use crate::publish::words;
@@ -78,15 +78,17 @@ struct PodRow {
 }
 
 /// Renders the list.
-pub(super) fn render_all(report: &Report, page: &str) -> askama::Result<String> {
+pub(super) fn render_all(scene: Scene<'_>, page: &str) -> askama::Result<String> {
+    let report = scene.report();
     let paging = Paging::new(report.instances.len(), page, |page| format!("/instances?page={page}"));
     let instances = paging.of(&report.instances).iter().map(|one| InstanceRow::new(report, one)).collect();
-    let frame = Frame::new(report, String::from("Instances - dns-drift"), "/instances");
+    let frame = scene.frame(String::from("Instances - dns-drift"), "/instances");
     AllInstances { frame, instances, paging }.render()
 }
 
 /// Renders one; `None` if neither an instance nor a finding has the owner id.
-pub(super) fn render(report: &Report, id: &str) -> askama::Result<Option<String>> {
+pub(super) fn render(scene: Scene<'_>, id: &str) -> askama::Result<Option<String>> {
+    let report = scene.report();
     // Two workloads with one owner id are a finding of their own, and both are shown.
     let known: Vec<&InstanceReport> = report.instances.iter().filter(|one| &*one.id == id).collect();
     let is_own = |finding: &&Finding| matches!(&finding.subject, Subject::Instance(one) if **one == *id);
@@ -101,7 +103,7 @@ pub(super) fn render(report: &Report, id: &str) -> askama::Result<Option<String>
         return Ok(None);
     }
     let page = Instance {
-        frame: Frame::new(report, format!("{id} - dns-drift"), "/instances"),
+        frame: scene.frame(format!("{id} - dns-drift"), "/instances"),
         id,
         known: known.into_iter().map(|one| InstanceRow::new(report, one)).collect(),
         cards: own.into_iter().take(MAX_PAGE_CARDS).map(|finding| Card::new(report, finding)).collect(),

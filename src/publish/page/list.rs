@@ -4,7 +4,6 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::finding::Subject;
 use crate::limits::MAX_PAGE_ROWS;
-use crate::publish::page::filter::team;
 use crate::publish::page::time::When;
 use crate::report::{Finding, Report};
 
@@ -62,7 +61,7 @@ impl Row {
             since: When::new(finding.first_seen, report.at),
             impact: finding.impact.as_str(),
             object: finding.object.as_ref().map(ToString::to_string).unwrap_or_default(),
-            team: team(finding).unwrap_or_default().to_owned(),
+            team: finding.team().unwrap_or_default().to_owned(),
             zone: finding.zone.as_ref().map_or_else(String::new, |zone| {
                 if zone.private { format!("{} (private)", zone.name) } else { zone.name.to_string() }
             }),

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use crate::publish::page::filter::{Choices, Filter};
-use crate::publish::page::frame::Frame;
+use crate::publish::page::frame::{Frame, Scene};
 use crate::publish::page::list::{Paging, Row};
 use crate::publish::page::state::ViewRow;
 use crate::report::Report;
@@ -36,12 +36,13 @@ struct Count {
 }
 
 /// Renders the page.
-pub(super) fn render(report: &Report, filter: &Filter) -> askama::Result<String> {
+pub(super) fn render(scene: Scene<'_>, filter: &Filter) -> askama::Result<String> {
+    let report = scene.report();
     let found = filter.select(report);
     let paging = Paging::new(found.len(), &filter.page, |page| filter.url(page));
     let rows = paging.of(&found).iter().map(|finding| Row::new(report, finding)).collect();
     Overview {
-        frame: Frame::new(report, title(report), "/"),
+        frame: scene.frame(title(report), "/"),
         counts: counts(report),
         views: ViewRow::all(report),
         choices: filter.choices(report),
@@ -67,6 +68,6 @@ fn counts(report: &Report) -> Vec<Count> {
         count("pending", summary.pending, "/?state=pending"),
         count("in sync", summary.in_sync, ""),
         count("unknown", summary.unknown, ""),
-        count("names", summary.names, ""),
+        count("names", summary.names, "/hosts"),
     ]
 }

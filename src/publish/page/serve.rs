@@ -13,16 +13,16 @@ use axum::routing::get;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use crate::board::Board;
 use crate::limits::{MAX_LISTENERS, MAX_NAME};
 use crate::model::DomainName;
 use crate::publish::api::Api;
 use crate::publish::cost::CostSource;
 use crate::publish::metrics::Latest;
 use crate::publish::page::filter::Filter;
-use crate::publish::page::frame::{Frame, round};
+use crate::publish::page::frame::{Frame, Scene, round};
+use crate::publish::page::hosts::Words;
 use crate::publish::page::overview::Starting;
-use crate::publish::page::{assets, events, host, instance, list, overview, single, state, zone};
+use crate::publish::page::{assets, events, host, hosts, instance, list, overview, single, state, zone};
 use crate::publish::rendering::{Edition, Renderings};
 use crate::publish::role::Role;
 use crate::publish::rounds::Rounds;
@@ -48,17 +48,11 @@ struct PageNumber {
     page: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Lookup {
-    host: String,
-}
-
 /// The routes of the page.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(pages: Pages) -> Router<S> {
     Router::new()
         .route("/", get(first))
-        .route("/hosts", get(look_up))
+        .route("/hosts", get(all_hosts))
         .route("/hosts/{name}", get(one_host))
         .route("/findings/{id}", get(one_finding))
         .route("/zones", get(zones))
@@ -76,29 +70,40 @@ async fn first(
     asked: Asked,
     query: Result<Query<Filter>, QueryRejection>,
 ) -> Response {
-    let Ok(Query(filter)) = query else { return bad_query() };
-    pages.answer(&asked, move |board| overview::render(&board.report, &filter.tidy()).map(Some)).await
+    let Ok(Query(filter)) = query else { return bad_query(asked.role) };
+    pages.answer(&asked, move |scene| overview::render(scene, &filter.tidy()).map(Some)).await
 }
 
-/// The form on top of each page: to the page of the host.
-async fn look_up(query: Result<Query<Lookup>, QueryRejection>) -> Response {
-    let Ok(Query(Lookup { host })) = query else { return bad_query() };
-    let name = host.trim();
-    let there =
-        if name.is_empty() { String::from("/") } else { list::host_href(DomainName::new(name).as_str()) };
-    Redirect::to(&there).into_response()
+/// The list; the form on top of each page asks it for one host and is led to that host's page.
+async fn all_hosts(
+    State(pages): State<Pages>,
+    asked: Asked,
+    query: Result<Query<Words>, QueryRejection>,
+) -> Response {
+    let Ok(Query(words)) = query else { return bad_query(asked.role) };
+    let name = words.host.trim();
+    if name.is_empty() {
+        let words = words.tidy();
+        return pages.answer(&asked, move |scene| hosts::render(scene, &words).map(Some)).await;
+    }
+    Redirect::to(&list::host_href(DomainName::new(name).as_str())).into_response()
 }
 
 async fn one_host(State(pages): State<Pages>, Path(text): Path<String>, asked: Asked) -> Response {
     if MAX_NAME < text.len() {
-        return failure(StatusCode::NOT_FOUND, "No such page", "No host has a name as long as that.");
+        return failure(
+            asked.role,
+            StatusCode::NOT_FOUND,
+            "No such page",
+            "No host has a name as long as that.",
+        );
     }
     let name = DomainName::new(&text);
-    pages.answer(&asked, move |board| host::render(board, &name).map(Some)).await
+    pages.answer(&asked, move |scene| host::render(scene, &name).map(Some)).await
 }
 
 async fn one_finding(State(pages): State<Pages>, Path(id): Path<String>, asked: Asked) -> Response {
-    pages.answer(&asked, move |board| single::render(&board.report, &id)).await
+    pages.answer(&asked, move |scene| single::render(scene, &id)).await
 }
 
 async fn zones(
@@ -106,12 +111,12 @@ async fn zones(
     asked: Asked,
     query: Result<Query<PageNumber>, QueryRejection>,
 ) -> Response {
-    let Ok(Query(PageNumber { page })) = query else { return bad_query() };
-    pages.answer(&asked, move |board| zone::render_all(&board.report, &page).map(Some)).await
+    let Ok(Query(PageNumber { page })) = query else { return bad_query(asked.role) };
+    pages.answer(&asked, move |scene| zone::render_all(scene, &page).map(Some)).await
 }
 
 async fn one_zone(State(pages): State<Pages>, Path(word): Path<String>, asked: Asked) -> Response {
-    pages.answer(&asked, move |board| zone::render(&board.report, &word)).await
+    pages.answer(&asked, move |scene| zone::render(scene, &word)).await
 }
 
 async fn instances(
@@ -119,17 +124,17 @@ async fn instances(
     asked: Asked,
     query: Result<Query<PageNumber>, QueryRejection>,
 ) -> Response {
-    let Ok(Query(PageNumber { page })) = query else { return bad_query() };
-    pages.answer(&asked, move |board| instance::render_all(&board.report, &page).map(Some)).await
+    let Ok(Query(PageNumber { page })) = query else { return bad_query(asked.role) };
+    pages.answer(&asked, move |scene| instance::render_all(scene, &page).map(Some)).await
 }
 
 async fn one_instance(State(pages): State<Pages>, Path(id): Path<String>, asked: Asked) -> Response {
-    pages.answer(&asked, move |board| instance::render(&board.report, &id)).await
+    pages.answer(&asked, move |scene| instance::render(scene, &id)).await
 }
 
 async fn watch_state(State(pages): State<Pages>, asked: Asked) -> Response {
     let costs = pages.costs.snapshot();
-    pages.answer(&asked, move |board| state::render(&board.report, &costs).map(Some)).await
+    pages.answer(&asked, move |scene| state::render(scene, &costs).map(Some)).await
 }
 
 // === impl Pages ===
@@ -149,17 +154,19 @@ impl Pages {
     /// time; none when the browser has that of this round.
     async fn answer<F>(&self, asked: &Asked, make: F) -> Response
     where
-        F: FnOnce(&Board) -> Made + Send + 'static,
+        F: FnOnce(Scene<'_>) -> Made + Send + 'static,
     {
-        let Some(board) = self.rounds.latest() else { return starting(asked.standby) };
-        let part = if asked.standby { "-standby" } else { "" };
+        let Some(board) = self.rounds.latest() else { return starting(asked.role) };
+        let role = asked.role;
+        let part = if role == Role::Standby { "-standby" } else { "" };
         let edition = Edition::new(format_args!("{}{part}", round(&board.report)));
         if edition.is_known(&asked.headers) {
             return (StatusCode::NOT_MODIFIED, edition.headers()).into_response();
         }
-        match self.renderings.run(move || make(&board)).await {
-            Some(Ok(Some(body))) => (edition.headers(), html(marked(body, asked.standby))).into_response(),
+        match self.renderings.run(move || make(Scene { board: &board, role })).await {
+            Some(Ok(Some(body))) => (edition.headers(), html(body)).into_response(),
             Some(Ok(None)) => failure(
+                role,
                 StatusCode::NOT_FOUND,
                 "Not known",
                 "The last round knows nothing of that name. It may be over: findings that are resolved stay for a quarter of an hour.",
@@ -177,45 +184,38 @@ fn html(body: String) -> Response {
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response()
 }
 
-/// What a replica that waits says above each page: it shows what it saw when it led last.
-const STANDBY: &str = "<p class=\"standby\" role=\"status\"><strong>Standby:</strong> another replica judges; \
-                       what stands here, if anything, is old.</p>\n";
-
-fn marked(body: String, standby: bool) -> String {
-    if standby { body.replacen("<main", &format!("{STANDBY}<main"), 1) } else { body }
-}
-
 /// What a page has to know of the request.
 struct Asked {
     headers: HeaderMap,
-    /// This replica waits for its turn.
-    standby: bool,
+    /// The part of this replica.
+    role: Role,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Asked {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let standby = parts.extensions.get::<Role>() == Some(&Role::Standby);
-        Ok(Self { headers: parts.headers.clone(), standby })
+        let role = parts.extensions.get().copied().unwrap_or(Role::Alone);
+        Ok(Self { headers: parts.headers.clone(), role })
     }
 }
 
-fn starting(standby: bool) -> Response {
-    let page = Starting { frame: Frame::starting(String::from("dns-drift: starting"), "/") };
-    askama::Template::render(&page).map_or_else(|_unwritable| broken(), |body| html(marked(body, standby)))
+fn starting(role: Role) -> Response {
+    let page = Starting { frame: Frame::bare(role, String::from("dns-drift: starting"), "/") };
+    askama::Template::render(&page).map_or_else(|_unwritable| broken(), html)
 }
 
-fn bad_query() -> Response {
+fn bad_query(role: Role) -> Response {
     failure(
+        role,
         StatusCode::BAD_REQUEST,
         "Not understood",
         "The address has a filter that cannot be read. Each filter may come once.",
     )
 }
 
-fn failure(status: StatusCode, title: &str, message: &str) -> Response {
-    match single::failure(title, message) {
+fn failure(role: Role, status: StatusCode, title: &str, message: &str) -> Response {
+    match single::failure(role, title, message) {
         Ok(body) => (status, html(body)).into_response(),
         Err(_unwritable) => broken(),
     }

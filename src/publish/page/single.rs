@@ -3,8 +3,8 @@
 use askama::Template;
 
 use crate::publish::page::card::Card;
-use crate::publish::page::frame::Frame;
-use crate::report::Report;
+use crate::publish::page::frame::{Frame, Scene};
+use crate::publish::role::Role;
 
 #[derive(Debug, Template)]
 #[template(path = "finding.html")]
@@ -21,13 +21,14 @@ struct Failure<'a> {
 }
 
 /// Renders the finding; `None` if there is none with this id.
-pub(super) fn render(report: &Report, id: &str) -> askama::Result<Option<String>> {
+pub(super) fn render(scene: Scene<'_>, id: &str) -> askama::Result<Option<String>> {
+    let report = scene.report();
     let Some(finding) = report.findings.iter().find(|finding| finding.id == id) else { return Ok(None) };
     let title = format!("{} on {} - dns-drift", finding.kind, finding.subject);
-    Single { frame: Frame::new(report, title, ""), card: Card::new(report, finding) }.render().map(Some)
+    Single { frame: scene.frame(title, ""), card: Card::new(report, finding) }.render().map(Some)
 }
 
 /// Renders what went wrong with the question.
-pub(super) fn failure(title: &str, message: &str) -> askama::Result<String> {
-    Failure { frame: Frame::starting(format!("{title} - dns-drift"), ""), message }.render()
+pub(super) fn failure(role: Role, title: &str, message: &str) -> askama::Result<String> {
+    Failure { frame: Frame::bare(role, format!("{title} - dns-drift"), ""), message }.render()
 }

@@ -3,8 +3,8 @@
 use askama::Template;
 
 use crate::limits::MAX_PAGE_ROWS;
-use crate::publish::cost::CostSnapshot;
-use crate::publish::page::frame::Frame;
+use crate::publish::cost::{Allowance, CostSnapshot, LiveCost};
+use crate::publish::page::frame::{Frame, Scene};
 use crate::publish::page::time::When;
 use crate::publish::words;
 use crate::report::{MuteState, Report};
@@ -15,6 +15,10 @@ use crate::report::{MuteState, Report};
 struct State {
     frame: Frame,
     views: Vec<ViewRow>,
+    allowances: Vec<AllowanceRow>,
+    allowances_left_out: usize,
+    /// What the DNS questions cost a month.
+    bill: Option<String>,
     costs: Vec<CostRow>,
     mutes: Vec<MuteRow>,
     mutes_left_out: usize,
@@ -47,6 +51,21 @@ struct CostRow {
     count: u64,
 }
 
+/// One budget; rates in requests per second.
+#[derive(Debug)]
+struct AllowanceRow {
+    service: &'static str,
+    whom: String,
+    configured: String,
+    allowed: String,
+    used: String,
+    /// Free of what is allowed now, in percent.
+    left: String,
+    /// True if less is allowed than configured.
+    slowed: bool,
+    state: String,
+}
+
 #[derive(Debug)]
 struct MuteRow {
     by: String,
@@ -61,7 +80,8 @@ struct MuteRow {
 const PROBLEMS: usize = 20;
 
 /// Renders the page.
-pub(super) fn render(report: &Report, costs: &CostSnapshot) -> askama::Result<String> {
+pub(super) fn render(scene: Scene<'_>, costs: &CostSnapshot) -> askama::Result<String> {
+    let report = scene.report();
     let mutes = report.mutes.iter().take(MAX_PAGE_ROWS).map(|mute| MuteRow {
         by: mute.by.clone(),
         kinds: if mute.kinds.is_empty() { String::from("all") } else { mute.kinds.join(", ") },
@@ -71,8 +91,11 @@ pub(super) fn render(report: &Report, costs: &CostSnapshot) -> askama::Result<St
         problem: mute.problem.clone().unwrap_or_default(),
     });
     State {
-        frame: Frame::new(report, String::from("State of the watch - dns-drift"), "/state"),
+        frame: scene.frame(String::from("State of the watch - dns-drift"), "/state"),
         views: ViewRow::all(report),
+        allowances: costs.allowances.iter().take(MAX_PAGE_ROWS).map(AllowanceRow::new).collect(),
+        allowances_left_out: costs.allowances.len().saturating_sub(MAX_PAGE_ROWS),
+        bill: costs.live.map(bill),
         costs: cost_rows(costs),
         mutes: mutes.collect(),
         mutes_left_out: report.mutes.len().saturating_sub(MAX_PAGE_ROWS),
@@ -89,6 +112,14 @@ const fn mute_state(state: MuteState) -> &'static str {
     }
 }
 
+fn bill(cost: LiveCost) -> String {
+    let LiveCost { names, queries, dollars } = cost;
+    let millions = queries / 1e6;
+    format!(
+        "With the present rhythm, asking for {names} names makes some {millions:.1} million questions a month that Route 53 bills: {dollars:.2} USD."
+    )
+}
+
 fn cost_rows(costs: &CostSnapshot) -> Vec<CostRow> {
     let row = |what: &str, detail: String, count| CostRow { what: what.to_owned(), detail, count };
     let aws = costs
@@ -103,18 +134,46 @@ fn cost_rows(costs: &CostSnapshot) -> Vec<CostRow> {
         let detail = format!("{} {}, {}", one.verb, one.resource, one.class);
         row("Requests to Kubernetes", detail, one.count)
     });
-    let live = costs.live.map(|cost| {
-        let (millions, dollars) = (cost.queries / 1e6, cost.dollars);
-        let detail = format!("some {millions:.1} million billed questions a month, {dollars:.2} USD");
-        row("Names that are asked for", detail, u64::try_from(cost.names).unwrap_or(u64::MAX))
-    });
     let logs = [
         row("Log lines read", String::new(), costs.log_lines),
         row("Log lines dropped", String::new(), costs.log_lines_dropped),
         row("Rounds", String::new(), costs.rounds),
     ];
     let rows = aws.chain(dns).chain(kubernetes).filter(|row| 0 < row.count).take(MAX_PAGE_ROWS);
-    logs.into_iter().chain(live).chain(rows).collect()
+    logs.into_iter().chain(rows).collect()
+}
+
+// === impl AllowanceRow ===
+
+impl AllowanceRow {
+    fn new(allowance: &Allowance) -> Self {
+        let Allowance { service, whom, configured, allowed, used, paused_seconds } = allowance;
+        let slowed = allowed < configured;
+        // A burst may use more than the mean that is allowed.
+        let left = if *allowed <= 0.0 { 0.0 } else { (1.0 - used / allowed).clamp(0.0, 1.0) };
+        let state = if 0.0 < *paused_seconds {
+            format!("throttled: paused for {:.0} s more", paused_seconds.ceil())
+        } else if slowed {
+            String::from("slowed down, recovers by itself")
+        } else {
+            String::from("as configured")
+        };
+        Self {
+            service,
+            whom: whom.clone(),
+            configured: rate(*configured),
+            allowed: rate(*allowed),
+            used: rate(*used),
+            left: format!("{:.0} %", left * 100.0),
+            slowed,
+            state,
+        }
+    }
+}
+
+/// Two digits where it is slow.
+fn rate(per_second: f64) -> String {
+    if per_second < 10.0 { format!("{per_second:.2}") } else { format!("{per_second:.0}") }
 }
 
 // === impl ViewRow ===

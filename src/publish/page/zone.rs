@@ -7,7 +7,7 @@ use crate::limits::{MAX_PAGE_CARDS, MAX_PAGE_ROWS};
 use crate::model::DomainName;
 use crate::publish::page::card::Card;
 use crate::publish::page::filter::Filter;
-use crate::publish::page::frame::Frame;
+use crate::publish::page::frame::{Frame, Scene};
 use crate::publish::page::list::{Paging, Row, zone_href};
 use crate::publish::page::time::When;
 use crate::report::{Finding, Report, ZoneReport};
@@ -46,15 +46,16 @@ struct ZoneRow {
 }
 
 /// Renders the list.
-pub(super) fn render_all(report: &Report, page: &str) -> askama::Result<String> {
+pub(super) fn render_all(scene: Scene<'_>, page: &str) -> askama::Result<String> {
+    let report = scene.report();
     let paging = Paging::new(report.zones.len(), page, |page| format!("/zones?page={page}"));
     let zones = paging.of(&report.zones).iter().map(|zone| ZoneRow::new(report, zone)).collect();
-    AllZones { frame: Frame::new(report, String::from("Zones - dns-drift"), "/zones"), zones, paging }
-        .render()
+    AllZones { frame: scene.frame(String::from("Zones - dns-drift"), "/zones"), zones, paging }.render()
 }
 
 /// Renders one zone, or all zones of one name; `None` if neither a zone nor a finding has it.
-pub(super) fn render(report: &Report, word: &str) -> askama::Result<Option<String>> {
+pub(super) fn render(scene: Scene<'_>, word: &str) -> askama::Result<Option<String>> {
+    let report = scene.report();
     let name = DomainName::new(word);
     let is_named = |zone: &&ZoneReport| zone.zone.id.as_str() == word || zone.zone.name == name;
     let zones: Vec<&ZoneReport> = report.zones.iter().filter(is_named).collect();
@@ -72,7 +73,7 @@ pub(super) fn render(report: &Report, word: &str) -> askama::Result<Option<Strin
         return Ok(None);
     }
     let page = Zone {
-        frame: Frame::new(report, format!("{title} - dns-drift"), "/zones"),
+        frame: scene.frame(format!("{title} - dns-drift"), "/zones"),
         name: title.to_string(),
         zones: zones.into_iter().take(MAX_PAGE_ROWS).map(|zone| ZoneRow::new(report, zone)).collect(),
         cards: own.into_iter().take(MAX_PAGE_CARDS).map(|finding| Card::new(report, finding)).collect(),

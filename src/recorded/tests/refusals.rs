@@ -5,7 +5,10 @@ use std::io;
 use std::sync::Mutex;
 
 use super::*;
+use crate::model::RecordType;
+use crate::model::zone::TestedName;
 use crate::recorded::health::HealthReader;
+use crate::recorded::tested::TestReader;
 use crate::recorded::view::View;
 
 /// A log in memory.
@@ -31,8 +34,14 @@ async fn each_refusal_is_told_once_with_the_action_to_add() {
     let _guard = tracing::subscriber::set_default(subscriber);
     let server = Server::start();
     server.route53.create_zone("example.net", ZoneOptions::default());
-    let optional =
-        ["GetHostedZone", "GetHostedZoneLimit", "GetDNSSEC", "ListTagsForResources", "GetHealthCheckStatus"];
+    let optional = [
+        "GetHostedZone",
+        "GetHostedZoneLimit",
+        "GetDNSSEC",
+        "ListTagsForResources",
+        "GetHealthCheckStatus",
+        "TestDNSAnswer",
+    ];
     for operation in optional {
         server.route53.set_fault(R53Fault::new(R53FaultKind::AccessDenied).on(operation));
     }
@@ -47,6 +56,12 @@ async fn each_refusal_is_told_once_with_the_action_to_add() {
     for id in ["hc-1", "hc-2"] {
         let ids: BTreeSet<Arc<str>> = [id.into()].into();
         assert!(!health.refresh(&client, &SystemClock, &view, ids).await);
+    }
+    let mut tests = TestReader::default();
+    for name in ["h1.example.com", "h2.example.com"] {
+        let (zone_id, record_type) = (ZoneId::new(&server.zone), RecordType::A);
+        let asked = TestedName { zone_id, name: DomainName::new(name), record_type };
+        assert!(!tests.refresh(&client, &SystemClock, &view, [asked]).await);
     }
     let text = String::from_utf8(log.0.lock().expect("lock").clone()).expect("UTF-8");
     for operation in optional {

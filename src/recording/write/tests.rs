@@ -48,6 +48,7 @@ fn zones() -> Zones {
                 record_sets: records.map(RecordSets::new).map(Arc::new),
                 read_at,
                 names_read: BTreeMap::new(),
+                list_failed: false,
             },
         )
     };

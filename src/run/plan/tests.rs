@@ -1,6 +1,6 @@
 use super::*;
 use crate::fixture;
-use crate::model::observation::{AnswerRecord, Outcome, Transport, Vantage};
+use crate::model::observation::{AnswerRecord, Outcome, Vantage};
 use crate::model::record::AliasTarget;
 use crate::model::want::Want;
 use crate::model::zone::RecordSets;
@@ -43,6 +43,7 @@ fn planned(wants: Vec<Want>, records: Vec<RecordSet>, seen: &[Observation]) -> V
         record_sets: Some(Arc::new(RecordSets::new(records))),
         read_at: None,
         names_read: BTreeMap::new(),
+        list_failed: false,
     };
     let zones = Zones { zones: [(ZoneId::new("Z1"), reading)].into(), ..Zones::default() };
     let wants = [fixture::wants(wants)];
@@ -52,11 +53,11 @@ fn planned(wants: Vec<Want>, records: Vec<RecordSet>, seen: &[Observation]) -> V
         report: None,
         policy: &Policy::default(),
         resolver_views: &BTreeSet::new(),
-        resolved: &resolved(seen),
+        resolved: &resolved(&seen.iter().cloned().map(Arc::new).collect::<Vec<_>>()),
         waited: &Waited::default(),
         at: AT,
     });
-    let shown = |name: &ProbeName| {
+    let shown = |name: &Arc<ProbeName>| {
         let types: Vec<&str> = name.record_types.iter().map(RecordType::as_str).collect();
         let place = if name.zone_id.is_some() { "" } else { " foreign" };
         let expected = name.expected.iter().map(|one| {
@@ -75,9 +76,9 @@ fn a_cname_is_asked_for_addresses_and_its_target_where_it_lives() {
     assert_eq!(
         planned(Vec::new(), records, &[]),
         [
-            "a.example.com A A=~{} AAAA=~{}",
+            "a.example.com A A=~[] AAAA=~[]",
             "b.example.com A",
-            "c.example.com A A=~{} AAAA=~{}",
+            "c.example.com A A=~[] AAAA=~[]",
             "lb.example.net A+AAAA foreign"
         ]
     );
@@ -85,35 +86,21 @@ fn a_cname_is_asked_for_addresses_and_its_target_where_it_lives() {
 
 #[test]
 fn an_alias_is_asked_under_both_names_and_expects_what_was_seen_there() {
-    let seen = Observation {
-        at: AT,
-        vantage: Vantage::Authoritative,
-        view: "public".into(),
-        server: "ns.example.net".into(),
-        zone_id: None,
-        transport: Transport::Udp,
+    let answer = AnswerRecord {
         name: "lb-1.example.net".into(),
         record_type: "A".into(),
-        outcome: Outcome::Answer,
-        rcode: None,
-        answers: vec![AnswerRecord {
-            name: "lb-1.example.net".into(),
-            record_type: "A".into(),
-            ttl: 60,
-            data: "192.0.2.7".into(),
-        }],
-        authority: Vec::new(),
-        aa: false,
-        ad: false,
-        cd: false,
-        ede: None,
-        rtt_ms: None,
+        ttl: 60,
+        data: "192.0.2.7".into(),
+    };
+    let seen = Observation {
+        answers: vec![answer],
+        ..fixture::observation(Vantage::Authoritative, "ns.example.net", "lb-1.example.net", Outcome::Answer)
     };
     let records = vec![record("app.example.com", RecordType::A, alias("dualstack.lb-1.example.net"))];
     assert_eq!(
         planned(Vec::new(), records, &[seen]),
         [
-            "app.example.com A A=~{192.0.2.7}",
+            "app.example.com A A=~[192.0.2.7]",
             "dualstack.lb-1.example.net A+AAAA foreign",
             "lb-1.example.net A+AAAA foreign"
         ]
@@ -128,11 +115,11 @@ fn names_that_hide_a_wildcard_are_asked() {
     assert_eq!(
         planned(wants, records, &[]),
         [
-            "*.example.com A A={192.0.2.1}",
-            "a.example.com A A={192.0.2.1}",
-            "b.a.example.com A A={192.0.2.1}",
-            "x.b.a.example.com A A={192.0.2.1}",
-            "y.example.com A A={192.0.2.1}"
+            "*.example.com A A=[192.0.2.1]",
+            "a.example.com A A=[192.0.2.1]",
+            "b.a.example.com A A=[192.0.2.1]",
+            "x.b.a.example.com A A=[192.0.2.1]",
+            "y.example.com A A=[192.0.2.1]"
         ]
     );
 }

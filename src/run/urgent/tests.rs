@@ -25,7 +25,13 @@ fn wants(all: Vec<Want>) -> Vec<InstanceWants> {
 fn zones() -> Zones {
     let raw = RawHostedZone { id: ZONE.to_owned(), name: "example.com.".to_owned(), ..Default::default() };
     let zone = raw.decode().expect("a zone");
-    let reading = ZoneReading { zone, record_sets: None, read_at: None, names_read: BTreeMap::new() };
+    let reading = ZoneReading {
+        zone,
+        record_sets: None,
+        read_at: None,
+        names_read: BTreeMap::new(),
+        list_failed: false,
+    };
     Zones { zones: [(ZoneId::new(ZONE), reading)].into(), changes: Vec::new(), ..Zones::default() }
 }
 

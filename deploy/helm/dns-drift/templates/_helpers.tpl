@@ -51,6 +51,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- range .Values.sources }}
 {{- $rows = append $rows (get $table.sources .) }}
 {{- end }}
+{{- if dig "namespace_labels" false .Values.config }}
+{{- $rows = append $rows (dict "core" (list "namespaces")) }}
+{{- end }}
 {{- $groups := dict }}
 {{- range $row := $rows }}
 {{- range $group, $kinds := $row }}

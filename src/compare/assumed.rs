@@ -1,0 +1,45 @@
+//! What is assumed of a wish whose name nobody could ask for live. Pure.
+//!
+//! Source: findings.md section 6, rule 5.
+
+use std::collections::BTreeSet;
+
+use crate::finding::{Impact, Kind, Reason};
+use crate::model::record::{Content, RecordSet, Routing};
+use crate::model::want::Want;
+use crate::model::zone::ZoneReading;
+
+/// The impact of a step of the record ladder without any live answer: a missing record answers nothing,
+/// another one leads somewhere else. A record that leads where the wish leads is wrong in a way that
+/// nobody notices yet.
+#[must_use]
+pub fn impact(want: &Want, zone: &ZoneReading, kind: Kind, reason: Reason) -> Impact {
+    match (kind, reason) {
+        (Kind::MissingRecord, Reason::OneFamily) => Impact::Degraded,
+        (Kind::MissingRecord, _) => Impact::Down,
+        (_, Reason::AliasExpectedCname) => Impact::None,
+        _ if leads_there(want, zone) => Impact::Latent,
+        _ => Impact::WrongPlace,
+    }
+}
+
+/// True if the zone holds the targets of the wish under its key, whatever else differs. A wish for no
+/// traffic is never fulfilled by a record that draws some.
+fn leads_there(want: &Want, zone: &ZoneReading) -> bool {
+    let of_key =
+        |set: &&RecordSet| set.record_type == want.record_type && set.set_identifier == want.set_identifier;
+    let held = zone.at(&want.name).iter().find(of_key).map(|set| targets(&set.content));
+    let wanted = targets(&want.content);
+    !wanted.is_empty()
+        && held.is_some_and(|held| held == wanted)
+        && want.routing.as_deref() != Some(&Routing::Weighted(0))
+}
+
+/// Texts of the targets; an alias on an IP address has the address as its name.
+fn targets(content: &Content) -> BTreeSet<String> {
+    match content {
+        Content::Values { values, .. } => values.iter().map(ToString::to_string).collect(),
+        Content::Alias(target) => BTreeSet::from([target.bare_name().to_string()]),
+        Content::TrafficPolicy(_) => BTreeSet::new(),
+    }
+}

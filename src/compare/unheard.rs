@@ -1,0 +1,225 @@
+//! Findings about what DNS answers, of which a round heard nothing. Pure.
+//!
+//! A server that is asked and says nothing, or only that it will not, does not say that all is well
+//! again: what was found by its answers stays as it was.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a table over a large vocabulary: a new word must fall into the general row"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::compare::live::says_nothing;
+use crate::compare::verdict::Candidate;
+use crate::finding::{FindingKey, Kind, Reason, Subject};
+use crate::model::DomainName;
+use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::want::InstanceWants;
+use crate::snapshot::{Snapshot, ViewName};
+
+/// What was heard about one name: by nobody asked, by some who say nothing, or by somebody.
+#[derive(Clone, Copy, Debug, Default)]
+struct Words {
+    asked: bool,
+    heard: bool,
+}
+
+/// What was heard about one name from its own servers, its parent's included, and from resolvers.
+#[derive(Clone, Copy, Debug, Default)]
+struct Heard {
+    servers: Words,
+    resolvers: Words,
+    /// A resolver that was asked for it answers its control name.
+    a_resolver_works: bool,
+}
+
+/// Those among the findings whose name was asked for and about which nobody said anything.
+pub fn unheard<'a>(
+    snapshot: &Snapshot,
+    wants: &[InstanceWants],
+    findings: impl Iterator<Item = &'a Candidate>,
+) -> BTreeSet<FindingKey> {
+    // A loop is seen in the zones.
+    let rests = |one: &&Candidate| one.rests_on.contains(&ViewName::Dns) && one.reason != Reason::Loop;
+    let live: Vec<&FindingKey> = findings.filter(rests).map(|one| &one.key).collect();
+    let names: BTreeSet<&DomainName> = live.iter().filter_map(|key| name_of(key)).collect();
+    if names.is_empty() {
+        return BTreeSet::new();
+    }
+    let heard = heard(snapshot, &names);
+    let silent = |words: Words| words.asked && !words.heard;
+    let targets: BTreeMap<&FindingKey, BTreeSet<DomainName>> =
+        live.iter().map(|key| (*key, targets_of(snapshot, wants, key))).collect();
+    let told = told_of(snapshot, targets.values().flatten());
+    let is_unheard = |key: &&&FindingKey| {
+        let targets = targets.get(**key).filter(|targets| !targets.is_empty());
+        if let Some(targets) = targets {
+            return targets.iter().all(|target| !told.contains(target));
+        }
+        let Some(name) = name_of(key) else { return false };
+        let Some(heard) = heard.get(name) else {
+            return of_the_name(key.kind) && is_open_question(snapshot, wants, key);
+        };
+        match key.kind {
+            // A resolver is judged by what the servers say.
+            Kind::ResolverStale | Kind::ResolverMismatch => silent(heard.servers) || silent(heard.resolvers),
+            // Here silence about the name is what was found, as long as the resolver itself works.
+            Kind::ResolverUnreachable => {
+                silent(heard.servers) || heard.resolvers.asked && !heard.a_resolver_works
+            }
+            Kind::AuthMismatch | Kind::HealthWithdrawn | Kind::DelegationBroken | Kind::DnssecBroken => {
+                silent(heard.servers)
+            }
+            // What is known of other names decides.
+            _ => false,
+        }
+    };
+    live.iter().filter(is_unheard).map(|key| (*key).clone()).collect()
+}
+
+/// The host names whose own answers decide: those that a wish or a record leads to. Empty for a finding
+/// about the name itself, and where nothing leads anywhere any more.
+fn targets_of(snapshot: &Snapshot, wants: &[InstanceWants], key: &FindingKey) -> BTreeSet<DomainName> {
+    let Subject::Record(record) = &key.subject else { return BTreeSet::new() };
+    match key.kind {
+        Kind::TargetUnresolvable => {
+            let wished = wants.iter().flat_map(|one| one.at(&record.name)).filter(|want| want.is(record));
+            wished.flat_map(|want| want.content.hosts()).collect()
+        }
+        Kind::DanglingRecord => {
+            let zones = snapshot.route53.value();
+            let zone = key.zone_id.as_ref().and_then(|id| zones?.zones.get(id));
+            let here = zone.map(|zone| zone.at(&record.name)).unwrap_or_default();
+            here.iter().filter(|set| set.key() == *record).flat_map(|set| set.content.hosts()).collect()
+        }
+        _ => BTreeSet::new(),
+    }
+}
+
+/// Those among the names of which somebody said anything.
+fn told_of<'a>(
+    snapshot: &'a Snapshot,
+    names: impl Iterator<Item = &'a DomainName>,
+) -> BTreeSet<&'a DomainName> {
+    let names: BTreeSet<&DomainName> = names.collect();
+    if names.is_empty() {
+        return names;
+    }
+    let words = snapshot.observations().filter(|one| !says_nothing(one.outcome));
+    words.map(|one| &one.name).filter(|name| names.contains(name)).collect()
+}
+
+/// True for what answers about the name itself decide.
+fn of_the_name(kind: Kind) -> bool {
+    kind.is_live() && kind != Kind::WildcardShadow
+        || matches!(kind, Kind::DelegationBroken | Kind::DnssecBroken)
+}
+
+/// Nobody asked in this round, although the name is still wanted, or the zone still there.
+fn is_open_question(snapshot: &Snapshot, wants: &[InstanceWants], key: &FindingKey) -> bool {
+    match &key.subject {
+        Subject::Record(record) => {
+            wants.iter().any(|one| one.at(&record.name).iter().any(|want| want.is(record)))
+        }
+        Subject::Zone(_) => {
+            let zones = snapshot.route53.value();
+            key.zone_id.as_ref().is_some_and(|id| zones.is_some_and(|zones| zones.zones.contains_key(id)))
+        }
+        Subject::Instance(_) | Subject::Object(_) | Subject::Source(_) => false,
+    }
+}
+
+fn name_of(key: &FindingKey) -> Option<&DomainName> {
+    match &key.subject {
+        Subject::Record(record) => Some(&record.name),
+        Subject::Zone(name) => Some(name),
+        Subject::Instance(_) | Subject::Object(_) | Subject::Source(_) => None,
+    }
+}
+
+fn heard<'a>(snapshot: &Snapshot, names: &BTreeSet<&'a DomainName>) -> BTreeMap<&'a DomainName, Heard> {
+    let all = || snapshot.observations();
+    let works: BTreeSet<(&str, &str)> = all()
+        .filter(|one| one.vantage == Vantage::Control && one.outcome == Outcome::Answer)
+        .map(|one| (&*one.view, &*one.server))
+        .collect();
+    let mut heard: BTreeMap<&DomainName, Heard> = BTreeMap::new();
+    for one in all() {
+        let Some(name) = asked_for(names, one) else { continue };
+        let heard = heard.entry(name).or_default();
+        let (words, tells) = match one.vantage {
+            Vantage::Authoritative | Vantage::Parent => (&mut heard.servers, true),
+            Vantage::Recursive => {
+                let works = works.contains(&(&*one.view, &*one.server));
+                heard.a_resolver_works |= works;
+                (&mut heard.resolvers, works)
+            }
+            Vantage::Control => continue,
+        };
+        words.asked = true;
+        words.heard |= tells && !says_nothing(one.outcome);
+    }
+    heard
+}
+
+/// The name that a question is about: a wildcard is asked by a made-up label.
+fn asked_for<'a>(names: &BTreeSet<&'a DomainName>, one: &Observation) -> Option<&'a DomainName> {
+    let star = || names.get(&one.name.wildcard_sibling()?).copied();
+    names.get(&one.name).copied().or_else(star)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::finding::Impact;
+    use crate::fixture;
+    use crate::model::{RecordKey, RecordType};
+    use crate::snapshot::Reading;
+
+    const LIED: &str = "lied.example.com";
+
+    fn check(kind: Kind, rows: &[(Vantage, &str, Outcome)], expected: bool) {
+        let at = Timestamp::UNIX_EPOCH;
+        let seen = |(vantage, name, outcome): &(Vantage, &str, Outcome)| {
+            Arc::new(fixture::observation(*vantage, "192.0.2.53:53", name, *outcome))
+        };
+        let snapshot = Snapshot {
+            at,
+            kubernetes: Reading::off(),
+            route53: Reading::off(),
+            dns: Reading::read(at, rows.iter().map(seen).collect()),
+            changes: Reading::off(),
+        };
+        let record = RecordKey { name: LIED.into(), record_type: RecordType::A, set_identifier: None };
+        let subject = Subject::Record(record);
+        let key = FindingKey { subject, zone_id: None, instance: None, kind };
+        let mut finding = Candidate::new(key, Reason::Rewritten, Impact::Down, at);
+        finding.rests_on = &[ViewName::Dns];
+        let unheard = unheard(&snapshot, &[], std::iter::once(&finding));
+        assert_eq!(!unheard.is_empty(), expected, "{kind}: {snapshot:#?}");
+    }
+
+    #[test]
+    fn silence_is_no_word_and_no_question_is_no_silence() {
+        use Outcome::{Answer, Refused, Timeout};
+        use Vantage::{Authoritative, Control, Recursive};
+        let control = (Control, "control.example.org", Answer);
+        let right = (Authoritative, LIED, Answer);
+        let lie = (Recursive, LIED, Answer);
+        check(Kind::ResolverMismatch, &[control, right, lie], false);
+        check(Kind::ResolverMismatch, &[], false);
+        check(Kind::ResolverMismatch, &[right, lie], true);
+        check(Kind::ResolverMismatch, &[control, right, (Recursive, LIED, Timeout)], true);
+        check(Kind::ResolverMismatch, &[control, (Authoritative, LIED, Refused), lie], true);
+        check(Kind::ResolverUnreachable, &[control, right, (Recursive, LIED, Timeout)], false);
+        check(Kind::ResolverUnreachable, &[right, (Recursive, LIED, Timeout)], true);
+        check(Kind::AuthMismatch, &[control, (Authoritative, LIED, Refused), lie], true);
+        check(Kind::AuthMismatch, &[control, (Authoritative, LIED, Refused), right], false);
+        check(Kind::MissingRecord, &[(Authoritative, LIED, Timeout)], false);
+    }
+}

@@ -1,0 +1,219 @@
+//! Where the fault of a record comes from: who owns what stands in the way, who changed it last, what the
+//! instance says itself. Pure.
+//!
+//! Source: findings.md section 2.1.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "tables of exceptions over large vocabularies: a new word must fall into the general row"
+)]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::compare::causes::by_version;
+use crate::compare::feed::spelled;
+use crate::compare::ladder::Step;
+use crate::compare::owner::{Ownership, has_heritage, ownership};
+use crate::compare::wishes::Context;
+use crate::compare::world::World;
+use crate::finding::{Cause, Kind, Reason};
+use crate::model::change::{
+    Action, AppliedBatch, AttemptedChange, ChangeEvent, ChangeEventKind, FeedSource, SkipReason,
+};
+use crate::model::instance::Policy as Allowed;
+use crate::model::record::{RecordSet, RecordType};
+use crate::model::want::Want;
+
+impl Context<'_> {
+    pub(super) fn cause(&self, step: &Step) -> Option<Cause> {
+        if step.kind == Kind::WrongTtl {
+            return None;
+        }
+        if self.changed_by_hand().is_some() {
+            return Some(Cause::ManualChange);
+        }
+        if self.policy_forbids(step) {
+            return Some(Cause::Policy);
+        }
+        if let Some(cause) = self.owner_cause() {
+            return Some(cause);
+        }
+        if let Some(cause) = by_version(&self.wants.instance, self.want, None) {
+            return Some(cause);
+        }
+        if self.zone.zone.limit.is_some_and(|limit| limit.limit <= limit.count)
+            && step.kind == Kind::MissingRecord
+        {
+            return Some(Cause::ZoneQuota);
+        }
+        self.world.snapshot.changes.is_whole().then_some(Cause::UnknownSilent)
+    }
+
+    pub(super) fn owner_cause(&self) -> Option<Cause> {
+        let in_the_way = self.in_the_way();
+        if in_the_way.is_empty() {
+            let blocked = || has_heritage(&self.wants.instance, self.want, self.zone);
+            // A sibling of another identifier blocks nothing, and neither does what it leaves open.
+            let free = self.zone.at(&self.want.name).iter().all(|set| !set.record_type.is_address());
+            return (free && blocked()).then_some(Cause::OwnerOrphan);
+        }
+        let owners: Vec<Ownership> = in_the_way.into_iter().map(|set| self.owner_of(set)).collect();
+        if owners.iter().any(|owner| matches!(owner, Ownership::Foreign(_))) {
+            return Some(Cause::OwnerForeign);
+        }
+        owners.contains(&Ownership::Missing).then_some(Cause::OwnerMissing)
+    }
+
+    /// The record that the wish would change; else those beside which ExternalDNS or Route 53 creates none:
+    /// others of the same name and identifier, and simple ones beside routed ones.
+    fn in_the_way(&self) -> Vec<&RecordSet> {
+        let here = self.zone.at(&self.want.name);
+        if let Some(own) = here.iter().find(|set| self.want.is(&set.key())) {
+            return vec![own];
+        }
+        let wanted = self.want.set_identifier.as_ref();
+        let blocks = |set: &&RecordSet| {
+            let held = set.set_identifier.as_ref();
+            set.record_type.is_address() && (held == wanted || held.is_none() != wanted.is_none())
+        };
+        here.iter().filter(blocks).collect()
+    }
+
+    /// Who owns a record at the name. Of another type, what is ours under any type is ours: types change.
+    fn owner_of(&self, set: &RecordSet) -> Ownership {
+        let owner = |record_type: &RecordType| {
+            let set_identifier = set.set_identifier.clone();
+            let wish = Want { record_type: record_type.clone(), set_identifier, ..self.want.clone() };
+            ownership(&self.wants.instance, &wish, self.zone)
+        };
+        let addresses = [RecordType::A, RecordType::Aaaa, RecordType::Cname];
+        match owner(&set.record_type) {
+            Ownership::Missing
+                if set.record_type.is_address()
+                    && set.record_type != self.want.record_type
+                    && addresses.iter().any(|record_type| owner(record_type) == Ownership::Own) =>
+            {
+                Ownership::Own
+            }
+            owner => owner,
+        }
+    }
+
+    fn policy_forbids(&self, step: &Step) -> bool {
+        match self.wants.instance.flags.policy {
+            Allowed::Sync | Allowed::Missing => false,
+            // A change of type, of alias-ness to a CNAME or of the set begins with a deletion.
+            Allowed::UpsertOnly => {
+                step.kind == Kind::WrongType
+                    || step.reason == Reason::AliasExpectedCname
+                    || matches!(step.reason, Reason::PolicyMissing | Reason::PolicyUnwanted)
+            }
+            Allowed::CreateOnly => step.kind != Kind::MissingRecord,
+        }
+    }
+
+    /// The feed shows a successful change of this record by somebody who is not the controller.
+    fn changed_by_hand(&self) -> Option<&ChangeEvent> {
+        let feed = self.world.snapshot.changes.value()?;
+        let controllers = controller_principals(self.world);
+        let last = feed.events.iter().rev().find(|event| match &event.kind {
+            ChangeEventKind::Applied(batch) => {
+                matches!(event.source, FeedSource::CloudTrail { .. })
+                    && batch.zone_id.as_ref().is_none_or(|id| *id == self.zone.zone.id)
+                    && batch.changes.iter().any(|change| self.touches(change))
+            }
+            _ => false,
+        });
+        last.filter(|event| match (&event.source, &event.kind) {
+            (FeedSource::CloudTrail { principal, .. }, ChangeEventKind::Applied(batch)) => {
+                let own = batch.changes.iter().filter(|change| self.touches(change));
+                !controllers.contains(principal) && own.into_iter().any(|change| self.stands(change))
+            }
+            _ => false,
+        })
+    }
+
+    /// True if a change is about the wanted record or one that would stand in its way.
+    fn touches(&self, change: &AttemptedChange) -> bool {
+        let kind = &change.record_type;
+        let same_type = *kind == self.want.record_type
+            || kind.is_address()
+                && (*kind == RecordType::Cname || self.want.record_type == RecordType::Cname);
+        let other_member = match (&change.set_identifier, &self.want.set_identifier) {
+            (Some(changed), Some(wanted)) => changed != wanted,
+            (None, _) | (_, None) => false,
+        };
+        change.name == self.want.name && same_type && !other_member
+    }
+
+    /// True if the zone is now as the change left it: whatever came later, this made the difference.
+    fn stands(&self, change: &AttemptedChange) -> bool {
+        let here = self.zone.at(&self.want.name).iter();
+        let mut held = here.filter(|set| {
+            let same_member = change.set_identifier.is_none() || set.set_identifier == change.set_identifier;
+            set.record_type == change.record_type && same_member
+        });
+        let told: BTreeSet<String> = change.targets.iter().map(|target| spelled(target)).collect();
+        match change.action {
+            Action::Delete => held.next().is_none(),
+            Action::Create | Action::Upsert => held.any(|set| {
+                let targets: BTreeSet<String> =
+                    set.content.targets().iter().map(|one| spelled(one)).collect();
+                told.is_empty() || told == targets
+            }),
+        }
+    }
+
+    /// The instance says that it leaves the name alone, for the sake of its owner.
+    pub(super) fn was_left_alone(&self) -> bool {
+        let mut events = self.world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
+        events.any(|event| match &event.kind {
+            ChangeEventKind::Skipped { name, why: SkipReason::Owner { .. }, .. } => *name == self.want.name,
+            _ => false,
+        })
+    }
+
+    /// Who changed it, with what and from where.
+    pub(super) fn caller(&self) -> Option<String> {
+        let event = self.changed_by_hand()?;
+        let FeedSource::CloudTrail { principal, .. } = &event.source else { return None };
+        let ChangeEventKind::Applied(AppliedBatch { caller, .. }) = &event.kind else { return None };
+        let caller = caller.as_deref().cloned().unwrap_or_default();
+        let part =
+            |word: &str, text: &str| if text.is_empty() { String::new() } else { format!(" {word} {text}") };
+        let session = Some(&*caller.session).filter(|session| **session != **principal).unwrap_or_default();
+        Some(format!(
+            "changed at {} by {principal}{}{}{}",
+            event.at,
+            part("as", session),
+            part("with", &caller.user_agent),
+            part("from", &caller.source)
+        ))
+    }
+}
+
+/// Principals that write ownership records: those are the controllers.
+pub(crate) fn controller_principals(world: &World<'_>) -> BTreeSet<Arc<str>> {
+    let events = world.snapshot.changes.value().map(|feed| feed.events.as_slice()).unwrap_or_default();
+    let writes_heritage = |changes: &[AttemptedChange]| {
+        changes.iter().any(|change| {
+            change.record_type == RecordType::Txt
+                && change.targets.iter().any(|value| crate::model::Heritage::parse(value).is_some())
+        })
+    };
+    events
+        .iter()
+        .filter_map(|event| {
+            let heritage = match &event.kind {
+                ChangeEventKind::Applied(batch) => writes_heritage(&batch.changes),
+                ChangeEventKind::Refused(batch) => writes_heritage(&batch.attempted),
+                _ => false,
+            };
+            match &event.source {
+                FeedSource::CloudTrail { principal, .. } if heritage => Some(principal.clone()),
+                _ => None,
+            }
+        })
+        .collect()
+}

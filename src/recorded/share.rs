@@ -1,0 +1,98 @@
+//! What the record sets of a zone repeat, kept once: a few load balancers stand behind thousands of
+//! names, and each name has two and more record sets. Values of ownership records are all different, and
+//! stay as they are. Pure.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use crate::model::record::{Content, RecordSet, Value};
+use crate::model::{DomainName, ZoneId};
+
+/// The texts of one listing.
+#[derive(Debug, Default)]
+struct Pool {
+    names: HashSet<DomainName>,
+    zones: HashSet<ZoneId>,
+    texts: HashSet<Arc<str>>,
+}
+
+/// Makes equal texts of the record sets one and the same.
+pub(crate) fn share(sets: &mut [RecordSet]) {
+    let mut pool = Pool::default();
+    for set in sets {
+        once(&mut pool.names, &mut set.name);
+        for text in [&mut set.set_identifier, &mut set.health_check_id].into_iter().flatten() {
+            once(&mut pool.texts, text);
+        }
+        match &mut set.content {
+            Content::Values { values, .. } => {
+                for value in values {
+                    if let Value::Host(host) = value {
+                        once(&mut pool.names, host);
+                    }
+                }
+            }
+            Content::Alias(target) => {
+                once(&mut pool.names, &mut target.dns_name);
+                if let Some(zone) = &mut target.hosted_zone_id {
+                    once(&mut pool.zones, zone);
+                }
+            }
+            Content::TrafficPolicy(id) => once(&mut pool.texts, id),
+        }
+    }
+}
+
+fn once<T: Clone + Eq + Hash>(known: &mut HashSet<T>, text: &mut T) {
+    match known.get(text) {
+        Some(first) => text.clone_from(first),
+        None => drop(known.insert(text.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::RecordType;
+    use crate::model::record::AliasTarget;
+
+    fn alias(name: &str, record_type: RecordType) -> RecordSet {
+        RecordSet {
+            name: name.into(),
+            record_type,
+            set_identifier: Some("blue".into()),
+            routing: None,
+            content: Content::Alias(AliasTarget {
+                dns_name: "lb.eu-west-1.elb.amazonaws.com".into(),
+                hosted_zone_id: Some(ZoneId::new("Z32O12XQLNTSW2")),
+                evaluate_target_health: true,
+            }),
+            health_check_id: Some("11111111-2222-3333-4444-555555555555".into()),
+        }
+    }
+
+    #[test]
+    fn equal_texts_become_one_and_nothing_else_changes() {
+        let before = [
+            alias("a.example.com", RecordType::A),
+            alias("a.example.com", RecordType::Aaaa),
+            alias("b.example.com", RecordType::A),
+        ];
+        let mut sets = before.clone();
+        share(&mut sets);
+        assert_eq!(sets, before);
+        let [first, second, third] = &sets;
+        let target = |set: &RecordSet| set.content.alias().expect("an alias").clone();
+        let same = |one: Arc<str>, other: Arc<str>| Arc::ptr_eq(&one, &other);
+        assert!(same(first.name.shared(), second.name.shared()));
+        assert!(!same(first.name.shared(), third.name.shared()));
+        assert!(same(target(first).dns_name.shared(), target(third).dns_name.shared()));
+        let zone = |set| target(set).hosted_zone_id.expect("a zone").shared();
+        assert!(same(zone(first), zone(third)));
+        let text = |set: &RecordSet| set.set_identifier.clone().expect("an identifier");
+        assert!(same(text(first), text(third)));
+        let check = |set: &RecordSet| set.health_check_id.clone().expect("a health check");
+        assert!(same(check(first), check(third)));
+    }
+}
