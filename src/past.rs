@@ -457,15 +457,6 @@ impl Past {
             .is_some_and(|sightings| sightings.iter().any(|sighting| sighting.value.is_some()))
     }
 
-    /// True if the record set had this content in a round after that time: what was refused then
-    /// has been repaired since.
-    #[must_use]
-    pub fn held_after(&self, zone: &ZoneId, key: &RecordKey, content: &Content, after: Timestamp) -> bool {
-        let sightings = self.records.get(&(zone.clone(), key.clone()));
-        sightings
-            .is_some_and(|all| all.iter().any(|one| after < one.until && one.value.as_ref() == Some(content)))
-    }
-
     /// Since when the wish has had its present content; `None` before the first round with it.
     #[must_use]
     pub fn wish_since(&self, instance: &Arc<str>, key: &RecordKey) -> Option<Timestamp> {
@@ -488,6 +479,17 @@ pub fn lists_are_whole(snapshot: &Snapshot) -> bool {
     let kubernetes = &snapshot.kubernetes;
     kubernetes.state == ViewState::Read
         && !kubernetes.problems.iter().any(|problem| spoils(problem, kubernetes.value()))
+}
+
+/// The kinds that are missing from a view that has all else; empty when nothing is missing or everything
+/// may be.
+#[must_use]
+pub fn unread_kinds(snapshot: &Snapshot) -> BTreeSet<String> {
+    let kubernetes = &snapshot.kubernetes;
+    let spoiling = kubernetes.problems.iter().filter(|problem| spoils(problem, kubernetes.value()));
+    let kinds: BTreeSet<String> = spoiling.map(|problem| problem.scope.clone()).collect();
+    let all = kubernetes.state != ViewState::Read || kinds.contains("all");
+    if all { BTreeSet::new() } else { kinds }
 }
 
 /// True if objects or instances may be missing for this problem: not for that of one object, or of a kind

@@ -46,14 +46,25 @@ pub struct Refusal {
     pub request_id: Option<Arc<str>>,
     /// How often it was refused in the feed.
     pub count: usize,
-    /// How many records the refusal may be about; 1 when it is certain.
+    /// How many records the refusal may be about; 1 when it is certain, 0 when the feed tells nothing of what
+    /// the call held.
     pub one_of: usize,
+    /// What the call would have done to the record, an update as `UPSERT` however it is sent; `None` when the
+    /// feed does not tell.
+    pub action: Option<Action>,
+    /// The targets that it would have written, in one spelling; empty when the feed does not tell (logs do
+    /// not).
+    pub told: BTreeSet<String>,
 }
 
 /// Refusals of one instance, by record and by the zone in which the record was to be written; `None` where
 /// the feed tells no zone in which anybody wants it.
 #[derive(Debug, Default)]
-pub struct Refusals(BTreeMap<(RecordKey, Option<ZoneId>), Refusal>);
+pub struct Refusals {
+    by_record: BTreeMap<(RecordKey, Option<ZoneId>), Refusal>,
+    /// Calls of which nothing but the zone is told, or not even that.
+    by_zone: BTreeMap<Option<ZoneId>, Refusal>,
+}
 
 /// From this release a failed batch is sent again name by name, so a victim soon succeeds.
 const RETRIES_ALONE: Version = Version::new(0, 13, 4);
@@ -89,13 +100,21 @@ impl Refusals {
     /// The newest refusal of a record of this zone.
     #[must_use]
     pub fn of(&self, key: &RecordKey, zone: &ZoneId) -> Option<&Refusal> {
-        let at = |zone: Option<&ZoneId>| self.0.get(&(key.clone(), zone.cloned()));
+        let at = |zone: Option<&ZoneId>| self.by_record.get(&(key.clone(), zone.cloned()));
         [at(Some(zone)), at(None)].into_iter().flatten().max_by_key(|refusal| refusal.at)
     }
 
-    /// All of them, by record.
+    /// The newest refusal of a call for this zone that may have held anything: CloudTrail leaves the request
+    /// out where access is denied, and a log at level error does not tell it.
+    #[must_use]
+    pub fn of_zone(&self, zone: &ZoneId) -> Option<&Refusal> {
+        let at = |zone: Option<&ZoneId>| self.by_zone.get(&zone.cloned());
+        [at(Some(zone)), at(None)].into_iter().flatten().max_by_key(|refusal| refusal.at)
+    }
+
+    /// Those of known records.
     pub fn iter(&self) -> impl Iterator<Item = (&RecordKey, &Refusal)> {
-        self.0.iter().map(|((key, _), refusal)| (key, refusal))
+        self.by_record.iter().map(|((key, _), refusal)| (key, refusal))
     }
 }
 
@@ -294,7 +313,7 @@ fn may_be_ours(
     let flags = &wants.instance.flags;
     let shows = flags.registry == Registry::Txt && !flags.txt_encrypt;
     let stranger = shows && !known.is_empty() && !known.contains(principal);
-    batch.attempted.is_empty() || !stranger && batch.attempted.iter().any(repairs)
+    !stranger && (batch.attempted.is_empty() || batch.attempted.iter().any(repairs))
 }
 
 fn attribute(call: &Call<'_>, wished: &Wished<'_>, doubts: &BTreeMap<Unnamed, Suspects>, out: &mut Refusals) {
@@ -314,7 +333,12 @@ fn attribute(call: &Call<'_>, wished: &Wished<'_>, doubts: &BTreeMap<Unnamed, Su
         }
         culprits.extend(hit);
     }
-    let Some(culprit) = culprits.first().cloned() else { return };
+    let Some(culprit) = culprits.first().cloned() else {
+        if call.attempted.is_empty() {
+            note_call(call, out);
+        }
+        return;
+    };
     // All changes of one name go through or fail together, also when they are sent alone.
     let shares_name = |key: &RecordKey| culprits.iter().any(|other| other.name == key.name);
     let others = call.attempted.iter().filter(|key| !culprits.contains(key));
@@ -333,6 +357,62 @@ fn attribute(call: &Call<'_>, wished: &Wished<'_>, doubts: &BTreeMap<Unnamed, Su
             note(out, (key, zone), call, Reason::BatchVictim, culprit, (&error, 1));
         }
     }
+}
+
+/// A call of which nothing tells the records: it may have held any of the zone, where the error is no matter
+/// of a single one.
+fn note_call(call: &Call<'_>, out: &mut Refusals) {
+    let of_call = |error: &&RefusalError| {
+        matches!(
+            error.reason,
+            Reason::AccessDenied
+                | Reason::Throttled
+                | Reason::Credentials
+                | Reason::NoSuchZone
+                | Reason::LimitsExceeded
+        )
+    };
+    let Some(error) = call.batch.errors.iter().find(of_call) else { return };
+    let zone = call.batch.zone_id.clone();
+    let earlier = out.by_zone.get(&zone);
+    let refusal = Refusal {
+        own_name: None,
+        at: call.at,
+        since: earlier.map_or(call.at, |refusal| refusal.since),
+        reason: error.reason,
+        culprit: None,
+        target: None,
+        message: error.message.clone(),
+        request_id: call.batch.request_id.clone(),
+        count: earlier.map_or(0, |refusal| refusal.count).saturating_add(1),
+        one_of: 0,
+        action: None,
+        told: BTreeSet::new(),
+    };
+    out.by_zone.insert(zone, refusal);
+}
+
+/// What the call would have done to a record, and the targets that it would have written.
+fn attempt(batch: &RefusedBatch, key: &RecordKey) -> (Option<Action>, BTreeSet<String>) {
+    let is_own = |change: &&AttemptedChange| {
+        change.name == key.name
+            && change.record_type == key.record_type
+            && (change.set_identifier.is_none() || change.set_identifier == key.set_identifier)
+    };
+    let mut action = None;
+    let mut told = BTreeSet::new();
+    for change in batch.attempted.iter().filter(is_own) {
+        action = match action {
+            None => Some(change.action),
+            Some(other) if other == change.action => Some(other),
+            // Taken away and written anew: that is an update.
+            Some(_) => Some(Action::Upsert),
+        };
+        if change.action != Action::Delete {
+            told.extend(change.targets.iter().map(|target| spelled(target)));
+        }
+    }
+    (action, told)
 }
 
 /// The zone of the call, if the record is wanted there: which of several zones of one name an instance
@@ -364,7 +444,7 @@ fn note(
     (error, one_of): (&RefusalError, usize),
 ) {
     let at = call.at;
-    let earlier = out.0.get(&place);
+    let earlier = out.by_record.get(&place);
     let (since, count) = earlier.map_or((at, 0), |refusal| (refusal.since, refusal.count));
     // A record and its ownership TXT in one answer are one refusal.
     let counts = call.counts && earlier.is_none_or(|old| old.at != at);
@@ -377,7 +457,9 @@ fn note(
         return;
     }
     let own_name = Some(place.0.name.clone());
-    out.0.insert(
+    let (action, told) = attempt(call.batch, &place.0);
+    let action = action.or_else(|| (reason == Reason::AlreadyExists).then_some(Action::Create));
+    out.by_record.insert(
         place,
         Refusal {
             own_name,
@@ -390,6 +472,8 @@ fn note(
             request_id: call.batch.request_id.clone(),
             count: count.saturating_add(usize::from(counts)).max(1),
             one_of,
+            action,
+            told,
         },
     );
 }
@@ -453,24 +537,45 @@ fn by_name(
     attempted: &[RecordKey],
     wants: &InstanceWants,
 ) -> Vec<RecordKey> {
-    let names = |candidate: &DomainName| -> Vec<RecordKey> {
-        attempted.iter().filter(|key| key.name == *candidate).cloned().collect()
-    };
-    let direct = names(name);
+    let is_txt = error.record_type == Some(RecordType::Txt);
+    let owner = txt_owner(name, &wants.instance).filter(|_| error.record_type.is_none() || is_txt);
+    // A host may be called as the ownership record of another one: the type tells which is meant.
+    let of_owner = owner.as_ref().map(|owner| owned(owner, attempted)).unwrap_or_default();
+    if is_txt && !of_owner.is_empty() {
+        return of_owner;
+    }
+    let named = |key: &&RecordKey| key.name == *name;
+    let of_type = |key: &&RecordKey| error.record_type.as_ref().is_none_or(|kind| *kind == key.record_type);
+    let exact: Vec<RecordKey> = attempted.iter().filter(named).filter(of_type).cloned().collect();
+    if !exact.is_empty() {
+        return exact;
+    }
+    let direct: Vec<RecordKey> = attempted.iter().filter(named).cloned().collect();
     if !direct.is_empty() {
         return direct;
     }
-    let mapped = txt_owner(name, &wants.instance)
-        .filter(|_| error.record_type.as_ref().is_none_or(|t| *t == RecordType::Txt));
-    if let Some(owner) = mapped {
-        let hit = names(&owner.name);
-        return if hit.is_empty() { vec![owner] } else { hit };
+    if let Some(owner) = owner {
+        return if of_owner.is_empty() { vec![owner] } else { of_owner };
     }
     vec![RecordKey {
         name: name.clone(),
         record_type: error.record_type.clone().unwrap_or(RecordType::A),
         set_identifier: error.set_identifier.clone(),
     }]
+}
+
+/// The records of a batch that an ownership record speaks for: those of its type, an alias A standing as
+/// CNAME in some releases, else all of the name.
+fn owned(owner: &RecordKey, attempted: &[RecordKey]) -> Vec<RecordKey> {
+    let named = || attempted.iter().filter(|key| key.name == owner.name);
+    let of_type = |kind: &RecordType| -> Vec<RecordKey> {
+        named().filter(|key| key.record_type == *kind).cloned().collect()
+    };
+    let mut hit = of_type(&owner.record_type);
+    if hit.is_empty() && owner.record_type == RecordType::Cname {
+        hit = of_type(&RecordType::A);
+    }
+    if hit.is_empty() { named().cloned().collect() } else { hit }
 }
 
 /// Where a quoted text is looked for: in the batch, and among the wishes when nothing tells the batch.

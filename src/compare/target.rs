@@ -43,6 +43,19 @@ pub fn dead_target(world: &World<'_>, want: &Want) -> Option<Reason> {
     (empty && resolved(world, &host).is_empty()).then_some(Reason::NoAddress)
 }
 
+/// True if the wanted target is known to have no address of the wanted family: a record of that type leads
+/// nobody anywhere.
+#[must_use]
+pub fn lacks_family(world: &World<'_>, want: &Want) -> bool {
+    let Some(host) = target_host(&want.content) else { return false };
+    let seen = world.answers.get(&host).map(Vec::as_slice).unwrap_or_default();
+    let asked = seen
+        .iter()
+        .filter(|answer| *answer.record_type == *want.record_type.as_str() && !says_nothing(answer.outcome));
+    let mut empty = asked.map(|answer| answer.outcome == Outcome::Nodata).peekable();
+    empty.peek().is_some() && empty.all(|is_empty| is_empty)
+}
+
 fn target_host(content: &Content) -> Option<DomainName> {
     match content {
         Content::Alias(target) => Some(target.bare_name()),

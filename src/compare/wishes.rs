@@ -8,13 +8,17 @@
 )]
 
 pub(in crate::compare) mod blame;
+mod refused;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::after;
 use crate::compare::assumed;
 use crate::compare::causes::{Circumstances, by_version};
-use crate::compare::feed::{Refusal, Refusals, still_counts};
+use crate::compare::feed::{Refusal, Refusals, spelled, still_counts};
 use crate::compare::fix;
 use crate::compare::ladder::{Step, differences, is_stale_by_denial};
 use crate::compare::live::{Judged, impact_of};
@@ -22,18 +26,18 @@ use crate::compare::mismatch::auth_mismatch;
 use crate::compare::owner::{Ownership, ownership};
 use crate::compare::resolvers::judge_resolvers;
 use crate::compare::show;
-use crate::compare::target::dead_target;
+use crate::compare::target::{dead_target, lacks_family};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::answers_elsewhere;
 use crate::compare::world::World;
 use crate::compare::wrong_zone::wrong_zone;
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject, Window};
-use crate::model::DomainName;
 use crate::model::instance::Policy as Allowed;
 use crate::model::observation::Vantage;
-use crate::model::record::{RecordType, Value};
+use crate::model::record::{RecordKey, RecordType, Value};
 use crate::model::want::{InstanceWants, NoZone, Placement, Want};
 use crate::model::zone::ZoneReading;
+use crate::model::{DomainName, ObjectRef};
 use crate::report::{Also, Silent};
 use crate::snapshot::{ViewName, ViewState};
 
@@ -75,14 +79,12 @@ fn judge_in_zone(
     }
     let step = differences(world, &wants.instance.id, want, zone);
     let read_at = zone.name_read_at(&want.name).unwrap_or(world.at());
-    let refusal = refused
-        .of(&want.key(), &zone.zone.id)
-        .filter(|refusal| step.is_some() && still_counts(refusal, &wants.instance, read_at))
-        .filter(|refusal| !world.past.held_after(&zone.zone.id, &want.key(), &want.content, refusal.at));
     let judged = impact_of(world, want, Some(zone));
     let context = Context { world, wants, want, zone, judged, read_at };
     let mut holds = Vec::new();
-    if let (Some(refusal), Some(step)) = (refusal, &step) {
+    if let Some(step) = &step
+        && let Some(refusal) = context.refusal(refused, step)
+    {
         holds.push(context.failed_change(refusal, step));
     }
     if let (Some(reason), Some(step)) = (want.invalid, &step) {
@@ -162,8 +164,24 @@ impl Context<'_> {
         if !self.judged.seen && self.want.name.defect().is_none() {
             candidate.evidence.push("no live answer was seen; the impact is assumed".to_owned());
         }
+        // A target without the family is a fault of this half alone, which takes the other one along.
+        if self.want.companion && candidate.reason != Reason::AliasTargetNotFound {
+            candidate.explained_by = Some((Subject::Record(a_half(self.want)), candidate.key.kind));
+        }
         fix::fill(self.world, &mut candidate, self.wants, self.want, Some(self.zone));
         candidate
+    }
+
+    /// The refused change that keeps the record from what is wanted.
+    fn refusal<'r>(&self, refused: &'r Refusals, step: &Step) -> Option<&'r Refusal> {
+        let zone = &self.zone.zone.id;
+        let counts = |refusal: &&Refusal| {
+            still_counts(refusal, &self.wants.instance, self.read_at) && !self.is_over(refusal)
+        };
+        let own = refused.of(&self.want.key(), zone).filter(counts);
+        own.or_else(|| {
+            refused.of_zone(zone).filter(|refusal| counts(refusal) && self.may_be_of_call(refusal, step))
+        })
     }
 
     fn failed_change(&self, refusal: &Refusal, step: &Step) -> Candidate {
@@ -178,9 +196,15 @@ impl Context<'_> {
         }
         let times = if refusal.count == 1 { "once".to_owned() } else { format!("{} times", refusal.count) };
         candidate.evidence.push(format!("refused {times}, last at {}: {}", refusal.at, refusal.message));
-        if 1 < refusal.one_of {
-            let text = "Route 53 names no record; this is one of";
-            candidate.evidence.push(format!("{text} {} that fit what it says", refusal.one_of));
+        match refusal.one_of {
+            0 => candidate
+                .evidence
+                .push("nothing tells the records of the call; this one waits for one".to_owned()),
+            1 => {}
+            several => {
+                let text = "Route 53 names no record; this is one of";
+                candidate.evidence.push(format!("{text} {several} that fit what it says"));
+            }
         }
         candidate.evidence.extend(refusal.request_id.iter().map(|id| format!("AWS request id {id}")));
         candidate.caused_by(self.cause_of_refusal(refusal))
@@ -215,11 +239,13 @@ impl Context<'_> {
 
     fn conflict(&self) -> Option<Candidate> {
         let conflict = self.want.conflict.as_ref()?;
-        let impact = match conflict.reason {
+        let reason =
+            if self.holds_all_claims(&conflict.claims) { Reason::MergedTargets } else { conflict.reason };
+        let impact = match reason {
             Reason::DifferentTargets | Reason::MixedTypes => Impact::WrongPlace,
             _ => Impact::Degraded,
         };
-        let mut candidate = self.start(Kind::ConflictingDesired, conflict.reason, impact);
+        let mut candidate = self.start(Kind::ConflictingDesired, reason, impact);
         candidate.onset = self.want.changed_at;
         candidate.evidence = conflict
             .claims
@@ -230,6 +256,18 @@ impl Context<'_> {
         Some(candidate)
     }
 
+    /// Some sources merge the targets of several objects in releases in which others pick one: the record
+    /// tells which.
+    fn holds_all_claims(&self, claims: &[(ObjectRef, Vec<Arc<str>>)]) -> bool {
+        let held = self.zone.at(&self.want.name).iter().find(|set| self.want.is(&set.key()));
+        let told: BTreeSet<String> =
+            claims.iter().flat_map(|(_, targets)| targets).map(|one| spelled(one)).collect();
+        held.is_some_and(|set| {
+            let held: BTreeSet<String> = set.content.targets().iter().map(|one| spelled(one)).collect();
+            1 < held.len() && held == told
+        })
+    }
+
     fn dead_target(&self, reason: Reason) -> Candidate {
         let served = self.judged.seen && reason != Reason::Loop;
         let impact = self.judged.harm.unwrap_or(if served { Impact::Latent } else { Impact::Down });
@@ -237,11 +275,6 @@ impl Context<'_> {
         candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
         // The name of a load balancer that is being built may not exist yet.
         candidate.window = self.grace_new();
-        if self.want.companion {
-            let mut key = self.want.key();
-            key.record_type = RecordType::A;
-            candidate.explained_by = Some((Subject::Record(key), Kind::TargetUnresolvable));
-        }
         candidate
     }
 
@@ -260,11 +293,6 @@ impl Context<'_> {
         }
         candidate.evidence.push(misplaced.evidence);
         candidate.window = self.sync_window();
-        if self.want.companion {
-            let mut key = self.want.key();
-            key.record_type = RecordType::A;
-            candidate.explained_by = Some((Subject::Record(key), Kind::WrongZone));
-        }
         Some(candidate)
     }
 
@@ -323,11 +351,6 @@ impl Context<'_> {
         {
             candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
         }
-        if self.want.companion && self.sibling_has_fault() {
-            let mut key = self.want.key();
-            key.record_type = RecordType::A;
-            candidate.explained_by = Some((Subject::Record(key), step.kind));
-        }
         let cause = self.cause(step);
         if cause == Some(Cause::ManualChange) {
             candidate.evidence.extend(self.caller());
@@ -342,16 +365,6 @@ impl Context<'_> {
         candidate
     }
 
-    /// The AAAA half of an alias falls with its A half.
-    fn sibling_has_fault(&self) -> bool {
-        let twin = self.wants.at(&self.want.name).iter().find(|other| {
-            other.record_type == RecordType::A
-                && other.set_identifier == self.want.set_identifier
-                && other.placement == self.want.placement
-        });
-        twin.is_some_and(|twin| differences(self.world, &self.wants.instance.id, twin, self.zone).is_some())
-    }
-
     /// What users get, for a fault of this kind. Source: findings.md section 6.
     fn impact(&self, kind: Kind, reason: Reason) -> Impact {
         if self.want.name.defect().is_some() {
@@ -359,6 +372,9 @@ impl Context<'_> {
         }
         if kind == Kind::WrongTtl {
             return Impact::Latent;
+        }
+        if kind == Kind::MissingRecord && self.want.companion && lacks_family(self.world, self.want) {
+            return Impact::None;
         }
         if !self.judged.seen {
             return assumed::impact(self.want, self.zone, kind, reason);
@@ -452,6 +468,12 @@ fn publisher<'a>(world: &World<'a>, wants: &InstanceWants, want: &Want) -> Optio
         .map(|other| &*other.instance.id)
 }
 
+/// The A record of the same name: an AAAA that a release writes unasked beside an alias has no fault of
+/// its own as long as that one has.
+fn a_half(want: &Want) -> RecordKey {
+    RecordKey { record_type: RecordType::A, ..want.key() }
+}
+
 fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &NoZone) -> Candidate {
     let judged = impact_of(world, want, None);
     let impact = judged.harm.unwrap_or(if judged.seen { Impact::Latent } else { Impact::Down });
@@ -469,6 +491,10 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
     candidate.onset = want.changed_at;
     candidate.desired = show::want(want);
     candidate.live = show::live(world, &want.name);
+    // It is the name that has no zone, whatever its types.
+    if want.record_type == RecordType::Aaaa {
+        candidate.explained_by = Some((Subject::Record(a_half(want)), Kind::NoZone));
+    }
     if let Some(nearest) = &no_zone.nearest {
         candidate.evidence.push(format!("the nearest hosted zone is {nearest}"));
     }

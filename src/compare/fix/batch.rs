@@ -29,8 +29,18 @@ pub struct Batch {
 
 impl Batch {
     /// Makes the zone hold what is wanted, ownership included; empty when it does already.
+    ///
+    /// The AAAA half that the instance writes beside an alias comes along: it would be the next fault.
     #[must_use]
     pub fn mending(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Self {
+        let mut batch = Self::mending_one(wants, want, zone);
+        for half in wants.at(&want.name).iter().filter(|other| is_half_of(other, want)) {
+            batch.take_in(Self::mending_one(wants, half, zone));
+        }
+        batch
+    }
+
+    fn mending_one(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Self {
         if want.is_resolved() {
             // Which addresses ExternalDNS finds for the host name is not known here.
             return Self::default();
@@ -48,6 +58,19 @@ impl Batch {
             !stays
         });
         batch
+    }
+
+    /// Both at once; what both do is done once.
+    fn take_in(&mut self, other: Self) {
+        let add = |all: &mut Vec<RecordSet>, more: Vec<RecordSet>| {
+            for set in more {
+                if !all.contains(&set) {
+                    all.push(set);
+                }
+            }
+        };
+        add(&mut self.delete, other.delete);
+        add(&mut self.create, other.create);
     }
 
     /// Writes the ownership of a record whose values are right; empty when nobody may say whose it is.
@@ -144,6 +167,16 @@ fn changes(delete: &[RecordSet], create: &[RecordSet]) -> Json {
 fn raw(set: &RecordSet) -> Json {
     // The shape of the API, so that the batch can be given to the command as it is.
     serde_json::to_value(crate::recorded::decode::RawRecordSet::from(set)).unwrap_or(Json::Null)
+}
+
+/// True for the AAAA that goes with a wanted alias of a load balancer. An alias of a name in the same zone may
+/// lack the family, and Route 53 would refuse the batch.
+fn is_half_of(half: &Want, want: &Want) -> bool {
+    half.companion
+        && want.record_type == RecordType::A
+        && half.set_identifier == want.set_identifier
+        && half.placement == want.placement
+        && half.content.alias().is_some_and(|target| target.hosted_zone_id.is_some())
 }
 
 /// Record sets at the name that cannot stand beside the wanted one, its present form included.

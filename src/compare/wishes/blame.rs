@@ -100,7 +100,7 @@ impl Context<'_> {
         }
     }
 
-    fn policy_forbids(&self, step: &Step) -> bool {
+    pub(super) fn policy_forbids(&self, step: &Step) -> bool {
         match self.wants.instance.flags.policy {
             Allowed::Sync | Allowed::Missing => false,
             // A change of type, of alias-ness to a CNAME or of the set begins with a deletion.
@@ -193,12 +193,13 @@ impl Context<'_> {
     }
 }
 
-/// Principals that write ownership records: those are the controllers.
+/// Principals that write ownership records: those are the controllers. Whoever only takes them away tidies up.
 pub(crate) fn controller_principals(world: &World<'_>) -> BTreeSet<Arc<str>> {
     let events = world.snapshot.changes.value().map(|feed| feed.events.as_slice()).unwrap_or_default();
     let writes_heritage = |changes: &[AttemptedChange]| {
         changes.iter().any(|change| {
             change.record_type == RecordType::Txt
+                && change.action != Action::Delete
                 && change.targets.iter().any(|value| crate::model::Heritage::parse(value).is_some())
         })
     };

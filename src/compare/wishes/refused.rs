@@ -1,0 +1,136 @@
+//! Whether a refused change still stands between a wish and its record. Pure.
+//!
+//! A refusal counts until the difference that the change would have repaired is gone, also when later
+//! loops report success. Source: findings.md section 3, kind `failed_change`.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::compare::feed::{Refusal, spelled};
+use crate::compare::ladder::Step;
+use crate::compare::wishes::Context;
+use crate::finding::{Cause, Reason};
+use crate::model::Content;
+use crate::model::change::{Action, AttemptedChange, ChangeEventKind, FeedSource};
+use crate::past::Sighting;
+
+impl Context<'_> {
+    /// True if what the refused change was about has been settled since.
+    pub(super) fn is_over(&self, refusal: &Refusal) -> bool {
+        self.is_wanted_again(refusal)
+            || self.is_of_another_wish(refusal)
+            || self.went_through(refusal)
+            || self.was_repaired(refusal)
+    }
+
+    /// A deletion was refused, and the name is wanted since.
+    fn is_wanted_again(&self, refusal: &Refusal) -> bool {
+        let told = self.want.changed_at.max(self.want.status_changed_at);
+        let seen = self.world.past.wish_since(&self.wants.instance.id, &self.want.key());
+        let first = self.world.past.first_at;
+        let news = told.into_iter().chain(seen.filter(|seen| first < Some(*seen)));
+        refusal.action == Some(Action::Delete) && news.into_iter().any(|at| refusal.at < at)
+    }
+
+    /// An alias was refused, and none is wanted any more.
+    fn is_of_another_wish(&self, refusal: &Refusal) -> bool {
+        let of_alias = matches!(refusal.reason, Reason::AliasTargetNotInZone | Reason::AliasTargetNotFound);
+        of_alias && !self.want.demanded_alias && self.want.content.alias().is_none()
+    }
+
+    /// Route 53 took the same change later. A log that says so tells no values: it counts for a record that
+    /// was to be created and is there.
+    fn went_through(&self, refusal: &Refusal) -> bool {
+        let here = || self.zone.at(&self.want.name).iter().any(|set| self.want.is(&set.key()));
+        let created = refusal.action == Some(Action::Create);
+        let events = self.world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
+        events.into_iter().any(|event| {
+            let ChangeEventKind::Applied(batch) = &event.kind else { return false };
+            let told = match event.source {
+                FeedSource::CloudTrail { .. } => true,
+                FeedSource::Log { .. } => created && here(),
+            };
+            told && refusal.at < event.at
+                && batch.zone_id.as_ref().is_none_or(|id| *id == self.zone.zone.id)
+                && batch.changes.iter().any(|change| self.writes(change))
+        })
+    }
+
+    fn writes(&self, change: &AttemptedChange) -> bool {
+        change.action != Action::Delete
+            && change.name == self.want.name
+            && change.record_type == self.want.record_type
+            && (change.set_identifier.is_none() || change.set_identifier == self.want.set_identifier)
+    }
+
+    /// In a round after the refusal the record was as the change would have left it.
+    fn was_repaired(&self, refusal: &Refusal) -> bool {
+        let key = (self.zone.zone.id.clone(), self.want.key());
+        let sightings = self.world.past.records.get(&key).map(Vec::as_slice).unwrap_or_default();
+        let earlier = std::iter::once(None).chain(sightings.iter().map(Some));
+        sightings.iter().zip(earlier).any(|(seen, before)| {
+            let Some(held) = seen.value.as_ref().filter(|_| refusal.at < seen.until) else { return false };
+            // Absence is remembered from the first presence on; before that the wish stood alone.
+            let was_absent =
+                before.map_or_else(|| self.was_wished_before(seen.since), |before| before.value.is_none());
+            was_absent && refusal.at < seen.since && refusal.action == Some(Action::Create)
+                || is_as_told(refusal, held)
+                || self.was_wished(held, seen, refusal.at)
+        })
+    }
+
+    fn was_wished_before(&self, at: Timestamp) -> bool {
+        let key = (self.wants.instance.id.clone(), self.want.key());
+        let first = self.world.past.wishes.get(&key).and_then(|wishes| wishes.first());
+        first.is_some_and(|first| first.since < at)
+    }
+
+    /// The instance wanted the content while it stood.
+    fn was_wished(&self, held: &Content, seen: &Sighting<Option<Content>>, refused_at: Timestamp) -> bool {
+        if *held == self.want.content {
+            return true;
+        }
+        let key = (self.wants.instance.id.clone(), self.want.key());
+        let wishes = self.world.past.wishes.get(&key).map(Vec::as_slice).unwrap_or_default();
+        wishes.iter().any(|wish| {
+            wish.value == *held
+                && wish.since <= seen.until
+                && seen.since <= wish.until
+                && refused_at < wish.until
+        })
+    }
+
+    /// The refused call tells no records, and this may be one of them: ExternalDNS would have written it, and
+    /// has not got any further since.
+    pub(super) fn may_be_of_call(&self, refusal: &Refusal, step: &Step) -> bool {
+        let wished = self.want.changed_at.max(self.want.status_changed_at);
+        let message = &*refusal.message;
+        let elsewhere = message.contains("hostedzone/") && !message.contains(self.zone.zone.id.as_str());
+        let left_alone = matches!(self.owner_cause(), Some(Cause::OwnerForeign | Cause::OwnerMissing));
+        wished.is_none_or(|at| at <= refusal.at)
+            && !elsewhere
+            && !left_alone
+            && !self.policy_forbids(step)
+            && !self.has_succeeded_since(refusal.at)
+    }
+
+    fn has_succeeded_since(&self, refused_at: Timestamp) -> bool {
+        let events = self.world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
+        events.filter(|event| refused_at < event.at).any(|event| match &event.kind {
+            ChangeEventKind::Applied(batch) => {
+                batch.zone_id.as_ref().is_none_or(|id| *id == self.zone.zone.id)
+            }
+            ChangeEventKind::RunSucceeded => true,
+            ChangeEventKind::Refused(_)
+            | ChangeEventKind::RunFailed { .. }
+            | ChangeEventKind::Skipped { .. } => false,
+        })
+    }
+}
+
+/// CloudTrail tells what the change would have written.
+fn is_as_told(refusal: &Refusal, held: &Content) -> bool {
+    let held: BTreeSet<String> = held.targets().iter().map(|target| spelled(target)).collect();
+    !refusal.told.is_empty() && refusal.told == held
+}
