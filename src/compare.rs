@@ -53,7 +53,7 @@ use crate::finding::{Kind, Subject};
 use crate::model::want::InstanceWants;
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ZoneId};
-use crate::past::{Past, lists_are_whole};
+use crate::past::{Past, lists_are_whole, unread_kinds};
 use crate::policy::Policy;
 use crate::report::Silent;
 use crate::snapshot::{Snapshot, ViewName, ViewState};
@@ -82,7 +82,9 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
             wishes::judge_wants(&world, one, &refused, &mut out);
             objects::judge_objects(&world, one, &mut out);
             wildcard::empty_non_terminals(&world, one, &mut out);
+            let before = out.candidates.len();
             after::orphans(&world, one, &mut out.candidates);
+            note_windows(&mut out, before);
             if out.coverage.kubernetes {
                 let before = out.candidates.len();
                 leftovers::stale_records(&world, one, &mut out.candidates);
@@ -108,7 +110,7 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
     let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
     out.candidates.extend(zones.filter_map(|zone| after::zone_quota(&world, zone)));
     out.mutes = mute::list(&world);
-    out.candidates = one_for_each_subject(std::mem::take(&mut out.candidates));
+    out.candidates = one_for_each_subject(&world, std::mem::take(&mut out.candidates));
     leftover_in_wrong_zone(&mut out.candidates);
     for candidate in &mut out.candidates {
         finish(&world, candidate, &mut out.silent);
@@ -190,6 +192,7 @@ fn coverage(snapshot: &Snapshot) -> Coverage {
     });
     Coverage {
         kubernetes: lists_are_whole(snapshot),
+        unread_kinds: unread_kinds(snapshot),
         zones: readable
             .map(|reading| (reading.zone.id.clone(), reading.read_at.unwrap_or(snapshot.at)))
             .collect(),
@@ -212,10 +215,23 @@ fn leftover_in_wrong_zone(candidates: &mut Vec<Candidate>) {
 }
 
 /// Of several kinds on one subject the one with the lowest rank stays; the others become `also`.
-fn one_for_each_subject(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+fn one_for_each_subject(world: &World<'_>, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    let flapping: BTreeSet<(Subject, Option<ZoneId>)> = candidates
+        .iter()
+        .filter(|one| one.key.kind == Kind::Flapping)
+        .map(|one| (one.key.subject.clone(), one.key.zone_id.clone()))
+        .collect();
+    let flaps = |one: &Candidate| {
+        !flapping.is_empty() && flapping.contains(&(one.key.subject.clone(), one.key.zone_id.clone()))
+    };
     // What waits for a window does not hold yet: of ownership and live kinds it must not hide one
-    // that does. A wish or a record that is still settling does explain what lies below it.
-    let waits = |one: &Candidate| one.window.is_some() && Kind::OwnerConflict <= one.key.kind;
+    // that does. A wish or a record that is still settling does explain what lies below it, but for a
+    // record that comes and goes: each of its states is new.
+    let waits = |one: &Candidate| match one.key.kind {
+        kind if Kind::OwnerConflict <= kind => one.window.is_some(),
+        kind if Kind::MissingRecord <= kind => flaps(one) && (one.window.is_some() || is_news(world, one)),
+        _ => false,
+    };
     candidates.sort_by(|left, right| {
         (&left.key.subject, &left.key.zone_id, waits(left), left.key.kind).cmp(&(
             &right.key.subject,
@@ -240,6 +256,13 @@ fn one_for_each_subject(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
         }
     }
     kept.into_values().collect()
+}
+
+/// True if the record has been as it is for less than two looks.
+fn is_news(world: &World<'_>, candidate: &Candidate) -> bool {
+    let key = candidate.key.zone_id.clone().zip(candidate.key.subject.record().cloned());
+    let last = key.and_then(|key| world.past.records.get(&key)?.last());
+    last.is_some_and(|last| world.at().duration_since(last.since) < world.policy.cycle())
 }
 
 /// Labels and mutes, which every statement about an object shares.

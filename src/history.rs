@@ -51,6 +51,41 @@ pub struct Track {
     steps: Vec<Step>,
 }
 
+/// What one round tells first of a subject, and whether it is more than pending.
+struct First<'a> {
+    candidate: &'a Candidate,
+    stands: bool,
+}
+
+/// What becomes of a finding of another kind on the same subject.
+enum Over {
+    /// It goes on: what is told first now has not shown itself twice yet.
+    Beside,
+    /// It is over, and the other one takes its place.
+    Instead,
+    /// It is over by itself.
+    Not,
+}
+
+impl First<'_> {
+    fn over(&self, kind: Kind) -> Over {
+        if self.stands || is_one_story(self.candidate.key.kind, kind) {
+            Over::Instead
+        } else if self.candidate.also.iter().any(|also| also.kind == kind) {
+            Over::Beside
+        } else {
+            Over::Not
+        }
+    }
+}
+
+/// True if one of the kinds may become the other without another look: what is wrong with a wish and with
+/// its record is one fault, told by whichever kind ranks first.
+fn is_one_story(one: Kind, other: Kind) -> bool {
+    let of_record = |kind: Kind| matches!(kind.rank(), 10..=26);
+    one == other || of_record(one) && of_record(other)
+}
+
 /// A subject and its zone: where at most one finding is open.
 type Place = (Subject, Option<ZoneId>);
 
@@ -70,7 +105,8 @@ impl History {
         // What is known on a dark view still holds: what ranks below it on the same subject is part of it.
         let frozen_first = self.places(|track| {
             matches!(track.state, State::Open | State::Explained | State::Stale)
-                && frozen(&track.candidate, &verdicts.coverage)
+                && !dark_views(&track.candidate, &verdicts.coverage, seen.contains_key(&track.candidate.key))
+                    .is_empty()
         });
         // What a record became after the last word of the cluster is not judged before the next one.
         let waiting: BTreeSet<Place> = verdicts
@@ -82,28 +118,34 @@ impl History {
         seen.retain(|key, candidate| {
             let hidden = frozen_first.get(&place(key)).is_some_and(|kind| *kind < key.kind);
             // On a view that could not be read nothing is decided anew.
-            !hidden && !waiting.contains(&place(key)) && !frozen(candidate, &verdicts.coverage)
+            !hidden
+                && !waiting.contains(&place(key))
+                && dark_views(candidate, &verdicts.coverage, true).is_empty()
         });
-        let places: BTreeSet<Place> = seen.keys().map(place).collect();
         for (key, candidate) in &seen {
-            // A subject whose kind changes keeps its confirmation: it is one story under two names. Its
-            // age belongs to the kind.
-            let confirmed = open.contains_key(&place(key));
+            // One story under two names keeps its confirmation. Its age belongs to the kind.
+            let confirmed = open.get(&place(key)).is_some_and(|kind| is_one_story(*kind, key.kind));
             let track = self
                 .tracks
                 .entry(key.clone())
                 .or_insert_with(|| Track::new((*candidate).clone(), at, confirmed));
             track.see(candidate, at, cycle);
         }
+        let told = self.told(&seen);
         for (key, track) in &mut self.tracks {
-            let mut dark = dark_views(&track.candidate, &verdicts.coverage);
+            let is_seen = seen.contains_key(key);
+            let mut dark = dark_views(&track.candidate, &verdicts.coverage, is_seen);
             if waiting.contains(&place(key)) {
                 dark.push(ViewName::Kubernetes);
             }
             if !dark.is_empty() {
                 track.freeze(&dark, &verdicts.coverage);
-            } else if !seen.contains_key(key) {
-                track.miss(at, places.contains(&place(key)), policy, cycle);
+            } else if !is_seen {
+                match told.get(&place(key)).map(|first| first.over(key.kind)) {
+                    Some(Over::Beside) => {}
+                    Some(Over::Instead) => track.miss(at, true, policy, cycle),
+                    Some(Over::Not) | None => track.miss(at, false, policy, cycle),
+                }
             }
         }
         self.tracks.retain(|_, track| {
@@ -126,6 +168,15 @@ impl History {
         }
     }
 
+    /// What this round tells first of each subject.
+    fn told<'a>(&self, seen: &BTreeMap<FindingKey, &'a Candidate>) -> BTreeMap<Place, First<'a>> {
+        let first = |(key, candidate): (&FindingKey, &&'a Candidate)| {
+            let stands = self.tracks.get(key).is_some_and(|track| track.state != State::Pending);
+            (place(key), First { candidate, stands })
+        };
+        seen.iter().map(first).collect()
+    }
+
     /// Everything that is remembered, by key.
     pub fn tracks(&self) -> impl Iterator<Item = &Track> {
         self.tracks.values()
@@ -145,7 +196,10 @@ impl History {
     /// ranks than what they explain, so one pass in the order of the ranks settles chains too.
     fn explain(&mut self) {
         let mut order: Vec<FindingKey> = self.tracks.keys().cloned().collect();
-        order.sort_by_key(|key| (key.kind.rank(), key.clone()));
+        // A half comes after its other half, whatever the ranks of both.
+        let is_half =
+            |key: &FindingKey| self.tracks.get(key).is_some_and(|one| one.candidate.explained_by.is_some());
+        order.sort_by_key(|key| (is_half(key), key.kind.rank(), key.clone()));
         let mut causes = Causes::default();
         for key in &order {
             let Some(track) = self.tracks.get(key) else { continue };
@@ -206,7 +260,10 @@ impl Causes {
             let Some(outer) = tracks.get(*key) else { return false };
             let told = (&outer.candidate, outer.first_seen);
             match track.state {
-                State::Open | State::Explained => explain::explains(told, (candidate, track.first_seen)),
+                // What this round has judged was seen, whatever else was not.
+                State::Open | State::Explained => {
+                    key.kind != Kind::ObserverBlind && explain::explains(told, (candidate, track.first_seen))
+                }
                 // A frozen finding waits for its view; it is said whose fault that is.
                 State::Stale => {
                     key.kind == Kind::ObserverBlind && explain::explains(told, (candidate, track.first_seen))
@@ -329,11 +386,6 @@ impl Track {
     }
 }
 
-/// True if a view that the statement rests on could not be read in this round.
-fn frozen(candidate: &Candidate, coverage: &Coverage) -> bool {
-    !dark_views(candidate, coverage).is_empty()
-}
-
 /// True if the statement compares the cluster with a record that changed after the last word of it.
 fn is_ahead(candidate: &Candidate, coverage: &Coverage) -> bool {
     let Some((zone, key)) = candidate.key.zone_id.as_ref().zip(candidate.key.subject.record()) else {
@@ -343,10 +395,11 @@ fn is_ahead(candidate: &Candidate, coverage: &Coverage) -> bool {
         && coverage.ahead.contains(&(zone.clone(), key.name.clone()))
 }
 
-/// The views that the statement rests on and that could not be read in this round.
-fn dark_views(candidate: &Candidate, coverage: &Coverage) -> Vec<ViewName> {
+/// The views that the statement rests on and that could not be read in this round, in which it was made
+/// again (`is_seen`) or not.
+fn dark_views(candidate: &Candidate, coverage: &Coverage, is_seen: bool) -> Vec<ViewName> {
     let is_dark = |view: &&ViewName| match view {
-        ViewName::Kubernetes => !coverage.kubernetes,
+        ViewName::Kubernetes => !coverage.kubernetes && !stands_without(candidate, coverage, is_seen),
         ViewName::Route53 => match &candidate.key.zone_id {
             // A zone that a whole list no longer has is gone, and its findings with it.
             Some(id) => {
@@ -359,6 +412,29 @@ fn dark_views(candidate: &Candidate, coverage: &Coverage) -> Vec<ViewName> {
         ViewName::Changes => false,
     };
     candidate.rests_on.iter().filter(is_dark).copied().collect()
+}
+
+/// True if the statement is about an object that was read, and what could not be listed changes nothing.
+///
+/// A wish that is there is a fact. That one is gone is known only where nothing that may carry it is
+/// missing: its kind, the instances, and for other kinds than Ingresses what they hang on.
+fn stands_without(candidate: &Candidate, coverage: &Coverage, is_seen: bool) -> bool {
+    let Some(object) = candidate.object.as_ref().filter(|_| rests_on_presence(candidate.key.kind)) else {
+        return false;
+    };
+    let unread = &coverage.unread_kinds;
+    let is_read = !unread.is_empty() && !unread.contains(&*object.kind);
+    let runs = |kind: &String| INSTANCE_KINDS.contains(&kind.as_str());
+    is_read && (is_seen || &*object.kind == "Ingress" && !unread.iter().any(runs))
+}
+
+/// Kinds by which instances are found and known to run.
+const INSTANCE_KINDS: [&str; 4] = ["Deployment", "StatefulSet", "DaemonSet", "Pod"];
+
+/// True for kinds that compare a wish that is there with something. An annotation that nobody reads, a
+/// left-over and a burst rest on what is not there.
+fn rests_on_presence(kind: Kind) -> bool {
+    matches!(kind.rank(), 10..=26 | 30..=32 | 60..=65 | 72) && kind != Kind::AnnotationUnread
 }
 
 #[cfg(test)]

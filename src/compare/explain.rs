@@ -25,21 +25,15 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
     if cause.key == effect.key {
         return false;
     }
-    // A half of the same thing says so itself.
-    if effect.explained_by.as_ref().is_some_and(|(subject, _)| {
-        *subject == cause.key.subject
-            && (cause.key.zone_id.is_none() || effect.key.zone_id == cause.key.zone_id)
-    }) {
+    if is_half_of(cause, effect) {
         return true;
     }
     match cause.key.kind {
         Kind::ObserverBlind => blinds(cause, effect),
         Kind::ControllerStalled | Kind::ControllerFailing | Kind::ControllerMisconfigured => {
-            controls(outer, inner)
+            controls(outer, inner) || burst(cause, effect)
         }
-        Kind::MassDeletion => {
-            same_instance(cause, effect) && is_of_burst(effect) && shares_name(cause, effect)
-        }
+        Kind::MassDeletion => burst(cause, effect),
         Kind::NoZone | Kind::FailedChange | Kind::InvalidDesired | Kind::NoAddress => {
             same_place(cause, effect)
                 && (effect.key.kind.is_record_ladder()
@@ -74,6 +68,17 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
         }
         _ => false,
     }
+}
+
+/// A half of the same thing says so itself. The other half speaks for both when it is as loud, and no
+/// matter of a lesser sort: an ownership record says nothing of one that is missing.
+fn is_half_of(cause: &Candidate, effect: &Candidate) -> bool {
+    let sort = |one: &Candidate| one.key.kind.rank() / 30;
+    let names_it = effect.explained_by.as_ref().is_some_and(|(subject, _)| *subject == cause.key.subject);
+    names_it
+        && (cause.key.zone_id.is_none() || effect.key.zone_id == cause.key.zone_id)
+        && sort(cause) <= sort(effect)
+        && effect.severity <= cause.severity
 }
 
 /// What rests on a view that is blind.
@@ -155,7 +160,7 @@ fn leaves(fault: Reason, effect: &Candidate) -> bool {
         }
         _ => {
             ladder
-                || kind == Kind::StaleRecord
+                || matches!(kind, Kind::WrongTtl | Kind::StaleRecord)
                 || kind == Kind::NoZone && effect.reason == Reason::FilteredOut
         }
     }
@@ -177,6 +182,13 @@ pub fn cause_word(outer: &Candidate, inner: &Candidate) -> Option<Cause> {
         Kind::ControllerMisconfigured => Some(Cause::ControllerMisconfigured(reason)),
         _ => None,
     }
+}
+
+/// A name of a mass deletion, which may be told besides: who stops the controller stops the deletion.
+fn burst(cause: &Candidate, effect: &Candidate) -> bool {
+    let told =
+        cause.key.kind == Kind::MassDeletion || cause.also.iter().any(|also| also.kind == Kind::MassDeletion);
+    told && same_instance(cause, effect) && is_of_burst(effect) && shares_name(cause, effect)
 }
 
 fn is_of_burst(effect: &Candidate) -> bool {

@@ -22,10 +22,10 @@ use crate::snapshot::ViewName;
 
 /// Judges one instance.
 pub fn judge_instance(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts) {
-    let fault = told_as_one(faults(world, wants));
+    let mut faults = faults(world, wants);
     prefix::unread_objects(world, wants, out);
-    let burst = mass_deletion(world, wants, out);
-    for mut candidate in fault.into_iter().chain(burst) {
+    faults.extend(mass_deletion(world, wants, out));
+    if let Some(mut candidate) = told_as_one(faults) {
         if candidate.impact == Impact::Latent {
             candidate.impact = explain::worst_impact(&candidate, wants, out);
         }
@@ -74,6 +74,7 @@ fn told_as_one(faults: Vec<Candidate>) -> Option<Candidate> {
         if first.impact.weight() < other.impact.weight() {
             first.impact = other.impact;
         }
+        first.covers.extend(other.covers);
     }
     Some(first)
 }

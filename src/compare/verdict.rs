@@ -35,6 +35,9 @@ pub struct Verdicts {
 pub struct Coverage {
     /// The objects of the cluster were read.
     pub kubernetes: bool,
+    /// Kinds that could not be listed in a cluster that could else be read; empty when all were listed,
+    /// and when nothing was.
+    pub unread_kinds: BTreeSet<String>,
     /// The zones that were read, with the time of the reading.
     pub zones: BTreeMap<ZoneId, Timestamp>,
     /// The zones that are known, whether their records were read or not.

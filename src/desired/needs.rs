@@ -28,6 +28,21 @@ pub fn needed_kinds<'a>(
     needed
 }
 
+/// Kinds that say nothing of a wish: who may read what, what Pods are made of, and what is only told.
+const NEVER_READ: [&str; 11] = [
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CronJob",
+    "Event",
+    "IngressClass",
+    "Job",
+    "Lease",
+    "ReplicaSet",
+    "Role",
+    "RoleBinding",
+    "Secret",
+];
+
 /// The kinds that no instance reads, as problems name them: without instances none. Ingresses, workloads,
 /// Pods, and what Services may hang on, always count.
 #[must_use]
@@ -39,7 +54,7 @@ pub fn idle_kinds(instances: &[Arc<Instance>]) -> Vec<Arc<str>> {
     let counts =
         |kind: Kind| kind.is_vital() || !kind.holds_objects() || is_hidden(kind) || read.contains(&kind);
     let idle = Kind::ALL.into_iter().filter(|kind| !counts(*kind)).map(Kind::as_str);
-    idle.chain(["Event"]).map(Arc::from).collect()
+    idle.chain(NEVER_READ).map(Arc::from).collect()
 }
 
 /// True for the kinds whose absence no ownership record tells: names of Services hang on them, and
