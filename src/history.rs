@@ -71,7 +71,9 @@ impl First<'_> {
     fn over(&self, kind: Kind) -> Over {
         if self.stands || is_one_story(self.candidate.key.kind, kind) {
             Over::Instead
-        } else if self.candidate.also.iter().any(|also| also.kind == kind) {
+        } else if self.candidate.window.is_none() || self.candidate.also.iter().any(|also| also.kind == kind)
+        {
+            // A subject on which something else waits for its second look is not clean.
             Over::Beside
         } else {
             Over::Not
