@@ -29,8 +29,8 @@ use dns_drift::live::plan::{ExpectedAnswer, ProbeName, ProbePlan};
 use dns_drift::live::prober::{Prober, ProberSettings};
 use dns_drift::live::question::Question;
 use dns_drift::live::settings::LiveSettings;
-use dns_drift::live::task::sweep;
-use dns_drift::model::observation::{Outcome, Transport, Vantage};
+use dns_drift::live::task::{sweep, sweep_to};
+use dns_drift::model::observation::{Observation, Outcome, Transport, Vantage};
 use dns_drift::model::{DomainName, RecordType, ZoneId};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -75,7 +75,8 @@ fn main() {
     runtime.block_on(ready(address));
 
     // First, so that what others have left in the allocator is not counted as free.
-    runtime.block_on(paced(address, names));
+    runtime.block_on(paced(address, names, false));
+    runtime.block_on(paced(address, names, true));
     let mut rows = vec![runtime.block_on(prober(address, names))];
     rows.extend(dnsperf(folder.path(), address, names));
     rows.extend(massdns(folder.path(), address, names));
@@ -176,8 +177,9 @@ async fn prober(address: SocketAddr, names: usize) -> Row {
     }
 }
 
-/// A whole sweep at the pace of a minute, as `check --sweep` makes it.
-async fn paced(address: SocketAddr, names: usize) {
+/// A whole sweep at the pace of a minute: the asking alone, or as `check --sweep` makes it, which keeps every
+/// answer.
+async fn paced(address: SocketAddr, names: usize, keep: bool) {
     let expected = |record_type: RecordType, value: &str| ExpectedAnswer {
         record_type,
         addresses: [value.parse().unwrap()].into(),
@@ -202,14 +204,24 @@ async fn paced(address: SocketAddr, names: usize) {
     live.prober = settings(1_850);
     let prober = Prober::new(live.prober.clone());
     let (start, cpu, memory) = (Instant::now(), own_cpu(), resident());
-    let (observations, _) = sweep(live, &plan, Arc::new(SystemClock), prober).await;
-    let failed = observations.iter().filter(|one| one.outcome != Outcome::Answer).count();
+    let (mut asked, mut failed) = (0_usize, 0_usize);
+    let mut count = |one: &Observation| {
+        asked += 1;
+        failed += usize::from(one.outcome != Outcome::Answer);
+    };
+    let mut kept = Vec::new();
+    if keep {
+        (kept, _) = sweep(live, &plan, Arc::new(SystemClock), prober).await;
+        kept.iter().for_each(|one| count(one));
+    } else {
+        sweep_to(live, &plan, Arc::new(SystemClock), prober, |one| count(&one)).await;
+    }
     println!(
-        "A paced sweep of {names} names x 2 types: {:.1} s, {:.2} CPU s, {} MiB more, {} observations, {failed} failed\n",
+        "A paced sweep of {names} names x 2 types, {} answers kept: {:.1} s, {:.2} CPU s, {} MiB more, {asked} observations, {failed} failed\n",
+        kept.len(),
         start.elapsed().as_secs_f64(),
         own_cpu() - cpu,
         resident().saturating_sub(memory) >> 10,
-        observations.len()
     );
 }
 

@@ -56,6 +56,32 @@ pub async fn sweep(
     clock: Arc<dyn Clock>,
     prober: Prober,
 ) -> (Vec<Arc<Observation>>, Vec<Problem>) {
+    let mut store = Store::default();
+    each_harvest(settings, plan, clock, prober, |subject, harvest| store.keep(subject, harvest)).await;
+    (store.observations(), store.problems())
+}
+
+/// As [`sweep`], for whoever keeps nothing: hands each observation on as it comes.
+pub async fn sweep_to(
+    settings: LiveSettings,
+    plan: &ProbePlan,
+    clock: Arc<dyn Clock>,
+    prober: Prober,
+    mut each: impl FnMut(Observation),
+) {
+    let hand_on = |_, harvest: Harvest| {
+        harvest.groups.into_iter().flat_map(|group| group.observations).for_each(&mut each);
+    };
+    each_harvest(settings, plan, clock, prober, hand_on).await;
+}
+
+async fn each_harvest(
+    settings: LiveSettings,
+    plan: &ProbePlan,
+    clock: Arc<dyn Clock>,
+    prober: Prober,
+    mut take: impl FnMut(Subject, Harvest),
+) {
     let controls: BTreeSet<_> = settings.resolvers.iter().map(|resolver| resolver.endpoint.clone()).collect();
     let controls = controls.into_iter().map(|endpoint| (Subject::Control(endpoint), Work::Control));
     let (concurrency, names) = (settings.concurrency.max(1), plan.names.len());
@@ -71,11 +97,9 @@ pub async fn sweep(
             }
         })
         .buffer_unordered(concurrency);
-    let mut store = Store::default();
     while let Some((subject, harvest)) = harvests.next().await {
-        store.keep(subject, harvest);
+        take(subject, harvest);
     }
-    (store.observations(), store.problems())
 }
 
 struct LiveView {
