@@ -115,7 +115,7 @@ pub(super) fn start(
 }
 
 /// True if the line was written by a Pod of the instance.
-fn wrote(wants: &InstanceWants, source: &FeedSource) -> bool {
+pub(in crate::compare) fn wrote(wants: &InstanceWants, source: &FeedSource) -> bool {
     match source {
         FeedSource::Log { namespace, pod, .. } => {
             wants.instance.pods.iter().any(|health| health.namespace == *namespace && health.name == *pod)

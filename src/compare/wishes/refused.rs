@@ -3,11 +3,17 @@
 //! A refusal counts until the difference that the change would have repaired is gone, also when later
 //! loops report success. Source: findings.md section 3, kind `failed_change`.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "tables of exceptions over large vocabularies: a new word must fall into the general row"
+)]
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
 use crate::compare::feed::{Refusal, spelled};
+use crate::compare::instances::wrote;
 use crate::compare::ladder::Step;
 use crate::compare::wishes::Context;
 use crate::finding::{Cause, Reason};
@@ -115,16 +121,17 @@ impl Context<'_> {
             && !self.has_succeeded_since(refusal.at)
     }
 
+    /// The instance ended a loop well, or the zone took a call.
     fn has_succeeded_since(&self, refused_at: Timestamp) -> bool {
         let events = self.world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
-        events.filter(|event| refused_at < event.at).any(|event| match &event.kind {
-            ChangeEventKind::Applied(batch) => {
-                batch.zone_id.as_ref().is_none_or(|id| *id == self.zone.zone.id)
+        events.filter(|event| refused_at < event.at).any(|event| match (&event.kind, &event.source) {
+            (ChangeEventKind::Applied(batch), FeedSource::CloudTrail { .. }) => {
+                batch.zone_id.as_ref() == Some(&self.zone.zone.id)
             }
-            ChangeEventKind::RunSucceeded => true,
-            ChangeEventKind::Refused(_)
-            | ChangeEventKind::RunFailed { .. }
-            | ChangeEventKind::Skipped { .. } => false,
+            (ChangeEventKind::Applied(_) | ChangeEventKind::RunSucceeded, FeedSource::Log { .. }) => {
+                wrote(self.wants, &event.source)
+            }
+            _ => false,
         })
     }
 }
