@@ -253,7 +253,7 @@ impl Context<'_> {
         if dns != ViewState::Read && !zones_alone {
             return None;
         }
-        let misplaced = wrong_zone(self.world, self.want, self.zone, step)?;
+        let misplaced = wrong_zone(self.world, self.wants, self.want, self.zone, step)?;
         let mut candidate = self.start(Kind::WrongZone, misplaced.reason, misplaced.impact);
         if !zones_alone || misplaced.reason == Reason::NotTheDelegatedOne {
             candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
