@@ -60,6 +60,10 @@ pub struct Past {
     /// rounds in which a record stood for them.
     #[serde(with = "pairs")]
     pub strangers: BTreeMap<(Arc<str>, ObjectRef), Span>,
+    /// The same while no record stood for them: from v0.19.0 a new record takes over the ownership record
+    /// that it finds, whoever that was made for.
+    #[serde(with = "pairs", default)]
+    idle: BTreeMap<(Arc<str>, ObjectRef), Span>,
     /// Views that cannot be read, by view and scope.
     #[serde(with = "pairs")]
     pub blind: BTreeMap<(ViewName, String), Blind>,
@@ -184,7 +188,7 @@ impl Past {
                 earlier(at);
             }
         }
-        for span in self.strangers.values_mut() {
+        for span in self.strangers.values_mut().chain(self.idle.values_mut()) {
             *span = Span { since: span.since.min(now), until: span.until.min(now) };
         }
         for blind in self.blind.values_mut() {
@@ -388,14 +392,18 @@ impl Past {
                     let stands = flags.affixes.owner_name(&set.name).is_some_and(|(name, _)| {
                         reading.at(&name).iter().any(|set| set.record_type.is_address())
                     });
-                    if stands && self.strangers.len() < MAX_STRANGERS {
-                        let key = (one.instance.id.clone(), object);
-                        self.strangers.entry(key).or_insert(Span { since: at, until: at }).until = at;
+                    let key = (one.instance.id.clone(), object);
+                    let since = self.idle.get(&key).map_or(at, |idle| idle.since);
+                    let rows = if stands { &mut self.strangers } else { &mut self.idle };
+                    if rows.len() < MAX_STRANGERS {
+                        rows.entry(key).or_insert(Span { since, until: at }).until = at;
                     }
                 }
             }
         }
-        self.strangers.retain(|_, span| at.duration_since(span.until) < KEEP_UNWANTED);
+        for rows in [&mut self.strangers, &mut self.idle] {
+            rows.retain(|_, span| at.duration_since(span.until) < KEEP_UNWANTED);
+        }
     }
 
     fn observe_problems(&mut self, view: ViewName, snapshot: &Snapshot, cycle: SignedDuration) {
