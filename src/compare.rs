@@ -95,8 +95,8 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
             for zone in world.zones().into_iter().flat_map(|zones| zones.zones.values()) {
                 let before = out.candidates.len();
                 leftovers::dangling_records(&world, zone, &mut out.candidates);
-                note_windows(&mut out, before);
                 leftovers::ownerless_records(&world, zone, &mut out.candidates);
+                note_windows(&mut out, before);
             }
         }
         delegation::judge_delegations(&world, &mut out);

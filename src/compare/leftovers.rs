@@ -83,6 +83,7 @@ pub fn ownerless_records(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Ca
                 "{} belongs to the owner id {owner}, which no ExternalDNS of this cluster has.",
                 set.key()
             );
+            candidate.window = grace_deleted(world, reader, &object, set);
             candidate.fix = removal(reader, zone, set, Some(owner));
             out.push(candidate);
         }
