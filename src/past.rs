@@ -153,7 +153,7 @@ impl Past {
         if let Some(zones) = snapshot.route53.value() {
             self.observe_records(zones, at);
             if lists_are_whole(snapshot) {
-                self.observe_strangers(zones, wants, at);
+                self.observe_strangers(zones, wants, &snapshot.odd_objects(), at);
             }
         }
         if snapshot.dns.state == ViewState::Read {
@@ -249,8 +249,10 @@ impl Past {
                 past.lost_at.get_or_insert(at);
             }
         }
+        let odd = snapshot.odd_objects();
+        let is_odd = |reference: &ObjectRef| odd.iter().any(|one| one.shows(reference));
         for (reference, past) in &mut self.objects {
-            if !cluster.objects.contains(reference) {
+            if !cluster.objects.contains(reference) && !is_odd(reference) {
                 past.deleted_at.get_or_insert(at);
             }
         }
@@ -365,10 +367,16 @@ impl Past {
         self.delegations.retain(|name, _| names.contains(name));
     }
 
-    fn observe_strangers(&mut self, zones: &Zones, wants: &[InstanceWants], at: Timestamp) {
+    fn observe_strangers(
+        &mut self,
+        zones: &Zones,
+        wants: &[InstanceWants],
+        odd: &[ObjectRef],
+        at: Timestamp,
+    ) {
         // Nearly every record is of an object that is here, so that nothing is copied to find that out.
         let seen: HashSet<(&str, &str, &str)> =
-            self.objects.keys().map(|object| (&*object.kind, &*object.namespace, &*object.name)).collect();
+            self.objects.keys().chain(odd).map(|one| (&*one.kind, &*one.namespace, &*one.name)).collect();
         let kinds: BTreeSet<&str> = seen.iter().map(|(kind, _, _)| *kind).collect();
         let words: Vec<(String, &str)> = kinds.into_iter().map(|kind| (registry_word(kind), kind)).collect();
         // Ownership records have a spelling of their own.
@@ -490,7 +498,8 @@ impl Past {
     }
 }
 
-/// True if no kind of objects is missing from the view; one odd object spoils only itself.
+/// True if no kind of objects is missing from the view; one odd object spoils only itself, unless others
+/// get their names by it.
 #[must_use]
 pub fn lists_are_whole(snapshot: &Snapshot) -> bool {
     let kubernetes = &snapshot.kubernetes;
@@ -498,12 +507,19 @@ pub fn lists_are_whole(snapshot: &Snapshot) -> bool {
         && !kubernetes.problems.iter().any(|problem| spoils(problem, kubernetes.value()))
 }
 
+/// Kinds without which objects of other kinds ask for nothing.
+const CARRIERS: [&str; 3] = ["Gateway", "ListenerSet", "Namespace"];
+
 /// True if objects or instances may be missing for this problem: not for that of one object, or of a kind
 /// that no instance reads.
 fn spoils(problem: &Problem, cluster: Option<&Cluster>) -> bool {
-    let scope = problem.scope.as_str();
-    let idle = cluster.is_some_and(|cluster| cluster.idle_kinds.iter().any(|kind| **kind == *scope));
-    !scope.contains('/') && !idle
+    let (kind, is_object) = match problem.scope.split_once('/') {
+        Some((kind, _)) => (kind, true),
+        None => (problem.scope.as_str(), false),
+    };
+    let idle = cluster.is_some_and(|cluster| cluster.idle_kinds.iter().any(|idle| **idle == *kind));
+    let carries = kind.split('.').next().is_some_and(|word| CARRIERS.contains(&word));
+    !idle && (!is_object || carries)
 }
 
 /// True if the absence of such an object would be seen.

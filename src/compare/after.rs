@@ -142,7 +142,7 @@ fn is_orphan(world: &World<'_>, zone: &ZoneReading, names: &BTreeSet<DomainName>
             let recorded = zone.at(name).iter().any(|set| {
                 set.record_type != RecordType::Txt || of_txt && TxtRole::of(set) == TxtRole::Other
             });
-            !recorded && !world.lacks_target(name) && world.wanted(name).next().is_none()
+            !recorded && !world.may_be_given(name) && world.wanted(name).next().is_none()
         })
 }
 

@@ -117,10 +117,10 @@ fn owned_sets<'a>(wants: &InstanceWants, zone: &'a ZoneReading, txt: &RecordSet)
     zone.at(&name).iter().filter(fits).collect()
 }
 
-/// Anybody wants the name there, or names it without having a target for it.
+/// Anybody wants the name there, names it without having a target for it, or may want it.
 #[must_use]
 pub fn is_wanted(world: &World<'_>, zone: &ZoneReading, name: &DomainName) -> bool {
-    world.lacks_target(name)
+    world.may_be_given(name)
         || world.wanted(name).any(|want| want.zone_id().is_none_or(|id| *id == zone.zone.id))
 }
 
@@ -128,7 +128,7 @@ pub fn is_wanted(world: &World<'_>, zone: &ZoneReading, name: &DomainName) -> bo
 fn is_former_member(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool {
     let here = || world.wanted(&set.name).filter(|want| want.zone_id() == Some(&zone.zone.id));
     set.set_identifier.is_some()
-        && !world.lacks_target(&set.name)
+        && !world.may_be_given(&set.name)
         && here().next().is_some()
         && here().all(|want| want.set_identifier.is_some() && want.set_identifier != set.set_identifier)
 }
