@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::finding::Reason;
 use crate::model::heritage::TxtRole;
 use crate::model::object::{KubeObject, registry_word};
 use crate::model::observation::{Observation, Outcome, Vantage};
@@ -140,6 +141,21 @@ pub struct Blind {
     /// The latest problem.
     pub problem: Problem,
 }
+
+/// Looks that show a list to be suspiciously empty: one may be a slip, and waiting for more proves nothing.
+const EMPTY_LOOKS: u32 = 2;
+
+// === impl Blind ===
+
+impl Blind {
+    /// True if the problem has lasted for more cycles than are borne.
+    #[must_use]
+    pub fn is_stated(&self, borne: u32) -> bool {
+        borne < self.cycles || self.problem.code == Reason::EmptySuspicious && EMPTY_LOOKS <= self.cycles
+    }
+}
+
+// === impl Past ===
 
 impl Past {
     /// Takes in one round. `cycle` is the least distance of two rounds that count as two cycles.
@@ -549,7 +565,7 @@ pub fn problems_of(view: ViewName, snapshot: &Snapshot) -> Vec<Problem> {
         ViewState::Stale if view == ViewName::Changes => Vec::new(),
         ViewState::Stale | ViewState::Unread => vec![Problem {
             scope: "all".to_owned(),
-            code: crate::finding::Reason::Unreachable,
+            code: Reason::Unreachable,
             message: "the view was not read in this round".to_owned(),
         }],
     }
