@@ -114,7 +114,7 @@ pub fn orphans(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate
                 continue;
             }
             let names = flags.affixes.readings(&set.name);
-            let owned = flags.affixes.owner_name(&set.name);
+            let owned = wants.instance.owner_name(&set.name);
             let of_txt = owned.is_some_and(|(_, record_type)| record_type == Some(RecordType::Txt));
             if !is_orphan(world, zone, &names, of_txt) {
                 continue;

@@ -101,7 +101,7 @@ fn is_absent(world: &World<'_>, object: &ObjectRef) -> bool {
 
 /// The records that an ownership TXT speaks for.
 fn owned_sets<'a>(wants: &InstanceWants, zone: &'a ZoneReading, txt: &RecordSet) -> Vec<&'a RecordSet> {
-    let Some((name, record_type)) = wants.instance.flags.affixes.owner_name(&txt.name) else {
+    let Some((name, record_type)) = wants.instance.owner_name(&txt.name) else {
         return Vec::new();
     };
     let fits = |set: &&RecordSet| {
@@ -187,7 +187,7 @@ pub fn removal(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner
         let owned = owned_sets(wants, zone, txt);
         // One that speaks for nothing would be left as an orphan, unless it is the TXT of another name.
         let idle = || {
-            let names = wants.instance.flags.affixes.owner_name(&txt.name);
+            let names = wants.instance.owner_name(&txt.name);
             names.is_some_and(|(name, _)| name == set.name)
                 && zone.at(&txt.name).iter().all(|other| other.record_type == RecordType::Txt)
         };
@@ -394,7 +394,7 @@ fn policy_keeps(world: &World<'_>, zone: &ZoneReading, name: &DomainName) -> boo
         zone.records().iter().filter(|set| set.record_type == RecordType::Txt).any(|txt| {
             let ours = matches!(TxtRole::of(txt), TxtRole::Heritage(heritage)
                 if heritage.owner == Some(&one.instance.flags.owner_id));
-            ours && one.instance.flags.affixes.owner_name(&txt.name).is_some_and(|(owned, _)| owned == *name)
+            ours && one.instance.owner_name(&txt.name).is_some_and(|(owned, _)| owned == *name)
         })
     })
 }
