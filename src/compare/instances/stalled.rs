@@ -16,7 +16,7 @@ use crate::compare::world::World;
 use crate::finding::{Cause, Impact, Kind, Reason};
 use crate::model::change::ChangeEventKind;
 use crate::model::instance::{Instance, PodHealth, Policy};
-use crate::model::want::InstanceWants;
+use crate::model::want::{InstanceWants, Want};
 use crate::report::Fix;
 use crate::snapshot::{ViewName, ViewState};
 
@@ -38,6 +38,9 @@ pub(super) fn stalled(
     let instance = &wants.instance;
     instance.workload.as_ref()?;
     if instance.flags.details.once && instance.pods.is_empty() {
+        return None;
+    }
+    if is_replaced(world, wants) {
         return None;
     }
     if instance.flags.dry_run {
@@ -71,6 +74,19 @@ struct Silence {
     since: Timestamp,
     /// A metric says it, not the lack of lines in a log.
     by_gauge: bool,
+}
+
+/// True for a workload at no replicas, or with `--dry-run`, whose work another one with the same owner id
+/// does: the old one of an upgrade, or one to try flags with.
+fn is_replaced(world: &World<'_>, wants: &InstanceWants) -> bool {
+    let is_idle = |one: &InstanceWants| one.instance.flags.dry_run || one.instance.replicas == Some(0);
+    let does_it = |other: &InstanceWants| {
+        let serves = |want: &Want| {
+            other.at(&want.name).iter().any(|one| one.is(&want.key()) && one.placement == want.placement)
+        };
+        other.instance.id == wants.instance.id && !is_idle(other) && wants.wants.iter().all(serves)
+    };
+    is_idle(wants) && world.wants.iter().any(does_it)
 }
 
 /// Nothing runs. A Pod that is just being started is given its time.
@@ -128,14 +144,12 @@ fn silence(world: &World<'_>, wants: &InstanceWants) -> Option<Silence> {
     if instance.pods.is_empty() || instance.pods.iter().any(is_young) {
         return None;
     }
-    let (since, until, by_gauge) = match last_reconcile(world, wants) {
-        Some(at) => (at, world.at(), true),
-        None => {
-            let (last, read) = last_line(world, wants)?;
-            (last, read, false)
-        }
+    let gauge = last_reconcile(world, wants);
+    let (since, until) = match gauge {
+        Some(at) => (at, world.at()),
+        None => last_line(world, wants)?,
     };
-    too_long(since, until).then_some(Silence { since, by_gauge })
+    too_long(since, until).then_some(Silence { since, by_gauge: gauge.is_some() })
 }
 
 /// What the metrics of its Pods say, where they are read.
