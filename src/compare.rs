@@ -97,8 +97,8 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
             for zone in world.zones().into_iter().flat_map(|zones| zones.zones.values()) {
                 let before = out.candidates.len();
                 leftovers::dangling_records(&world, zone, &mut out.candidates);
-                note_windows(&mut out, before);
                 leftovers::ownerless_records(&world, zone, &mut out.candidates);
+                note_windows(&mut out, before);
             }
         }
         delegation::judge_delegations(&world, &mut out);
@@ -139,7 +139,7 @@ fn without_old_zones<'a>(
     let bound = signed(policy.zone_age.max(policy.interval.saturating_mul(3)));
     let blind = |scope: &str| {
         let blind = past.blind.get(&(ViewName::Route53, scope.to_owned()));
-        blind.is_some_and(|blind| policy.blind_cycles < blind.cycles)
+        blind.is_some_and(|blind| blind.is_stated(policy.blind_cycles))
     };
     let all_blind = snapshot.route53.state != ViewState::Read && blind("all");
     let is_old = |reading: &ZoneReading| {
@@ -165,7 +165,7 @@ fn without_old_zones<'a>(
 /// Views of which nothing is known any more. Live answers that nobody asks for are as old as the last
 /// round that did.
 fn blind_views(snapshot: &Snapshot, past: &Past, policy: &Policy) -> BTreeSet<ViewName> {
-    let stated = past.blind.iter().filter(|(_, blind)| policy.blind_cycles < blind.cycles);
+    let stated = past.blind.iter().filter(|(_, blind)| blind.is_stated(policy.blind_cycles));
     let mut views: BTreeSet<ViewName> = stated.map(|((view, _), _)| *view).collect();
     if snapshot.dns.state != ViewState::Read && snapshot.dns.problems.is_empty() {
         views.insert(ViewName::Dns);

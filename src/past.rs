@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::finding::Reason;
 use crate::model::heritage::TxtRole;
 use crate::model::object::{KubeObject, registry_word};
 use crate::model::observation::{Observation, Outcome, Vantage};
@@ -60,6 +61,10 @@ pub struct Past {
     /// rounds in which a record stood for them.
     #[serde(with = "pairs")]
     pub strangers: BTreeMap<(Arc<str>, ObjectRef), Span>,
+    /// The same while no record stood for them: from v0.19.0 a new record takes over the ownership record
+    /// that it finds, whoever that was made for.
+    #[serde(with = "pairs", default)]
+    idle: BTreeMap<(Arc<str>, ObjectRef), Span>,
     /// Views that cannot be read, by view and scope.
     #[serde(with = "pairs")]
     pub blind: BTreeMap<(ViewName, String), Blind>,
@@ -122,6 +127,9 @@ pub struct ObjectPast {
     pub lost_at: Option<Timestamp>,
     /// First round without the object after one with.
     pub deleted_at: Option<Timestamp>,
+    /// First round with another class than before: the load balancer is about to change.
+    #[serde(default)]
+    pub class_changed_at: Option<Timestamp>,
 }
 
 /// A part of a view that cannot be read.
@@ -137,6 +145,21 @@ pub struct Blind {
     pub problem: Problem,
 }
 
+/// Looks that show a list to be suspiciously empty: one may be a slip, and waiting for more proves nothing.
+const EMPTY_LOOKS: u32 = 2;
+
+// === impl Blind ===
+
+impl Blind {
+    /// True if the problem has lasted for more cycles than are borne.
+    #[must_use]
+    pub fn is_stated(&self, borne: u32) -> bool {
+        borne < self.cycles || self.problem.code == Reason::EmptySuspicious && EMPTY_LOOKS <= self.cycles
+    }
+}
+
+// === impl Past ===
+
 impl Past {
     /// Takes in one round. `cycle` is the least distance of two rounds that count as two cycles.
     pub fn observe(&mut self, snapshot: &Snapshot, wants: &[InstanceWants], cycle: SignedDuration) {
@@ -149,7 +172,7 @@ impl Past {
         if let Some(zones) = snapshot.route53.value() {
             self.observe_records(zones, at);
             if lists_are_whole(snapshot) {
-                self.observe_strangers(zones, wants, at);
+                self.observe_strangers(zones, wants, &snapshot.odd_objects(), at);
             }
         }
         if snapshot.dns.state == ViewState::Read {
@@ -180,11 +203,16 @@ impl Past {
         self.delegations.values_mut().for_each(|all| sighted(all, now));
         for past in self.objects.values_mut() {
             past.first_at = past.first_at.min(now);
-            for at in [&mut past.first_address_at, &mut past.lost_at, &mut past.deleted_at] {
+            for at in [
+                &mut past.first_address_at,
+                &mut past.lost_at,
+                &mut past.deleted_at,
+                &mut past.class_changed_at,
+            ] {
                 earlier(at);
             }
         }
-        for span in self.strangers.values_mut() {
+        for span in self.strangers.values_mut().chain(self.idle.values_mut()) {
             *span = Span { since: span.since.min(now), until: span.until.min(now) };
         }
         for blind in self.blind.values_mut() {
@@ -235,7 +263,11 @@ impl Past {
                 first_address_at: None,
                 lost_at: None,
                 deleted_at: None,
+                class_changed_at: None,
             });
+            if past.last.class() != object.class() {
+                past.class_changed_at = Some(at);
+            }
             past.last = object.clone();
             past.deleted_at = None;
             if has_address {
@@ -245,8 +277,10 @@ impl Past {
                 past.lost_at.get_or_insert(at);
             }
         }
+        let odd = snapshot.odd_objects();
+        let is_odd = |reference: &ObjectRef| odd.iter().any(|one| one.shows(reference));
         for (reference, past) in &mut self.objects {
-            if !cluster.objects.contains(reference) {
+            if !cluster.objects.contains(reference) && !is_odd(reference) {
                 past.deleted_at.get_or_insert(at);
             }
         }
@@ -361,10 +395,16 @@ impl Past {
         self.delegations.retain(|name, _| names.contains(name));
     }
 
-    fn observe_strangers(&mut self, zones: &Zones, wants: &[InstanceWants], at: Timestamp) {
+    fn observe_strangers(
+        &mut self,
+        zones: &Zones,
+        wants: &[InstanceWants],
+        odd: &[ObjectRef],
+        at: Timestamp,
+    ) {
         // Nearly every record is of an object that is here, so that nothing is copied to find that out.
         let seen: HashSet<(&str, &str, &str)> =
-            self.objects.keys().map(|object| (&*object.kind, &*object.namespace, &*object.name)).collect();
+            self.objects.keys().chain(odd).map(|one| (&*one.kind, &*one.namespace, &*one.name)).collect();
         let kinds: BTreeSet<&str> = seen.iter().map(|(kind, _, _)| *kind).collect();
         let words: Vec<(String, &str)> = kinds.into_iter().map(|kind| (registry_word(kind), kind)).collect();
         // Ownership records have a spelling of their own.
@@ -388,14 +428,18 @@ impl Past {
                     let stands = flags.affixes.owner_name(&set.name).is_some_and(|(name, _)| {
                         reading.at(&name).iter().any(|set| set.record_type.is_address())
                     });
-                    if stands && self.strangers.len() < MAX_STRANGERS {
-                        let key = (one.instance.id.clone(), object);
-                        self.strangers.entry(key).or_insert(Span { since: at, until: at }).until = at;
+                    let key = (one.instance.id.clone(), object);
+                    let since = self.idle.get(&key).map_or(at, |idle| idle.since);
+                    let rows = if stands { &mut self.strangers } else { &mut self.idle };
+                    if rows.len() < MAX_STRANGERS {
+                        rows.entry(key).or_insert(Span { since, until: at }).until = at;
                     }
                 }
             }
         }
-        self.strangers.retain(|_, span| at.duration_since(span.until) < KEEP_UNWANTED);
+        for rows in [&mut self.strangers, &mut self.idle] {
+            rows.retain(|_, span| at.duration_since(span.until) < KEEP_UNWANTED);
+        }
     }
 
     fn observe_problems(&mut self, view: ViewName, snapshot: &Snapshot, cycle: SignedDuration) {
@@ -473,7 +517,8 @@ impl Past {
     }
 }
 
-/// True if no kind of objects is missing from the view; one odd object spoils only itself.
+/// True if no kind of objects is missing from the view; one odd object spoils only itself, unless others
+/// get their names by it.
 #[must_use]
 pub fn lists_are_whole(snapshot: &Snapshot) -> bool {
     let kubernetes = &snapshot.kubernetes;
@@ -487,17 +532,25 @@ pub fn lists_are_whole(snapshot: &Snapshot) -> bool {
 pub fn unread_kinds(snapshot: &Snapshot) -> BTreeSet<String> {
     let kubernetes = &snapshot.kubernetes;
     let spoiling = kubernetes.problems.iter().filter(|problem| spoils(problem, kubernetes.value()));
-    let kinds: BTreeSet<String> = spoiling.map(|problem| problem.scope.clone()).collect();
+    let kind = |scope: &str| scope.split('/').next().unwrap_or_default().to_owned();
+    let kinds: BTreeSet<String> = spoiling.map(|problem| kind(&problem.scope)).collect();
     let all = kubernetes.state != ViewState::Read || kinds.contains("all");
     if all { BTreeSet::new() } else { kinds }
 }
 
+/// Kinds without which objects of other kinds ask for nothing.
+const CARRIERS: [&str; 3] = ["Gateway", "ListenerSet", "Namespace"];
+
 /// True if objects or instances may be missing for this problem: not for that of one object, or of a kind
 /// that no instance reads.
 fn spoils(problem: &Problem, cluster: Option<&Cluster>) -> bool {
-    let scope = problem.scope.as_str();
-    let idle = cluster.is_some_and(|cluster| cluster.idle_kinds.iter().any(|kind| **kind == *scope));
-    !scope.contains('/') && !idle
+    let (kind, is_object) = match problem.scope.split_once('/') {
+        Some((kind, _)) => (kind, true),
+        None => (problem.scope.as_str(), false),
+    };
+    let idle = cluster.is_some_and(|cluster| cluster.idle_kinds.iter().any(|idle| **idle == *kind));
+    let carries = kind.split('.').next().is_some_and(|word| CARRIERS.contains(&word));
+    !idle && (!is_object || carries)
 }
 
 /// True if the absence of such an object would be seen.
@@ -527,7 +580,7 @@ pub fn problems_of(view: ViewName, snapshot: &Snapshot) -> Vec<Problem> {
         ViewState::Stale if view == ViewName::Changes => Vec::new(),
         ViewState::Stale | ViewState::Unread => vec![Problem {
             scope: "all".to_owned(),
-            code: crate::finding::Reason::Unreachable,
+            code: Reason::Unreachable,
             message: "the view was not read in this round".to_owned(),
         }],
     }

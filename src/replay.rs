@@ -252,7 +252,7 @@ impl Player {
             let events: Vec<_> =
                 merger.advance(&text).into_iter().flat_map(|line| parser.push(line)).collect();
             self.feed.add(events, at);
-            self.feed.follow(&parser.stream(), parser.counts());
+            self.feed.follow(&parser.stream(), parser.counts(), at);
         }
         for file in &round.logs.scrapes {
             let (namespace, pod) = (file.namespace.as_str().into(), file.pod.as_str().into());

@@ -331,9 +331,11 @@ impl fmt::Display for Mute {
 }
 
 impl Report {
-    /// True if a view that a verdict cannot do without was not read.
+    /// True if a view that a verdict cannot do without was not read, or so little of the hosted zones that
+    /// not one of the names could be judged.
     pub fn is_blind(&self) -> bool {
-        [ViewName::Kubernetes, ViewName::Route53].into_iter().any(|view| self.lacks(view))
+        let nothing_judged = 0 < self.summary.names && self.summary.unknown == self.summary.names;
+        nothing_judged || [ViewName::Kubernetes, ViewName::Route53].into_iter().any(|view| self.lacks(view))
     }
 
     /// True if a verdict cannot do without the view.

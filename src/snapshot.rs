@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Reason;
-use crate::model::Objects;
 use crate::model::change::ChangeFeed;
 use crate::model::grant::Grant;
 use crate::model::instance::Instance;
 use crate::model::object::registry_word;
 use crate::model::observation::Observation;
 use crate::model::zone::Zones;
+use crate::model::{ObjectRef, Objects};
 
 /// The four views.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -117,6 +117,13 @@ impl Snapshot {
     /// What live DNS said; nothing when it was not asked.
     pub fn observations(&self) -> impl Iterator<Item = &Observation> {
         self.dns.value().into_iter().flatten().map(Arc::as_ref)
+    }
+
+    /// The objects that were listed and could not be understood: they are there, and what they ask for is
+    /// not known.
+    #[must_use]
+    pub fn odd_objects(&self) -> Vec<ObjectRef> {
+        self.kubernetes.problems.iter().filter_map(|problem| ObjectRef::from_shown(&problem.scope)).collect()
     }
 
     /// False if a whole account could not be read: then a zone that is not seen may still exist.

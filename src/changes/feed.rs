@@ -60,6 +60,7 @@ struct Share {
 #[derive(Clone, Debug, Default)]
 struct Stream {
     last_at: Option<Timestamp>,
+    read_at: Option<Timestamp>,
     /// The successful reconciles since the last trouble: the first, and the last if not the same.
     successes: (Option<EventKey>, Option<EventKey>),
     lines: LineCounts,
@@ -85,13 +86,14 @@ pub struct FeedCounts {
 // === impl FeedBuilder ===
 
 impl FeedBuilder {
-    /// Says that a stream is followed, and how far.
+    /// Says that a stream is followed, how far, and that it was read to its end now.
     ///
     /// `lines` are the parser's counts since its start; a parser that started again may begin at
     /// zero again.
-    pub fn follow(&mut self, stream: &FeedStream, lines: LineCounts) {
+    pub fn follow(&mut self, stream: &FeedStream, lines: LineCounts, now: Timestamp) {
         let Some(known) = self.stream(&stream.source) else { return };
         known.last_at = known.last_at.max(stream.last_at);
+        known.read_at = Some(now);
         let before = std::mem::replace(&mut known.lines, lines);
         let grown = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
         let counts = &mut self.counts;
@@ -187,7 +189,11 @@ impl FeedBuilder {
             streams: self
                 .streams
                 .iter()
-                .map(|(source, stream)| FeedStream { source: source.clone(), last_at: stream.last_at })
+                .map(|(source, stream)| FeedStream {
+                    source: source.clone(),
+                    last_at: stream.last_at,
+                    read_at: stream.read_at,
+                })
                 .collect(),
             controllers: self.controllers.values().cloned().collect(),
             notices: self.notices.values().cloned().collect(),

@@ -40,7 +40,7 @@ pub struct FollowSettings {
     /// Lines that the first connection reads at most.
     pub first_lines: i64,
     /// ExternalDNS writes a line a minute; after so much silence the connection is taken for
-    /// dead and made anew.
+    /// dead and made anew, well before the silence could be taken for that of the controller.
     pub idle: Duration,
     /// How long a connection may take to begin.
     pub start_within: Duration,
@@ -84,7 +84,7 @@ impl Default for FollowSettings {
         Self {
             first_window: Duration::from_mins(10),
             first_lines: 2_000,
-            idle: Duration::from_mins(5),
+            idle: Duration::from_mins(2),
             start_within: Duration::from_secs(30),
             first_pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(30),

@@ -121,7 +121,7 @@ impl LogParser {
     /// The stream, with the time of its last line.
     #[must_use]
     pub fn stream(&self) -> FeedStream {
-        FeedStream { source: self.source.clone(), last_at: self.last_at }
+        FeedStream { source: self.source.clone(), last_at: self.last_at, read_at: None }
     }
 
     /// What was counted so far.

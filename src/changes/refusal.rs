@@ -138,7 +138,7 @@ pub fn zones_named(text: &str) -> Vec<ZoneId> {
 /// The reason that a code, or a telling word in the text, stands for; `None` for anything else.
 #[must_use]
 pub fn reason_of(code: &str, text: &str) -> Option<Reason> {
-    reason_of_code(code).or_else(|| {
+    refused_identity(code, text).or_else(|| reason_of_code(code)).or_else(|| {
         // The text of a refused batch quotes names and values, which may spell any of the words.
         if code == "InvalidChangeBatch" {
             return None;
@@ -149,7 +149,7 @@ pub fn reason_of(code: &str, text: &str) -> Option<Reason> {
 }
 
 /// What decides where there is no code. All lower case.
-const TELLING: [(&str, Reason); 15] = [
+const TELLING: [(&str, Reason); 16] = [
     ("rate exceeded", Reason::Throttled),
     ("throttling:", Reason::Throttled),
     ("priorrequestnotcomplete", Reason::Throttled),
@@ -165,7 +165,20 @@ const TELLING: [(&str, Reason); 15] = [
     ("no hosted zone found with id", Reason::NoSuchZone),
     ("toomanyresourcerecordsets", Reason::LimitsExceeded),
     ("nosuchhealthcheck", Reason::NoSuchHealthCheck),
+    // The SDK itself stops to repeat a call that is refused again and again.
+    ("retry quota exceeded", Reason::Throttled),
 ];
+
+/// A refusal on the way to the credentials, before anything was asked of Route 53. All lower case.
+const IDENTITY: [&str; 3] =
+    ["operation error sts:", "get credentials:", "failed to refresh cached credentials"];
+
+/// Access that is denied to whoever asks for credentials lacks those, and no right in Route 53.
+fn refused_identity(code: &str, text: &str) -> Option<Reason> {
+    let denied = reason_of_code(code) == Some(Reason::AccessDenied);
+    let lower = text.to_ascii_lowercase();
+    (denied && IDENTITY.iter().any(|words| lower.contains(words))).then_some(Reason::Credentials)
+}
 
 fn reason_of_code(code: &str) -> Option<Reason> {
     let reason = match without_exception(code).to_ascii_lowercase().as_str() {
@@ -245,7 +258,9 @@ fn decode(code: &str, body: &str, whole: &str) -> Refusal {
         .map(|text| {
             let mut error = sentence::read(text);
             if error.reason == Reason::Unknown {
-                error.reason = reason_of(code, text).unwrap_or(Reason::Unknown);
+                // The words before the code say whose refusal it is.
+                let reason = refused_identity(code, whole).or_else(|| reason_of(code, text));
+                error.reason = reason.unwrap_or(Reason::Unknown);
             }
             error
         })

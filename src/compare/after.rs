@@ -114,7 +114,7 @@ pub fn orphans(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate
                 continue;
             }
             let names = flags.affixes.readings(&set.name);
-            let owned = flags.affixes.owner_name(&set.name);
+            let owned = wants.instance.owner_name(&set.name);
             let of_txt = owned.is_some_and(|(_, record_type)| record_type == Some(RecordType::Txt));
             if !is_orphan(world, zone, &names, of_txt) {
                 continue;
@@ -142,7 +142,7 @@ fn is_orphan(world: &World<'_>, zone: &ZoneReading, names: &BTreeSet<DomainName>
             let recorded = zone.at(name).iter().any(|set| {
                 set.record_type != RecordType::Txt || of_txt && TxtRole::of(set) == TxtRole::Other
             });
-            !recorded && !world.lacks_target(name) && world.wanted(name).next().is_none()
+            !recorded && !world.may_be_given(name) && world.wanted(name).next().is_none()
         })
 }
 

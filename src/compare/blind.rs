@@ -12,7 +12,7 @@ pub fn judge_views(world: &World<'_>, out: &mut Verdicts) {
     for view in ViewName::ALL {
         let rows = world.past.blind.iter().filter(|((of, _), _)| *of == view);
         let mut tired: Vec<&Blind> =
-            rows.map(|(_, blind)| blind).filter(|blind| world.policy.blind_cycles < blind.cycles).collect();
+            rows.map(|(_, blind)| blind).filter(|blind| blind.is_stated(world.policy.blind_cycles)).collect();
         tired.retain(|blind| concerns_view(view, blind));
         tired.sort_by_key(|blind| blind.since);
         let Some(first) = tired.first() else { continue };

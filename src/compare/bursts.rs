@@ -13,6 +13,7 @@ use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason};
 use crate::model::heritage::TxtRole;
+use crate::model::instance::Registry;
 use crate::model::observation::Outcome;
 use crate::model::want::InstanceWants;
 use crate::model::{DomainName, RecordType, ZoneId};
@@ -48,8 +49,10 @@ struct Burst<'a> {
 
 /// The largest loss of one instance: of its wishes, else of its records.
 pub(super) fn mass_deletion(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) -> Option<Candidate> {
-    // Names that are not known have not vanished.
-    if !out.coverage.kubernetes || !wants.unknown.is_empty() {
+    // Names that are not known have not vanished. Which are those of an odd object its ownership tells.
+    let flags = &wants.instance.flags;
+    let told = !world.has_odd_objects() || flags.registry == Registry::Txt && !flags.txt_encrypt;
+    if !out.coverage.kubernetes || !wants.unknown.is_empty() || !told {
         return None;
     }
     wishes_vanished(world, wants).or_else(|| records_vanished(world, wants, out))
@@ -73,7 +76,7 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     }
     // What another owner keeps is neither ours to lose nor ours to have.
     let foreign = names_of_others(world, wants);
-    lost.retain(|loss| !foreign.contains(loss.name));
+    lost.retain(|loss| !foreign.contains(loss.name) && !world.is_undecided(loss.name));
     alive.retain(|(name, _, _)| !foreign.contains(*name));
     let zone = |name: &DomainName| zone_of(world, wants, name);
     let burst = largest(world, lost, &alive, zone)?;

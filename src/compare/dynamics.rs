@@ -302,7 +302,9 @@ impl Record<'_> {
         applied.flat_map(|batch| &batch.changes).flat_map(|change| &change.targets).any(|value| {
             let heritage = Heritage::parse(value).filter(|one| one.owner == Some(owner));
             heritage.and_then(Heritage::object).is_some_and(|object| {
-                crate::past::is_watched(cluster, &object) && self.world.remembered(&object).is_none()
+                crate::past::is_watched(cluster, &object)
+                    && self.world.remembered(&object).is_none()
+                    && !self.world.is_odd(&object)
             })
         })
     }

@@ -83,6 +83,7 @@ pub fn ownerless_records(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Ca
                 "{} belongs to the owner id {owner}, which no ExternalDNS of this cluster has.",
                 set.key()
             );
+            candidate.window = grace_deleted(world, reader, &object, set);
             candidate.fix = removal(reader, zone, set, Some(owner));
             out.push(candidate);
         }
@@ -100,7 +101,7 @@ fn is_absent(world: &World<'_>, object: &ObjectRef) -> bool {
 
 /// The records that an ownership TXT speaks for.
 fn owned_sets<'a>(wants: &InstanceWants, zone: &'a ZoneReading, txt: &RecordSet) -> Vec<&'a RecordSet> {
-    let Some((name, record_type)) = wants.instance.flags.affixes.owner_name(&txt.name) else {
+    let Some((name, record_type)) = wants.instance.owner_name(&txt.name) else {
         return Vec::new();
     };
     let fits = |set: &&RecordSet| {
@@ -116,10 +117,10 @@ fn owned_sets<'a>(wants: &InstanceWants, zone: &'a ZoneReading, txt: &RecordSet)
     zone.at(&name).iter().filter(fits).collect()
 }
 
-/// Anybody wants the name there, or names it without having a target for it.
+/// Anybody wants the name there, names it without having a target for it, or may want it.
 #[must_use]
 pub fn is_wanted(world: &World<'_>, zone: &ZoneReading, name: &DomainName) -> bool {
-    world.lacks_target(name)
+    world.may_be_given(name)
         || world.wanted(name).any(|want| want.zone_id().is_none_or(|id| *id == zone.zone.id))
 }
 
@@ -127,7 +128,7 @@ pub fn is_wanted(world: &World<'_>, zone: &ZoneReading, name: &DomainName) -> bo
 fn is_former_member(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool {
     let here = || world.wanted(&set.name).filter(|want| want.zone_id() == Some(&zone.zone.id));
     set.set_identifier.is_some()
-        && !world.lacks_target(&set.name)
+        && !world.may_be_given(&set.name)
         && here().next().is_some()
         && here().all(|want| want.set_identifier.is_some() && want.set_identifier != set.set_identifier)
 }
@@ -186,7 +187,7 @@ pub fn removal(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner
         let owned = owned_sets(wants, zone, txt);
         // One that speaks for nothing would be left as an orphan, unless it is the TXT of another name.
         let idle = || {
-            let names = wants.instance.flags.affixes.owner_name(&txt.name);
+            let names = wants.instance.owner_name(&txt.name);
             names.is_some_and(|(name, _)| name == set.name)
                 && zone.at(&txt.name).iter().all(|other| other.record_type == RecordType::Txt)
         };
@@ -393,7 +394,7 @@ fn policy_keeps(world: &World<'_>, zone: &ZoneReading, name: &DomainName) -> boo
         zone.records().iter().filter(|set| set.record_type == RecordType::Txt).any(|txt| {
             let ours = matches!(TxtRole::of(txt), TxtRole::Heritage(heritage)
                 if heritage.owner == Some(&one.instance.flags.owner_id));
-            ours && one.instance.flags.affixes.owner_name(&txt.name).is_some_and(|(owned, _)| owned == *name)
+            ours && one.instance.owner_name(&txt.name).is_some_and(|(owned, _)| owned == *name)
         })
     })
 }

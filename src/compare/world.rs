@@ -6,10 +6,12 @@ use jiff::Timestamp;
 
 use crate::compare::delegation::name_servers;
 use crate::compare::lookups::{self, as_named};
+use crate::desired::merge::is_same;
+use crate::model::heritage::TxtRole;
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{ZoneReading, Zones};
-use crate::model::{Content, DomainName, ObjectRef, RecordKey, ZoneId};
+use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordType, ZoneId};
 use crate::past::{ObjectPast, Past, Sighting};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
@@ -33,6 +35,10 @@ pub struct World<'a> {
     by_zone: BTreeMap<&'a ZoneId, Vec<&'a Want>>,
     /// Names that an object gives and has no target for.
     without_target: BTreeSet<&'a DomainName>,
+    /// Objects that are there and could not be understood.
+    odd: Vec<ObjectRef>,
+    /// Names that ownership records give to one of them.
+    undecided: BTreeSet<DomainName>,
     /// Resolvers whose control name works, by view and server.
     controls: BTreeSet<(&'a str, &'a str)>,
     /// Hosted zones by name, read or not; several of one name in the order of their ids.
@@ -75,6 +81,8 @@ impl<'a> World<'a> {
         let zones = by_apex.values().flatten();
         let servers = zones.map(|zone| (&zone.zone.id, name_servers(zone))).collect();
         let beside_wildcards = beside_wildcards(&answers, wants);
+        let odd = snapshot.odd_objects();
+        let undecided = undecided(snapshot, wants, &odd);
         Self {
             snapshot,
             wants,
@@ -84,6 +92,8 @@ impl<'a> World<'a> {
             beside_wildcards,
             by_zone,
             without_target,
+            odd,
+            undecided,
             controls,
             by_apex,
             servers,
@@ -150,8 +160,29 @@ impl<'a> World<'a> {
     /// True if the cluster has the object; `object` as an ownership record names it.
     #[must_use]
     pub fn is_here(&self, object: &ObjectRef) -> bool {
+        if self.is_odd(object) {
+            return true;
+        }
         let Some(cluster) = self.snapshot.kubernetes.value() else { return false };
         as_named(cluster.objects.kinds(), object, |object| cluster.objects.get(object)).is_some()
+    }
+
+    /// True if the object is there and could not be understood; `object` as an ownership record names it.
+    #[must_use]
+    pub fn is_odd(&self, object: &ObjectRef) -> bool {
+        self.odd.iter().any(|odd| is_same(object, odd))
+    }
+
+    /// True if any object could not be understood.
+    #[must_use]
+    pub fn has_odd_objects(&self) -> bool {
+        !self.odd.is_empty()
+    }
+
+    /// True if the name belongs to an object that could not be understood: it may want it still.
+    #[must_use]
+    pub fn is_undecided(&self, name: &DomainName) -> bool {
+        self.undecided.contains(name)
     }
 
     /// What is remembered of an object; `object` as an ownership record names it.
@@ -197,11 +228,27 @@ impl<'a> World<'a> {
         self.by_zone.get(zone).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// True if an object gives the name and has nothing to point it at.
+    /// True if an object gives the name and has nothing to point it at, or may give it.
     #[must_use]
-    pub fn lacks_target(&self, name: &DomainName) -> bool {
-        self.without_target.contains(name)
+    pub fn may_be_given(&self, name: &DomainName) -> bool {
+        self.without_target.contains(name) || self.is_undecided(name)
     }
+}
+
+/// The names that odd objects own; of several readings of an ownership record each counts.
+fn undecided(snapshot: &Snapshot, wants: &[InstanceWants], odd: &[ObjectRef]) -> BTreeSet<DomainName> {
+    let mut names = BTreeSet::new();
+    if odd.is_empty() {
+        return names;
+    }
+    let zones = snapshot.route53.value().into_iter().flat_map(|zones| zones.zones.values());
+    for set in zones.flat_map(ZoneReading::records).filter(|set| set.record_type == RecordType::Txt) {
+        let TxtRole::Heritage(heritage) = TxtRole::of(set) else { continue };
+        if heritage.object().is_some_and(|object| odd.iter().any(|odd| is_same(&object, odd))) {
+            names.extend(wants.iter().flat_map(|one| one.instance.flags.affixes.readings(&set.name)));
+        }
+    }
+    names
 }
 
 /// A wildcard is judged by names that nobody wants: walking all answers for each would make a round

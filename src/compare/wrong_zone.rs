@@ -5,13 +5,15 @@
 
 use crate::compare::answer_class::is_private;
 use crate::compare::delegation::{LOOKS, Parent, delegated_twin, name_servers, parent_of, twins};
-use crate::compare::ladder::Step;
+use crate::compare::ladder::{Step, targets};
 use crate::compare::live::{Match, answers, expected, worst};
 use crate::compare::mismatch::occluded;
+use crate::compare::owner::{Ownership, ownership};
 use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason};
+use crate::model::Content;
 use crate::model::observation::{Observation, Vantage};
-use crate::model::want::Want;
+use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 use crate::policy::NetworkView;
 use crate::snapshot::ViewState;
@@ -30,23 +32,37 @@ pub struct Misplaced {
 #[must_use]
 pub fn wrong_zone(
     world: &World<'_>,
+    wants: &InstanceWants,
     want: &Want,
     zone: &ZoneReading,
     step: Option<&Step>,
 ) -> Option<Misplaced> {
-    match step.map(|step| step.kind) {
-        None | Some(Kind::WrongTtl) if zone.zone.private => private_only(world, want, zone),
-        None | Some(Kind::WrongTtl) => not_delegated(world, want, zone)
-            .or_else(|| below_a_delegation(world, want, zone))
-            .or_else(|| behind_a_private_zone(world, want, zone)),
-        Some(Kind::MissingRecord) if !zone.zone.private => elsewhere(world, want, zone),
-        Some(_) => None,
+    let is_minor = |step: &Step| step.kind == Kind::WrongTtl || step.reason == Reason::EvaluateTargetHealth;
+    let stands = step.is_none_or(is_minor);
+    let is_missing = step.is_some_and(|step| step.kind == Kind::MissingRecord);
+    match (stands, zone.zone.private) {
+        (true, true) => private_only(world, want, zone),
+        (true, false) => misled(world, want, zone),
+        (false, true) => None,
+        (false, false) if is_missing => elsewhere(world, want, zone),
+        (false, false) => written_to_the_twin(world, wants, want, zone),
     }
 }
 
-/// True if a zone holds the wanted record set as it is wanted.
+/// True if a zone holds the wanted record set. Its TTL, the spelling of its target and whether it looks
+/// at the health of that make it no other one.
 fn holds(zone: &ZoneReading, want: &Want) -> bool {
-    zone.at(&want.name).iter().any(|set| set.key() == want.key() && set.content == want.content)
+    let same = |held: &Content| {
+        held.alias().is_some() == want.content.alias().is_some() && targets(held) == targets(&want.content)
+    };
+    zone.at(&want.name).iter().any(|set| want.is(&set.key()) && same(&set.content))
+}
+
+/// The record is here, and its users are led elsewhere.
+fn misled(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Misplaced> {
+    not_delegated(world, want, zone)
+        .or_else(|| below_a_delegation(world, want, zone))
+        .or_else(|| behind_a_private_zone(world, want, zone))
 }
 
 fn public_zones<'a>(world: &World<'a>) -> impl Iterator<Item = &'a ZoneReading> {
@@ -157,11 +173,32 @@ fn private_only(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Mi
     })
 }
 
+/// A zone of the same name that the parent does not lead to, and that has the record.
+fn idle_twin<'a>(world: &World<'a>, want: &Want, zone: &'a ZoneReading) -> Option<&'a ZoneReading> {
+    let other = twins(world, zone).find(|other| holds(other, want))?;
+    let served = |servers: &std::collections::BTreeSet<_>| !servers.is_disjoint(&name_servers(zone));
+    matches!(parent_of(world, zone), Parent::Servers(servers) if served(&servers)).then_some(other)
+}
+
+/// The instance wrote its record into the twin; what stands here is of somebody else.
+fn written_to_the_twin(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &ZoneReading,
+) -> Option<Misplaced> {
+    let owned = |zone: &ZoneReading| ownership(&wants.instance, want, zone) == Ownership::Own;
+    let twin = idle_twin(world, want, zone).filter(|twin| owned(twin) && !owned(zone))?;
+    Some(Misplaced {
+        reason: Reason::NotTheDelegatedOne,
+        impact: public_impact(world, want).unwrap_or(Impact::Latent),
+        evidence: format!("zone {} of the same name holds the record; nobody is led there", twin.zone.id),
+    })
+}
+
 /// The zone lacks the record, and a zone that does not serve the name has it.
 fn elsewhere(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Misplaced> {
-    let served = |servers: &std::collections::BTreeSet<_>| !servers.is_disjoint(&name_servers(zone));
-    let delegated = matches!(parent_of(world, zone), Parent::Servers(servers) if served(&servers));
-    let twin = twins(world, zone).find(|other| delegated && holds(other, want));
+    let twin = idle_twin(world, want, zone);
     let above = |other: &&ZoneReading| {
         other.zone.name != zone.zone.name && zone.zone.name.is_within(&other.zone.name) && holds(other, want)
     };

@@ -4,6 +4,7 @@
 //! Canonical hosted zones have a table of their own, [`crate::desired::canonical`].
 
 use crate::model::Version;
+use crate::model::instance::TYPED_TXT;
 
 /// Something that not every release does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +109,7 @@ pub const TABLE: &[Row] = &[
     from(Behaviour::AliasByType, Version::new(0, 22, 0), "executed"),
     from(Behaviour::CanonicalByLabel, Version::new(0, 16, 0), "executed"),
     between(Behaviour::TxtPlain, EVER, Version::new(0, 18, 0), "docs/registry/registry.md"),
-    from(Behaviour::TxtTyped, Version::new(0, 12, 0), "docs/registry/registry.md"),
+    from(Behaviour::TxtTyped, TYPED_TXT, "docs/registry/registry.md"),
     between(Behaviour::TxtAliasAsCname, Version::new(0, 12, 0), Version::new(0, 22, 0), "#6523"),
     from(Behaviour::SourceMerge, Version::new(0, 21, 0), "executed"),
     from(Behaviour::NodesForNodePorts, Version::new(0, 19, 0), "#5613"),

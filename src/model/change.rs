@@ -85,6 +85,8 @@ pub struct FeedStream {
     pub source: FeedSource,
     /// Time of its last line or event; `None` before the first.
     pub last_at: Option<Timestamp>,
+    /// When it was last read to its end; `None` when nobody has told yet.
+    pub read_at: Option<Timestamp>,
 }
 
 /// Where an event was read.

@@ -182,6 +182,12 @@ impl TxtAffixes {
         Some(typed.unwrap_or_else(|| (self.undo_wildcard(&bare), None)))
     }
 
+    /// The same where every ownership TXT has the old format: `a-x` is that of a host `a-x`.
+    #[must_use]
+    pub fn plain_owner_name(&self, txt: &DomainName) -> Option<DomainName> {
+        self.strip(txt, "").map(|bare| self.undo_wildcard(&bare))
+    }
+
     /// Every name whose record an ownership TXT can be about: `a-x` is what `x` has for its type A, and
     /// what a host `a-x` has in the old format; a replacement may be the label itself. Empty when the
     /// name does not carry this instance's affixes.

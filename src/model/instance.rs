@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::heritage::TxtAffixes;
-use crate::model::{ObjectRef, RecordType, Version};
+use crate::model::{DomainName, ObjectRef, RecordType, Version};
 
 /// The annotation prefix up to v0.21.0.
 pub const ALPHA_PREFIX: &str = "external-dns.alpha.kubernetes.io/";
@@ -374,11 +374,24 @@ impl Flags {
 /// The newest release whose behaviour is in our tables; assumed where no version is known.
 pub const NEWEST_KNOWN: Version = Version::new(0, 22, 0);
 
+/// The first version whose ownership TXTs tell the type in their names.
+pub const TYPED_TXT: Version = Version::new(0, 12, 0);
+
 impl Instance {
     /// The version whose behaviour applies.
     #[must_use]
     pub fn effective_version(&self) -> Version {
         self.version.unwrap_or(NEWEST_KNOWN)
+    }
+
+    /// Maps the name of an ownership TXT back to the name and type of its record, as this version writes
+    /// it; see [`TxtAffixes::owner_name`] for those of others, whose version nobody knows.
+    #[must_use]
+    pub fn owner_name(&self, txt: &DomainName) -> Option<(DomainName, Option<RecordType>)> {
+        if self.effective_version() < TYPED_TXT {
+            return self.flags.affixes.plain_owner_name(txt).map(|name| (name, None));
+        }
+        self.flags.affixes.owner_name(txt)
     }
 
     /// How long the instance may take to carry a change of an object into Route 53.

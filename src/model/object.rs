@@ -187,6 +187,22 @@ impl ObjectRef {
     pub fn registry_word(&self) -> String {
         registry_word(&self.kind)
     }
+
+    /// Reads what `Display` wrote, with or without the group that it leaves out; `None` for a kind alone.
+    #[must_use]
+    pub fn from_shown(text: &str) -> Option<Self> {
+        let (kind, rest) = text.split_once('/')?;
+        let (namespace, name) = rest.split_once('/').unwrap_or(("", rest));
+        Some(Self::new(kind.split('.').next().unwrap_or_default(), namespace, name))
+    }
+
+    /// True if this is what [`Self::from_shown`] read of the text that shows the other.
+    #[must_use]
+    pub fn shows(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.namespace == other.namespace
+            && other.kind.split('.').next() == Some(&*self.kind)
+    }
 }
 
 /// A kind as the `resource` label of the ownership registry spells it. Total.
@@ -226,6 +242,19 @@ impl KubeObject {
             Body::Service(service) => &service.addresses,
             Body::Node(_) | Body::Pod(_) | Body::EndpointSlice(_) => &[],
             Body::Custom(custom) => custom.addresses(),
+        }
+    }
+
+    /// The class of an Ingress: the field, else the annotation of old.
+    #[must_use]
+    pub fn class(&self) -> Option<&str> {
+        match &self.body {
+            Body::Ingress(ingress) => {
+                ingress.class_name.as_deref().or_else(|| self.annotations.get("kubernetes.io/ingress.class"))
+            }
+            Body::Service(_) | Body::Node(_) | Body::Pod(_) | Body::EndpointSlice(_) | Body::Custom(_) => {
+                None
+            }
         }
     }
 }

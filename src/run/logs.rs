@@ -78,7 +78,7 @@ impl Streams {
         for source in wanted {
             let parser = self.parsers.entry(source.clone());
             let parser = parser.or_insert_with(|| LogParser::new(source, clock.now()));
-            self.builder.follow(&parser.stream(), parser.counts());
+            self.builder.follow(&parser.stream(), parser.counts(), clock.now());
         }
     }
 

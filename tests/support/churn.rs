@@ -141,7 +141,7 @@ impl Churn {
         }
         let events = self.parser.finish();
         self.feed.add(events, self.now);
-        self.feed.follow(&self.parser.stream(), self.parser.counts());
+        self.feed.follow(&self.parser.stream(), self.parser.counts(), self.now);
     }
 
     fn snapshot(&mut self) -> Snapshot {

@@ -107,7 +107,7 @@ fn streams_and_line_counts() {
     let mut builder = FeedBuilder::default();
     let mut follow = |lines: u64, oversize: u64| {
         let counts = LineCounts { lines, oversize, dropped_changes: 0 };
-        builder.follow(&FeedStream { source: log("a"), last_at: None }, counts);
+        builder.follow(&FeedStream { source: log("a"), last_at: None, read_at: None }, counts, at(NOW));
         builder.drop_lines(1);
         (builder.counts().lines, builder.counts().oversize_lines, builder.counts().dropped_lines)
     };

@@ -88,6 +88,14 @@ static SOURCE: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// How client-go words what the Kubernetes API said, at the start of the message. Up to v0.13.4 nothing
+/// stands before the error that ends a reconcile; a name or value of a user never stands there.
+static CLUSTER: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"^(?:[a-z0-9.-]+(?: "[^"]*")? is forbidden: User "|the server (?:could not find the requested resource|has asked for the client to provide credentials|has received too many requests|is currently unable to handle the request|was unable to return a response)|an error on the server \("|no matches for kind "|Get "?https?://[^/"]+/apis?/)"#,
+    )
+});
+
 /// Reads a message. Cheap for lines that say nothing: the start of the text chooses.
 pub(super) fn read(text: &str, level: Option<Level>) -> Message<'_> {
     if let Some(rest) = text.strip_prefix("Desired change: ") {
@@ -117,6 +125,9 @@ pub(super) fn read(text: &str, level: Option<Level>) -> Message<'_> {
 
 /// The reason of a failed reconcile, in the words of `controller_failing`.
 pub(super) fn run_reason(text: &str) -> Reason {
+    if CLUSTER.is_match(text) {
+        return Reason::SourceError;
+    }
     let refusal = refusal::read(text);
     let reason = refusal.errors.first().map_or(Reason::Unknown, |error| error.reason);
     let reason = refusal::reason_of(&refusal.code, text).unwrap_or(reason);
@@ -246,7 +257,7 @@ fn read_failure<'a>(text: &str, level: Option<Level>) -> Message<'a> {
     if refusal::is_aws_error(text) {
         return Message::AwsError;
     }
-    if level == Some(Level::Fatal) {
+    if level == Some(Level::Fatal) || CLUSTER.is_match(text) {
         return Message::RunFailed { sums_up_batches: false };
     }
     Message::Other

@@ -239,6 +239,16 @@ fn failed_runs() {
         r"records retrieval failed: WebIdentityErr: failed to retrieve credentials\ncaused by: RequestError: send request failed",
         "failed credentials",
     );
+    check(
+        "error",
+        "records retrieval failed: failed to list hosted zones: operation error Route 53: ListHostedZones, get identity: get credentials: failed to refresh cached credentials, failed to retrieve credentials, operation error STS: AssumeRoleWithWebIdentity, https response error StatusCode: 403, RequestID: 6fad, api error AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity",
+        "failed credentials",
+    );
+    check(
+        "error",
+        "records retrieval failed: failed to list hosted zones: operation error Route 53: ListHostedZones, failed to get rate limit token, retry quota exceeded, 4 available, 5 requested",
+        "failed throttled",
+    );
     check("error", r"Throttling: Rate exceeded\n\tstatus code: 400, request id: 1", "failed throttled");
     check(
         "error",
@@ -251,6 +261,23 @@ fn failed_runs() {
         r"failed to do run once: ingresses.networking.k8s.io is forbidden: User \x22x\x22 cannot list resource",
         "failed source_error fatal",
     );
+    // Up to v0.13.4 nothing stands before the error.
+    for bare in [
+        r"ingresses.networking.k8s.io is forbidden: User \x22x\x22 cannot list resource",
+        "the server could not find the requested resource (get dnsendpoints.externaldns.k8s.io)",
+        "Get https://10.96.0.1:443/api/v1/services: dial tcp 10.96.0.1:443: i/o timeout",
+        r"Get \x22https://10.96.0.1:443/apis/networking.k8s.io/v1/ingresses\x22: EOF",
+    ] {
+        check("error", bare, "failed source_error");
+    }
+    for other in [
+        "could not write x: ingresses.networking.k8s.io is forbidden: User x",
+        "failed to parse the server could not find the requested resource",
+    ] {
+        assert_eq!(shape(&run(&format!("level=error msg=\"{other}\""))), [""; 0], "{other}");
+    }
+    let warned = "level=warning msg=\"the server could not find the requested resource\"";
+    assert_eq!(shape(&run(warned)), [""; 0]);
     check("fatal", "flags conflict", "failed unknown fatal");
     assert_eq!(shape(&run("panic: runtime error: index out of range")), ["failed unknown fatal"]);
     assert_eq!(shape(&run("time=\"x\" level=error msg=\"Failed parsing value of aws/weight\"")), [""; 0]);

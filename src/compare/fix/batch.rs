@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::compare::fix::quote;
 use crate::compare::owner::{Ownership, former_members, heritage_names, ownership};
 use crate::model::heritage::TxtRole;
-use crate::model::instance::{Instance, Registry};
+use crate::model::instance::{Instance, Registry, TYPED_TXT};
 use crate::model::record::{AliasTarget, Content, RecordSet, RecordType, Value};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
@@ -228,7 +228,7 @@ fn heritage(instance: &Instance, want: &Want) -> Vec<RecordSet> {
     if version < Version::new(0, 18, 0) && want.record_type != RecordType::Aaaa {
         names.push(affixes.plain_name(&want.name));
     }
-    if Version::new(0, 12, 0) <= version {
+    if TYPED_TXT <= version {
         names.push(affixes.typed_name(&want.name, &typed));
     }
     // Where the old format has no affix, its name is the record's own: beside a CNAME nothing may stand.

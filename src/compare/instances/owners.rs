@@ -236,7 +236,7 @@ fn elsewhere(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Vec<Stri
     })
     .filter(|set| {
         // Ownership of a sibling: the same object may have several hosts.
-        let owner = wants.instance.flags.affixes.owner_name(&set.name);
+        let owner = wants.instance.owner_name(&set.name);
         owner.is_none_or(|(name, _)| wants.at(&name).is_empty())
     })
     .map(|set| format!("the ownership of {} stands at {}", want.name, set.name))

@@ -125,7 +125,7 @@ fn is_strange(world: &World<'_>, wants: &InstanceWants, object: &ObjectRef) -> b
     let cluster = world.snapshot.kubernetes.value();
     let watched = cluster.is_some_and(|cluster| cluster.watches(&object.kind));
     let source = wants.instance.flags.sources.iter().any(|source| source.eq_ignore_ascii_case(&object.kind));
-    let known = world.remembered(object).is_some();
+    let known = world.remembered(object).is_some() || world.is_odd(object);
     let in_reach =
         wants.instance.flags.namespace.is_empty() || *object.namespace == *wants.instance.flags.namespace;
     watched && source && in_reach && !known && !object.name.starts_with("cm-acme-http-solver-")

@@ -16,15 +16,12 @@ use crate::compare::world::World;
 use crate::finding::{Cause, Impact, Kind, Reason};
 use crate::model::change::ChangeEventKind;
 use crate::model::instance::{Instance, PodHealth, Policy};
-use crate::model::want::InstanceWants;
+use crate::model::want::{InstanceWants, Want};
 use crate::report::Fix;
 use crate::snapshot::{ViewName, ViewState};
 
 /// Least silence that counts, and the time that a new Pod has to start.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
-
-/// Least silence of a log that counts: lines can be late or lost, a gauge cannot.
-const LOG_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// Two fatal ends within this time are a crash loop.
 const CRASH_SPAN: SignedDuration = SignedDuration::from_mins(15);
@@ -43,6 +40,9 @@ pub(super) fn stalled(
     if instance.flags.details.once && instance.pods.is_empty() {
         return None;
     }
+    if is_replaced(world, wants) {
+        return None;
+    }
     if instance.flags.dry_run {
         let cause = Cause::ControllerMisconfigured(Reason::DryRunOn);
         return Some(stall(world, wants, Reason::DryRun, Some(cause)));
@@ -58,13 +58,35 @@ pub(super) fn stalled(
         };
         return Some(stall(world, wants, Reason::CrashLoop, cause));
     }
-    let last = silent_since(world, wants)?;
+    let silence = silence(world, wants)?;
     let mut candidate = stall(world, wants, Reason::NoReconcile, None);
-    candidate.onset = Some(last);
-    candidate.certain = true;
+    candidate.onset = Some(silence.since);
+    // Lines can be late or lost, a gauge cannot: a log has to be silent in two looks.
+    candidate.certain = silence.by_gauge;
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Changes];
-    candidate.evidence.insert(0, format!("the last sign of a reconcile is of {last}"));
+    candidate.evidence.insert(0, format!("the last sign of a reconcile is of {}", silence.since));
     Some(candidate)
+}
+
+/// No sign of a reconcile for too long.
+struct Silence {
+    /// The last sign.
+    since: Timestamp,
+    /// A metric says it, not the lack of lines in a log.
+    by_gauge: bool,
+}
+
+/// True for a workload at no replicas, or with `--dry-run`, whose work another one with the same owner id
+/// does: the old one of an upgrade, or one to try flags with.
+fn is_replaced(world: &World<'_>, wants: &InstanceWants) -> bool {
+    let is_idle = |one: &InstanceWants| one.instance.flags.dry_run || one.instance.replicas == Some(0);
+    let does_it = |other: &InstanceWants| {
+        let serves = |want: &Want| {
+            other.at(&want.name).iter().any(|one| one.is(&want.key()) && one.placement == want.placement)
+        };
+        other.instance.id == wants.instance.id && !is_idle(other) && wants.wants.iter().all(serves)
+    };
+    is_idle(wants) && world.wants.iter().any(does_it)
 }
 
 /// Nothing runs. A Pod that is just being started is given its time.
@@ -112,24 +134,22 @@ fn crash_loops(world: &World<'_>, wants: &InstanceWants) -> bool {
     2 <= recent && pods.iter().all(|pod| 0 < pod.restarts)
 }
 
-/// The last sign of a reconcile, if it is too long ago; `None` while all is well or nobody can say.
-fn silent_since(world: &World<'_>, wants: &InstanceWants) -> Option<Timestamp> {
+/// The silence of the instance, if it is too long; `None` while all is well or nobody can say.
+fn silence(world: &World<'_>, wants: &InstanceWants) -> Option<Silence> {
     let instance = &wants.instance;
-    let passed = |floor: SignedDuration, intervals: u32, at: Timestamp| {
-        let limit = floor.max(signed(instance.flags.interval.saturating_mul(intervals)));
-        limit < world.at().duration_since(at)
-    };
-    let too_long = |at: Timestamp| passed(PATIENCE, 3, at);
+    let limit = PATIENCE.max(signed(instance.flags.interval.saturating_mul(3)));
+    let too_long = |at: Timestamp, until: Timestamp| limit < until.duration_since(at);
     // The container of a Pod that runs shorter than that has had no time to be silent.
-    if instance.pods.is_empty()
-        || instance.pods.iter().any(|pod| pod.started_at.is_none_or(|at| !too_long(at)))
-    {
+    let is_young = |pod: &PodHealth| pod.started_at.is_none_or(|at| !too_long(at, world.at()));
+    if instance.pods.is_empty() || instance.pods.iter().any(is_young) {
         return None;
     }
-    match last_reconcile(world, wants) {
-        Some(at) => Some(at).filter(|at| too_long(*at)),
-        None => last_line(world, wants).filter(|at| passed(LOG_PATIENCE, 6, *at)),
-    }
+    let gauge = last_reconcile(world, wants);
+    let (since, until) = match gauge {
+        Some(at) => (at, world.at()),
+        None => last_line(world, wants)?,
+    };
+    too_long(since, until).then_some(Silence { since, by_gauge: gauge.is_some() })
 }
 
 /// What the metrics of its Pods say, where they are read.
@@ -141,15 +161,17 @@ fn last_reconcile(world: &World<'_>, wants: &InstanceWants) -> Option<Timestamp>
     ours.filter_map(|metrics| metrics.last_reconcile).max()
 }
 
-/// The last line of its log. Only an instance that writes a line in every loop can be silent.
-fn last_line(world: &World<'_>, wants: &InstanceWants) -> Option<Timestamp> {
+/// The last line of its logs, and the time until which all of them were read: they tell nothing of what
+/// came then. Only an instance that writes a line in every loop can be silent.
+fn last_line(world: &World<'_>, wants: &InstanceWants) -> Option<(Timestamp, Timestamp)> {
     let changes = &world.snapshot.changes;
     let talks = matches!(wants.instance.flags.details.log_level.as_str(), "info" | "debug" | "trace");
     if changes.state != ViewState::Read || !changes.problems.is_empty() || !talks {
         return None;
     }
-    let streams = changes.value()?.streams.iter().filter(|stream| wrote(wants, &stream.source));
-    streams.map(|stream| stream.last_at).max()?
+    let streams = || changes.value().into_iter().flat_map(|feed| &feed.streams);
+    let ours = || streams().filter(|stream| wrote(wants, &stream.source));
+    Some((ours().filter_map(|stream| stream.last_at).max()?, ours().map(|stream| stream.read_at).min()??))
 }
 
 fn stall(world: &World<'_>, wants: &InstanceWants, reason: Reason, cause: Option<Cause>) -> Candidate {
