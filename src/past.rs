@@ -520,9 +520,10 @@ pub fn problems_of(view: ViewName, snapshot: &Snapshot) -> Vec<Problem> {
         ViewState::Off => Vec::new(),
         ViewState::Read => problems.to_vec(),
         ViewState::Stale | ViewState::Unread if !problems.is_empty() => problems.to_vec(),
-        // Nobody has asked DNS or a feed yet: that is less sight, and no fault of sight.
-        ViewState::Unread if matches!(view, ViewName::Dns | ViewName::Changes) => Vec::new(),
-        ViewState::Stale if view == ViewName::Changes => Vec::new(),
+        // Nobody asks DNS or a feed: that is less sight, and no fault of sight.
+        ViewState::Stale | ViewState::Unread if matches!(view, ViewName::Dns | ViewName::Changes) => {
+            Vec::new()
+        }
         ViewState::Stale | ViewState::Unread => vec![Problem {
             scope: "all".to_owned(),
             code: crate::finding::Reason::Unreachable,

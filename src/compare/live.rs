@@ -14,6 +14,7 @@ use crate::model::record::{Content, RecordSet, RecordType, Routing, Value};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ZoneId};
+use crate::snapshot::ViewState;
 
 /// How one server's answer stands against the expectation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -223,15 +224,17 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
     }
     let private = zone.is_some_and(|reading| reading.zone.private);
     let zone_id = zone.map(|reading| reading.zone.id.clone());
+    let changed = changed_in_the_dark(world, want, zone);
+    let counts = |observation: &Observation| changed.is_none_or(|changed| changed < observation.at);
     let mut rows = Vec::new();
     if !private {
-        let here = |observation: &Observation| in_zone(observation, zone_id.as_ref());
+        let here = |observation: &Observation| in_zone(observation, zone_id.as_ref()) && counts(observation);
         rows = answers(world, &want.name, &want.record_type, Vantage::Authoritative, &here, &expected).rows;
         // An authoritative server shows a CNAME out of its zone without the end of the chain.
         rows.retain(|(_, _, seen, _)| seen.outcome != Outcome::Answer || !addresses(seen).is_empty());
     }
     if rows.is_empty() {
-        let in_view = |observation: &Observation| serves(world, observation, zone);
+        let in_view = |observation: &Observation| serves(world, observation, zone) && counts(observation);
         rows = answers(world, &want.name, &want.record_type, Vantage::Recursive, &in_view, &expected).rows;
     }
     let at = rows.iter().map(|(_, _, seen, _)| seen.at).max();
@@ -242,6 +245,13 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
     };
     let grave = harm == Some(Impact::Degraded) && is_quarter_wrong(&rows, &expected);
     Judged { harm, seen: !rows.is_empty(), at, grave }
+}
+
+/// When the record of a wish was seen to change, while nobody can ask what it answers since: what was
+/// heard before says nothing about it.
+fn changed_in_the_dark(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> Option<Timestamp> {
+    let zone = zone.filter(|_| world.snapshot.dns.state != ViewState::Read)?;
+    world.past.record_since(&zone.zone.id, &want.key()).filter(|since| world.past.first_at < Some(*since))
 }
 
 /// True if a quarter or more of what is answered is wrong: each address counts, and a denial for one.
