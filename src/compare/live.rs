@@ -36,7 +36,7 @@ pub struct Answers<'a> {
     pub rows: Vec<Row<'a>>,
 }
 
-/// One server: its name, its verdict, an observation that shows it, how often it was asked.
+/// One server: its name, its verdict, an observation that shows it, how often it was asked for one name.
 pub type Row<'a> = (&'a str, Match, &'a Observation, usize);
 
 /// What a name should lead to.
@@ -151,7 +151,7 @@ pub fn judge(observation: &Observation, expected: &Expected) -> Match {
 /// The observations about a name and type at one vantage and view, best said by each server.
 ///
 /// A server that contradicts itself within the round counts by its better answer: one lost or
-/// odd packet is no verdict.
+/// odd packet is no verdict. A wildcard is asked by several names, and the looks of one count.
 #[must_use]
 pub fn answers<'a>(
     world: &World<'a>,
@@ -163,6 +163,7 @@ pub fn answers<'a>(
 ) -> Answers<'a> {
     let asked = if *record_type == RecordType::Aaaa { "AAAA" } else { "A" };
     let mut best: BTreeMap<&'a str, (Match, &'a Observation, usize)> = BTreeMap::new();
+    let mut looks: BTreeMap<(&'a str, &'a DomainName), usize> = BTreeMap::new();
     for observation in questions(world, name) {
         let matches = observation.vantage == vantage
             && (&*observation.record_type == asked || *record_type == RecordType::Cname)
@@ -174,7 +175,9 @@ pub fn answers<'a>(
         }
         let verdict = judge(observation, expected);
         let row = best.entry(&observation.server).or_insert((verdict, observation, 0));
-        row.2 += 1;
+        let of_name = looks.entry((&observation.server, &observation.name)).or_default();
+        *of_name += 1;
+        row.2 = row.2.max(*of_name);
         if verdict < row.0 {
             (row.0, row.1) = (verdict, observation);
         }

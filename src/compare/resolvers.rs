@@ -22,6 +22,7 @@ use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
+use crate::model::DomainName;
 use crate::model::observation::{Observation, Vantage};
 use crate::model::record::{RecordSet, RecordType};
 use crate::model::want::{InstanceWants, Want};
@@ -193,11 +194,20 @@ fn one_resolver<'a>(
         return (*class, Some(*one), !bad.is_empty());
     }
     match bad.first() {
-        Some((class, one)) if LOOKS <= bad.len() && bad.iter().all(|other| same(other.0, *class)) => {
+        Some((class, one)) if LOOKS <= of_one_name(&bad) && bad.iter().all(|other| same(other.0, *class)) => {
             (*class, Some(*one), false)
         }
         Some(_) | None => (Class::Nothing, None, false),
     }
+}
+
+/// Looks at the name that was asked for most often: a wildcard is asked by several.
+fn of_one_name(looks: &[&(Class, &Observation)]) -> usize {
+    let mut names: BTreeMap<&DomainName, usize> = BTreeMap::new();
+    for (_, one) in looks {
+        *names.entry(&one.name).or_default() += 1;
+    }
+    names.into_values().max().unwrap_or_default()
 }
 
 fn same(left: Class, right: Class) -> bool {

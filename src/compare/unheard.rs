@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compare::live::says_nothing;
+use crate::compare::lookups::existing;
 use crate::compare::verdict::Candidate;
 use crate::finding::{FindingKey, Kind, Reason, Subject};
 use crate::model::DomainName;
@@ -144,8 +145,11 @@ fn heard<'a>(snapshot: &Snapshot, names: &BTreeSet<&'a DomainName>) -> BTreeMap<
         .filter(|one| one.vantage == Vantage::Control && one.outcome == Outcome::Answer)
         .map(|one| (&*one.view, &*one.server))
         .collect();
+    let beside = all().map(|one| &one.name).filter(|name| !names.contains(*name));
+    let beside = beside.filter(|name| name.wildcard_sibling().is_some_and(|star| names.contains(&star)));
+    let existing = existing(snapshot.route53.value(), beside);
     let mut heard: BTreeMap<&DomainName, Heard> = BTreeMap::new();
-    for one in all() {
+    for one in all().filter(|one| !existing.contains(&one.name)) {
         let Some(name) = asked_for(names, one) else { continue };
         let heard = heard.entry(name).or_default();
         let (words, tells) = match one.vantage {
