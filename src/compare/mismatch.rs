@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::compare::live::{Expected, Match, answers, judge, said, union};
+use crate::compare::live::{Expected, Match, answers, judge, said, union, worst};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
@@ -276,7 +276,9 @@ fn reason_and_impact(all: bool, outcome: Outcome, bad: &[(&str, Match, &Observat
         return (Reason::NsDisagree, Impact::Degraded);
     }
     if bad.iter().any(|(_, verdict, _)| *verdict != Match::Denied) {
-        return (Reason::Different, Impact::WrongPlace);
+        // With some of the wanted targets in the answers some users are served.
+        let verdicts: Vec<Match> = bad.iter().map(|(_, verdict, _)| *verdict).collect();
+        return (Reason::Different, worst(&verdicts).unwrap_or(Impact::WrongPlace));
     }
     (if outcome == Outcome::Nxdomain { Reason::Nxdomain } else { Reason::Nodata }, Impact::Down)
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::compare::ladder::differences;
 use crate::compare::live::{Match, addresses, expected, judge};
+use crate::compare::mismatch::empty_family;
 use crate::compare::owner::{Ownership, heritage_names, ownership};
 use crate::compare::verdict::Verdicts;
 use crate::compare::world::World;
@@ -214,7 +215,7 @@ fn about_answers(world: &World<'_>, want: &Want, note: &mut dyn FnMut(SilentReas
             note(SilentReason::ElbRotation, "the addresses of a load balancer rotate; an overlap is right");
         }
         let empty = answer.outcome == Outcome::Nodata && want.record_type == RecordType::Aaaa;
-        if empty && want.content.alias().is_some() && answer.vantage == Vantage::Authoritative {
+        if empty && empty_family(want, &expected) && answer.vantage == Vantage::Authoritative {
             note(SilentReason::AliasFamilyNodata, "the target of the AAAA alias has no IPv6 address");
         }
     }
