@@ -69,14 +69,16 @@ pub fn auth_mismatch(
     if empty_family(want, &expected) || occluded(zone, want) || is_referral(first) {
         return None;
     }
-    if health_may_withdraw(&members) && bad.iter().all(|(_, verdict, _)| *verdict == Match::Denied) {
-        // One server that lags is no withdrawal; a member of a set is withdrawn by design while
-        // others serve, and a set that answers by place may have nothing for our place.
-        let withdrawn = bad.len() == rows.len() && !by_place(&members) && !expected.addresses.is_empty();
-        return withdrawn.then(|| health_withdrawn(world, wants, want, zone, &expected, &bad));
-    }
+    // A set that answers by place may have nothing for our place.
     if by_place(&members) && bad.iter().all(|(_, verdict, _)| *verdict == Match::Denied) {
         return None;
+    }
+    let all = bad.len() == rows.len();
+    // The name of a withheld record exists still, and each server withholds it; that its target resolves
+    // has to be known.
+    let empty = all && bad.iter().all(|(_, _, seen)| seen.outcome == Outcome::Nodata);
+    if empty && health_may_withdraw(&members) && !expected.addresses.is_empty() {
+        return Some(health_withdrawn(world, wants, want, zone, &expected, &bad));
     }
     let subject = Subject::Record(want.key());
     let window = since.filter(|since| !is_in_sync(world, &id, *since)).and_then(|since| {
@@ -104,7 +106,6 @@ pub fn auth_mismatch(
             detail: format!("Route 53 may still be spreading the change until {}", window.until),
         });
     }
-    let all = bad.len() == rows.len();
     let (reason, impact) = reason_and_impact(all, first.outcome, &bad);
     let key = FindingKey {
         subject,
