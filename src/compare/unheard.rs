@@ -14,9 +14,9 @@ use crate::compare::live::says_nothing;
 use crate::compare::lookups::existing;
 use crate::compare::verdict::Candidate;
 use crate::finding::{FindingKey, Kind, Reason, Subject};
-use crate::model::DomainName;
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::want::InstanceWants;
+use crate::model::{DomainName, ZoneId};
 use crate::snapshot::{Snapshot, ViewName};
 
 /// What was heard about one name: by nobody asked, by some who say nothing, or by somebody.
@@ -57,6 +57,9 @@ pub fn unheard<'a>(
         let targets = targets.get(**key).filter(|targets| !targets.is_empty());
         if let Some(targets) = targets {
             return targets.iter().all(|target| !told.contains(target));
+        }
+        if key.kind == Kind::DnssecBroken {
+            return key.zone_id.as_ref().is_some_and(|zone| are_resolvers_mute(snapshot, wants, zone));
         }
         let Some(name) = name_of(key) else { return false };
         let Some(heard) = heard.get(name) else {
@@ -115,6 +118,14 @@ fn told_of<'a>(
 fn of_the_name(kind: Kind) -> bool {
     kind.is_live() && kind != Kind::WildcardShadow
         || matches!(kind, Kind::DelegationBroken | Kind::DnssecBroken)
+}
+
+/// No working resolver says anything about the wanted names of a zone: those, and not its apex, decide
+/// whether validation fails.
+fn are_resolvers_mute(snapshot: &Snapshot, wants: &[InstanceWants], zone: &ZoneId) -> bool {
+    let here = wants.iter().flat_map(|one| &one.wants).filter(|want| want.zone_id() == Some(zone));
+    let names: BTreeSet<&DomainName> = here.map(|want| &want.name).collect();
+    !names.is_empty() && heard(snapshot, &names).values().all(|heard| !heard.resolvers.heard)
 }
 
 /// Nobody asked in this round, although the name is still wanted, or the zone still there.
