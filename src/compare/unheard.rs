@@ -69,12 +69,11 @@ pub fn unheard<'a>(
             // A resolver is judged by what the servers say.
             Kind::ResolverStale | Kind::ResolverMismatch => silent(heard.servers) || silent(heard.resolvers),
             // Here silence about the name is what was found, as long as the resolver itself works.
-            Kind::ResolverUnreachable => {
-                silent(heard.servers) || heard.resolvers.asked && !heard.a_resolver_works
-            }
-            Kind::AuthMismatch | Kind::HealthWithdrawn | Kind::DelegationBroken | Kind::DnssecBroken => {
-                silent(heard.servers)
-            }
+            Kind::ResolverUnreachable if heard.resolvers.asked => !heard.a_resolver_works,
+            Kind::AuthMismatch
+            | Kind::HealthWithdrawn
+            | Kind::DelegationBroken
+            | Kind::ResolverUnreachable => silent(heard.servers),
             // What is known of other names decides.
             _ => false,
         }
@@ -233,6 +232,9 @@ mod tests {
         check(Kind::ResolverMismatch, &[control, (Authoritative, LIED, Refused), lie], true);
         check(Kind::ResolverUnreachable, &[control, right, (Recursive, LIED, Timeout)], false);
         check(Kind::ResolverUnreachable, &[right, (Recursive, LIED, Timeout)], true);
+        let mute = (Authoritative, LIED, Timeout);
+        check(Kind::ResolverUnreachable, &[control, mute, (Recursive, LIED, Timeout)], false);
+        check(Kind::ResolverUnreachable, &[control, mute], true);
         check(Kind::AuthMismatch, &[control, (Authoritative, LIED, Refused), lie], true);
         check(Kind::AuthMismatch, &[control, (Authoritative, LIED, Refused), right], false);
         check(Kind::MissingRecord, &[(Authoritative, LIED, Timeout)], false);
