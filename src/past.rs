@@ -3,6 +3,8 @@
 //! Only names that an instance wants or has wanted are remembered, each with a bounded number of
 //! changes, so the memory follows the wishes and not the size of the zones.
 
+pub mod answers;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::Zones;
 use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordSet, RecordType, ZoneId};
+use crate::past::answers::{Answered, Arrival};
 use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
 use crate::stored::pairs;
 
@@ -75,6 +78,9 @@ pub struct Past {
     /// The latest round in which DNS was read; `None` while it never was.
     #[serde(default)]
     pub dns_at: Option<Timestamp>,
+    /// What DNS answered lately.
+    #[serde(default)]
+    pub answered: Answered,
     /// The first round without a wish, by the last one with it: rounds may lie far apart.
     #[serde(with = "pairs", default)]
     losses: BTreeMap<Timestamp, Timestamp>,
@@ -155,6 +161,8 @@ impl Past {
         if snapshot.dns.state == ViewState::Read {
             self.dns_at = Some(at);
             self.observe_delegations(snapshot, at);
+            self.answered.observe_hosts(snapshot, wants);
+            self.answered.observe_first(snapshot, arrivals(&self.records, self.first_at));
         }
         self.observe_controls(snapshot);
         for view in ViewName::ALL {
@@ -193,6 +201,7 @@ impl Past {
         self.names.values_mut().for_each(|at| *at = now.min(*at));
         self.losses.clear();
         earlier(&mut self.dns_at);
+        self.answered.set_back(now);
         self.attributes.values_mut().for_each(|(_, at)| *at = now.min(*at));
         self.controls.values_mut().for_each(|at| *at = now.min(*at));
     }
@@ -530,6 +539,18 @@ pub fn problems_of(view: ViewName, snapshot: &Snapshot) -> Vec<Problem> {
             message: "the view was not read in this round".to_owned(),
         }],
     }
+}
+
+/// The records that stand now and did not when their zone was first read.
+fn arrivals(
+    records: &BTreeMap<(ZoneId, RecordKey), Vec<Sighting<Option<Content>>>>,
+    first_at: Option<Timestamp>,
+) -> impl Iterator<Item = Arrival<'_>> {
+    records.iter().filter_map(move |(place, sightings)| {
+        let standing = sightings.iter().rev().take_while(|one| one.value.is_some()).last()?;
+        let absent = sightings.iter().rev().find(|one| one.value.is_none()).map(|one| one.until);
+        (absent.is_some() || first_at < Some(standing.since)).then_some((place, absent, standing.since))
+    })
 }
 
 /// What is remembered of the record sets at one name of a zone.

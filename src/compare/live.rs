@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
+use crate::compare::assumed::leads_there;
 use crate::compare::world::World;
 use crate::finding::Impact;
 use crate::model::observation::{Observation, Outcome, Vantage};
@@ -40,10 +41,12 @@ pub struct Answers<'a> {
 pub type Row<'a> = (&'a str, Match, &'a Observation, usize);
 
 /// What a name should lead to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expected {
     /// Addresses; empty when they are not known.
     pub addresses: BTreeSet<IpAddr>,
+    /// Addresses that a host name had lately, where a record that leads to it stands.
+    pub lately: BTreeSet<IpAddr>,
     /// True if the addresses are those of a host name, which may rotate.
     pub rotating: bool,
     /// The wanted host names.
@@ -59,7 +62,7 @@ pub fn says_nothing(outcome: Outcome) -> bool {
 /// What a content leads to, host names resolved by what was observed for them.
 #[must_use]
 pub fn expected(world: &World<'_>, content: &Content, record_type: &RecordType) -> Expected {
-    let mut out = Expected { addresses: BTreeSet::new(), rotating: false, hosts: BTreeSet::new() };
+    let mut out = Expected::default();
     match content {
         Content::Values { values, .. } => {
             for value in values {
@@ -96,6 +99,22 @@ pub fn expected(world: &World<'_>, content: &Content, record_type: &RecordType) 
 pub fn resolved(world: &World<'_>, host: &DomainName) -> BTreeSet<IpAddr> {
     let observations = world.answers.get(host).map(Vec::as_slice).unwrap_or_default();
     observations.iter().flat_map(|observation| addresses(observation)).collect()
+}
+
+/// What a wish leads to; where a record leads there, too, with the addresses of a little while ago.
+#[must_use]
+pub fn expected_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> Expected {
+    let mut out = expected(world, &want.content, &want.record_type);
+    if zone.is_some_and(|zone| leads_there(want, zone)) {
+        out.lately = lately(world, &out.hosts);
+    }
+    out
+}
+
+/// The addresses that host names had lately: load balancers rotate theirs, and the answers of one round
+/// are of different moments. Source: findings.md section 8, rule 5.
+fn lately(world: &World<'_>, hosts: &BTreeSet<DomainName>) -> BTreeSet<IpAddr> {
+    hosts.iter().flat_map(|host| world.past.answered.lately(host)).collect()
 }
 
 /// The addresses at the end of an answer's chain.
@@ -141,9 +160,8 @@ pub fn judge(observation: &Observation, expected: &Expected) -> Match {
         // The wanted host name's addresses are not known: nothing can be said against the answer.
         return if expected.rotating && names.is_empty() { Match::Right } else { Match::Elsewhere };
     }
-    let common = found.intersection(&expected.addresses).count();
-    if common == 0 {
-        return Match::Elsewhere;
+    if found.is_disjoint(&expected.addresses) {
+        return if found.is_disjoint(&expected.lately) { Match::Elsewhere } else { Match::Right };
     }
     if expected.rotating || found == expected.addresses { Match::Right } else { Match::Partial }
 }
@@ -215,12 +233,13 @@ pub struct Judged {
 /// Reads the impact of a wanted name from the view that its zone serves.
 #[must_use]
 pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> Judged {
-    let mut expected = expected(world, &want.content, &want.record_type);
+    let mut expected = expected_of(world, want, zone);
     let siblings: Vec<&RecordSet> = siblings(want, zone).collect();
     let routed = !siblings.is_empty();
     if routed {
         let others = union(world, siblings);
         expected.addresses.extend(others.addresses);
+        expected.lately.extend(others.lately);
         expected.hosts.extend(others.hosts);
         // A part of the members is a right answer.
         expected.rotating = true;
@@ -360,9 +379,10 @@ fn judge_member(seen: &Observation, own: &Expected) -> bool {
 /// What any of the record sets of a name and type may answer.
 #[must_use]
 pub fn union<'a>(world: &World<'_>, members: impl IntoIterator<Item = &'a RecordSet>) -> Expected {
-    let mut all = Expected { addresses: BTreeSet::new(), rotating: false, hosts: BTreeSet::new() };
+    let mut all = Expected::default();
     for set in members {
         let one = expected(world, &set.content, &set.record_type);
+        all.lately.extend(lately(world, &one.hosts));
         all.addresses.extend(one.addresses);
         all.hosts.extend(one.hosts);
         all.rotating |= one.rotating;

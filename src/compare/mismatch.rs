@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn the_service_s_own_answer_tells_the_side() {
         let addresses = BTreeSet::from([IpAddr::from([203, 0, 113, 1]), IpAddr::from([203, 0, 113, 2])]);
-        let expected = Expected { addresses, rotating: false, hosts: BTreeSet::new() };
+        let expected = Expected { addresses, ..Expected::default() };
         let check = |rcode: &str, values: &[&str], start: &str, side: &str| {
             let values = values.iter().map(|value| (*value).into()).collect();
             let read_at = Timestamp::UNIX_EPOCH;

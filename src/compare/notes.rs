@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::compare::ladder::differences;
-use crate::compare::live::{Match, addresses, expected, judge};
+use crate::compare::live::{Match, addresses, expected_of, judge};
 use crate::compare::mismatch::empty_family;
 use crate::compare::owner::{Ownership, heritage_names, ownership};
 use crate::compare::verdict::Verdicts;
@@ -103,7 +103,8 @@ fn about_want(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &Zone
     let strange = about_registry(wants, want, zone, &mut note);
     if let Some(set) = found {
         about_spelling(want, &mut note);
-        about_content(world, want, set, &mut note);
+        about_content(want, set, &mut note);
+        about_answers(world, want, zone, &mut note);
         let foreign = || matches!(ownership(&wants.instance, want, zone), Ownership::Foreign(_));
         let agrees = || differences(world, &wants.instance.id, want, zone).is_none();
         if strange && foreign() && agrees() {
@@ -175,7 +176,7 @@ fn about_spelling(want: &Want, note: &mut dyn FnMut(SilentReason, &str)) {
     note(SilentReason::NameEquivalent, detail);
 }
 
-fn about_content(world: &World<'_>, want: &Want, set: &RecordSet, note: &mut dyn FnMut(SilentReason, &str)) {
+fn about_content(want: &Want, set: &RecordSet, note: &mut dyn FnMut(SilentReason, &str)) {
     match (&want.content, &set.content) {
         (Content::Alias(wanted), Content::Alias(held)) => {
             if wanted.dns_name != held.dns_name && wanted.bare_name() == held.bare_name() {
@@ -196,16 +197,20 @@ fn about_content(world: &World<'_>, want: &Want, set: &RecordSet, note: &mut dyn
         }
         _ => {}
     }
-    about_answers(world, want, note);
 }
 
-fn about_answers(world: &World<'_>, want: &Want, note: &mut dyn FnMut(SilentReason, &str)) {
+fn about_answers(
+    world: &World<'_>,
+    want: &Want,
+    zone: &ZoneReading,
+    note: &mut dyn FnMut(SilentReason, &str),
+) {
     // Only the answers for host names are told about.
     let has_host = want.content.plain_values().iter().any(|value| value.host().is_some());
     if want.content.alias().is_none() && !has_host {
         return;
     }
-    let expected = expected(world, &want.content, &want.record_type);
+    let expected = expected_of(world, want, Some(zone));
     let seen = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
     let ours = seen.iter().filter(|answer| *answer.record_type == *want.record_type.as_str());
     for answer in ours {

@@ -220,9 +220,9 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class) -> Option<Window> {
         return None;
     }
     let propagation = signed(world.policy.propagation);
+    let lives = |ttl: u32| SignedDuration::from_secs(i64::from(ttl.min(LONGEST_TTL)));
     let after = |reason, start: Timestamp, ttl: u32| {
-        let length = SignedDuration::from_secs(i64::from(ttl.min(LONGEST_TTL)));
-        open(reason, start, length.saturating_add(propagation), world.at())
+        open(reason, start, lives(ttl).saturating_add(propagation), world.at())
     };
     let own_ttl = name
         .zone
@@ -234,7 +234,12 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class) -> Option<Window> {
     let own = match class {
         Class::Stale { ended, ttl } => after(SilentReason::TtlWindow, ended, ttl.unwrap_or(ALIAS_TTL)),
         Class::Denied => {
-            after(SilentReason::NegativeTtlWindow, change_start(world, name)?, negative_ttl(name.zone))
+            let (reason, ttl) = (SilentReason::NegativeTtlWindow, negative_ttl(name.zone));
+            match world.past.answered.first(&name.zone.zone.id, &name.want.key()) {
+                // From then on nobody hands out a denial that could be kept.
+                Some(first) => open(reason, first, lives(ttl), world.at()),
+                None => after(reason, change_start(world, name)?, ttl),
+            }
         }
         // What stood there before we first looked may have been anything.
         Class::Rewritten | Class::OtherView if !saw_change(world, name) => {
