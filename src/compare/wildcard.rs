@@ -58,7 +58,7 @@ pub fn empty_non_terminals(world: &World<'_>, wants: &InstanceWants, out: &mut V
     let mut found: BTreeMap<(ZoneId, DomainName), (&Want, DomainName)> = BTreeMap::new();
     for want in world.wants.iter().flat_map(|one| &one.wants) {
         let Some(zone) = want.zone_id().and_then(|id| world.zone(id)) else { continue };
-        if want.name.is_wildcard() || zone.at(&want.name).is_empty() {
+        if zone.at(&want.name).is_empty() {
             continue;
         }
         if let Some((wildcard, hole)) = hole_above(world, want, zone, &bases) {
