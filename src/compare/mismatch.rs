@@ -218,7 +218,8 @@ fn note_contradictions(world: &World<'_>, want: &Want, id: &ZoneId, expected: &E
 }
 
 /// An alias with health evaluation or a health check may be withdrawn.
-fn health_may_withdraw(members: &[&RecordSet]) -> bool {
+#[must_use]
+pub fn health_may_withdraw(members: &[&RecordSet]) -> bool {
     members.iter().any(|set| {
         set.health_check_id.is_some()
             || set.content.alias().is_some_and(|target| target.evaluate_target_health)
