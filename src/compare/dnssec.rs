@@ -15,7 +15,7 @@ use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::observation::{Observation, Outcome, Vantage};
-use crate::model::zone::ZoneReading;
+use crate::model::zone::{Dnssec, ZoneReading};
 use crate::report::Fix;
 use crate::snapshot::ViewName;
 
@@ -141,8 +141,7 @@ fn describe_zone(world: &World<'_>, zone: &ZoneReading, candidate: &mut Candidat
     if !parent.is_empty() {
         candidate.evidence.push(format!("DS at the parent: {}", parent.join(", ")));
     }
-    let own: Vec<&str> =
-        zone.zone.dnssec.iter().flat_map(|dnssec| dnssec.published()).map(|one| &**one).collect();
+    let own: Vec<&str> = zone.zone.dnssec.iter().flat_map(Dnssec::published).map(|one| &**one).collect();
     let own = own.join(", ");
     let own = crate::model::text::printable(&own);
     candidate.summary = format!("Validating resolvers refuse {name}: {}.", candidate.reason);
