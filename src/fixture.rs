@@ -32,6 +32,7 @@ pub(crate) fn want(name: &str, record_type: RecordType, value: &str) -> Want {
         demanded_alias: false,
         companion: false,
         respelled: false,
+        repeated: false,
         objects: Vec::new(),
         conflict: None,
         invalid: None,

@@ -3,6 +3,8 @@
 //! Only names that an instance wants or has wanted are remembered, each with a bounded number of
 //! changes, so the memory follows the wishes and not the size of the zones.
 
+pub mod answers;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::Zones;
 use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordSet, RecordType, ZoneId};
+use crate::past::answers::{Answered, Arrival};
 use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
 use crate::stored::pairs;
 
@@ -80,6 +83,9 @@ pub struct Past {
     /// The latest round in which DNS was read; `None` while it never was.
     #[serde(default)]
     pub dns_at: Option<Timestamp>,
+    /// What DNS answered lately.
+    #[serde(default)]
+    pub answered: Answered,
     /// The first round without a wish, by the last one with it: rounds may lie far apart.
     #[serde(with = "pairs", default)]
     losses: BTreeMap<Timestamp, Timestamp>,
@@ -178,6 +184,8 @@ impl Past {
         if snapshot.dns.state == ViewState::Read {
             self.dns_at = Some(at);
             self.observe_delegations(snapshot, at);
+            self.answered.observe_hosts(snapshot, wants);
+            self.answered.observe_first(snapshot, arrivals(&self.records, self.first_at));
         }
         self.observe_controls(snapshot);
         for view in ViewName::ALL {
@@ -221,6 +229,7 @@ impl Past {
         self.names.values_mut().for_each(|at| *at = now.min(*at));
         self.losses.clear();
         earlier(&mut self.dns_at);
+        self.answered.set_back(now);
         self.attributes.values_mut().for_each(|(_, at)| *at = now.min(*at));
         self.controls.values_mut().for_each(|at| *at = now.min(*at));
     }
@@ -575,15 +584,28 @@ pub fn problems_of(view: ViewName, snapshot: &Snapshot) -> Vec<Problem> {
         ViewState::Off => Vec::new(),
         ViewState::Read => problems.to_vec(),
         ViewState::Stale | ViewState::Unread if !problems.is_empty() => problems.to_vec(),
-        // Nobody has asked DNS or a feed yet: that is less sight, and no fault of sight.
-        ViewState::Unread if matches!(view, ViewName::Dns | ViewName::Changes) => Vec::new(),
-        ViewState::Stale if view == ViewName::Changes => Vec::new(),
+        // Nobody asks DNS or a feed: that is less sight, and no fault of sight.
+        ViewState::Stale | ViewState::Unread if matches!(view, ViewName::Dns | ViewName::Changes) => {
+            Vec::new()
+        }
         ViewState::Stale | ViewState::Unread => vec![Problem {
             scope: "all".to_owned(),
             code: Reason::Unreachable,
             message: "the view was not read in this round".to_owned(),
         }],
     }
+}
+
+/// The records that stand now and did not when their zone was first read.
+fn arrivals(
+    records: &BTreeMap<(ZoneId, RecordKey), Vec<Sighting<Option<Content>>>>,
+    first_at: Option<Timestamp>,
+) -> impl Iterator<Item = Arrival<'_>> {
+    records.iter().filter_map(move |(place, sightings)| {
+        let standing = sightings.iter().rev().take_while(|one| one.value.is_some()).last()?;
+        let absent = sightings.iter().rev().find(|one| one.value.is_none()).map(|one| one.until);
+        (absent.is_some() || first_at < Some(standing.since)).then_some((place, absent, standing.since))
+    })
 }
 
 /// What is remembered of the record sets at one name of a zone.

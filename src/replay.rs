@@ -24,6 +24,7 @@ use crate::engine::Engine;
 use crate::finding::Reason;
 use crate::model::change::{ChangeFeed, FeedSource};
 use crate::model::instance::Instance;
+use crate::model::observation::Observation;
 use crate::model::text::printable;
 use crate::model::zone::Zones;
 use crate::policy::Policy;
@@ -124,6 +125,7 @@ struct Player {
     /// Kinds of which an object was in this round or an earlier one.
     seen: BTreeSet<Kind>,
     route53: Option<(Timestamp, Arc<Zones>)>,
+    dns: Option<(Timestamp, Arc<Vec<Arc<Observation>>>)>,
     logs: BTreeMap<FeedSource, (TailMerger, LogParser)>,
     feed: FeedBuilder,
     feed_seen: bool,
@@ -142,10 +144,7 @@ impl Player {
         let changes = self.changes(&round, at, take(ViewName::Changes));
         let kubernetes = self.kubernetes(round.kubernetes, at, take(ViewName::Kubernetes));
         let route53 = self.route53(round.route53, at, take(ViewName::Route53));
-        let dns = match round.dns {
-            Some(observations) => with(Reading::read(at, observations), take(ViewName::Dns)),
-            None => Reading::unread(take(ViewName::Dns)),
-        };
+        let dns = keep(&mut self.dns, round.dns, at, take(ViewName::Dns));
         Snapshot { at, kubernetes, route53, dns, changes }
     }
 

@@ -83,9 +83,10 @@ pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class
         Outcome::Nxdomain | Outcome::Nodata if !chain(seen).is_disjoint(&name.expected.hosts) => Class::Right,
         Outcome::Nxdomain | Outcome::Nodata | Outcome::Refused if blocked => Class::Filtered,
         Outcome::Nxdomain | Outcome::Nodata => denial(name, seen),
-        Outcome::Servfail => Class::Fails,
+        // One that answers its control name refuses this name alone.
+        Outcome::Servfail | Outcome::Refused => Class::Fails,
         Outcome::Timeout | Outcome::Unreachable => Class::Silent,
-        Outcome::Refused | Outcome::Malformed => Class::Nothing,
+        Outcome::Malformed => Class::Nothing,
     }
 }
 

@@ -25,7 +25,8 @@ pub fn impact(want: &Want, zone: &ZoneReading, kind: Kind, reason: Reason) -> Im
 
 /// True if the zone holds the targets of the wish under its key, whatever else differs. A wish for no
 /// traffic is never fulfilled by a record that draws some.
-fn leads_there(want: &Want, zone: &ZoneReading) -> bool {
+#[must_use]
+pub fn leads_there(want: &Want, zone: &ZoneReading) -> bool {
     let of_key =
         |set: &&RecordSet| set.record_type == want.record_type && set.set_identifier == want.set_identifier;
     let held = zone.at(&want.name).iter().find(of_key).map(|set| targets(&set.content));

@@ -106,12 +106,31 @@ pub fn judge_delegations(world: &World<'_>, out: &mut Verdicts) {
     let mut told: BTreeSet<&DomainName> = BTreeSet::new();
     let servers = by_server(world);
     for zone in zones.filter(|zone| !zone.zone.private && !world.wants_in(&zone.zone.id).is_empty()) {
+        note_contradictions(world, zone, out);
         // Of several zones of one name that all lack a delegation the first one speaks.
         if let Some(candidate) = broken(world, zone, &servers).or_else(|| old_servers(world, zone, out))
             && told.insert(&zone.zone.name)
         {
             out.candidates.push(candidate);
         }
+    }
+}
+
+/// A server of the parent whose looks contradict each other is listed: the better one counts.
+fn note_contradictions(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) {
+    let mut by_server: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
+    for seen in world.answers.get(&zone.zone.name).into_iter().flatten() {
+        if seen.vantage == Vantage::Parent && &*seen.record_type == "NS" {
+            let row = by_server.entry(&seen.server).or_default();
+            if seen.delegation().is_some() { row.0 = true } else { row.1 = true }
+        }
+    }
+    if by_server.values().any(|(good, bad)| *good && *bad) {
+        out.silent.insert(Silent {
+            subject: Subject::Zone(zone.zone.name.clone()),
+            reason: SilentReason::SingleObservation,
+            detail: "a second look at the parent contradicts the first".to_owned(),
+        });
     }
 }
 

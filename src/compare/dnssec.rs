@@ -8,13 +8,14 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::compare::delegation::{LOOKS, delegated_twin};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::observation::{Observation, Outcome, Vantage};
-use crate::model::zone::ZoneReading;
+use crate::model::zone::{Dnssec, ZoneReading};
 use crate::report::Fix;
 use crate::snapshot::ViewName;
 
@@ -87,11 +88,12 @@ fn resolvers<'a>(world: &World<'a>, zone: &ZoneReading) -> BTreeMap<(&'a str, &'
 fn reason(world: &World<'_>, zone: &ZoneReading, bad: &[&Resolver<'_>]) -> Reason {
     let parent = ds_at_parent(world, zone);
     let Some(dnssec) = &zone.zone.dnssec else { return by_error(bad) };
-    let own: BTreeSet<String> = dnssec.ds_records.iter().map(|record| normal_ds(record)).collect();
-    if !parent.is_empty() && parent.is_disjoint(&own) {
+    let held = |record: &Arc<str>| parent.contains(&normal_ds(record));
+    if !parent.is_empty() && !dnssec.published().any(held) {
         return Reason::DsMismatch;
     }
-    if matches!(&*dnssec.serve_signature, "ACTION_NEEDED" | "INTERNAL_FAILURE") {
+    // The parent may be right about a key that cannot sign.
+    if dnssec.cannot_sign() || !parent.is_empty() && !dnssec.ds_records.iter().any(held) {
         return Reason::SigningError;
     }
     by_error(bad)
@@ -139,7 +141,8 @@ fn describe_zone(world: &World<'_>, zone: &ZoneReading, candidate: &mut Candidat
     if !parent.is_empty() {
         candidate.evidence.push(format!("DS at the parent: {}", parent.join(", ")));
     }
-    let own = zone.zone.dnssec.as_ref().map(|dnssec| dnssec.ds_records.join(", ")).unwrap_or_default();
+    let own: Vec<&str> = zone.zone.dnssec.iter().flat_map(Dnssec::published).map(|one| &**one).collect();
+    let own = own.join(", ");
     let own = crate::model::text::printable(&own);
     candidate.summary = format!("Validating resolvers refuse {name}: {}.", candidate.reason);
     candidate.fix = Fix {

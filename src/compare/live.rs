@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
+use crate::compare::assumed::leads_there;
 use crate::compare::world::World;
 use crate::finding::Impact;
 use crate::model::observation::{Observation, Outcome, Vantage};
@@ -14,6 +15,7 @@ use crate::model::record::{Content, RecordSet, RecordType, Routing, Value};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ZoneId};
+use crate::snapshot::ViewState;
 
 /// How one server's answer stands against the expectation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,14 +37,16 @@ pub struct Answers<'a> {
     pub rows: Vec<Row<'a>>,
 }
 
-/// One server: its name, its verdict, an observation that shows it, how often it was asked.
+/// One server: its name, its verdict, an observation that shows it, how often it was asked for one name.
 pub type Row<'a> = (&'a str, Match, &'a Observation, usize);
 
 /// What a name should lead to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expected {
     /// Addresses; empty when they are not known.
     pub addresses: BTreeSet<IpAddr>,
+    /// Addresses that a host name had lately, where a record that leads to it stands.
+    pub lately: BTreeSet<IpAddr>,
     /// True if the addresses are those of a host name, which may rotate.
     pub rotating: bool,
     /// The wanted host names.
@@ -58,7 +62,7 @@ pub fn says_nothing(outcome: Outcome) -> bool {
 /// What a content leads to, host names resolved by what was observed for them.
 #[must_use]
 pub fn expected(world: &World<'_>, content: &Content, record_type: &RecordType) -> Expected {
-    let mut out = Expected { addresses: BTreeSet::new(), rotating: false, hosts: BTreeSet::new() };
+    let mut out = Expected::default();
     match content {
         Content::Values { values, .. } => {
             for value in values {
@@ -95,6 +99,22 @@ pub fn expected(world: &World<'_>, content: &Content, record_type: &RecordType) 
 pub fn resolved(world: &World<'_>, host: &DomainName) -> BTreeSet<IpAddr> {
     let observations = world.answers.get(host).map(Vec::as_slice).unwrap_or_default();
     observations.iter().flat_map(|observation| addresses(observation)).collect()
+}
+
+/// What a wish leads to; where a record leads there, too, with the addresses of a little while ago.
+#[must_use]
+pub fn expected_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> Expected {
+    let mut out = expected(world, &want.content, &want.record_type);
+    if zone.is_some_and(|zone| leads_there(want, zone)) {
+        out.lately = lately(world, &out.hosts);
+    }
+    out
+}
+
+/// The addresses that host names had lately: load balancers rotate theirs, and the answers of one round
+/// are of different moments. Source: findings.md section 8, rule 5.
+fn lately(world: &World<'_>, hosts: &BTreeSet<DomainName>) -> BTreeSet<IpAddr> {
+    hosts.iter().flat_map(|host| world.past.answered.lately(host)).collect()
 }
 
 /// The addresses at the end of an answer's chain.
@@ -140,9 +160,8 @@ pub fn judge(observation: &Observation, expected: &Expected) -> Match {
         // The wanted host name's addresses are not known: nothing can be said against the answer.
         return if expected.rotating && names.is_empty() { Match::Right } else { Match::Elsewhere };
     }
-    let common = found.intersection(&expected.addresses).count();
-    if common == 0 {
-        return Match::Elsewhere;
+    if found.is_disjoint(&expected.addresses) {
+        return if found.is_disjoint(&expected.lately) { Match::Elsewhere } else { Match::Right };
     }
     if expected.rotating || found == expected.addresses { Match::Right } else { Match::Partial }
 }
@@ -150,7 +169,7 @@ pub fn judge(observation: &Observation, expected: &Expected) -> Match {
 /// The observations about a name and type at one vantage and view, best said by each server.
 ///
 /// A server that contradicts itself within the round counts by its better answer: one lost or
-/// odd packet is no verdict.
+/// odd packet is no verdict. A wildcard is asked by several names, and the looks of one count.
 #[must_use]
 pub fn answers<'a>(
     world: &World<'a>,
@@ -162,6 +181,7 @@ pub fn answers<'a>(
 ) -> Answers<'a> {
     let asked = if *record_type == RecordType::Aaaa { "AAAA" } else { "A" };
     let mut best: BTreeMap<&'a str, (Match, &'a Observation, usize)> = BTreeMap::new();
+    let mut looks: BTreeMap<(&'a str, &'a DomainName), usize> = BTreeMap::new();
     for observation in questions(world, name) {
         let matches = observation.vantage == vantage
             && (&*observation.record_type == asked || *record_type == RecordType::Cname)
@@ -173,7 +193,9 @@ pub fn answers<'a>(
         }
         let verdict = judge(observation, expected);
         let row = best.entry(&observation.server).or_insert((verdict, observation, 0));
-        row.2 += 1;
+        let of_name = looks.entry((&observation.server, &observation.name)).or_default();
+        *of_name += 1;
+        row.2 = row.2.max(*of_name);
         if verdict < row.0 {
             (row.0, row.1) = (verdict, observation);
         }
@@ -211,27 +233,30 @@ pub struct Judged {
 /// Reads the impact of a wanted name from the view that its zone serves.
 #[must_use]
 pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> Judged {
-    let mut expected = expected(world, &want.content, &want.record_type);
+    let mut expected = expected_of(world, want, zone);
     let siblings: Vec<&RecordSet> = siblings(want, zone).collect();
     let routed = !siblings.is_empty();
     if routed {
         let others = union(world, siblings);
         expected.addresses.extend(others.addresses);
+        expected.lately.extend(others.lately);
         expected.hosts.extend(others.hosts);
         // A part of the members is a right answer.
         expected.rotating = true;
     }
     let private = zone.is_some_and(|reading| reading.zone.private);
     let zone_id = zone.map(|reading| reading.zone.id.clone());
+    let changed = changed_in_the_dark(world, want, zone);
+    let counts = |observation: &Observation| changed.is_none_or(|changed| changed < observation.at);
     let mut rows = Vec::new();
     if !private {
-        let here = |observation: &Observation| in_zone(observation, zone_id.as_ref());
+        let here = |observation: &Observation| in_zone(observation, zone_id.as_ref()) && counts(observation);
         rows = answers(world, &want.name, &want.record_type, Vantage::Authoritative, &here, &expected).rows;
         // An authoritative server shows a CNAME out of its zone without the end of the chain.
         rows.retain(|(_, _, seen, _)| seen.outcome != Outcome::Answer || !addresses(seen).is_empty());
     }
     if rows.is_empty() {
-        let in_view = |observation: &Observation| serves(world, observation, zone);
+        let in_view = |observation: &Observation| serves(world, observation, zone) && counts(observation);
         rows = answers(world, &want.name, &want.record_type, Vantage::Recursive, &in_view, &expected).rows;
     }
     let at = rows.iter().map(|(_, _, seen, _)| seen.at).max();
@@ -242,6 +267,13 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
     };
     let grave = harm == Some(Impact::Degraded) && is_quarter_wrong(&rows, &expected);
     Judged { harm, seen: !rows.is_empty(), at, grave }
+}
+
+/// When the record of a wish was seen to change, while nobody can ask what it answers since: what was
+/// heard before says nothing about it.
+fn changed_in_the_dark(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> Option<Timestamp> {
+    let zone = zone.filter(|_| world.snapshot.dns.state != ViewState::Read)?;
+    world.past.record_since(&zone.zone.id, &want.key()).filter(|since| world.past.first_at < Some(*since))
 }
 
 /// True if a quarter or more of what is answered is wrong: each address counts, and a denial for one.
@@ -347,9 +379,10 @@ fn judge_member(seen: &Observation, own: &Expected) -> bool {
 /// What any of the record sets of a name and type may answer.
 #[must_use]
 pub fn union<'a>(world: &World<'_>, members: impl IntoIterator<Item = &'a RecordSet>) -> Expected {
-    let mut all = Expected { addresses: BTreeSet::new(), rotating: false, hosts: BTreeSet::new() };
+    let mut all = Expected::default();
     for set in members {
         let one = expected(world, &set.content, &set.record_type);
+        all.lately.extend(lately(world, &one.hosts));
         all.addresses.extend(one.addresses);
         all.hosts.extend(one.hosts);
         all.rotating |= one.rotating;

@@ -1,11 +1,12 @@
 //! Look-ups in maps that are sorted by something else first: the few leading keys are tried one by
 //! one, so that none of them costs a walk over everything. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use crate::desired::merge::is_same;
+use crate::model::zone::Zones;
 use crate::model::{Content, DomainName, ObjectRef, RecordKey};
 use crate::past::{Sighting, WishKey};
 
@@ -52,6 +53,27 @@ pub fn wished<'a>(
         rows.take_while(move |((by, key), _)| by == id && key.name == *name)
     };
     wishers(wishes).flat_map(of_one).map(|((_, key), sightings)| (key, sightings.as_slice()))
+}
+
+/// Those among the names that a zone above them holds a record set at or below: a wildcard answers for
+/// none of them. Source: RFC 4592, section 2.2.
+pub fn existing<'a>(
+    zones: Option<&Zones>,
+    names: impl Iterator<Item = &'a DomainName>,
+) -> HashSet<&'a DomainName> {
+    let mut missing: HashMap<&str, &DomainName> = names.map(|name| (name.as_str(), name)).collect();
+    let mut found = HashSet::new();
+    for zone in zones.into_iter().flat_map(|zones| zones.zones.values()) {
+        for set in zone.records() {
+            if missing.is_empty() {
+                return found;
+            }
+            let above =
+                set.name.suffixes().take_while(|suffix| zone.zone.name.as_str().len() <= suffix.len());
+            found.extend(above.filter_map(|suffix| missing.remove(suffix)));
+        }
+    }
+    found
 }
 
 /// The least text that is greater than this one.

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::compare::live::{Expected, Match, answers, judge, said, union};
+use crate::compare::live::{Expected, Match, answers, judge, said, union, worst};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
@@ -69,14 +69,16 @@ pub fn auth_mismatch(
     if empty_family(want, &expected) || occluded(zone, want) || is_referral(first) {
         return None;
     }
-    if health_may_withdraw(&members) && bad.iter().all(|(_, verdict, _)| *verdict == Match::Denied) {
-        // One server that lags is no withdrawal; a member of a set is withdrawn by design while
-        // others serve, and a set that answers by place may have nothing for our place.
-        let withdrawn = bad.len() == rows.len() && !by_place(&members) && !expected.addresses.is_empty();
-        return withdrawn.then(|| health_withdrawn(world, wants, want, zone, &expected, &bad));
-    }
+    // A set that answers by place may have nothing for our place.
     if by_place(&members) && bad.iter().all(|(_, verdict, _)| *verdict == Match::Denied) {
         return None;
+    }
+    let all = bad.len() == rows.len();
+    // The name of a withheld record exists still, and each server withholds it; that its target resolves
+    // has to be known.
+    let empty = all && bad.iter().all(|(_, _, seen)| seen.outcome == Outcome::Nodata);
+    if empty && health_may_withdraw(&members) && !expected.addresses.is_empty() {
+        return Some(health_withdrawn(world, wants, want, zone, &expected, &bad));
     }
     let subject = Subject::Record(want.key());
     let window = since.filter(|since| !is_in_sync(world, &id, *since)).and_then(|since| {
@@ -104,7 +106,6 @@ pub fn auth_mismatch(
             detail: format!("Route 53 may still be spreading the change until {}", window.until),
         });
     }
-    let all = bad.len() == rows.len();
     let (reason, impact) = reason_and_impact(all, first.outcome, &bad);
     let key = FindingKey {
         subject,
@@ -217,7 +218,8 @@ fn note_contradictions(world: &World<'_>, want: &Want, id: &ZoneId, expected: &E
 }
 
 /// An alias with health evaluation or a health check may be withdrawn.
-fn health_may_withdraw(members: &[&RecordSet]) -> bool {
+#[must_use]
+pub fn health_may_withdraw(members: &[&RecordSet]) -> bool {
     members.iter().any(|set| {
         set.health_check_id.is_some()
             || set.content.alias().is_some_and(|target| target.evaluate_target_health)
@@ -276,7 +278,9 @@ fn reason_and_impact(all: bool, outcome: Outcome, bad: &[(&str, Match, &Observat
         return (Reason::NsDisagree, Impact::Degraded);
     }
     if bad.iter().any(|(_, verdict, _)| *verdict != Match::Denied) {
-        return (Reason::Different, Impact::WrongPlace);
+        // With some of the wanted targets in the answers some users are served.
+        let verdicts: Vec<Match> = bad.iter().map(|(_, verdict, _)| *verdict).collect();
+        return (Reason::Different, worst(&verdicts).unwrap_or(Impact::WrongPlace));
     }
     (if outcome == Outcome::Nxdomain { Reason::Nxdomain } else { Reason::Nodata }, Impact::Down)
 }
@@ -292,7 +296,7 @@ mod tests {
     #[test]
     fn the_service_s_own_answer_tells_the_side() {
         let addresses = BTreeSet::from([IpAddr::from([203, 0, 113, 1]), IpAddr::from([203, 0, 113, 2])]);
-        let expected = Expected { addresses, rotating: false, hosts: BTreeSet::new() };
+        let expected = Expected { addresses, ..Expected::default() };
         let check = |rcode: &str, values: &[&str], start: &str, side: &str| {
             let values = values.iter().map(|value| (*value).into()).collect();
             let read_at = Timestamp::UNIX_EPOCH;

@@ -4,12 +4,14 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::compare::ladder::differences;
-use crate::compare::live::{Match, addresses, expected, judge};
+use crate::compare::live::{Match, addresses, expected_of, judge};
+use crate::compare::mismatch::{empty_family, health_may_withdraw};
 use crate::compare::owner::{Ownership, heritage_names, ownership};
-use crate::compare::verdict::Verdicts;
+use crate::compare::verdict::{Candidate, Verdicts};
+use crate::compare::wildcard::covering;
 use crate::compare::world::World;
 use crate::desired::sources::roster::unmodelled;
-use crate::finding::{SilentReason, Subject};
+use crate::finding::{Kind, SilentReason, Subject};
 use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::instance::{Policy as Allowed, Registry};
 use crate::model::observation::{Outcome, Vantage};
@@ -79,9 +81,7 @@ fn covered_by_wildcard(world: &World<'_>, wants: &InstanceWants, out: &mut Verdi
     let unwanted = wants.unwanted.iter().filter_map(|row| row.name.as_ref());
     for name in unwanted.filter(|name| world.wanted(name).next().is_none()) {
         for zone in world.zones_over(name) {
-            let covered = zone.at(name).is_empty()
-                && name.wildcard_sibling().is_some_and(|wildcard| !zone.at(&wildcard).is_empty());
-            if covered {
+            if !covering(name, zone).is_empty() {
                 say(
                     out,
                     named(name, RecordType::A),
@@ -98,11 +98,14 @@ fn about_want(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &Zone
     let here = zone.at(&want.name);
     let same: Vec<&RecordSet> = here.iter().filter(|set| set.record_type == want.record_type).collect();
     let found = same.iter().find(|set| set.set_identifier == want.set_identifier);
+    let is_withdrawal = |one: &Candidate| one.key.kind == Kind::HealthWithdrawn && one.key.subject == subject;
+    let withdrawn = 1 < same.len() && out.candidates.iter().any(is_withdrawal);
     let mut note = |reason, detail: &str| say(out, subject.clone(), reason, detail);
     let strange = about_registry(wants, want, zone, &mut note);
     if let Some(set) = found {
         about_spelling(want, &mut note);
-        about_content(world, want, set, &mut note);
+        about_content(want, set, &mut note);
+        about_answers(world, want, zone, &mut note);
         let foreign = || matches!(ownership(&wants.instance, want, zone), Ownership::Foreign(_));
         let agrees = || differences(world, &wants.instance.id, want, zone).is_none();
         if strange && foreign() && agrees() {
@@ -112,7 +115,7 @@ fn about_want(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &Zone
     if 1 < same.len() {
         note(SilentReason::RoutingSibling, "other members of the routing set are not judged");
     }
-    about_routing(want, &same, &mut note);
+    about_routing(want, &same, withdrawn, &mut note);
     if want.content.alias().is_some()
         && wants.instance.effective_version() < Version::new(0, 16, 0)
         && want.record_type == RecordType::A
@@ -146,11 +149,16 @@ fn about_registry(
         }
         TxtRole::Encrypted | TxtRole::Other => false,
     };
+    // Siblings of a routing set keep theirs under names of their own versions.
+    let is_own = |set: &RecordSet| match TxtRole::of(set) {
+        TxtRole::Heritage(heritage) => heritage.owner == Some(&flags.owner_id),
+        TxtRole::Encrypted | TxtRole::Other => false,
+    };
     let mut held = 0;
     for name in &names {
         held += usize::from(zone.at(name).iter().filter(|set| is_heritage(set)).count() != 0);
     }
-    if 1 < held {
+    if 1 < names.iter().filter(|name| zone.at(name).iter().any(is_own)).count() {
         note(
             SilentReason::RegistryExtraTxt,
             "older ownership records of the same owner stand beside the new one",
@@ -174,7 +182,7 @@ fn about_spelling(want: &Want, note: &mut dyn FnMut(SilentReason, &str)) {
     note(SilentReason::NameEquivalent, detail);
 }
 
-fn about_content(world: &World<'_>, want: &Want, set: &RecordSet, note: &mut dyn FnMut(SilentReason, &str)) {
+fn about_content(want: &Want, set: &RecordSet, note: &mut dyn FnMut(SilentReason, &str)) {
     match (&want.content, &set.content) {
         (Content::Alias(wanted), Content::Alias(held)) => {
             if wanted.dns_name != held.dns_name && wanted.bare_name() == held.bare_name() {
@@ -189,22 +197,26 @@ fn about_content(world: &World<'_>, want: &Want, set: &RecordSet, note: &mut dyn
             }
         }
         (Content::Values { values: wanted, .. }, Content::Values { values: held, .. })
-            if 1 < wanted.len() && wanted == held =>
+            if (1 < wanted.len() || want.repeated) && wanted == held =>
         {
             note(SilentReason::ValueOrder, "values are compared as a set");
         }
         _ => {}
     }
-    about_answers(world, want, note);
 }
 
-fn about_answers(world: &World<'_>, want: &Want, note: &mut dyn FnMut(SilentReason, &str)) {
+fn about_answers(
+    world: &World<'_>,
+    want: &Want,
+    zone: &ZoneReading,
+    note: &mut dyn FnMut(SilentReason, &str),
+) {
     // Only the answers for host names are told about.
     let has_host = want.content.plain_values().iter().any(|value| value.host().is_some());
     if want.content.alias().is_none() && !has_host {
         return;
     }
-    let expected = expected(world, &want.content, &want.record_type);
+    let expected = expected_of(world, want, Some(zone));
     let seen = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
     let ours = seen.iter().filter(|answer| *answer.record_type == *want.record_type.as_str());
     for answer in ours {
@@ -214,13 +226,19 @@ fn about_answers(world: &World<'_>, want: &Want, note: &mut dyn FnMut(SilentReas
             note(SilentReason::ElbRotation, "the addresses of a load balancer rotate; an overlap is right");
         }
         let empty = answer.outcome == Outcome::Nodata && want.record_type == RecordType::Aaaa;
-        if empty && want.content.alias().is_some() && answer.vantage == Vantage::Authoritative {
+        if empty && empty_family(want, &expected) && answer.vantage == Vantage::Authoritative {
             note(SilentReason::AliasFamilyNodata, "the target of the AAAA alias has no IPv6 address");
         }
     }
 }
 
-fn about_routing(want: &Want, same: &[&RecordSet], note: &mut dyn FnMut(SilentReason, &str)) {
+/// `withdrawn`: nobody serves, because health says so.
+fn about_routing(
+    want: &Want,
+    same: &[&RecordSet],
+    withdrawn: bool,
+    note: &mut dyn FnMut(SilentReason, &str),
+) {
     match want.routing.as_deref() {
         Some(Routing::Weighted(0)) => note(SilentReason::WeightZero, "a member of weight 0 is not served"),
         Some(Routing::Failover(false)) => note(SilentReason::FailoverStandby, "a standby is not served"),
@@ -236,7 +254,7 @@ fn about_routing(want: &Want, same: &[&RecordSet], note: &mut dyn FnMut(SilentRe
         }
         Some(Routing::Weighted(_) | Routing::Failover(true)) | None => {}
     }
-    if 1 < same.len() && same.iter().any(|set| set.health_check_id.is_some()) {
+    if 1 < same.len() && !withdrawn && health_may_withdraw(same) {
         note(SilentReason::HealthByDesign, "an unhealthy member is withdrawn while others serve");
     }
 }

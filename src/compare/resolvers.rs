@@ -22,6 +22,7 @@ use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
+use crate::model::DomainName;
 use crate::model::observation::{Observation, Vantage};
 use crate::model::record::{RecordSet, RecordType};
 use crate::model::want::{InstanceWants, Want};
@@ -193,11 +194,20 @@ fn one_resolver<'a>(
         return (*class, Some(*one), !bad.is_empty());
     }
     match bad.first() {
-        Some((class, one)) if LOOKS <= bad.len() && bad.iter().all(|other| same(other.0, *class)) => {
+        Some((class, one)) if LOOKS <= of_one_name(&bad) && bad.iter().all(|other| same(other.0, *class)) => {
             (*class, Some(*one), false)
         }
         Some(_) | None => (Class::Nothing, None, false),
     }
+}
+
+/// Looks at the name that was asked for most often: a wildcard is asked by several.
+fn of_one_name(looks: &[&(Class, &Observation)]) -> usize {
+    let mut names: BTreeMap<&DomainName, usize> = BTreeMap::new();
+    for (_, one) in looks {
+        *names.entry(&one.name).or_default() += 1;
+    }
+    names.into_values().max().unwrap_or_default()
 }
 
 fn same(left: Class, right: Class) -> bool {
@@ -210,9 +220,9 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class) -> Option<Window> {
         return None;
     }
     let propagation = signed(world.policy.propagation);
+    let lives = |ttl: u32| SignedDuration::from_secs(i64::from(ttl.min(LONGEST_TTL)));
     let after = |reason, start: Timestamp, ttl: u32| {
-        let length = SignedDuration::from_secs(i64::from(ttl.min(LONGEST_TTL)));
-        open(reason, start, length.saturating_add(propagation), world.at())
+        open(reason, start, lives(ttl).saturating_add(propagation), world.at())
     };
     let own_ttl = name
         .zone
@@ -224,7 +234,12 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class) -> Option<Window> {
     let own = match class {
         Class::Stale { ended, ttl } => after(SilentReason::TtlWindow, ended, ttl.unwrap_or(ALIAS_TTL)),
         Class::Denied => {
-            after(SilentReason::NegativeTtlWindow, change_start(world, name)?, negative_ttl(name.zone))
+            let (reason, ttl) = (SilentReason::NegativeTtlWindow, negative_ttl(name.zone));
+            match world.past.answered.first(&name.zone.zone.id, &name.want.key()) {
+                // From then on nobody hands out a denial that could be kept.
+                Some(first) => open(reason, first, lives(ttl), world.at()),
+                None => after(reason, change_start(world, name)?, ttl),
+            }
         }
         // What stood there before we first looked may have been anything.
         Class::Rewritten | Class::OtherView if !saw_change(world, name) => {

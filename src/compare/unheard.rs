@@ -11,11 +11,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compare::live::says_nothing;
+use crate::compare::lookups::existing;
 use crate::compare::verdict::Candidate;
 use crate::finding::{FindingKey, Kind, Reason, Subject};
-use crate::model::DomainName;
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::want::InstanceWants;
+use crate::model::{DomainName, ZoneId};
 use crate::snapshot::{Snapshot, ViewName};
 
 /// What was heard about one name: by nobody asked, by some who say nothing, or by somebody.
@@ -57,6 +58,9 @@ pub fn unheard<'a>(
         if let Some(targets) = targets {
             return targets.iter().all(|target| !told.contains(target));
         }
+        if key.kind == Kind::DnssecBroken {
+            return key.zone_id.as_ref().is_some_and(|zone| are_resolvers_mute(snapshot, wants, zone));
+        }
         let Some(name) = name_of(key) else { return false };
         let Some(heard) = heard.get(name) else {
             return of_the_name(key.kind) && is_open_question(snapshot, wants, key);
@@ -65,12 +69,11 @@ pub fn unheard<'a>(
             // A resolver is judged by what the servers say.
             Kind::ResolverStale | Kind::ResolverMismatch => silent(heard.servers) || silent(heard.resolvers),
             // Here silence about the name is what was found, as long as the resolver itself works.
-            Kind::ResolverUnreachable => {
-                silent(heard.servers) || heard.resolvers.asked && !heard.a_resolver_works
-            }
-            Kind::AuthMismatch | Kind::HealthWithdrawn | Kind::DelegationBroken | Kind::DnssecBroken => {
-                silent(heard.servers)
-            }
+            Kind::ResolverUnreachable if heard.resolvers.asked => !heard.a_resolver_works,
+            Kind::AuthMismatch
+            | Kind::HealthWithdrawn
+            | Kind::DelegationBroken
+            | Kind::ResolverUnreachable => silent(heard.servers),
             // What is known of other names decides.
             _ => false,
         }
@@ -116,6 +119,14 @@ fn of_the_name(kind: Kind) -> bool {
         || matches!(kind, Kind::DelegationBroken | Kind::DnssecBroken)
 }
 
+/// No working resolver says anything about the wanted names of a zone: those, and not its apex, decide
+/// whether validation fails.
+fn are_resolvers_mute(snapshot: &Snapshot, wants: &[InstanceWants], zone: &ZoneId) -> bool {
+    let here = wants.iter().flat_map(|one| &one.wants).filter(|want| want.zone_id() == Some(zone));
+    let names: BTreeSet<&DomainName> = here.map(|want| &want.name).collect();
+    !names.is_empty() && heard(snapshot, &names).values().all(|heard| !heard.resolvers.heard)
+}
+
 /// Nobody asked in this round, although the name is still wanted, or the zone still there.
 fn is_open_question(snapshot: &Snapshot, wants: &[InstanceWants], key: &FindingKey) -> bool {
     match &key.subject {
@@ -144,8 +155,11 @@ fn heard<'a>(snapshot: &Snapshot, names: &BTreeSet<&'a DomainName>) -> BTreeMap<
         .filter(|one| one.vantage == Vantage::Control && one.outcome == Outcome::Answer)
         .map(|one| (&*one.view, &*one.server))
         .collect();
+    let beside = all().map(|one| &one.name).filter(|name| !names.contains(*name));
+    let beside = beside.filter(|name| name.wildcard_sibling().is_some_and(|star| names.contains(&star)));
+    let existing = existing(snapshot.route53.value(), beside);
     let mut heard: BTreeMap<&DomainName, Heard> = BTreeMap::new();
-    for one in all() {
+    for one in all().filter(|one| !existing.contains(&one.name)) {
         let Some(name) = asked_for(names, one) else { continue };
         let heard = heard.entry(name).or_default();
         let (words, tells) = match one.vantage {
@@ -218,6 +232,9 @@ mod tests {
         check(Kind::ResolverMismatch, &[control, (Authoritative, LIED, Refused), lie], true);
         check(Kind::ResolverUnreachable, &[control, right, (Recursive, LIED, Timeout)], false);
         check(Kind::ResolverUnreachable, &[right, (Recursive, LIED, Timeout)], true);
+        let mute = (Authoritative, LIED, Timeout);
+        check(Kind::ResolverUnreachable, &[control, mute, (Recursive, LIED, Timeout)], false);
+        check(Kind::ResolverUnreachable, &[control, mute], true);
         check(Kind::AuthMismatch, &[control, (Authoritative, LIED, Refused), lie], true);
         check(Kind::AuthMismatch, &[control, (Authoritative, LIED, Refused), right], false);
         check(Kind::MissingRecord, &[(Authoritative, LIED, Timeout)], false);

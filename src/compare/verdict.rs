@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::compare::severity::severity;
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, Subject, Window};
 use crate::model::{DomainName, ObjectRef, ZoneId};
 use crate::report::{Also, Fix, Mute, MuteReport, Silent};
@@ -115,7 +116,7 @@ impl Candidate {
     #[must_use]
     pub fn new(key: FindingKey, reason: Reason, impact: Impact, evidence_at: Timestamp) -> Self {
         Self {
-            severity: crate::compare::severity::severity(key.kind, reason, impact, None),
+            severity: severity(key.kind, reason, impact, None),
             key,
             reason,
             cause: None,
@@ -143,8 +144,7 @@ impl Candidate {
     /// Sets the cause, and the severity that depends on it.
     #[must_use]
     pub fn caused_by(mut self, cause: Option<Cause>) -> Self {
-        self.severity =
-            crate::compare::severity::severity(self.key.kind, self.reason, self.impact, cause.as_ref());
+        self.severity = severity(self.key.kind, self.reason, self.impact, cause.as_ref());
         self.cause = cause;
         self
     }
@@ -153,9 +153,14 @@ impl Candidate {
     pub fn worsen(&mut self, impact: Impact) {
         if self.impact.weight() < impact.weight() {
             self.impact = impact;
-            self.severity =
-                crate::compare::severity::severity(self.key.kind, self.reason, impact, self.cause.as_ref());
+            self.severity = severity(self.key.kind, self.reason, impact, self.cause.as_ref());
         }
+    }
+
+    /// Some users are served after all.
+    pub fn spare(&mut self) {
+        self.impact = Impact::Degraded;
+        self.severity = severity(self.key.kind, self.reason, self.impact, self.cause.as_ref());
     }
 
     /// The instance, for reports.

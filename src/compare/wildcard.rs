@@ -18,22 +18,26 @@ use crate::report::Fix;
 /// The wildcard set that answers for a name without a set of its own, if it leads elsewhere.
 #[must_use]
 pub fn answers_elsewhere<'a>(want: &Want, zone: &'a ZoneReading) -> Option<&'a RecordSet> {
-    if want.name.is_wildcard() || !zone.at(&want.name).is_empty() {
-        return None;
+    let mut answering = covering(&want.name, zone)
+        .iter()
+        .filter(|set| set.record_type == want.record_type || set.record_type.as_str() == "CNAME");
+    answering.find(|set| set.content != want.content)
+}
+
+/// The sets of the wildcard that answers for a name without a set of its own; empty where none does.
+#[must_use]
+pub fn covering<'a>(name: &DomainName, zone: &'a ZoneReading) -> &'a [RecordSet] {
+    if name.is_wildcard() || !zone.at(name).is_empty() {
+        return &[];
     }
-    let mut name = want.name.clone();
+    let mut name = name.clone();
     loop {
-        let above = name.parent().filter(|above| above.is_within(&zone.zone.name))?;
-        let wildcard = zone.at(&name.wildcard_sibling()?);
-        let mut answering = wildcard
-            .iter()
-            .filter(|set| set.record_type == want.record_type || set.record_type.as_str() == "CNAME");
-        if !wildcard.is_empty() {
-            return answering.find(|set| set.content != want.content);
-        }
-        if !zone.at(&above).is_empty() {
-            // The closest encloser exists and has no wildcard.
-            return None;
+        let above = name.parent().filter(|above| above.is_within(&zone.zone.name));
+        let Some((above, sibling)) = above.zip(name.wildcard_sibling()) else { return &[] };
+        let wildcard = zone.at(&sibling);
+        // Where the closest encloser exists, no wildcard further up answers.
+        if !wildcard.is_empty() || !zone.at(&above).is_empty() {
+            return wildcard;
         }
         name = above;
     }
@@ -58,7 +62,7 @@ pub fn empty_non_terminals(world: &World<'_>, wants: &InstanceWants, out: &mut V
     let mut found: BTreeMap<(ZoneId, DomainName), (&Want, DomainName)> = BTreeMap::new();
     for want in world.wants.iter().flat_map(|one| &one.wants) {
         let Some(zone) = want.zone_id().and_then(|id| world.zone(id)) else { continue };
-        if want.name.is_wildcard() || zone.at(&want.name).is_empty() {
+        if zone.at(&want.name).is_empty() {
             continue;
         }
         if let Some((wildcard, hole)) = hole_above(world, want, zone, &bases) {

@@ -318,6 +318,7 @@ impl Context<'_> {
         if live.is_empty() {
             live = judge_resolvers(self.world, self.wants, self.want, self.zone, out);
         }
+        self.spare_other_family(&mut live);
         if live.iter().all(|candidate| candidate.window.is_some()) && self.judged.harm.is_none() {
             holds.extend(self.ownership());
         }
@@ -401,15 +402,30 @@ impl Context<'_> {
 
     /// One address family of two is missing: users of the other one are served.
     fn has_other_family(&self) -> bool {
+        self.other_family().is_some()
+    }
+
+    /// The wish for the other address family, if its users are served.
+    fn other_family(&self) -> Option<&Want> {
         let twin = match self.want.record_type {
             RecordType::A => RecordType::Aaaa,
             RecordType::Aaaa => RecordType::A,
-            _ => return false,
+            _ => return None,
         };
-        self.wants.at(&self.want.name).iter().any(|other| {
+        self.wants.at(&self.want.name).iter().find(|other| {
             let serves = |judged: Judged| judged.seen && judged.harm.is_none();
             other.record_type == twin && serves(impact_of(self.world, other, Some(self.zone)))
         })
+    }
+
+    /// As above for what DNS answers: there resolvers have to serve the other address family, too.
+    fn spare_other_family(&self, live: &mut [Candidate]) {
+        let is_down = |one: &Candidate| one.impact == Impact::Down;
+        let Some(twin) = live.iter().any(is_down).then(|| self.other_family()).flatten() else { return };
+        let of_twin = judge_resolvers(self.world, self.wants, twin, self.zone, &mut Verdicts::default());
+        if of_twin.iter().all(|one| one.impact == Impact::Degraded) {
+            live.iter_mut().filter(|one| is_down(one)).for_each(Candidate::spare);
+        }
     }
 
     fn window(&self, step: &Step) -> Option<Window> {

@@ -29,7 +29,7 @@ pub struct World<'a> {
     pub policy: &'a Policy,
     /// Observations by question name.
     pub answers: HashMap<&'a DomainName, Vec<&'a Observation>>,
-    /// Observations of names that nobody wants, by the wildcard beside them.
+    /// Observations of names that do not exist, by the wanted wildcard beside them.
     beside_wildcards: HashMap<DomainName, Vec<&'a Observation>>,
     /// Wishes by zone.
     by_zone: BTreeMap<&'a ZoneId, Vec<&'a Want>>,
@@ -80,9 +80,9 @@ impl<'a> World<'a> {
         }
         let zones = by_apex.values().flatten();
         let servers = zones.map(|zone| (&zone.zone.id, name_servers(zone))).collect();
-        let beside_wildcards = beside_wildcards(&answers, wants);
         let odd = snapshot.odd_objects();
         let undecided = undecided(snapshot, wants, &odd);
+        let beside_wildcards = beside_wildcards(&answers, wants, snapshot.route53.value());
         Self {
             snapshot,
             wants,
@@ -215,8 +215,8 @@ impl<'a> World<'a> {
         self.wants.iter().flat_map(move |one| one.at(name))
     }
 
-    /// Observations of the labels that were made up under a wildcard, and of other names there that
-    /// nobody wants.
+    /// Observations of the labels that were made up under a wanted wildcard, and of other names there
+    /// that nobody wants and no zone has.
     #[must_use]
     pub fn under_wildcard(&self, wildcard: &DomainName) -> &[&'a Observation] {
         self.beside_wildcards.get(wildcard).map(Vec::as_slice).unwrap_or_default()
@@ -252,19 +252,22 @@ fn undecided(snapshot: &Snapshot, wants: &[InstanceWants], odd: &[ObjectRef]) ->
 }
 
 /// A wildcard is judged by names that nobody wants: walking all answers for each would make a round
-/// grow with the product of both.
+/// grow with the product of both. It answers for none that exists, be it for what lies below.
 fn beside_wildcards<'a>(
     answers: &HashMap<&'a DomainName, Vec<&'a Observation>>,
     wants: &[InstanceWants],
+    zones: Option<&Zones>,
 ) -> HashMap<DomainName, Vec<&'a Observation>> {
     let wanted = |name: &DomainName| wants.iter().any(|one| !one.at(name).is_empty());
-    let mut unwanted: Vec<_> = answers.iter().filter(|(name, _)| !wanted(name)).collect();
-    unwanted.sort_by_key(|(name, _)| **name);
+    let unwanted = answers.keys().copied().filter(|name| !wanted(name));
+    let mut made_up: BTreeMap<&DomainName, DomainName> = unwanted
+        .filter_map(|name| Some((name, name.wildcard_sibling().filter(|wildcard| wanted(wildcard))?)))
+        .collect();
+    let existing = lookups::existing(zones, made_up.keys().copied());
+    made_up.retain(|name, _| !existing.contains(*name));
     let mut beside: HashMap<DomainName, Vec<&Observation>> = HashMap::new();
-    for (name, seen) in unwanted {
-        if let Some(wildcard) = name.wildcard_sibling() {
-            beside.entry(wildcard).or_default().extend(seen);
-        }
+    for (name, wildcard) in made_up {
+        beside.entry(wildcard).or_default().extend(answers.get(name).into_iter().flatten());
     }
     beside
 }

@@ -49,6 +49,8 @@ pub struct Origin {
     pub from_dns: bool,
     /// The object wrote the name with the trailing dot.
     pub dotted: bool,
+    /// The object gives a target more than once.
+    pub repeated: bool,
 }
 
 /// An object and the targets that it asks for.
@@ -124,14 +126,19 @@ pub fn endpoints_for(host: &str, targets: &[String], shared: &Shared, version: V
     [RecordType::A, RecordType::Aaaa, RecordType::Cname]
         .into_iter()
         .filter_map(|record_type| {
-            let mut of_type: Vec<String> = Vec::new();
+            let (mut of_type, mut repeated): (Vec<String>, bool) = (Vec::new(), false);
             for target in targets.iter().filter(|target| suitable_type(target, version) == record_type) {
                 let bare = target.strip_suffix('.').unwrap_or(target);
-                if !of_type.iter().any(|known| known == bare) {
+                if of_type.iter().any(|known| known == bare) {
+                    repeated = true;
+                } else {
                     of_type.push(bare.to_owned());
                 }
             }
-            (!of_type.is_empty()).then(|| endpoint(host, record_type, of_type, shared, version))
+            (!of_type.is_empty()).then(|| {
+                let one = endpoint(host, record_type, of_type, shared, version);
+                Endpoint { origin: Origin { repeated, ..one.origin }, ..one }
+            })
         })
         .collect()
 }

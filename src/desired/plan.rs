@@ -229,6 +229,7 @@ fn want(planned: Planned, input: &SourceInput<'_>) -> Want {
         demanded_alias: endpoint.origin.demanded_alias,
         companion: endpoint.origin.companion,
         respelled,
+        repeated: endpoint.origin.repeated,
         objects,
         conflict: conflict.map(Box::new),
         invalid,

@@ -61,6 +61,8 @@ pub struct Want {
     /// True if the object spells the name or a target otherwise than here: capitals, a trailing dot,
     /// Unicode.
     pub respelled: bool,
+    /// The objects give a target more than once.
+    pub repeated: bool,
     /// The objects behind it, the winner first.
     pub objects: Vec<ObjectRef>,
     /// Claims that do not agree; `None` when all do.

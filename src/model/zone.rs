@@ -62,8 +62,10 @@ pub struct ZoneLimit {
 pub struct Dnssec {
     /// `Status.ServeSignature`, for example `SIGNING`.
     pub serve_signature: Arc<str>,
-    /// `DSRecord` of each active key-signing key, as written: `tag algorithm digest-type digest`.
+    /// `DSRecord` of each active key-signing key, as written: `tag algorithm digest-type digest`; sorted.
     pub ds_records: Vec<Arc<str>>,
+    /// The same of each key that should sign and cannot: its KMS key is out of reach, or Route 53 fails.
+    pub failing_ds_records: Vec<Arc<str>>,
 }
 
 /// The record sets of one zone, sorted by name, type and set identifier.
@@ -172,6 +174,48 @@ impl fmt::Display for ZoneId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+// === impl Dnssec ===
+
+impl Dnssec {
+    /// Takes the key-signing keys by `Status` and `DSRecord`. Those that are inactive or being deleted
+    /// have none to publish. Source: Route 53 API, data type `KeySigningKey`.
+    #[must_use]
+    pub fn new(serve_signature: &str, keys: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut out = Self {
+            serve_signature: serve_signature.into(),
+            ds_records: Vec::new(),
+            failing_ds_records: Vec::new(),
+        };
+        for (status, ds_record) in keys {
+            match status.as_str() {
+                "ACTIVE" => out.ds_records.push(ds_record.into()),
+                status if is_failing(status) => out.failing_ds_records.push(ds_record.into()),
+                _ => {}
+            }
+        }
+        out.ds_records.sort();
+        out.failing_ds_records.sort();
+        out
+    }
+
+    /// The DS records that the parent may hold: those of keys that sign, or should.
+    pub fn published(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.ds_records.iter().chain(&self.failing_ds_records)
+    }
+
+    /// True if Route 53 says that it cannot sign.
+    #[must_use]
+    pub fn cannot_sign(&self) -> bool {
+        is_failing(&self.serve_signature)
+    }
+}
+
+/// The words are the same for a zone and for a key. Source: Route 53 API, data types `DNSSECStatus` and
+/// `KeySigningKey`.
+fn is_failing(status: &str) -> bool {
+    matches!(status, "ACTION_NEEDED" | "INTERNAL_FAILURE")
 }
 
 // === impl ZoneReading ===

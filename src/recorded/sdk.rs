@@ -105,16 +105,11 @@ pub(crate) fn tested(answer: &TestDnsAnswerOutput) -> Option<(Arc<str>, Vec<Arc<
     Some((rcode.into(), values))
 }
 
-/// Copies the signing state; only active key-signing keys have a DS record to publish.
+/// Copies the signing state.
 pub(crate) fn dnssec(status: Option<sdk::DnssecStatus>, keys: Vec<sdk::KeySigningKey>) -> Option<Dnssec> {
     let serve_signature = status?.serve_signature?;
-    let mut ds_records: Vec<_> = keys
-        .into_iter()
-        .filter(|key| key.status.as_deref() == Some("ACTIVE"))
-        .filter_map(|key| key.ds_record.map(Into::into))
-        .collect();
-    ds_records.sort();
-    Some(Dnssec { serve_signature: serve_signature.into(), ds_records })
+    let keys = keys.into_iter().filter_map(|key| Some((key.status?, key.ds_record?)));
+    Some(Dnssec::new(&serve_signature, keys))
 }
 
 fn present(text: &str) -> String {

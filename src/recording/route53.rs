@@ -144,14 +144,8 @@ fn add_details(zone: &mut HostedZone, read: &HostedZoneFile) {
 }
 
 fn dnssec(read: DnssecFile) -> Dnssec {
-    let mut ds_records: Vec<Arc<str>> = read
-        .key_signing_keys
-        .into_iter()
-        .filter(|key| key.status == "ACTIVE")
-        .filter_map(|key| key.ds_record.map(Into::into))
-        .collect();
-    ds_records.sort();
-    Dnssec { serve_signature: read.status.serve_signature.into(), ds_records }
+    let keys = read.key_signing_keys.into_iter();
+    Dnssec::new(&read.status.serve_signature, keys.filter_map(|key| Some((key.status, key.ds_record?))))
 }
 
 fn read_changes(folder: &Path, problems: &mut Vec<Problem>) -> Vec<ChangeInfo> {

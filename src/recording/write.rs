@@ -149,11 +149,14 @@ fn write_zone(folder: &Path, reading: &ZoneReading) -> Result<(), WriteError> {
         put_json(&folder.join("limit.json"), &file)?;
     }
     if let Some(dnssec) = &zone.dnssec {
-        let key =
-            |record: &Arc<str>| Key { ds_record: Some(record.to_string()), status: "ACTIVE".to_owned() };
+        let key = |status: &'static str| {
+            move |record: &Arc<str>| Key { ds_record: Some(record.to_string()), status: status.to_owned() }
+        };
+        let active = dnssec.ds_records.iter().map(key("ACTIVE"));
+        let failing = dnssec.failing_ds_records.iter().map(key("ACTION_NEEDED"));
         let file = DnssecFile {
             status: DnssecStatus { serve_signature: dnssec.serve_signature.to_string() },
-            key_signing_keys: dnssec.ds_records.iter().map(key).collect(),
+            key_signing_keys: active.chain(failing).collect(),
         };
         put_json(&folder.join("dnssec.json"), &file)?;
     }

@@ -219,6 +219,11 @@ fn add_holes(input: &PlanInput<'_>, names: &mut Names) {
         let Some(zone) = want.zone_id() else { continue };
         let mut name = want.name.clone();
         let mut between = Vec::new();
+        // A wildcard makes the name above it exist, and does not answer for it.
+        if let Some(base) = name.parent().filter(|_| name.is_wildcard()) {
+            between.push(base.clone());
+            name = base;
+        }
         for _ in 0..MAX_DEPTH {
             let Some(above) = name.parent() else { break };
             if let Some(record_type) = wildcards.get(&(zone.clone(), above.clone())) {

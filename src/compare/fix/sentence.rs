@@ -187,7 +187,7 @@ fn plain(reason: Reason) -> &'static str {
         Reason::Rewritten => "somebody rewrites the answer",
         Reason::Filtered => "somebody filters the answer",
         Reason::OtherView => "it is the answer of another view",
-        Reason::ServfailQuorum => "they answer SERVFAIL",
+        Reason::ServfailQuorum => "they answer SERVFAIL or REFUSED",
         Reason::TimeoutQuorum => "they do not answer",
         Reason::AliasExpected => "holds plain values",
         Reason::AliasExpectedCname => "is a CNAME",

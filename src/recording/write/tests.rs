@@ -34,7 +34,11 @@ fn zones() -> Zones {
     public.delegation_set = vec![DomainName::new("ns-1.example.net")];
     public.vpcs = Some(Vec::new());
     public.limit = Some(ZoneLimit { limit: 10_000, count: 3 });
-    public.dnssec = Some(Dnssec { serve_signature: "SIGNING".into(), ds_records: vec!["1 13 2 AA".into()] });
+    public.dnssec = Some(Dnssec {
+        serve_signature: "SIGNING".into(),
+        ds_records: vec!["1 13 2 AA".into()],
+        failing_ds_records: vec!["2 13 2 BB".into()],
+    });
     let mut private = zone("Z2", true);
     private.vpcs = Some(vec![Vpc { region: "us-east-1".into(), id: "vpc-1".into() }]);
     let change =
