@@ -93,9 +93,14 @@ struct Asked {
 
 impl Asked {
     fn applies(&self, kind: Kind, now: Timestamp) -> bool {
-        let named = self.kinds.iter().any(|word| word == "all" || word == kind.as_str());
+        let named = self.kinds.iter().any(|word| is_all(word) || word == kind.as_str());
         named && !self.broken && state(self.until, now) == MuteState::Active
     }
+}
+
+/// `true` is what people write who have not read the manual, and can mean nothing else.
+fn is_all(word: &str) -> bool {
+    matches!(word, "all" | "true")
 }
 
 /// Reads the annotations of an object; `None` when they say nothing about muting.
@@ -106,7 +111,7 @@ fn read(annotations: &TextMap) -> Option<Asked> {
     }
     let words = kinds.into_iter().flat_map(|kinds| kinds.split(',')).map(str::trim);
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    let known = |word: &&&str| **word == "all" || Kind::from_word(word).is_some();
+    let known = |word: &&&str| is_all(word) || Kind::from_word(word).is_some();
     let mut problems: Vec<String> = words
         .iter()
         .filter(|word| !known(word))
@@ -167,6 +172,7 @@ mod tests {
             assert_eq!(asked.problem.is_some(), problem, "{rows:?}: {:?}", asked.problem);
         };
         check(&[(KINDS, "all")], true, false);
+        check(&[(KINDS, "true")], true, false);
         check(&[(KINDS, " missing_record , wrong_ttl ")], true, false);
         check(&[(KINDS, "wrong_ttl")], false, false);
         check(&[(KINDS, "missing_record,mising")], true, true);

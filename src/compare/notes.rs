@@ -192,6 +192,13 @@ fn about_content(want: &Want, set: &RecordSet, note: &mut dyn FnMut(SilentReason
             {
                 note(SilentReason::DefaultAttribute, "nobody demanded another EvaluateTargetHealth");
             }
+            // Both are as a flag of the instance says, which is not what is usual.
+            if want.demanded_health.is_none()
+                && !wanted.evaluate_target_health
+                && !held.evaluate_target_health
+            {
+                note(SilentReason::DefaultAttribute, "EvaluateTargetHealth is off by a flag of the instance");
+            }
             if want.demanded_ttl.is_some() {
                 note(SilentReason::AliasTtlIgnored, "an alias has no TTL of its own");
             }
@@ -263,8 +270,12 @@ fn about_routing(
 fn split_horizon(world: &World<'_>, out: &mut Verdicts) {
     let wants: Vec<&Want> = world.wants.iter().flat_map(|one| &one.wants).collect();
     let side = |want: &Want| want.zone_id().and_then(|id| world.zone(id)).map(|zone| zone.zone.private);
-    let private: BTreeSet<&DomainName> =
+    let mut private: BTreeSet<&DomainName> =
         wants.iter().filter(|want| side(want) == Some(true)).map(|want| &want.name).collect();
+    // Whoever fills the private zone: by hand, or from another cluster.
+    let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
+    let records = zones.filter(|zone| zone.zone.private).flat_map(|zone| zone.records());
+    private.extend(records.filter(|set| set.record_type.is_address()).map(|set| &set.name));
     for want in wants.iter().filter(|want| side(want) == Some(false) && private.contains(&want.name)) {
         say(
             out,

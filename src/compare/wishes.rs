@@ -176,7 +176,7 @@ impl Context<'_> {
     fn refusal<'r>(&self, refused: &'r Refusals, step: &Step) -> Option<&'r Refusal> {
         let zone = &self.zone.zone.id;
         let counts = |refusal: &&Refusal| {
-            still_counts(refusal, &self.wants.instance, self.read_at) && !self.is_over(refusal)
+            still_counts(refusal, &self.wants.instance, self.read_at) && !self.is_over(refusal, step)
         };
         let own = refused.of(&self.want.key(), zone).filter(counts);
         own.or_else(|| {

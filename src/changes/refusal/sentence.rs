@@ -111,12 +111,7 @@ fn read_not_permitted(text: &str, error: &mut RefusalError) {
     error.name = group(&found, "name").map(DomainName::from_route53);
     error.record_type = group(&found, "type").or_else(|| group(&found, "type2")).map(record_type);
     // Some sentences name the region behind the identifier.
-    let set = group(&found, "set").map(|set| {
-        [", and region ", ", region "]
-            .iter()
-            .fold(set, |set, mark| set.split_once(mark).map_or(set, |(set, _)| set))
-    });
-    error.set_identifier = set.map(short);
+    error.set_identifier = group(&found, "set").map(|set| short(without_place(set)));
     let why = words(group(&found, "why").unwrap_or_default());
     // At the apex it is the SOA and NS records that the CNAME conflicts with.
     error.reason = if why.contains("conflict") || why.starts_with("at apex") {
@@ -130,6 +125,27 @@ fn read_not_permitted(text: &str, error: &mut RefusalError) {
     } else {
         Reason::Unknown
     };
+}
+
+/// Words in front of the place that a routing policy goes by, in any case.
+const PLACES: [&str; 10] = [
+    ", and region ",
+    ", region ",
+    ", and geolocation ",
+    ", geolocation ",
+    ", and geo ",
+    ", and continent ",
+    ", and country ",
+    ", and failover ",
+    ", failover ",
+    ", and multivalue ",
+];
+
+/// A set identifier without what follows it.
+fn without_place(set: &str) -> &str {
+    let lower = set.to_ascii_lowercase();
+    let end = PLACES.iter().filter_map(|mark| lower.find(mark)).min();
+    end.and_then(|end| set.get(..end)).unwrap_or(set)
 }
 
 /// The same set twice in one batch; findings.md has no word of its own for it.

@@ -33,11 +33,11 @@ impl Context<'_> {
         if self.changed_by_hand().is_some() {
             return Some(Cause::ManualChange);
         }
-        if self.policy_forbids(step) {
-            return Some(Cause::Policy);
-        }
         if let Some(cause) = self.owner_cause() {
             return Some(cause);
+        }
+        if self.policy_forbids(step) {
+            return Some(Cause::Policy);
         }
         if let Some(cause) = by_version(&self.wants.instance, self.want, None) {
             return Some(cause);
@@ -75,7 +75,10 @@ impl Context<'_> {
         let wanted = self.want.set_identifier.as_ref();
         let blocks = |set: &&RecordSet| {
             let held = set.set_identifier.as_ref();
-            set.record_type.is_address() && (held == wanted || held.is_none() != wanted.is_none())
+            // A CNAME stands alone, whatever the identifiers.
+            let excludes =
+                (set.record_type == RecordType::Cname) != (self.want.record_type == RecordType::Cname);
+            set.record_type.is_address() && (held == wanted || held.is_none() != wanted.is_none() || excludes)
         };
         here.iter().filter(blocks).collect()
     }

@@ -16,18 +16,18 @@ use crate::compare::feed::{Refusal, spelled};
 use crate::compare::instances::wrote;
 use crate::compare::ladder::Step;
 use crate::compare::wishes::Context;
-use crate::finding::{Cause, Reason};
+use crate::finding::{Cause, Kind, Reason};
 use crate::model::Content;
 use crate::model::change::{Action, AttemptedChange, ChangeEventKind, FeedSource};
 use crate::past::Sighting;
 
 impl Context<'_> {
     /// True if what the refused change was about has been settled since.
-    pub(super) fn is_over(&self, refusal: &Refusal) -> bool {
+    pub(super) fn is_over(&self, refusal: &Refusal, step: &Step) -> bool {
         self.is_wanted_again(refusal)
             || self.is_of_another_wish(refusal)
             || self.went_through(refusal)
-            || self.was_repaired(refusal)
+            || self.was_repaired(refusal, step)
     }
 
     /// A deletion was refused, and the name is wanted since.
@@ -71,7 +71,7 @@ impl Context<'_> {
     }
 
     /// In a round after the refusal the record was as the change would have left it.
-    fn was_repaired(&self, refusal: &Refusal) -> bool {
+    fn was_repaired(&self, refusal: &Refusal, step: &Step) -> bool {
         let key = (self.zone.zone.id.clone(), self.want.key());
         let sightings = self.world.past.records.get(&key).map(Vec::as_slice).unwrap_or_default();
         let earlier = std::iter::once(None).chain(sightings.iter().map(Some));
@@ -81,8 +81,9 @@ impl Context<'_> {
             let was_absent =
                 before.map_or_else(|| self.was_wished_before(seen.since), |before| before.value.is_none());
             was_absent && refusal.at < seen.since && refusal.action == Some(Action::Create)
-                || is_as_told(refusal, held)
-                || self.was_wished(held, seen, refusal.at)
+                || is_of_target(step) && is_as_told(refusal, held)
+                // Only contents are remembered, and no routing.
+                || step.kind != Kind::WrongRouting && self.was_wished(held, seen, refusal.at)
         })
     }
 
@@ -134,6 +135,12 @@ impl Context<'_> {
             _ => false,
         })
     }
+}
+
+/// What a change would have written is told by its targets alone only where these differ, or the whole record
+/// does.
+fn is_of_target(step: &Step) -> bool {
+    matches!(step.kind, Kind::MissingRecord | Kind::WrongType | Kind::StaleTarget | Kind::WrongTarget)
 }
 
 /// CloudTrail tells what the change would have written.
