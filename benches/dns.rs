@@ -212,7 +212,9 @@ async fn paced(address: SocketAddr, names: usize, keep: bool) {
     let mut kept = Vec::new();
     if keep {
         (kept, _) = sweep(live, &plan, Arc::new(SystemClock), prober).await;
-        kept.iter().for_each(|one| count(one));
+        for one in &kept {
+            count(one);
+        }
     } else {
         sweep_to(live, &plan, Arc::new(SystemClock), prober, |one| count(&one)).await;
     }

@@ -106,6 +106,10 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
         association::judge_associations(&world, &mut out);
         dynamics::judge_dynamics(&world, &mut out);
         notes::list_silent(&world, &mut out);
+    } else {
+        // What was wanted when the cluster was last read, and nobody can judge now.
+        let own = wants.iter().flat_map(|one| &one.wants).filter(|want| policy.owns(want)).count();
+        (out.names, out.unknown) = (own, own);
     }
     let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
     out.candidates.extend(zones.filter_map(|zone| after::zone_quota(&world, zone)));

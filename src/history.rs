@@ -131,7 +131,11 @@ impl History {
                 .tracks
                 .entry(key.clone())
                 .or_insert_with(|| Track::new((*candidate).clone(), at, confirmed));
+            let before = (track.state != State::Resolved).then(|| track.candidate.clone());
             track.see(candidate, at, cycle);
+            if let Some(before) = before {
+                track.keep_what_is_not_seen(&before, &verdicts.coverage);
+            }
         }
         let told = self.told(&seen);
         for (key, track) in &mut self.tracks {
@@ -348,6 +352,22 @@ impl Track {
         }
     }
 
+    /// Less sight makes no fault smaller or larger: what nobody was asked in this round hurts as it did, and a
+    /// whole instance as much as its names did when their zones were last read.
+    fn keep_what_is_not_seen(&mut self, before: &Candidate, coverage: &Coverage) {
+        let candidate = &mut self.candidate;
+        let known = candidate.is_assumed && !before.is_assumed && before.reason == candidate.reason;
+        if known {
+            (candidate.impact, candidate.severity) = (before.impact, before.severity);
+            candidate.is_assumed = false;
+        }
+        let is_dark =
+            || !coverage.route53 || coverage.listed.iter().any(|zone| !coverage.zones.contains_key(zone));
+        if matches!(candidate.key.subject, Subject::Instance(_)) && is_dark() {
+            candidate.worsen(before.impact);
+        }
+    }
+
     /// A view that it rests on could not be read: the verdict stays what it was, and is stale from
     /// the round on in which the view is stated as blind. One round that failed must not make a page
     /// resolve and come back.
@@ -366,7 +386,8 @@ impl Track {
         if self.state == State::Resolved {
             return;
         }
-        if superseded || !self.confirmed {
+        // What nobody was told of while it lasted is no news when it ends.
+        if superseded || !self.confirmed || self.state == State::Explained {
             self.state = State::Resolved;
             self.confirmed &= !superseded;
             self.clean = self.clean.max(1);
@@ -382,7 +403,6 @@ impl Track {
             self.state = State::Resolved;
             self.last_seen = at;
         } else if !matches!(self.state, State::Muted | State::Pending) {
-            // What nobody was told of while it lasted is no news when it ends.
             self.state = State::Open;
         }
     }

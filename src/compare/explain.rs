@@ -117,6 +117,9 @@ fn faults(told: &Candidate) -> impl Iterator<Item = (Kind, Reason)> {
 /// True if a fault of a controller leaves this undone.
 #[must_use]
 pub fn leaves_undone(cause: &Candidate, effect: &Candidate) -> bool {
+    if cause.key.kind == Kind::MassDeletion {
+        return burst(cause, effect);
+    }
     faults(cause).any(|(_, reason)| leaves(reason, effect))
 }
 

@@ -70,6 +70,9 @@ pub struct Candidate {
     pub cause: Option<Cause>,
     /// What users get now.
     pub impact: Impact,
+    /// True if nobody was asked in this round: the impact is what is to be feared.
+    #[serde(default)]
+    pub is_assumed: bool,
     /// How loud it is.
     pub severity: Severity,
     /// Expected for now; `None` when no window is open.
@@ -121,6 +124,7 @@ impl Candidate {
             reason,
             cause: None,
             impact,
+            is_assumed: false,
             window: None,
             certain: false,
             evidence_at,

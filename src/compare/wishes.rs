@@ -162,6 +162,7 @@ impl Context<'_> {
         candidate.recorded = show::records(self.zone.at(&self.want.name));
         candidate.live = show::live(self.world, &self.want.name);
         if !self.judged.seen && self.want.name.defect().is_none() {
+            candidate.is_assumed = true;
             candidate.evidence.push("no live answer was seen; the impact is assumed".to_owned());
         }
         // A target without the family is a fault of this half alone, which takes the other one along.
@@ -224,7 +225,7 @@ impl Context<'_> {
     fn invalid(&self, reason: Reason, step: &Step) -> Candidate {
         let impact = self.impact(step.kind, step.reason);
         let mut candidate = self.start(Kind::InvalidDesired, reason, impact);
-        candidate.onset = self.want.changed_at;
+        candidate.onset = self.world.since_change(self.want.changed_at);
         candidate.also = vec![Also { kind: step.kind, reason: step.reason }];
         candidate.caused_by(by_version(&self.wants.instance, self.want, None))
     }
@@ -246,7 +247,7 @@ impl Context<'_> {
             _ => Impact::Degraded,
         };
         let mut candidate = self.start(Kind::ConflictingDesired, reason, impact);
-        candidate.onset = self.want.changed_at;
+        candidate.onset = self.world.since_change(self.want.changed_at);
         candidate.evidence = conflict
             .claims
             .iter()
@@ -358,6 +359,12 @@ impl Context<'_> {
         let mut candidate = self.start(step.kind, step.reason, self.impact(step.kind, step.reason));
         candidate.also =
             step.also.iter().map(|(kind, reason)| Also { kind: *kind, reason: *reason }).collect();
+        // Of ownership only a contradiction is no cause.
+        if let Some((Kind::OwnerConflict, reason)) =
+            after::ownership_fault(self.world, self.wants, self.want, self.zone)
+        {
+            candidate.also.push(Also { kind: Kind::OwnerConflict, reason });
+        }
         candidate.window = self.window(step);
         if step.kind == Kind::StaleTarget
             && is_stale_by_denial(self.world, &self.wants.instance.id, self.want, self.zone)
@@ -516,7 +523,7 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
     let reason = if elsewhere { Reason::NoAccess } else { no_zone.reason };
     let mut candidate = Candidate::new(key, reason, impact, read_at);
     candidate.object = want.objects.first().cloned();
-    candidate.onset = want.changed_at;
+    candidate.onset = world.since_change(want.changed_at);
     candidate.desired = show::want(want);
     candidate.live = show::live(world, &want.name);
     // It is the name that has no zone, whatever its types.

@@ -119,6 +119,14 @@ impl<'a> World<'a> {
         self.snapshot.kubernetes.read_at.is_none_or(|heard| at <= heard)
     }
 
+    /// Since when a wish has been in trouble: since it changed, unless we have looked on since before that
+    /// without seeing the trouble.
+    #[must_use]
+    pub fn since_change(&self, changed_at: Option<Timestamp>) -> Option<Timestamp> {
+        let first = self.past.first_at.filter(|first| *first < self.at());
+        changed_at.filter(|at| first.is_none_or(|first| first <= *at))
+    }
+
     /// All observations, in no order that means anything.
     pub fn observations(&self) -> impl Iterator<Item = &'a Observation> + use<'a> {
         self.snapshot.observations()

@@ -155,7 +155,7 @@ pub(super) fn unread_objects(world: &World<'_>, wants: &InstanceWants, out: &mut
         };
         let mut candidate = Candidate::new(key, unread.reason, unread_impact(world, unread), world.at());
         candidate.object = Some(unread.object.clone());
-        candidate.onset = unread.changed_at;
+        candidate.onset = world.since_change(unread.changed_at);
         candidate.rests_on = &[ViewName::Kubernetes];
         candidate.evidence.push(format!("nobody reads {}", unread.keys.join(", ")));
         candidate.summary = format!("{} carries annotations that no ExternalDNS reads.", unread.object);
