@@ -14,6 +14,7 @@ pub mod canonical;
 pub mod client;
 pub mod contact;
 pub mod custom;
+pub mod departed;
 pub mod discover;
 pub mod duration;
 pub mod endpoint;

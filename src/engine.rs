@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::compare::unheard::unheard;
 use crate::compare::{Verdicts, compare};
 use crate::desired;
+use crate::desired::departed::Departed;
 use crate::desired::memo::Memo;
 use crate::desired::sources::roster::unmodelled;
 use crate::desired::traps::traps;
@@ -20,11 +21,12 @@ use crate::finding::{FindingKey, State};
 use crate::history::{History, Track};
 use crate::limits::MAX_EVIDENCE;
 use crate::model::by_name::ByName;
+use crate::model::instance::Origin;
 use crate::model::shard::Shard;
 use crate::model::text::printable;
 use crate::model::want::InstanceWants;
 use crate::model::{RecordKey, ZoneId};
-use crate::past::Past;
+use crate::past::{Past, lists_are_whole};
 use crate::policy::Policy;
 use crate::report::{
     FORMAT, Finding, InstanceDetails, InstanceReport, MuteState, Report, Summary, ViewReport, ZoneRef,
@@ -47,6 +49,7 @@ pub struct Engine {
     policy: Policy,
     memory: Memory,
     desired: Memo,
+    departed: Departed,
     wants: Arc<[InstanceWants]>,
     lost: BTreeSet<ZoneId>,
 }
@@ -61,7 +64,14 @@ impl Engine {
     /// Goes on from what was remembered.
     #[must_use]
     pub fn resume(policy: Policy, memory: Memory) -> Self {
-        Self { policy, memory, desired: Memo::default(), wants: Arc::default(), lost: BTreeSet::new() }
+        Self {
+            policy,
+            memory,
+            desired: Memo::default(),
+            departed: Departed::default(),
+            wants: Arc::default(),
+            lost: BTreeSet::new(),
+        }
     }
 
     /// What is to be remembered.
@@ -103,9 +113,13 @@ impl Engine {
 
     /// Judges one snapshot.
     pub fn round(&mut self, snapshot: &Snapshot) -> Report {
+        let snapshot = &*self.with_departed(snapshot);
         self.wants = Arc::default();
         if let Some(cluster) = &snapshot.kubernetes.value {
             self.wants = self.desired.wants(cluster, snapshot.route53.value(), snapshot.at);
+            if self.wants.iter().any(has_left) {
+                self.wants = self.wants.iter().filter(|one| !has_left(one)).cloned().collect();
+            }
         }
         if self.memory.past.last_at.is_some_and(|last| snapshot.at < last) {
             self.memory.past.set_back(snapshot.at);
@@ -118,6 +132,20 @@ impl Engine {
         self.lost.clone_from(&verdicts.coverage.lost);
         self.memory.history.advance(&verdicts, &self.policy, snapshot.at);
         self.report(snapshot, verdicts)
+    }
+
+    /// The cluster with the instances that have gone from it.
+    fn with_departed<'a>(&mut self, snapshot: &'a Snapshot) -> Cow<'a, Snapshot> {
+        let cluster = snapshot.kubernetes.value.as_ref();
+        let is_whole = lists_are_whole(snapshot);
+        match cluster.and_then(|cluster| self.departed.fill(cluster, is_whole, snapshot.at)) {
+            Some(filled) => {
+                let mut with = snapshot.clone();
+                with.kubernetes.value = Some(filled);
+                Cow::Owned(with)
+            }
+            None => Cow::Borrowed(snapshot),
+        }
     }
 
     fn report(&self, snapshot: &Snapshot, verdicts: Verdicts) -> Report {
@@ -214,6 +242,11 @@ impl Engine {
             })
             .collect()
     }
+}
+
+/// True for an instance that is gone together with all that it was there for.
+fn has_left(one: &InstanceWants) -> bool {
+    one.instance.origin == Origin::Departed && one.wants.is_empty() && one.without_target.is_empty()
 }
 
 fn without_lists(verdicts: Verdicts) -> Verdicts {

@@ -59,6 +59,8 @@ pub struct CommandLine {
 pub enum Origin {
     /// Found among the cluster's workloads.
     Discovered,
+    /// Found among them until its workload was deleted.
+    Departed,
     /// Given in the configuration.
     Configured,
     /// Nothing was found or configured: defaults of the newest known version.

@@ -18,6 +18,7 @@ pub(crate) const fn view_state(state: ViewState) -> &'static str {
 pub(crate) const fn origin(origin: Origin) -> &'static str {
     match origin {
         Origin::Discovered => "discovered",
+        Origin::Departed => "departed",
         Origin::Configured => "configured",
         Origin::Assumed => "assumed",
     }

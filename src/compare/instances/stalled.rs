@@ -15,7 +15,7 @@ use crate::compare::wishes::signed;
 use crate::compare::world::World;
 use crate::finding::{Cause, Impact, Kind, Reason};
 use crate::model::change::ChangeEventKind;
-use crate::model::instance::{Instance, PodHealth, Policy};
+use crate::model::instance::{Instance, Origin, PodHealth, Policy};
 use crate::model::want::{InstanceWants, Want};
 use crate::report::Fix;
 use crate::snapshot::{ViewName, ViewState};
@@ -192,9 +192,12 @@ fn stall(world: &World<'_>, wants: &InstanceWants, reason: Reason, cause: Option
         Reason::NoReconcile => "runs, but no longer reconciles",
         _ => "does not reconcile: its Pod crashes again and again",
     };
+    let is_gone = instance.origin == Origin::Departed;
+    let why = if is_gone { "is gone: its workload was deleted, and nobody follows its objects" } else { why };
     candidate.summary = format!("ExternalDNS {} {why}.", instance.id);
     let advice = match reason {
         Reason::DryRun => "Take --dry-run away.",
+        Reason::Absent if is_gone => "Install it again; if it went for good, its records are left over.",
         Reason::Absent => "Scale it up again, or see why its Pods do not start.",
         Reason::NoReconcile => "Restart its Pod and keep its log: the process hangs.",
         _ => "Read the log of its Pod and mend what stops it.",
