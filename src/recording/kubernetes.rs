@@ -1,5 +1,6 @@
 //! `kubernetes/*.yaml|*.json`: objects as the API serves them, still raw.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -13,11 +14,23 @@ pub const FOLDER: &str = "kubernetes";
 /// Lists within lists that are opened.
 const MAX_NESTING: usize = 8;
 
+/// Kinds without a namespace, as far as they are read. Everything else lies in one.
+const CLUSTER_WIDE: [&str; 4] = ["Node", "Namespace", "ClusterRole", "ClusterRoleBinding"];
+
+/// What some documents hold.
+#[derive(Default)]
+struct Flat {
+    objects: Vec<Value>,
+    /// Kinds whose list goes on elsewhere; empty for a list of several kinds.
+    cut: BTreeSet<String>,
+}
+
 /// Reads the objects of a round; `None` if the round has no `kubernetes` folder.
 ///
 /// Takes single objects, several documents in a file, and lists (`kind: List`, and typed ones
-/// such as `IngressList`, whose items get the kind that they leave out). A bad file becomes a
-/// problem of the whole view, because nobody knows which objects it had.
+/// such as `IngressList`, whose items get the kind that they leave out). As for `kubectl`, an object
+/// that names no namespace lies in `default`. A bad file becomes a problem of the whole view, because
+/// nobody knows which objects it had, and one page of several a problem of its kind.
 #[must_use]
 pub fn read_kubernetes(round: &Path) -> (Option<Vec<Value>>, Vec<Problem>) {
     let paths = match file::files(&round.join(FOLDER), &["yaml", "yml", "json"]) {
@@ -30,7 +43,7 @@ pub fn read_kubernetes(round: &Path) -> (Option<Vec<Value>>, Vec<Problem>) {
 }
 
 fn read_all(paths: Vec<PathBuf>) -> (Vec<Value>, Vec<Problem>) {
-    let mut objects = Vec::new();
+    let mut flat = Flat::default();
     let mut problems = Vec::new();
     for path in paths {
         let documents = match documents(&path) {
@@ -41,13 +54,17 @@ fn read_all(paths: Vec<PathBuf>) -> (Vec<Value>, Vec<Problem>) {
             }
         };
         for document in documents {
-            if flatten(document, None, MAX_NESTING, &mut objects).is_none() {
+            if flatten(document, None, MAX_NESTING, &mut flat).is_none() {
                 let text = format!("{} holds something that is no object: it has no kind", path.display());
                 problems.push(file::parse_problem("all", &text));
             }
+            for kind in std::mem::take(&mut flat.cut) {
+                let text = format!("{} is cut; list all objects, without a limit", path.display());
+                problems.push(file::parse_problem(if kind.is_empty() { "all" } else { &kind }, &text));
+            }
         }
     }
-    (objects, problems)
+    (flat.objects, problems)
 }
 
 /// Reads objects of one file, or of all files of a folder; in the same forms.
@@ -75,12 +92,7 @@ fn documents(path: &Path) -> Result<Vec<Value>, FileError> {
 }
 
 /// Appends the objects in `value`; `None` if something in it is no object.
-fn flatten(
-    mut value: Value,
-    list: Option<(&str, &str)>,
-    nesting: usize,
-    objects: &mut Vec<Value>,
-) -> Option<()> {
+fn flatten(mut value: Value, list: Option<(&str, &str)>, nesting: usize, flat: &mut Flat) -> Option<()> {
     let fields = value.as_object_mut()?;
     if let Some((version, kind)) = list {
         fields.entry("apiVersion").or_insert_with(|| version.into());
@@ -88,9 +100,16 @@ fn flatten(
     }
     let kind = fields.get("kind")?.as_str()?.to_owned();
     let Some(element) = kind.strip_suffix("List").filter(|_| fields.get("items").is_some()) else {
-        objects.push(value);
+        if !CLUSTER_WIDE.contains(&&*kind) {
+            put_in_a_namespace(&mut value);
+        }
+        flat.objects.push(value);
         return Some(());
     };
+    let goes_on = fields.get("metadata").and_then(|metadata| metadata.get("continue"));
+    if goes_on.and_then(Value::as_str).is_some_and(|token| !token.is_empty()) {
+        flat.cut.insert(element.to_owned());
+    }
     let nesting = nesting.checked_sub(1)?;
     let version = fields.get("apiVersion").and_then(Value::as_str).unwrap_or_default().to_owned();
     let inherited = Some((version.as_str(), element)).filter(|(_, element)| !element.is_empty());
@@ -101,14 +120,46 @@ fn flatten(
     };
     let mut whole = Some(());
     for item in items {
-        whole = flatten(item, inherited, nesting, objects).and(whole);
+        whole = flatten(item, inherited, nesting, flat).and(whole);
     }
     whole
+}
+
+/// Where `kubectl apply` puts an object whose manifest does not say it.
+fn put_in_a_namespace(object: &mut Value) {
+    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    let namespace = metadata.entry("namespace").or_insert(Value::Null);
+    if namespace.as_str().unwrap_or_default().is_empty() {
+        *namespace = "default".into();
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_of_a_list_is_a_problem_and_no_namespace_means_default() {
+        let dir = tempfile::tempdir().expect("folder");
+        let folder = dir.path().join(FOLDER);
+        std::fs::create_dir(&folder).expect("folder");
+        let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("written");
+        write(
+            "a.json",
+            r#"{"kind":"IngressList","metadata":{"continue":"x"},"items":[{"metadata":{"name":"a"}}]}"#,
+        );
+        write(
+            "b.json",
+            r#"{"kind":"NodeList","metadata":{"continue":""},"items":[{"metadata":{"name":"b"}}]}"#,
+        );
+        write("c.json", r#"{"kind":"List","metadata":{"continue":"x"},"items":[]}"#);
+        let (objects, problems) = read_kubernetes(dir.path());
+        let space = |object: &Value| object.pointer("/metadata/namespace").cloned();
+        let spaces: Vec<_> = objects.expect("read").iter().map(space).collect();
+        assert_eq!(spaces, [Some("default".into()), None]);
+        let scopes: Vec<_> = problems.iter().map(|problem| problem.scope.as_str()).collect();
+        assert_eq!(scopes, ["Ingress", "all"]);
+    }
 
     fn read(files: &[(&str, &str)]) -> (Vec<String>, Vec<Problem>) {
         let dir = tempfile::tempdir().expect("folder");
