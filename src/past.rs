@@ -127,6 +127,9 @@ pub struct ObjectPast {
     pub lost_at: Option<Timestamp>,
     /// First round without the object after one with.
     pub deleted_at: Option<Timestamp>,
+    /// First round with another class than before: the load balancer is about to change.
+    #[serde(default)]
+    pub class_changed_at: Option<Timestamp>,
 }
 
 /// A part of a view that cannot be read.
@@ -200,7 +203,12 @@ impl Past {
         self.delegations.values_mut().for_each(|all| sighted(all, now));
         for past in self.objects.values_mut() {
             past.first_at = past.first_at.min(now);
-            for at in [&mut past.first_address_at, &mut past.lost_at, &mut past.deleted_at] {
+            for at in [
+                &mut past.first_address_at,
+                &mut past.lost_at,
+                &mut past.deleted_at,
+                &mut past.class_changed_at,
+            ] {
                 earlier(at);
             }
         }
@@ -255,7 +263,11 @@ impl Past {
                 first_address_at: None,
                 lost_at: None,
                 deleted_at: None,
+                class_changed_at: None,
             });
+            if past.last.class() != object.class() {
+                past.class_changed_at = Some(at);
+            }
             past.last = object.clone();
             past.deleted_at = None;
             if has_address {

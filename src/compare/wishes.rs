@@ -306,11 +306,23 @@ impl Context<'_> {
             .push(format!("ownership is kept at {}", after::expected_txt(self.wants, self.want)));
         // The load balancer is about to change, and the record will not follow.
         let mut values = self.want.content.plain_values().iter().filter_map(Value::ip);
-        if kind != Kind::OwnerOrphan && values.any(|ip| self.world.policy.is_released(&ip)) {
+        let released = values.any(|ip| self.world.policy.is_released(&ip));
+        let signs = [
+            released.then(|| "its address is in no inventory any more".to_owned()),
+            self.changed_class().map(|at| format!("its object has had another class since {at}")),
+        ];
+        for sign in signs.into_iter().flatten().filter(|_| kind != Kind::OwnerOrphan) {
             candidate.severity = Severity::Warning;
-            candidate.evidence.push("its address is in no inventory any more".to_owned());
+            candidate.evidence.push(sign);
         }
         Some(candidate)
+    }
+
+    /// When the object got another class, while its address is still that of the load balancer before.
+    fn changed_class(&self) -> Option<Timestamp> {
+        let past = self.world.past.objects.get(self.want.objects.first()?)?;
+        let changed = past.class_changed_at?;
+        self.want.status_changed_at.is_none_or(|addressed| addressed < changed).then_some(changed)
     }
 
     fn ladder(&self, step: &Step) -> Candidate {

@@ -26,7 +26,7 @@ use crate::finding::SilentReason;
 use crate::limits::MAX_NAMES_PER_OBJECT;
 use crate::model::custom::Custom;
 use crate::model::instance::{Flags, Instance};
-use crate::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress};
+use crate::model::object::{Body, KubeObject, LoadBalancerAddress};
 use crate::model::want::{Unwanted, WithoutTarget};
 use crate::model::{DomainName, ObjectRef, Objects, TextMap, Version};
 
@@ -229,8 +229,8 @@ fn left_alone(
             format!("{}controller: {value}", flags.annotation_prefix),
         ));
     }
-    if let Body::Ingress(ingress) = &object.body
-        && let Some(detail) = other_class(object, ingress, flags)
+    if matches!(object.body, Body::Ingress(_))
+        && let Some(detail) = other_class(object, flags)
     {
         return Some((SilentReason::ClassFilter, detail));
     }
@@ -261,12 +261,11 @@ pub(crate) fn is_solver(object: &KubeObject) -> bool {
         && object.labels.get(SOLVER_LABEL).is_some_and(|value| value == "true")
 }
 
-fn other_class(object: &KubeObject, ingress: &Ingress, flags: &Flags) -> Option<String> {
+fn other_class(object: &KubeObject, flags: &Flags) -> Option<String> {
     if flags.ingress_classes.is_empty() {
         return None;
     }
-    let annotated = object.annotations.get("kubernetes.io/ingress.class");
-    let class = ingress.class_name.as_deref().or(annotated);
+    let class = object.class();
     let wanted = class.is_some_and(|class| flags.ingress_classes.iter().any(|wanted| wanted == class));
     let class = class.unwrap_or_default();
     (!wanted)

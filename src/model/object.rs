@@ -244,6 +244,19 @@ impl KubeObject {
             Body::Custom(custom) => custom.addresses(),
         }
     }
+
+    /// The class of an Ingress: the field, else the annotation of old.
+    #[must_use]
+    pub fn class(&self) -> Option<&str> {
+        match &self.body {
+            Body::Ingress(ingress) => {
+                ingress.class_name.as_deref().or_else(|| self.annotations.get("kubernetes.io/ingress.class"))
+            }
+            Body::Service(_) | Body::Node(_) | Body::Pod(_) | Body::EndpointSlice(_) | Body::Custom(_) => {
+                None
+            }
+        }
+    }
 }
 
 /// Who looks after something with these labels: the label `team`, or one with a prefix
