@@ -69,8 +69,8 @@ fn full_round() -> RawRound {
     RawRound {
         at: at(),
         kubernetes: Some(vec![
-            json!({"apiVersion":"networking.k8s.io/v1","kind":"Ingress","metadata":{"name":"a","creationTimestamp":"2026-11-23T10:00:00Z"}}),
-            json!({"apiVersion":"v1","kind":"Service","metadata":{"name":"b"}}),
+            json!({"apiVersion":"networking.k8s.io/v1","kind":"Ingress","metadata":{"name":"a","namespace":"shop","creationTimestamp":"2026-11-23T10:00:00Z"}}),
+            json!({"apiVersion":"v1","kind":"Service","metadata":{"name":"b","namespace":"shop"}}),
         ]),
         route53: Some(zones()),
         dns: Some(vec![serde_json::from_str(observation).expect("observation")]),
