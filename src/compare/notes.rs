@@ -274,7 +274,7 @@ fn split_horizon(world: &World<'_>, out: &mut Verdicts) {
         wants.iter().filter(|want| side(want) == Some(true)).map(|want| &want.name).collect();
     // Whoever fills the private zone: by hand, or from another cluster.
     let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
-    let records = zones.filter(|zone| zone.zone.private).flat_map(|zone| zone.records());
+    let records = zones.filter(|zone| zone.zone.private).flat_map(ZoneReading::records);
     private.extend(records.filter(|set| set.record_type.is_address()).map(|set| &set.name));
     for want in wants.iter().filter(|want| side(want) == Some(false) && private.contains(&want.name)) {
         say(
