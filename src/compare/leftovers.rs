@@ -176,6 +176,7 @@ pub fn is_owned_by(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet) -
 /// The batch that takes a left-over away, with its AAAA half and the ownership of nothing else.
 #[must_use]
 pub fn removal(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner: Option<&str>) -> Fix {
+    let affixes = &wants.instance.flags.affixes;
     let target = target_host(set);
     let half = |other: &&RecordSet| {
         target.is_some() && other.set_identifier == set.set_identifier && target_host(other) == target
@@ -187,8 +188,9 @@ pub fn removal(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner
         let owned = owned_sets(wants, zone, txt);
         // One that speaks for nothing would be left as an orphan, unless it is the TXT of another name.
         let idle = || {
-            let names = wants.instance.owner_name(&txt.name);
-            names.is_some_and(|(name, _)| name == set.name)
+            // A later version may have run in between.
+            let names = [wants.instance.owner_name(&txt.name), affixes.owner_name(&txt.name)];
+            names.into_iter().flatten().any(|(name, _)| name == set.name)
                 && zone.at(&txt.name).iter().all(|other| other.record_type == RecordType::Txt)
         };
         let ours = owner.is_none_or(|owner| heritage.owner == Some(owner));
