@@ -41,6 +41,10 @@ pub struct Memory {
     pub past: Past,
     /// What they have found.
     pub history: History,
+    /// The instances that they have seen, whose workloads may be gone by now. Absent in files of older
+    /// versions.
+    #[serde(default)]
+    pub departed: Departed,
 }
 
 /// Judges round after round.
@@ -49,7 +53,6 @@ pub struct Engine {
     policy: Policy,
     memory: Memory,
     desired: Memo,
-    departed: Departed,
     wants: Arc<[InstanceWants]>,
     lost: BTreeSet<ZoneId>,
 }
@@ -64,14 +67,7 @@ impl Engine {
     /// Goes on from what was remembered.
     #[must_use]
     pub fn resume(policy: Policy, memory: Memory) -> Self {
-        Self {
-            policy,
-            memory,
-            desired: Memo::default(),
-            departed: Departed::default(),
-            wants: Arc::default(),
-            lost: BTreeSet::new(),
-        }
+        Self { policy, memory, desired: Memo::default(), wants: Arc::default(), lost: BTreeSet::new() }
     }
 
     /// What is to be remembered.
@@ -138,7 +134,7 @@ impl Engine {
     fn with_departed<'a>(&mut self, snapshot: &'a Snapshot) -> Cow<'a, Snapshot> {
         let cluster = snapshot.kubernetes.value.as_ref();
         let is_whole = lists_are_whole(snapshot);
-        match cluster.and_then(|cluster| self.departed.fill(cluster, is_whole, snapshot.at)) {
+        match cluster.and_then(|cluster| self.memory.departed.fill(cluster, is_whole, snapshot.at)) {
             Some(filled) => {
                 let mut with = snapshot.clone();
                 with.kubernetes.value = Some(filled);

@@ -23,7 +23,7 @@ use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
 use crate::stored::pairs;
 
 /// The looks of one moment: a name and a control name are asked in any order.
-const ONE_LOOK: SignedDuration = SignedDuration::from_secs(10);
+pub const ONE_LOOK: SignedDuration = SignedDuration::from_secs(10);
 
 /// Changes that are remembered of one record or wish.
 const MAX_SIGHTINGS: usize = 32;

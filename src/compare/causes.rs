@@ -52,6 +52,12 @@ impl Circumstances<'_> {
         }
         let invalid = self.want.invalid.map(Cause::InvalidDesired);
         match refusal.reason {
+            // The annotation has gone since: what remains is that nobody has tried again.
+            Reason::AliasTargetNotInZone
+                if !self.want.demanded_alias && self.want.content.alias().is_none() =>
+            {
+                invalid
+            }
             Reason::AliasTargetNotInZone => {
                 let target = refusal.target.as_deref().unwrap_or_default();
                 let is_ip = target.trim_end_matches('.').parse::<IpAddr>().is_ok();

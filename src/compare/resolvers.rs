@@ -183,9 +183,7 @@ fn one_resolver<'a>(
         // Validation that fails is a fault of the zone, not of this resolver.
         .filter(|(class, _)| *class != Class::Fails || !unchecked_works)
         // Nor is it one of the name while the resolver answered nothing at all.
-        .filter(|(class, one)| {
-            !matches!(class, Class::Fails | Class::Silent) || world.past.has_worked_since(one)
-        })
+        .filter(|(class, one)| !matches!(class, Class::Fails | Class::Silent) || world.vouches_for(one))
         .collect();
     let right = looks.iter().find(|(class, _)| *class == Class::Right);
     let bad: Vec<&(Class, &'a Observation)> =

@@ -10,6 +10,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use crate::compare::live::says_nothing;
 use crate::compare::lookups::existing;
 use crate::compare::verdict::Candidate;
@@ -17,6 +19,7 @@ use crate::finding::{FindingKey, Kind, Reason, Subject};
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::want::InstanceWants;
 use crate::model::{DomainName, ZoneId};
+use crate::past::ONE_LOOK;
 use crate::snapshot::{Snapshot, ViewName};
 
 /// What was heard about one name: by nobody asked, by some who say nothing, or by somebody.
@@ -151,10 +154,11 @@ fn name_of(key: &FindingKey) -> Option<&DomainName> {
 
 fn heard<'a>(snapshot: &Snapshot, names: &BTreeSet<&'a DomainName>) -> BTreeMap<&'a DomainName, Heard> {
     let all = || snapshot.observations();
-    let works: BTreeSet<(&str, &str)> = all()
-        .filter(|one| one.vantage == Vantage::Control && one.outcome == Outcome::Answer)
-        .map(|one| (&*one.view, &*one.server))
-        .collect();
+    let mut works: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
+    for one in all().filter(|one| one.vantage == Vantage::Control && one.outcome == Outcome::Answer) {
+        let at = works.entry((&*one.view, &*one.server)).or_insert(one.at);
+        *at = one.at.max(*at);
+    }
     let beside = all().map(|one| &one.name).filter(|name| !names.contains(*name));
     let beside = beside.filter(|name| name.wildcard_sibling().is_some_and(|star| names.contains(&star)));
     let existing = existing(snapshot.route53.value(), beside);
@@ -165,9 +169,12 @@ fn heard<'a>(snapshot: &Snapshot, names: &BTreeSet<&'a DomainName>) -> BTreeMap<
         let (words, tells) = match one.vantage {
             Vantage::Authoritative | Vantage::Parent => (&mut heard.servers, true),
             Vantage::Recursive => {
-                let works = works.contains(&(&*one.view, &*one.server));
-                heard.a_resolver_works |= works;
-                (&mut heard.resolvers, works)
+                let works = works.get(&(&*one.view, &*one.server));
+                // Before its control name is asked again nobody knows whether it is silent about all names.
+                let vouches =
+                    |at: &Timestamp| one.at <= at.saturating_add(ONE_LOOK).unwrap_or(Timestamp::MAX);
+                heard.a_resolver_works |= works.is_some_and(vouches);
+                (&mut heard.resolvers, works.is_some())
             }
             Vantage::Control => continue,
         };
@@ -186,8 +193,6 @@ fn asked_for<'a>(names: &BTreeSet<&'a DomainName>, one: &Observation) -> Option<
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-
-    use jiff::Timestamp;
 
     use super::*;
     use crate::finding::Impact;

@@ -12,7 +12,7 @@ use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{ZoneReading, Zones};
 use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordType, ZoneId};
-use crate::past::{ObjectPast, Past, Sighting};
+use crate::past::{ONE_LOOK, ObjectPast, Past, Sighting};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 
@@ -39,8 +39,8 @@ pub struct World<'a> {
     odd: Vec<ObjectRef>,
     /// Names that ownership records give to one of them.
     undecided: BTreeSet<DomainName>,
-    /// Resolvers whose control name works, by view and server.
-    controls: BTreeSet<(&'a str, &'a str)>,
+    /// Resolvers whose control name works, by view and server, with the latest time at which it did.
+    controls: BTreeMap<(&'a str, &'a str), Timestamp>,
     /// Hosted zones by name, read or not; several of one name in the order of their ids.
     by_apex: HashMap<&'a str, Vec<&'a ZoneReading>>,
     /// The name servers of each hosted zone.
@@ -59,10 +59,11 @@ impl<'a> World<'a> {
         let looks = snapshot.dns.value().map_or(0, Vec::len);
         // A name is asked twice and more.
         let mut answers: HashMap<&DomainName, Vec<&Observation>> = HashMap::with_capacity(looks / 2);
-        let mut controls = BTreeSet::new();
+        let mut controls: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
         for observation in snapshot.observations() {
             if observation.vantage == Vantage::Control && observation.outcome == Outcome::Answer {
-                controls.insert((&*observation.view, &*observation.server));
+                let at = controls.entry((&*observation.view, &*observation.server)).or_insert(observation.at);
+                *at = observation.at.max(*at);
             }
             answers.entry(&observation.name).or_default().push(observation);
         }
@@ -110,7 +111,16 @@ impl<'a> World<'a> {
     /// nothing about any other name.
     #[must_use]
     pub fn control_works(&self, seen: &Observation) -> bool {
-        self.controls.contains(&(&*seen.view, &*seen.server))
+        self.controls.contains_key(&(&*seen.view, &*seen.server))
+    }
+
+    /// True if the resolver answered its control name before this look and after it: what fell silent between
+    /// two control questions has said nothing about the name.
+    #[must_use]
+    pub fn vouches_for(&self, seen: &Observation) -> bool {
+        let latest = self.controls.get(&(&*seen.view, &*seen.server));
+        let after = latest.is_some_and(|at| seen.at <= at.saturating_add(ONE_LOOK).unwrap_or(Timestamp::MAX));
+        after && self.past.has_worked_since(seen)
     }
 
     /// True if the cluster was heard of since: what changed before is known.

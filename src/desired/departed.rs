@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use crate::model::ObjectRef;
-use crate::model::instance::{Instance, Origin};
+use crate::desired::discover::of_command_line;
+use crate::model::instance::{CommandLine, Instance, Origin};
+use crate::model::{ObjectRef, Version};
 use crate::snapshot::Cluster;
 
 /// How long an instance is missed. Longer than anybody sleeps, and not for ever: it may have been meant.
@@ -20,7 +22,8 @@ const MISSED_FOR: SignedDuration = SignedDuration::from_hours(24);
 const LASTING: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
 
 /// The instances that were seen, by workload. Bounded by what a cluster runs in a day.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Stored>", into = "Vec<Stored>")]
 pub struct Departed {
     known: BTreeMap<ObjectRef, Known>,
     /// The cluster that was filled last, who was missing, and the result: equal views stay the same.
@@ -32,6 +35,103 @@ struct Known {
     instance: Arc<Instance>,
     first_at: Timestamp,
     seen_at: Timestamp,
+}
+
+/// An instance in the state file. Its flags come from its command line again.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    workload: ObjectRef,
+    container: Arc<str>,
+    version: Option<Version>,
+    args: Vec<String>,
+    env: BTreeMap<String, String>,
+    replicas: Option<i32>,
+    service_account: Arc<str>,
+    changed_at: Option<Timestamp>,
+    first_at: Timestamp,
+    seen_at: Timestamp,
+}
+
+/// What ExternalDNS reads of its environment.
+const OWN_VARIABLES: &str = "EXTERNAL_DNS_";
+
+/// Parts of the names of arguments and variables that hold secrets; lower case.
+const SECRETS: [&str; 5] = ["aes-key", "aes_key", "password", "secret", "token"];
+
+/// What stands for a secret in the state file.
+const MASKED: &str = "masked";
+
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRETS.iter().any(|part| name.contains(part))
+}
+
+/// Arguments without the secrets among them, which stand behind `=` or in the argument that follows.
+fn without_secrets(args: &[String]) -> Vec<String> {
+    let mut is_value = false;
+    let mut masked = Vec::with_capacity(args.len());
+    for arg in args {
+        let (name, value) =
+            arg.split_once('=').map_or((arg.as_str(), None), |(name, value)| (name, Some(value)));
+        let hidden = is_secret(name);
+        masked.push(match value {
+            _ if is_value => MASKED.to_owned(),
+            Some(_) if hidden => format!("{name}={MASKED}"),
+            Some(_) | None => arg.clone(),
+        });
+        is_value = hidden && value.is_none() && name.starts_with("--");
+    }
+    masked
+}
+
+impl From<Departed> for Vec<Stored> {
+    fn from(departed: Departed) -> Self {
+        let stored = |(workload, one): (ObjectRef, Known)| {
+            let own = |(name, _): &(&String, &String)| name.starts_with(OWN_VARIABLES);
+            let value = |name: &str, value: &str| if is_secret(name) { MASKED } else { value }.to_owned();
+            let env = one.instance.command_line.env.iter().filter(own);
+            Stored {
+                workload,
+                container: Arc::clone(&one.instance.container),
+                version: one.instance.version,
+                args: without_secrets(&one.instance.command_line.args),
+                env: env.map(|(name, text)| (name.clone(), value(name, text))).collect(),
+                replicas: one.instance.replicas,
+                service_account: Arc::clone(&one.instance.service_account),
+                changed_at: one.instance.changed_at,
+                first_at: one.first_at,
+                seen_at: one.seen_at,
+            }
+        };
+        departed.known.into_iter().map(stored).collect()
+    }
+}
+
+impl From<Vec<Stored>> for Departed {
+    fn from(stored: Vec<Stored>) -> Self {
+        let known = |one: Stored| {
+            let command_line = CommandLine { args: one.args, env: one.env };
+            let instance = Arc::new(Instance {
+                workload: Some(one.workload.clone()),
+                replicas: one.replicas,
+                service_account: one.service_account,
+                changed_at: one.changed_at,
+                ..of_command_line(command_line, &one.container, one.version)
+            });
+            (one.workload, Known { instance, first_at: one.first_at, seen_at: one.seen_at })
+        };
+        Self { known: stored.into_iter().map(known).collect(), last: None }
+    }
+}
+
+impl PartialEq for Departed {
+    /// What is kept in the state file counts.
+    fn eq(&self, other: &Self) -> bool {
+        let spans = |one: &Self| -> Vec<(ObjectRef, Timestamp, Timestamp)> {
+            one.known.iter().map(|(workload, one)| (workload.clone(), one.first_at, one.seen_at)).collect()
+        };
+        spans(self) == spans(other)
+    }
 }
 
 impl Departed {
@@ -142,6 +242,26 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &again), "equal views stay the same");
         assert_eq!(missed(Some(again)), ["one"]);
         assert_eq!(missed(departed.fill(&left, true, at(24 * 60 + 1))), [""; 0]);
+    }
+
+    #[test]
+    fn a_restart_forgets_nobody_and_keeps_no_secret() {
+        let mut departed = Departed::default();
+        let mut cluster = (*cluster(&[("a", "one")])).clone();
+        let mut instance = (*cluster.instances[0]).clone();
+        let args = ["--txt-owner-id=one", "--txt-encrypt-aes-key=abc", "--txt-encrypt-aes-key", "def"];
+        instance.command_line.args = args.map(str::to_owned).to_vec();
+        let env =
+            [("EXTERNAL_DNS_POLICY", "sync"), ("EXTERNAL_DNS_TXT_ENCRYPT_AES_KEY", "ghi"), ("OTHER", "jkl")];
+        instance.command_line.env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        cluster.instances = vec![Arc::new(instance)];
+        departed.fill(&Arc::new(cluster), true, at(0));
+        let text = serde_json::to_string(&departed).expect("JSON");
+        assert!(["abc", "def", "ghi", "jkl"].iter().all(|secret| !text.contains(secret)), "{text}");
+        let mut again: Departed = serde_json::from_str(&text).expect("a value");
+        assert_eq!(again, departed);
+        let filled = again.fill(&Arc::new(Cluster::default()), true, at(1));
+        assert_eq!(missed(filled), ["one"]);
     }
 
     #[test]

@@ -124,12 +124,21 @@ fn from_pods(owner: &ObjectRef, newest: &Pod, container: &Container, pods: &[&Po
 
 fn instance(container: &Container, version: Option<Version>) -> Instance {
     let command_line = CommandLine { args: container.arguments(), env: container.env.clone() };
+    of_command_line(command_line, &container.name, version)
+}
+
+/// What a container with this command line runs, without a workload yet.
+pub(crate) fn of_command_line(
+    command_line: CommandLine,
+    container: &Arc<str>,
+    version: Option<Version>,
+) -> Instance {
     let flags = Flags::from_args(&command_line.args, &command_line.env, version);
     Instance {
         id: flags.owner_id.as_str().into(),
         origin: Origin::Discovered,
         workload: None,
-        container: Arc::clone(&container.name),
+        container: Arc::clone(container),
         version,
         flags,
         command_line,

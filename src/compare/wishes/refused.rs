@@ -16,7 +16,7 @@ use crate::compare::feed::{Refusal, spelled};
 use crate::compare::instances::wrote;
 use crate::compare::ladder::Step;
 use crate::compare::wishes::Context;
-use crate::finding::{Cause, Kind, Reason};
+use crate::finding::{Cause, Kind};
 use crate::model::Content;
 use crate::model::change::{Action, AttemptedChange, ChangeEventKind, FeedSource};
 use crate::past::Sighting;
@@ -24,10 +24,7 @@ use crate::past::Sighting;
 impl Context<'_> {
     /// True if what the refused change was about has been settled since.
     pub(super) fn is_over(&self, refusal: &Refusal, step: &Step) -> bool {
-        self.is_wanted_again(refusal)
-            || self.is_of_another_wish(refusal)
-            || self.went_through(refusal)
-            || self.was_repaired(refusal, step)
+        self.is_wanted_again(refusal) || self.went_through(refusal) || self.was_repaired(refusal, step)
     }
 
     /// A deletion was refused, and the name is wanted since.
@@ -37,12 +34,6 @@ impl Context<'_> {
         let first = self.world.past.first_at;
         let news = told.into_iter().chain(seen.filter(|seen| first < Some(*seen)));
         refusal.action == Some(Action::Delete) && news.into_iter().any(|at| refusal.at < at)
-    }
-
-    /// An alias was refused, and none is wanted any more.
-    fn is_of_another_wish(&self, refusal: &Refusal) -> bool {
-        let of_alias = matches!(refusal.reason, Reason::AliasTargetNotInZone | Reason::AliasTargetNotFound);
-        of_alias && !self.want.demanded_alias && self.want.content.alias().is_none()
     }
 
     /// Route 53 took the same change later. A log that says so tells no values: it counts for a record that
