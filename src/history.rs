@@ -68,12 +68,15 @@ enum Over {
 }
 
 impl First<'_> {
+    /// A subject on which something graver waits for its second look is not clean.
+    fn is_waiting_over(&self, kind: Kind) -> bool {
+        self.candidate.window.is_none() && self.candidate.key.kind < kind
+    }
+
     fn over(&self, kind: Kind) -> Over {
         if self.stands || is_one_story(self.candidate.key.kind, kind) {
             Over::Instead
-        } else if self.candidate.window.is_none() || self.candidate.also.iter().any(|also| also.kind == kind)
-        {
-            // A subject on which something else waits for its second look is not clean.
+        } else if self.is_waiting_over(kind) || self.candidate.also.iter().any(|also| also.kind == kind) {
             Over::Beside
         } else {
             Over::Not
