@@ -23,7 +23,13 @@ use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
 use crate::stored::pairs;
 
 /// The looks of one moment: a name and a control name are asked in any order.
-pub const ONE_LOOK: SignedDuration = SignedDuration::from_secs(10);
+const ONE_LOOK: SignedDuration = SignedDuration::from_secs(10);
+
+/// True if `one` was before `other`, or of the same look.
+#[must_use]
+pub fn not_after(one: Timestamp, other: Timestamp) -> bool {
+    one <= other.saturating_add(ONE_LOOK).unwrap_or(Timestamp::MAX)
+}
 
 /// Changes that are remembered of one record or wish.
 const MAX_SIGHTINGS: usize = 32;
@@ -239,7 +245,7 @@ impl Past {
     #[must_use]
     pub fn has_worked_since(&self, look: &Observation) -> bool {
         let since = self.controls.get(&(Arc::clone(&look.view), Arc::clone(&look.server)));
-        since.is_some_and(|since| *since <= look.at.saturating_add(ONE_LOOK).unwrap_or(Timestamp::MAX))
+        since.is_some_and(|since| not_after(*since, look.at))
     }
 
     /// A control name counts as answered when any of its looks is.

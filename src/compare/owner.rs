@@ -143,12 +143,8 @@ fn names_by_type(
 
 /// The plain name of `a-x` is what every release that knows types reads as that of the A at `x`.
 fn is_read_for_another(instance: &Instance, name: &DomainName, plain: &DomainName) -> bool {
-    KNOWS_TYPES <= instance.effective_version()
-        && matches!(instance.flags.affixes.owner_name(plain), Some((other, Some(_))) if other != *name)
+    matches!(instance.owner_name(plain), Some((other, Some(_))) if other != *name)
 }
-
-/// The first release with a type in the names of ownership records.
-const KNOWS_TYPES: Version = Version::new(0, 12, 0);
 
 /// True if a heritage record exists for a name that has no record: a left-over that blocks.
 #[must_use]

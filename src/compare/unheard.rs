@@ -19,7 +19,7 @@ use crate::finding::{FindingKey, Kind, Reason, Subject};
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::want::InstanceWants;
 use crate::model::{DomainName, ZoneId};
-use crate::past::ONE_LOOK;
+use crate::past::not_after;
 use crate::snapshot::{Snapshot, ViewName};
 
 /// What was heard about one name: by nobody asked, by some who say nothing, or by somebody.
@@ -171,9 +171,7 @@ fn heard<'a>(snapshot: &Snapshot, names: &BTreeSet<&'a DomainName>) -> BTreeMap<
             Vantage::Recursive => {
                 let works = works.get(&(&*one.view, &*one.server));
                 // Before its control name is asked again nobody knows whether it is silent about all names.
-                let vouches =
-                    |at: &Timestamp| one.at <= at.saturating_add(ONE_LOOK).unwrap_or(Timestamp::MAX);
-                heard.a_resolver_works |= works.is_some_and(vouches);
+                heard.a_resolver_works |= works.is_some_and(|at| not_after(one.at, *at));
                 (&mut heard.resolvers, works.is_some())
             }
             Vantage::Control => continue,

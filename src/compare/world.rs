@@ -12,7 +12,7 @@ use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{ZoneReading, Zones};
 use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordType, ZoneId};
-use crate::past::{ONE_LOOK, ObjectPast, Past, Sighting};
+use crate::past::{ObjectPast, Past, Sighting, not_after};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 
@@ -119,7 +119,7 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn vouches_for(&self, seen: &Observation) -> bool {
         let latest = self.controls.get(&(&*seen.view, &*seen.server));
-        let after = latest.is_some_and(|at| seen.at <= at.saturating_add(ONE_LOOK).unwrap_or(Timestamp::MAX));
+        let after = latest.is_some_and(|at| not_after(seen.at, *at));
         after && self.past.has_worked_since(seen)
     }
 
