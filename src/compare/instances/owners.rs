@@ -67,9 +67,9 @@ pub(super) fn txt_affix_changed(world: &World<'_>, wants: &InstanceWants) -> Opt
     let mut found: Vec<String> = Vec::new();
     for (want, zone) in recorded(world, wants) {
         match ownership(&wants.instance, want, zone) {
-            Ownership::Missing => found.extend(elsewhere(wants, want, zone)),
-            Ownership::Own => return None,
-            Ownership::Foreign(_) | Ownership::Conflict(_) | Ownership::Unknown => {}
+            Ownership::Missing => found.extend(elsewhere(world, wants, want, zone)),
+            // Names that came later carry the new affixes.
+            Ownership::Own | Ownership::Foreign(_) | Ownership::Conflict(_) | Ownership::Unknown => {}
         }
     }
     if found.is_empty() {
@@ -220,7 +220,12 @@ impl<'a> Unowned<'a> {
 }
 
 /// Ownership records of this instance for the wish under names that its affixes do not give.
-fn elsewhere(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Vec<String> {
+fn elsewhere(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &ZoneReading,
+) -> Vec<String> {
     let sets = zone
         .records()
         .iter()
@@ -235,9 +240,9 @@ fn elsewhere(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Vec<Stri
         TxtRole::Encrypted | TxtRole::Other => false,
     })
     .filter(|set| {
-        // Ownership of a sibling: the same object may have several hosts.
+        // Ownership of a sibling: the same object may have several hosts, or have had them.
         let owner = wants.instance.owner_name(&set.name);
-        owner.is_none_or(|(name, _)| wants.at(&name).is_empty())
+        owner.is_none_or(|(name, _)| wants.at(&name).is_empty() && world.wished(&name).next().is_none())
     })
     .map(|set| format!("the ownership of {} stands at {}", want.name, set.name))
     .collect()
