@@ -502,6 +502,14 @@ impl Past {
         sightings.last().map(|last| last.since)
     }
 
+    /// The last look at the record with its former content, and the first with the present one; `None`
+    /// for a record that was never seen, and for the first part where it never had another content.
+    #[must_use]
+    pub fn record_changed(&self, zone: &ZoneId, key: &RecordKey) -> Option<(Option<Timestamp>, Timestamp)> {
+        let (last, earlier) = self.records.get(&(zone.clone(), key.clone()))?.split_last()?;
+        Some((earlier.last().map(|one| one.until), last.since))
+    }
+
     /// The first round without a wish that was last seen then; that time itself when no round is known.
     #[must_use]
     pub fn lost_after(&self, last: Timestamp) -> Timestamp {

@@ -6,19 +6,19 @@ use std::collections::BTreeSet;
 
 use std::net::IpAddr;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use crate::compare::live::{Expected, Match, answers, judge, said, union, worst};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
-use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject};
-use crate::model::ZoneId;
+use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::record::{Content, RecordSet, RecordType, Routing};
 use crate::model::text::printable;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{TestedAnswer, TestedName, ZoneReading};
+use crate::model::{RecordKey, ZoneId};
 use crate::report::Silent;
 use crate::snapshot::ViewName;
 
@@ -81,24 +81,7 @@ pub fn auth_mismatch(
         return Some(health_withdrawn(world, wants, want, zone, &expected, &bad));
     }
     let subject = Subject::Record(want.key());
-    let window = since.filter(|since| !is_in_sync(world, &id, *since)).and_then(|since| {
-        open(SilentReason::PropagationWindow, since, signed(world.policy.propagation), world.at())
-    });
-    let pending = world
-        .zones()
-        .is_some_and(|zones| zones.changes.iter().any(|change| change.zone_id == id && !change.in_sync));
-    let window = window.or_else(|| {
-        pending
-            .then(|| {
-                open(
-                    SilentReason::PropagationWindow,
-                    world.at(),
-                    signed(world.policy.propagation),
-                    world.at(),
-                )
-            })
-            .flatten()
-    });
+    let window = propagation(world, &id, &want.key());
     if let Some(window) = window {
         out.silent.insert(Silent {
             subject: subject.clone(),
@@ -265,12 +248,33 @@ fn is_referral(seen: &Observation) -> bool {
 /// How long before it was seen a change may have been submitted.
 const SEEN_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
-/// Route 53 says of every change of the zone that it has reached all servers, that of the record among them.
-fn is_in_sync(world: &World<'_>, zone: &ZoneId, since: Timestamp) -> bool {
+/// How far the clock of Route 53 may be ahead of ours.
+const SKEW: SignedDuration = SignedDuration::from_mins(1);
+
+/// While Route 53 may still be spreading the change that gave the record its present content.
+///
+/// A change names its zone only. That of the record was submitted between the last look at the former
+/// content and the first at the present one; those before and after are of other records.
+fn propagation(world: &World<'_>, zone: &ZoneId, key: &RecordKey) -> Option<Window> {
+    let (before, since) = world.past.record_changed(zone, key)?;
+    let earliest = before.unwrap_or(since - SEEN_WITHIN).max(since - SEEN_WITHIN);
     let changes = world.zones().into_iter().flat_map(|zones| &zones.changes);
-    let mut own = changes.filter(|change| change.zone_id == *zone).peekable();
-    let mut told = own.clone().filter(|change| since.duration_since(change.submitted_at) < SEEN_WITHIN);
-    own.peek().is_some() && told.next().is_some() && own.all(|change| change.in_sync)
+    let mut own = changes
+        .filter(|change| change.zone_id == *zone)
+        .filter(|change| earliest <= change.submitted_at && change.submitted_at <= since + SKEW)
+        .peekable();
+    let is_told = own.peek().is_some();
+    let is_pending = own.any(|change| !change.in_sync);
+    // What stood there at the first look may be old.
+    let is_new = world.past.first_at < Some(since);
+    let start = if is_pending {
+        world.at()
+    } else if is_new && !is_told {
+        since
+    } else {
+        return None;
+    };
+    open(SilentReason::PropagationWindow, start, signed(world.policy.propagation), world.at())
 }
 
 fn reason_and_impact(all: bool, outcome: Outcome, bad: &[(&str, Match, &Observation)]) -> (Reason, Impact) {
