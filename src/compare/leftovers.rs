@@ -23,7 +23,7 @@ use crate::model::observation::{Outcome, Vantage};
 use crate::model::record::{RecordSet, RecordType, Value};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
-use crate::model::{DomainName, ObjectRef};
+use crate::model::{Content, DomainName, ObjectRef};
 use crate::report::Fix;
 use crate::snapshot::ViewName;
 
@@ -43,6 +43,12 @@ pub fn stale_records(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Can
             for set in owned_sets(wants, zone, txt) {
                 let over = if is_wanted(world, zone, &set.name) {
                     is_former_member(world, zone, set) && !stands_for_another(world, zone, set, heritage)
+                        || wants
+                            .instance
+                            .owner_name(&txt.name)
+                            .is_some_and(|(_, of)| of.as_ref() == Some(&set.record_type))
+                            && flags.managed_types.contains(&set.record_type)
+                            && is_former_family(world, zone, set)
                 } else {
                     !asks_still(world, set, heritage)
                 };
@@ -131,6 +137,36 @@ fn is_former_member(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> b
         && !world.may_be_given(&set.name)
         && here().next().is_some()
         && here().all(|want| want.set_identifier.is_some() && want.set_identifier != set.set_identifier)
+}
+
+/// Addresses of one family at a name that is wanted with those of the other only, and has them.
+///
+/// As long as the wanted record lacks or is an alias, the pair is the fault of that one.
+fn is_former_family(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool {
+    if !matches!(set.record_type, RecordType::A | RecordType::Aaaa) || world.may_be_given(&set.name) {
+        return false;
+    }
+    let mut here = addresses_wanted(world, zone, &set.name).peekable();
+    here.peek().is_some()
+        && here.all(|want| {
+            let met = |set: &RecordSet| want.is(&set.key()) && is_plain(&set.content);
+            let plain = want.set_identifier.is_none() && is_plain(&want.content);
+            plain && want.record_type != set.record_type && zone.at(&want.name).iter().any(met)
+        })
+}
+
+fn is_plain(content: &Content) -> bool {
+    matches!(content, Content::Values { .. })
+}
+
+/// The wishes for addresses or an alias at a name of the zone.
+fn addresses_wanted<'a>(
+    world: &World<'a>,
+    zone: &ZoneReading,
+    name: &DomainName,
+) -> impl Iterator<Item = &'a Want> {
+    let here = move |want: &&Want| want.zone_id() == Some(&zone.zone.id) && want.record_type.is_address();
+    world.wanted(name).filter(here)
 }
 
 /// The wishes of the object that the record was made for, in any zone.

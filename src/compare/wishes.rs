@@ -253,7 +253,7 @@ impl Context<'_> {
             .iter()
             .map(|(object, targets)| format!("{object} asks for {}", targets.join(", ")))
             .collect();
-        candidate.window = self.sync_window();
+        candidate.window = sync_window(self.world, self.wants, self.want);
         Some(candidate)
     }
 
@@ -293,7 +293,7 @@ impl Context<'_> {
             candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
         }
         candidate.evidence.push(misplaced.evidence);
-        candidate.window = self.sync_window();
+        candidate.window = sync_window(self.world, self.wants, self.want);
         Some(candidate)
     }
 
@@ -330,7 +330,7 @@ impl Context<'_> {
     fn ownership(&self) -> Option<Candidate> {
         let (kind, reason) = after::ownership_fault(self.world, self.wants, self.want, self.zone)?;
         let mut candidate = self.start(kind, reason, Impact::Latent);
-        candidate.window = self.sync_window();
+        candidate.window = sync_window(self.world, self.wants, self.want);
         candidate
             .evidence
             .push(format!("ownership is kept at {}", after::expected_txt(self.wants, self.want)));
@@ -439,7 +439,7 @@ impl Context<'_> {
         if step.kind == Kind::MissingRecord && step.reason == Reason::Deleted {
             return None;
         }
-        let sync = self.sync_window();
+        let sync = sync_window(self.world, self.wants, self.want);
         let grace = (step.kind == Kind::MissingRecord).then(|| self.grace_new()).flatten();
         match (grace, sync) {
             (Some(grace), Some(sync)) if grace.until < sync.until => {
@@ -448,28 +448,6 @@ impl Context<'_> {
             (Some(grace), _) => Some(grace),
             (None, sync) => sync,
         }
-    }
-
-    /// From the last change of the wish: the object's own time, or the round in which the wish is
-    /// known to have changed, whichever is earlier. An object that somebody touches every minute
-    /// must not stay in its window for ever.
-    fn sync_window(&self) -> Option<Window> {
-        let policy = self.world.policy;
-        let touched = self.want.changed_at.max(self.want.status_changed_at);
-        let seen = self.world.past.wish_since(&self.wants.instance.id, &self.want.key());
-        // Without a time of the status an address is as new as its first sight.
-        let news = seen.filter(|seen| {
-            self.want.status_changed_at.is_none()
-                && self.world.past.first_at.is_some_and(|first| first < *seen)
-        });
-        let start = match (touched, seen) {
-            (Some(_), Some(_)) if news.is_some() => news?,
-            (Some(touched), Some(seen)) => touched.min(seen),
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => return None,
-        };
-        let length = signed(self.wants.instance.sync_window(policy.sync_floor));
-        open(SilentReason::SyncWindow, start, length, self.world.at())
     }
 
     fn grace_new(&self) -> Option<Window> {
@@ -489,6 +467,26 @@ impl Context<'_> {
         let past = self.world.past.objects.get(self.want.objects.first()?)?;
         past.first_address_at.filter(|at| past.first_at < *at)
     }
+}
+
+/// From the last change of the wish: the object's own time, or the round in which the wish is known to
+/// have changed, whichever is earlier. An object that somebody touches every minute must not stay in
+/// its window for ever.
+pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want) -> Option<Window> {
+    let touched = want.changed_at.max(want.status_changed_at);
+    let seen = world.past.wish_since(&wants.instance.id, &want.key());
+    // Without a time of the status an address is as new as its first sight.
+    let news = seen.filter(|seen| {
+        want.status_changed_at.is_none() && world.past.first_at.is_some_and(|first| first < *seen)
+    });
+    let start = match (touched, seen) {
+        (Some(_), Some(_)) if news.is_some() => news?,
+        (Some(touched), Some(seen)) => touched.min(seen),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => return None,
+    };
+    let length = signed(wants.instance.sync_window(world.policy.sync_floor));
+    open(SilentReason::SyncWindow, start, length, world.at())
 }
 
 /// Another instance of the cluster that has a zone for the same record.
