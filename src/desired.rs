@@ -85,6 +85,37 @@ pub struct SourceStage {
 /// Names that are told although no instance looks at their objects.
 const MAX_PASSED_OVER: usize = 1_000;
 
+/// Flags without which nobody can tell which objects ask for names, and for which.
+const SHAPING: [&str; 27] = [
+    "annotation-filter",
+    "annotation-prefix",
+    "combine-fqdn-annotation",
+    "crd-source-apiversion",
+    "crd-source-kind",
+    "default-targets",
+    "exclude-record-types",
+    "exclude-target-net",
+    "force-default-targets",
+    "fqdn-target-template",
+    "fqdn-template",
+    "gateway-label-filter",
+    "gateway-name",
+    "gateway-namespace",
+    "ignore-hostname-annotation",
+    "ignore-ingress-rules-spec",
+    "ignore-ingress-tls-spec",
+    "ingress-class",
+    "label-filter",
+    "managed-record-types",
+    "namespace",
+    "openshift-router-name",
+    "service-type-filter",
+    "source",
+    "target-net-filter",
+    "target-template",
+    "unstructured-resource",
+];
+
 /// Lines that say why names cannot be known: one template fails alike for every object.
 const MAX_UNKNOWN: usize = 20;
 
@@ -118,7 +149,11 @@ fn of_instance(
         wants: wants(plan.records, &SourceInput { objects: &cluster.objects, instance, now }),
         unwanted: stage.unwanted,
         without_target,
-        unread: unread::unread_annotations(cluster, instance, zones, &view, now),
+        unread: if untold(instance).is_none() {
+            unread::unread_annotations(cluster, instance, zones, &view, now)
+        } else {
+            Vec::new()
+        },
         notes: stage.notes,
         unknown: stage.unknown,
     };
@@ -166,6 +201,10 @@ pub fn zone_view<'a>(zones: Option<&'a Zones>, instance: &Instance) -> View<'a> 
 #[must_use]
 pub fn sources(cluster: &Cluster, instance: &Arc<Instance>, now: Timestamp) -> SourceStage {
     let input = SourceInput { objects: &cluster.objects, instance, now };
+    if let Some(flag) = untold(instance) {
+        let why = format!("its object does not tell the value of --{flag}");
+        return SourceStage { unknown: vec![why], ..SourceStage::default() };
+    }
     let mut out = SourceStage { unknown: unread_kinds(cluster, instance), ..SourceStage::default() };
     let mut by_source: BTreeMap<&str, Vec<Endpoint>> = BTreeMap::new();
     for object in objects_of(cluster, instance) {
@@ -183,6 +222,14 @@ pub fn sources(cluster: &Cluster, instance: &Arc<Instance>, now: Timestamp) -> S
         out.endpoints.extend(unite(source, endpoints, instance.effective_version()));
     }
     out
+}
+
+/// A flag that nobody can tell and that decides what the instance wants. Without a source no ExternalDNS
+/// starts: one that seems to have none was not understood.
+fn untold(instance: &Instance) -> Option<&'static str> {
+    let flags = &instance.flags;
+    let untold = flags.untold.iter().copied().find(|flag| SHAPING.contains(flag));
+    untold.or_else(|| flags.sources.is_empty().then_some("source"))
 }
 
 /// Objects that ask for names by a source that no instance has. The live watches read few of them; a

@@ -295,6 +295,8 @@ fn describe(server: &str, seen: &Observation) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     #[test]

@@ -11,7 +11,7 @@ use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::covering;
 use crate::compare::world::World;
 use crate::desired::sources::roster::unmodelled;
-use crate::finding::{Kind, SilentReason, Subject};
+use crate::finding::{Kind, Reason, SilentReason, Subject};
 use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::instance::{Policy as Allowed, Registry};
 use crate::model::observation::{Outcome, Vantage};
@@ -137,7 +137,12 @@ fn about_registry(
         return false;
     }
     if flags.txt_encrypt {
-        note(SilentReason::RegistryOpaque, "ownership is encrypted");
+        let why = if flags.untold.is_empty() {
+            "ownership is encrypted"
+        } else {
+            "the object of the instance does not tell its owner id or its affixes"
+        };
+        note(SilentReason::RegistryOpaque, why);
         return false;
     }
     let names = heritage_names(&wants.instance, &want.name, &want.record_type);
@@ -224,12 +229,13 @@ fn about_answers(
         return;
     }
     let expected = expected_of(world, want, Some(zone));
+    let rotates = expected.rotating && want.invalid != Some(Reason::AliasOnIp);
     let seen = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
     let ours = seen.iter().filter(|answer| *answer.record_type == *want.record_type.as_str());
     for answer in ours {
         let found = addresses(answer);
         let right = judge(answer, &expected) == Match::Right;
-        if expected.rotating && right && !found.is_empty() && found != expected.addresses {
+        if rotates && right && !found.is_empty() && found != expected.addresses {
             note(SilentReason::ElbRotation, "the addresses of a load balancer rotate; an overlap is right");
         }
         let empty = answer.outcome == Outcome::Nodata && want.record_type == RecordType::Aaaa;

@@ -7,12 +7,15 @@ use std::sync::Arc;
 
 use crate::desired::duration;
 use crate::model::TextMap;
+use crate::model::instance::Flags;
 
-/// The annotations of one object under one prefix.
+/// The annotations of one object as one instance reads them.
 #[derive(Clone, Copy, Debug)]
 pub struct Annotations<'a> {
     all: &'a TextMap,
     prefix: &'a str,
+    /// A second prefix, whose keys count where the first has none; `None` for most.
+    fallback: Option<&'a str>,
 }
 
 /// Which hosts of an Ingress count. Source: annotation `ingress-hostname-source`.
@@ -41,22 +44,27 @@ const CLOUDFLARE: [&str; 5] = [
 ];
 
 impl<'a> Annotations<'a> {
-    /// Looks at an object's annotations through one prefix.
+    /// Looks at an object's annotations through the prefix in force.
     #[must_use]
-    pub fn new(all: &'a TextMap, prefix: &'a str) -> Self {
-        Self { all, prefix }
+    pub fn of(all: &'a TextMap, flags: &'a Flags) -> Self {
+        Self { all, prefix: &flags.annotation_prefix, fallback: flags.legacy_prefix() }
     }
 
     /// The value of `<prefix><name>`; an empty value is present.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&'a str> {
-        self.all.get(&format!("{}{name}", self.prefix))
+        let under = |prefix: &str| self.all.get(&format!("{prefix}{name}"));
+        under(self.prefix).or_else(|| self.fallback.and_then(under))
     }
 
-    /// Keys under the prefix, without it.
+    /// Keys under the prefix, without it; under the second one those that the first has not.
     pub fn names(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let prefix = self.prefix;
-        self.all.iter().filter_map(move |(key, value)| Some((key.strip_prefix(prefix)?, value)))
+        let under = |prefix: &'a str| {
+            self.all.iter().filter_map(move |(key, value)| Some((key.strip_prefix(prefix)?, value)))
+        };
+        let (all, prefix) = (self.all, self.prefix);
+        let is_new = move |(name, _): &(&str, &str)| all.get(&format!("{prefix}{name}")).is_none();
+        under(prefix).chain(self.fallback.into_iter().flat_map(under).filter(is_new))
     }
 
     /// True if the object belongs to another controller: the key is present with another value,
@@ -152,7 +160,18 @@ mod tests {
 
     fn with<T>(key: &str, value: &str, read: impl Fn(&Annotations<'_>) -> T) -> T {
         let all = TextMap::from_iter([(format!("p/{key}"), value.to_owned())]);
-        read(&Annotations::new(&all, "p/"))
+        read(&Annotations { all: &all, prefix: "p/", fallback: None })
+    }
+
+    #[test]
+    fn the_second_prefix_counts_where_the_first_has_nothing() {
+        let pairs = [("p/target", "192.0.2.1"), ("old/target", "192.0.2.2"), ("old/ttl", "60")];
+        let all = TextMap::from_iter(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        let read = Annotations { all: &all, prefix: "p/", fallback: Some("old/") };
+        assert_eq!((read.get("target"), read.ttl()), (Some("192.0.2.1"), Some(60)));
+        let mut names: Vec<(&str, &str)> = read.names().collect();
+        names.sort_unstable();
+        assert_eq!(names, [("target", "192.0.2.1"), ("ttl", "60")]);
     }
 
     #[test]

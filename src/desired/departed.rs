@@ -87,7 +87,9 @@ fn without_secrets(args: &[String]) -> Vec<String> {
 impl From<Departed> for Vec<Stored> {
     fn from(departed: Departed) -> Self {
         let stored = |(workload, one): (ObjectRef, Known)| {
-            let own = |(name, _): &(&String, &String)| name.starts_with(OWN_VARIABLES);
+            let own = |(name, value): &(&String, &String)| {
+                name.starts_with(OWN_VARIABLES) || **value == format!("$({name})")
+            };
             let value = |name: &str, value: &str| if is_secret(name) { MASKED } else { value }.to_owned();
             let env = one.instance.command_line.env.iter().filter(own);
             Stored {
@@ -112,11 +114,10 @@ impl From<Vec<Stored>> for Departed {
         let known = |one: Stored| {
             let command_line = CommandLine { args: one.args, env: one.env };
             let instance = Arc::new(Instance {
-                workload: Some(one.workload.clone()),
                 replicas: one.replicas,
                 service_account: one.service_account,
                 changed_at: one.changed_at,
-                ..of_command_line(command_line, &one.container, one.version)
+                ..of_command_line(command_line, &one.container, one.version, &one.workload)
             });
             (one.workload, Known { instance, first_at: one.first_at, seen_at: one.seen_at })
         };

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::desired::flags::references;
 use crate::model::instance::{CommandLine, Flags, Instance, Origin, PodHealth};
 use crate::model::workload::{Container, LogTarget, Pod, Workload};
 use crate::model::{ObjectRef, Version};
@@ -102,42 +103,64 @@ fn from_workload(workload: &Workload, container: &Container, pods: &[&Pod]) -> I
     let labels = [&workload.template_labels, &workload.labels].into_iter().chain(pod_labels);
     let version = version_of(container, labels);
     Instance {
-        workload: Some(workload.reference.clone()),
         replicas: workload.replicas,
         ready_replicas: workload.ready_replicas,
         service_account: Arc::clone(&workload.service_account),
         changed_at: workload.changed_at,
         pods: health(pods, &container.name),
-        ..instance(container, version)
+        ..instance(container, version, &workload.reference)
     }
 }
 
 fn from_pods(owner: &ObjectRef, newest: &Pod, container: &Container, pods: &[&Pod]) -> Instance {
     Instance {
-        workload: Some(owner.clone()),
         changed_at: newest.created_at,
         service_account: Arc::clone(&newest.service_account),
         pods: health(pods, &container.name),
-        ..instance(container, version_of(container, [&newest.labels]))
+        ..instance(container, version_of(container, [&newest.labels]), owner)
     }
 }
 
-fn instance(container: &Container, version: Option<Version>) -> Instance {
-    let command_line = CommandLine { args: container.arguments(), env: container.env.clone() };
-    of_command_line(command_line, &container.name, version)
+fn instance(container: &Container, version: Option<Version>, workload: &ObjectRef) -> Instance {
+    of_command_line(command_line(container), &container.name, version, workload)
 }
 
-/// What a container with this command line runs, without a workload yet.
+/// What the container gives to ExternalDNS. Where nothing names a source, the unnamed variables do.
+fn command_line(container: &Container) -> CommandLine {
+    let mut line = CommandLine { args: container.arguments(), env: container.env.clone() };
+    let names_source = line.args.iter().any(|arg| arg.starts_with("--source"));
+    if !container.more_env {
+        return line;
+    }
+    let mut unnamed: Vec<String> =
+        line.args.iter().flat_map(|arg| references(arg)).map(str::to_owned).collect();
+    if !names_source {
+        unnamed.extend(["EXTERNAL_DNS_SOURCE", "EXTERNAL_DNS_TXT_OWNER_ID"].map(str::to_owned));
+    }
+    for name in unnamed {
+        let itself = format!("$({name})");
+        line.env.entry(name).or_insert(itself);
+    }
+    line
+}
+
+/// What a container of the workload runs with this command line. An instance whose owner id nobody can
+/// tell is named after its workload.
 pub(crate) fn of_command_line(
     command_line: CommandLine,
     container: &Arc<str>,
     version: Option<Version>,
+    workload: &ObjectRef,
 ) -> Instance {
     let flags = Flags::from_args(&command_line.args, &command_line.env, version);
     Instance {
-        id: flags.owner_id.as_str().into(),
+        id: if flags.untold.contains(&"txt-owner-id") {
+            Arc::clone(&workload.name)
+        } else {
+            flags.owner_id.as_str().into()
+        },
         origin: Origin::Discovered,
-        workload: None,
+        workload: Some(workload.clone()),
         container: Arc::clone(container),
         version,
         flags,
@@ -181,7 +204,8 @@ fn health(pods: &[&Pod], container: &str) -> Vec<PodHealth> {
                 name: Arc::clone(&pod.reference.name),
                 namespace: Arc::clone(&pod.reference.namespace),
                 uid: Arc::clone(&pod.uid),
-                ready: pod.ready,
+                // Another container that fails is none of ours.
+                ready: status.and_then(|status| status.ready).unwrap_or(pod.ready),
                 restarts: status.map_or(0, |status| status.restarts),
                 waiting: status.and_then(|status| status.waiting.clone()),
                 last_exit: status.and_then(|status| status.last_exit),
@@ -333,6 +357,23 @@ mod tests {
         let targets = log_targets(&found.instances.into_iter().map(Arc::new).collect::<Vec<_>>());
         assert_eq!(targets.len(), 2);
         assert_eq!(&*targets[0].pod, "external-dns-6d-b");
+    }
+
+    #[test]
+    fn variables_of_a_config_map() {
+        let of = |args: &Value| {
+            let container = json!([{"image": "external-dns:v0.15.0", "args": args,
+                "env": [{"name": "ZONE", "valueFrom": {"configMapKeyRef": {"name": "dns", "key": "zone"}}}],
+                "envFrom": [{"configMapRef": {"name": "dns"}}]}]);
+            let mut found = discover(&[workload("Deployment", "external-dns", &container)], &[]);
+            found.instances.remove(0)
+        };
+        let named = of(&json!(["--source=ingress", "--txt-owner-id=$(OWNER)", "--domain-filter=$(ZONE)"]));
+        assert_eq!(named.flags.untold, ["domain-filter", "txt-owner-id"]);
+        assert_eq!(&*named.id, "external-dns");
+        let given = of(&json!(["--source=ingress", "--txt-owner-id=gke-prod"]));
+        assert_eq!((given.flags.untold.len(), &*given.id), (0, "gke-prod"));
+        assert_eq!(of(&json!([])).flags.untold, ["source", "txt-owner-id"]);
     }
 
     #[test]

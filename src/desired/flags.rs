@@ -24,19 +24,27 @@ pub use shown::shown;
 impl Flags {
     /// Reads a command line (without the program's name) and the environment.
     ///
-    /// `$(NAME)` references are those that the decoder could not replace; they stay as text.
+    /// A variable that refers to itself, `NAME=$(NAME)`, has its value elsewhere: a flag that hangs on
+    /// one is untold, and its default applies. Other `$(NAME)` references stay as text.
     /// Without a version the defaults of the newest known release apply, except that a missing
     /// `--policy` is then taken for the old default: it would be an accusation without evidence.
     #[must_use]
     pub fn from_args(args: &[String], env: &BTreeMap<String, String>, version: Option<Version>) -> Self {
         let mut given = Given::read(args, env);
+        let untold = given.take_untold(env);
+        let is_untold = |names: &[&str]| untold.iter().any(|name| names.contains(name));
         let applied = version.unwrap_or(NEWEST_KNOWN);
         let prefix = given.optional("annotation-prefix");
         let cache = given.duration("provider-cache-time", Duration::ZERO);
         Self {
             sources: given.list("source"),
             provider: given.text("provider"),
-            policy: policy(given.optional("policy").as_deref(), version),
+            // The policy that never deletes accuses nobody of a left-over.
+            policy: if is_untold(&["policy"]) {
+                Policy::UpsertOnly
+            } else {
+                policy(given.optional("policy").as_deref(), version)
+            },
             registry: registry(given.optional("registry").as_deref()),
             owner_id: given.optional("txt-owner-id").unwrap_or_else(|| "default".to_owned()),
             affixes: TxtAffixes {
@@ -44,7 +52,7 @@ impl Flags {
                 suffix: given.text("txt-suffix").to_lowercase(),
                 wildcard_replacement: given.text("txt-wildcard-replacement").to_lowercase(),
             },
-            txt_encrypt: given.switch("txt-encrypt-enabled", false),
+            txt_encrypt: given.switch("txt-encrypt-enabled", false) || is_untold(&OWNERSHIP),
             migrate_from_owner: given.text("migrate-from-txt-owner"),
             annotation_prefix_given: prefix.is_some(),
             annotation_prefix: prefix.unwrap_or_else(|| default_prefix(applied).to_owned()),
@@ -90,9 +98,25 @@ impl Flags {
             cache_time: given.duration("txt-cache-interval", Duration::ZERO).max(cache),
             dry_run: given.switch("dry-run", false),
             details: details(&mut given),
+            untold,
             unknown: given.into_unknown(),
         }
     }
+}
+
+/// Flags without which nobody can tell what the ownership records say.
+const OWNERSHIP: [&str; 6] = [
+    "registry",
+    "txt-encrypt-enabled",
+    "txt-owner-id",
+    "txt-prefix",
+    "txt-suffix",
+    "txt-wildcard-replacement",
+];
+
+/// The names of variables that a text refers to with `$(NAME)`.
+pub(crate) fn references(text: &str) -> impl Iterator<Item = &str> {
+    text.split("$(").skip(1).filter_map(|rest| rest.split_once(')')).map(|(name, _)| name)
 }
 
 fn details(given: &mut Given) -> FlagDetails {

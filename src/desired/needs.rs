@@ -67,7 +67,7 @@ pub fn is_hidden(kind: Kind) -> bool {
 /// The kinds that one Service hangs on.
 fn behind(object: &KubeObject, instance: &Instance) -> &'static [Kind] {
     let Body::Service(service) = &object.body else { return &[] };
-    let annotations = Annotations::new(&object.annotations, &instance.flags.annotation_prefix);
+    let annotations = Annotations::of(&object.annotations, &instance.flags);
     let named = annotations.get("hostname").is_some() || annotations.get("internal-hostname").is_some();
     let flags = &instance.flags;
     let otherwise = !flags.fqdn_templates.is_empty() || !flags.details.compatibility.is_empty();

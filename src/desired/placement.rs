@@ -22,7 +22,20 @@ pub struct ZoneView<'a> {
     /// The zones in view by name; of one name in the order of their ids.
     by_name: HashMap<&'a str, Vec<&'a HostedZone>>,
     zone_type: ZoneType,
+    /// True if the zone filters are not known, so that any zone may be the instance's.
+    untold: bool,
 }
+
+/// Flags that choose zones or names.
+const FILTERS: [&str; 7] = [
+    "aws-zone-tags",
+    "aws-zone-type",
+    "domain-filter",
+    "exclude-domains",
+    "regex-domain-exclusion",
+    "regex-domain-filter",
+    "zone-id-filter",
+];
 
 /// Where a name goes.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,7 +118,8 @@ impl<'a> ZoneView<'a> {
         for zone in &in_view {
             by_name.entry(zone.name.as_str()).or_default().push(zone);
         }
-        Self { zones, filter, in_view, by_name, zone_type: flags.zone_type }
+        let untold = flags.untold.iter().any(|name| FILTERS.contains(name));
+        Self { zones, filter, in_view, by_name, zone_type: flags.zone_type, untold }
     }
 
     /// Ids of the zones in view, sorted.
@@ -155,6 +169,9 @@ impl<'a> ZoneView<'a> {
     fn nowhere(&self, name: &DomainName) -> Destination {
         if let Some(why) = outside(name) {
             return Destination::Outside(why);
+        }
+        if self.untold {
+            return Destination::Outside("the filters of the instance are not told by its object".to_owned());
         }
         let readable = self.zones.zones.values().map(|reading| &reading.zone);
         let candidate =

@@ -68,7 +68,7 @@ impl<'a> SourceInput<'a> {
     /// The annotations of an object as the instance reads them.
     #[must_use]
     pub fn annotations(&self, object: &'a KubeObject) -> Annotations<'a> {
-        Annotations::new(&object.annotations, &self.instance.flags.annotation_prefix)
+        Annotations::of(&object.annotations, &self.instance.flags)
     }
 
     /// The version whose rules apply.
@@ -162,7 +162,7 @@ impl<'a> SourceInput<'a> {
 /// What one object yields for one instance.
 #[must_use]
 pub fn read_object(object: &KubeObject, input: &SourceInput<'_>) -> Yield {
-    let annotations = Annotations::new(&object.annotations, &input.instance.flags.annotation_prefix);
+    let annotations = Annotations::of(&object.annotations, &input.instance.flags);
     if let Some((reason, detail)) = left_alone(object, input.instance, annotations, input.now) {
         let asked = asked_hosts(object, annotations);
         return Yield { unwanted: unwanted_hosts(object, &asked, reason, &detail), ..Yield::default() };
@@ -180,7 +180,7 @@ pub fn read_object(object: &KubeObject, input: &SourceInput<'_>) -> Yield {
 /// Words about the hosts of an object that no instance looks at, because the source is not given.
 #[must_use]
 pub fn passed_over(object: &KubeObject, source: &str, instance: &Instance) -> Vec<Unwanted> {
-    let annotations = Annotations::new(&object.annotations, &instance.flags.annotation_prefix);
+    let annotations = Annotations::of(&object.annotations, &instance.flags);
     let hosts = asked_hosts(object, annotations);
     if hosts.is_empty() {
         return Vec::new();
@@ -198,7 +198,7 @@ pub fn source_of(kind: &str) -> Option<&'static str> {
 /// True if no filter of the instance takes the object out.
 #[must_use]
 pub fn considers(object: &KubeObject, instance: &Instance, now: Timestamp) -> bool {
-    let annotations = Annotations::new(&object.annotations, &instance.flags.annotation_prefix);
+    let annotations = Annotations::of(&object.annotations, &instance.flags);
     left_alone(object, instance, annotations, now).is_none()
 }
 

@@ -142,9 +142,10 @@ fn under_other_prefixes(
     // Whoever gave an instance a prefix of its own knows whom the keys are for.
     let is_given = move |text: &str| {
         let mut instances = own.cluster.instances.iter();
-        instances.any(|instance| instance.flags.annotation_prefix == text)
+        instances.any(|instance| instance.flags.reads_prefix(text))
     };
-    let prefixes = other_prefixes(object, in_force).into_iter();
+    let flags = &own.input.instance.flags;
+    let prefixes = other_prefixes(object, in_force).into_iter().filter(|one| !flags.reads_prefix(&one.text));
     prefixes
         .filter(move |prefix| [ALPHA_PREFIX, GA_PREFIX].contains(&&*prefix.text) || !is_given(&prefix.text))
         .filter_map(move |prefix| Some((renamed(object, &prefix.text, in_force)?, prefix)))
@@ -309,7 +310,7 @@ impl OtherReaders<'_> {
             let instances = self.cluster.instances.iter();
             instances.map(|instance| (instance.as_ref(), zone_view(self.zones, instance))).collect()
         });
-        let readers = views.iter().filter(|(instance, _)| instance.flags.annotation_prefix == prefix);
+        let readers = views.iter().filter(|(instance, _)| instance.flags.reads_prefix(prefix));
         readers
             .map(|(instance, view)| Reader {
                 cluster: self.cluster,

@@ -124,6 +124,8 @@ pub struct RawContainer {
     pub args: Vec<String>,
     #[serde(deserialize_with = "nullable")]
     pub env: Vec<RawEnv>,
+    #[serde(rename = "envFrom", deserialize_with = "nullable")]
+    pub env_from: Vec<serde::de::IgnoredAny>,
 }
 
 /// One environment variable.
@@ -187,6 +189,7 @@ pub struct RawCondition {
 pub struct RawContainerStatus {
     #[serde(deserialize_with = "nullable")]
     pub name: String,
+    pub ready: Option<bool>,
     #[serde(deserialize_with = "nullable")]
     pub restart_count: i32,
     #[serde(deserialize_with = "nullable")]
@@ -286,10 +289,11 @@ impl RawContainer {
         let mut env = BTreeMap::new();
         for variable in self.env {
             // In order: a value may refer to the variables before it.
-            if let Some(value) = variable.known_value(namespace) {
-                let value = expand(&value, &env);
-                env.insert(variable.name, value);
-            }
+            let value = match variable.known_value(namespace) {
+                Some(value) => expand(&value, &env),
+                None => format!("$({})", variable.name),
+            };
+            env.insert(variable.name, value);
         }
         let expanded = |texts: Vec<String>| texts.iter().map(|text| expand(text, &env)).collect();
         Container {
@@ -298,6 +302,7 @@ impl RawContainer {
             command: expanded(self.command),
             args: expanded(self.args),
             env,
+            more_env: !self.env_from.is_empty(),
         }
     }
 }
@@ -317,6 +322,7 @@ impl RawContainerStatus {
         let runs = [&self.state.running, &self.state.terminated, &self.last_state.terminated];
         ContainerStatus {
             name: self.name.as_str().into(),
+            ready: self.ready,
             restarts: self.restart_count,
             waiting: self.state.waiting.as_ref().map(|waiting| waiting.reason.as_str().into()),
             last_exit: self.last_state.terminated.as_ref().and_then(|run| run.exit_code),

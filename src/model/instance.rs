@@ -49,7 +49,8 @@ pub struct Instance {
 pub struct CommandLine {
     /// Arguments, without the program's name.
     pub args: Vec<String>,
-    /// Environment variables that ExternalDNS reads.
+    /// Environment variables that ExternalDNS reads. One whose value stands elsewhere refers to itself,
+    /// `$(NAME)`.
     pub env: BTreeMap<String, String>,
 }
 
@@ -76,7 +77,7 @@ pub struct PodHealth {
     pub namespace: Arc<str>,
     /// `metadata.uid`.
     pub uid: Arc<str>,
-    /// Condition Ready.
+    /// The container of ExternalDNS is ready; where its state does not tell, the Pod's condition Ready.
     pub ready: bool,
     /// Restarts of the ExternalDNS container.
     pub restarts: i32,
@@ -160,7 +161,8 @@ pub struct Flags {
     pub owner_id: String,
     /// `--txt-prefix`, `--txt-suffix`, `--txt-wildcard-replacement`.
     pub affixes: TxtAffixes,
-    /// `--txt-encrypt-enabled`.
+    /// True if nobody can tell what the ownership records say: `--txt-encrypt-enabled`, or the owner id or
+    /// an affix is among the untold flags.
     pub txt_encrypt: bool,
     /// `--migrate-from-txt-owner`; empty when not given.
     pub migrate_from_owner: String,
@@ -236,6 +238,9 @@ pub struct Flags {
     pub dry_run: bool,
     /// Flags that shape the result in rare cases, or only the way it is written.
     pub details: FlagDetails,
+    /// Flags whose value the object does not tell, because it stands in a Secret or a ConfigMap: their
+    /// names without dashes, sorted.
+    pub untold: Vec<&'static str>,
     /// Flags that we do not know, as given; shown to the user, never fatal.
     pub unknown: Vec<String>,
 }
@@ -368,6 +373,21 @@ impl Flags {
     #[must_use]
     pub fn owns(&self, owner: &str) -> bool {
         owner == self.owner_id || !owner.is_empty() && owner == self.migrate_from_owner
+    }
+
+    /// The second prefix, whose annotations count where the one in force has none; `None` for most.
+    ///
+    /// Source: kubernetes-sigs/external-dns#6703, from v0.23.0.
+    #[must_use]
+    pub fn legacy_prefix(&self) -> Option<&'static str> {
+        let is_given = self.details.legacy_annotation_prefix && self.annotation_prefix != ALPHA_PREFIX;
+        is_given.then_some(ALPHA_PREFIX)
+    }
+
+    /// True if annotations under this prefix are read.
+    #[must_use]
+    pub fn reads_prefix(&self, prefix: &str) -> bool {
+        self.annotation_prefix == prefix || self.legacy_prefix() == Some(prefix)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::limits::MAX_ANNOTATION;
 use crate::model::ObjectRef;
 
 /// A Deployment, StatefulSet or DaemonSet.
@@ -67,8 +68,11 @@ pub struct Container {
     pub command: Vec<String>,
     /// `args` with known `$(NAME)` references replaced.
     pub args: Vec<String>,
-    /// Environment variables whose value the object itself tells.
+    /// Environment variables. One whose value stands elsewhere, in a Secret or a ConfigMap, refers to
+    /// itself: `$(NAME)`.
     pub env: BTreeMap<String, String>,
+    /// True if there are more variables, which the object does not even name (`envFrom`).
+    pub more_env: bool,
 }
 
 /// State of one container of a Pod.
@@ -76,6 +80,8 @@ pub struct Container {
 pub struct ContainerStatus {
     /// Container name.
     pub name: Arc<str>,
+    /// `ready`; `None` when a hand-made file has none.
+    pub ready: Option<bool>,
     /// Restarts so far.
     pub restarts: i32,
     /// `state.waiting.reason`; `None` when the container does not wait.
@@ -101,13 +107,78 @@ pub struct LogTarget {
     pub restarts: i32,
 }
 
+/// Where a command of a script ends.
+const SEPARATORS: [&str; 7] = [";", "&", "&&", "|", "||", ">", "2>&1"];
+
+/// The script that a shell gets with `-c`, and what follows it; `None` when no shell runs.
+fn script_of<'a, 'b>(all: &'b [&'a String]) -> Option<(&'a str, &'b [&'a String])> {
+    let shell =
+        all.iter().position(|word| matches!(base_name(word), "sh" | "bash" | "ash" | "dash" | "zsh"))?;
+    let is_c = |word: &&String| word.starts_with('-') && !word.starts_with("--") && word.ends_with('c');
+    let option = all.iter().skip(shell + 1).position(is_c)? + shell + 1;
+    let (script, rest) = all.get(option + 1..)?.split_first()?;
+    Some((script.as_str(), rest))
+}
+
+fn base_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
 // === impl Workload ===
 
 impl Container {
-    /// Everything that the program gets as arguments: `command` without the program, then `args`.
+    /// Everything that the program gets as arguments: `command` without the program, then `args`. Of a
+    /// shell's script those of the ExternalDNS in it.
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
-        self.command.iter().skip(1).chain(&self.args).cloned().collect()
+        let all: Vec<&String> = self.command.iter().chain(&self.args).collect();
+        let of_script = script_of(&all).and_then(|(script, rest)| self.arguments_in(script, rest));
+        of_script.unwrap_or_else(|| self.command.iter().skip(1).chain(&self.args).cloned().collect())
+    }
+
+    /// The arguments of the last command of a script that runs ExternalDNS; `None` when none does. The
+    /// script's own arguments stand in for `"$@"`.
+    fn arguments_in(&self, script: &str, rest: &[&String]) -> Option<Vec<String>> {
+        // A line that goes on in the next one would end in an empty word.
+        let words = shlex::split(&script.replace("\\\n", " "))?;
+        let at = words.iter().rposition(|word| base_name(word) == "external-dns")?;
+        let mut arguments = Vec::new();
+        for word in words.iter().skip(at + 1) {
+            if SEPARATORS.contains(&word.as_str()) {
+                break;
+            }
+            let (word, is_last) = match word.strip_suffix(';') {
+                Some(word) => (word, true),
+                None => (word.as_str(), false),
+            };
+            match word {
+                "$@" | "$*" => arguments.extend(rest.iter().skip(1).map(|one| (*one).clone())),
+                word => arguments.push(self.with_variables(word)),
+            }
+            if is_last {
+                break;
+            }
+        }
+        Some(arguments)
+    }
+
+    /// Replaces `${NAME}` and `$NAME` by what the environment holds.
+    fn with_variables(&self, word: &str) -> String {
+        let mut out = String::with_capacity(word.len());
+        let mut rest = word;
+        while let Some((before, after)) = rest.split_once('$') {
+            out.push_str(before);
+            let braced = after.strip_prefix('{').and_then(|inner| inner.split_once('}'));
+            let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
+            let (name, tail) = braced.unwrap_or_else(|| after.split_at(end));
+            match self.env.get(name).filter(|value| out.len() + value.len() <= MAX_ANNOTATION) {
+                Some(value) => out.push_str(value),
+                None if self.more_env => out.extend(["$(", name, ")"]),
+                None => out.extend(["$", after.strip_suffix(tail).unwrap_or_default()]),
+            }
+            rest = tail;
+        }
+        out + rest
     }
 }
 
@@ -122,5 +193,63 @@ impl Pod {
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(&*self.phase, "Succeeded" | "Failed")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(command: &[&str], args: &[&str], more_env: bool) -> Vec<String> {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        let env = BTreeMap::from([("ZONE".to_owned(), "example.com".to_owned())]);
+        Container { command: texts(command), args: texts(args), env, more_env, ..Container::default() }
+            .arguments()
+    }
+
+    #[test]
+    fn arguments_of_the_program_itself() {
+        let check = |command: &[&str], args: &[&str], expected: &[&str]| {
+            assert_eq!(arguments(command, args, false), expected, "{command:?} {args:?}");
+        };
+        check(&[], &["--source=ingress"], &["--source=ingress"]);
+        check(&["/external-dns", "--once"], &["--source=ingress"], &["--once", "--source=ingress"]);
+        // A shell that runs something else.
+        check(&["sh", "-c"], &["sleep 1"], &["-c", "sleep 1"]);
+        check(&["sh", "-c"], &["external-dns 'open"], &["-c", "external-dns 'open"]);
+        check(&["sh"], &["--source=ingress"], &["--source=ingress"]);
+    }
+
+    #[test]
+    fn arguments_in_a_script() {
+        let check = |command: &[&str], args: &[&str], expected: &[&str]| {
+            assert_eq!(arguments(command, args, false), expected, "{command:?} {args:?}");
+        };
+        check(
+            &["/bin/sh", "-c"],
+            &["exec /bin/external-dns --source=ingress --domain-filter=\"${ZONE}\"; echo done"],
+            &["--source=ingress", "--domain-filter=example.com"],
+        );
+        check(
+            &[
+                "bash",
+                "-euxc",
+                "external-dns --version && external-dns \\\n  --source ingress \\\n --x=$ZONE/$NO || exit 1",
+            ],
+            &[],
+            &["--source", "ingress", "--x=example.com/$NO"],
+        );
+        check(
+            &["sh", "-c", "exec external-dns --once \"$@\"", "sh"],
+            &["--source=ingress"],
+            &["--once", "--source=ingress"],
+        );
+    }
+
+    #[test]
+    fn a_variable_that_the_object_does_not_name() {
+        let script = ["external-dns --txt-owner-id=${OWNER} --domain-filter=$ZONE"];
+        let expected = ["--txt-owner-id=$(OWNER)", "--domain-filter=example.com"];
+        assert_eq!(arguments(&["sh", "-c"], &script, true), expected);
     }
 }

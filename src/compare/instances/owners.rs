@@ -220,12 +220,7 @@ impl<'a> Unowned<'a> {
 }
 
 /// Ownership records of this instance for the wish under names that its affixes do not give.
-fn elsewhere(
-    world: &World<'_>,
-    wants: &InstanceWants,
-    want: &Want,
-    zone: &ZoneReading,
-) -> Vec<String> {
+fn elsewhere(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Vec<String> {
     let sets = zone
         .records()
         .iter()

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::desired::flags::references;
+
 /// Switches: no value, or `=true`, `=false`, or `--no-` in front. A few count only for other
 /// clouds; they must be known all the same, so that the next argument is not taken for a value.
 const SWITCHES: &[&str] = &[
@@ -173,6 +175,13 @@ impl Given {
                 self.values.insert(name, lines.collect());
             }
         }
+    }
+
+    /// Drops the flags whose value hangs on a variable that the object does not tell; sorted.
+    pub(super) fn take_untold(&mut self, env: &BTreeMap<String, String>) -> Vec<&'static str> {
+        let is_untold = |name: &str| env.get(name).is_some_and(|value| *value == format!("$({name})"));
+        let hangs = |values: &Vec<String>| values.iter().any(|value| references(value).any(is_untold));
+        self.values.extract_if(.., |_, values| hangs(values)).map(|(name, _)| name).collect()
     }
 
     /// All values, in order.

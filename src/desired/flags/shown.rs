@@ -19,7 +19,7 @@ pub fn shown(flags: &Flags) -> Vec<(&'static str, String)> {
         ("--txt-prefix", flags.affixes.prefix.clone()),
         ("--txt-suffix", flags.affixes.suffix.clone()),
         ("--txt-wildcard-replacement", flags.affixes.wildcard_replacement.clone()),
-        ("--txt-encrypt-enabled", switch(flags.txt_encrypt)),
+        ("--txt-encrypt-enabled", switch(flags.txt_encrypt && flags.untold.is_empty())),
         ("--migrate-from-txt-owner", flags.migrate_from_owner.clone()),
         ("--annotation-prefix", flags.annotation_prefix.clone()),
         ("--annotation-filter", flags.annotation_filter.clone()),

@@ -126,3 +126,23 @@ fn go_durations() {
     check("-1m", None);
     check("99999999999999999999h", None);
 }
+
+#[test]
+fn values_that_stand_elsewhere_are_untold() {
+    let env: BTreeMap<String, String> = [
+        ("OWNER", "$(OWNER)"),
+        ("EXTERNAL_DNS_DOMAIN_FILTER", "$(EXTERNAL_DNS_DOMAIN_FILTER)"),
+        ("EXTERNAL_DNS_POLICY", "$(EXTERNAL_DNS_POLICY)"),
+        ("EXTERNAL_DNS_NAMESPACE", "$(EXTERNAL_DNS_NAMESPACE)"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    let args =
+        ["--source=ingress", "--txt-owner-id=$(OWNER)-1", "--txt-prefix=$(NOWHERE)", "--namespace=web"];
+    let read = Flags::from_args(&args.map(str::to_owned), &env, Some(Version::new(0, 22, 0)));
+    assert_eq!(read.untold, ["domain-filter", "policy", "txt-owner-id"]);
+    assert!(read.domain_filter.is_empty() && read.txt_encrypt);
+    // The policy that accuses nobody; an argument comes before its variable; what nobody defines is text.
+    assert_eq!(read.policy, Policy::UpsertOnly);
+    assert_eq!((read.namespace.as_str(), read.affixes.prefix.as_str()), ("web", "$(nowhere)"));
+}

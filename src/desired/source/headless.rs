@@ -53,7 +53,7 @@ pub(super) fn endpoints(
 }
 
 fn kind(object: &KubeObject, input: &SourceInput<'_>) -> Kind {
-    let annotations = Annotations::new(&object.annotations, &input.instance.flags.annotation_prefix);
+    let annotations = Annotations::of(&object.annotations, &input.instance.flags);
     match annotations.get("endpoints-type") {
         Some("NodeExternalIP") => Kind::NodeExternal,
         Some("HostIP") => Kind::Host,
@@ -99,7 +99,7 @@ fn addresses(
     input: &SourceInput<'_>,
     (kind, endpoint): (Kind, &SliceEndpoint),
 ) -> Vec<String> {
-    let overriding = Annotations::new(&pod.annotations, &input.instance.flags.annotation_prefix).targets();
+    let overriding = Annotations::of(&pod.annotations, &input.instance.flags).targets();
     if !overriding.is_empty() {
         return overriding;
     }

@@ -13,7 +13,7 @@ use crate::model::{RecordType, Version};
 
 /// The addresses that a Service of type `NodePort` is reached at.
 pub(super) fn targets(object: &KubeObject, service: &Service, input: &SourceInput<'_>) -> Vec<String> {
-    let annotations = Annotations::new(&object.annotations, &input.instance.flags.annotation_prefix);
+    let annotations = Annotations::of(&object.annotations, &input.instance.flags);
     let serving = service.local_traffic.then(|| serving_nodes(object, service, input));
     let nodes: Vec<&Node> = input
         .of_kind("Node")

@@ -79,7 +79,7 @@ fn of_hosts(
     shared: &Shared,
     (hosts, side): (&[String], Side),
 ) -> Vec<Endpoint> {
-    let annotations = Annotations::new(&object.annotations, &input.instance.flags.annotation_prefix);
+    let annotations = Annotations::of(&object.annotations, &input.instance.flags);
     let overriding = annotations.targets();
     let version = input.version();
     let of_host = |host: &str| {

@@ -33,7 +33,7 @@ enum Trouble {
 /// What a route yields.
 #[must_use]
 pub fn read(object: &KubeObject, route: &GatewayRoute, input: &SourceInput<'_>) -> Yield {
-    let annotations = Annotations::new(&object.annotations, &input.instance.flags.annotation_prefix);
+    let annotations = Annotations::of(&object.annotations, &input.instance.flags);
     let mut out = Yield::default();
     let hosts = hosts(object, route, annotations, input, &mut out);
     let mut bound: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

@@ -184,14 +184,14 @@ fn filtered(input: &SourceInput<'_>, gateway: &KubeObject, name: &str) -> Option
 }
 
 fn is_of_other_controller(input: &SourceInput<'_>, object: &KubeObject) -> bool {
-    let prefix = &input.instance.flags.annotation_prefix;
-    let annotations = Annotations::new(&object.annotations, prefix);
+    let flags = &input.instance.flags;
+    let annotations = Annotations::of(&object.annotations, flags);
     GATEWAYS_OF_ANY_CONTROLLER < input.version() && annotations.is_for_other_controller()
 }
 
 fn targets(input: &SourceInput<'_>, object: &KubeObject, gateway: &Gateway) -> Vec<String> {
-    let prefix = &input.instance.flags.annotation_prefix;
-    let annotated = Annotations::new(&object.annotations, prefix).targets();
+    let flags = &input.instance.flags;
+    let annotated = Annotations::of(&object.annotations, flags).targets();
     if annotated.is_empty() || input.version() < TARGET_ON_GATEWAY {
         gateway.addresses.clone()
     } else {

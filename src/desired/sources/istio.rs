@@ -65,8 +65,8 @@ fn at_gateways(
     hosts: &[String],
     mut out: Yield,
 ) -> Yield {
-    let prefix = &input.instance.flags.annotation_prefix;
-    let annotations = Annotations::new(&object.annotations, prefix);
+    let flags = &input.instance.flags;
+    let annotations = Annotations::of(&object.annotations, flags);
     let overriding = annotations.targets();
     if !overriding.is_empty() {
         let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
@@ -160,8 +160,8 @@ fn in_scope(object: &KubeObject, input: &SourceInput<'_>) -> bool {
 }
 
 fn gateway_targets(object: &KubeObject, gateway: &IstioGateway, input: &SourceInput<'_>) -> Vec<String> {
-    let prefix = &input.instance.flags.annotation_prefix;
-    let overriding = Annotations::new(&object.annotations, prefix).targets();
+    let flags = &input.instance.flags;
+    let overriding = Annotations::of(&object.annotations, flags).targets();
     if !overriding.is_empty() {
         return overriding;
     }
@@ -186,9 +186,8 @@ pub fn behind_gateway<'a>(
     gateway: &IstioGateway,
     input: &SourceInput<'a>,
 ) -> Vec<&'a KubeObject> {
-    let prefix = &input.instance.flags.annotation_prefix;
-    let ingress =
-        Annotations::new(&object.annotations, prefix).get("ingress").filter(|text| !text.is_empty());
+    let flags = &input.instance.flags;
+    let ingress = Annotations::of(&object.annotations, flags).get("ingress").filter(|text| !text.is_empty());
     if let Some(text) = ingress.filter(|_| FROM_INGRESS <= input.version()) {
         let found = place(text, &object.reference.namespace)
             .and_then(|(namespace, name)| input.object("Ingress", namespace, name))
