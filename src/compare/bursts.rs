@@ -44,10 +44,14 @@ struct Burst<'a> {
     names: BTreeSet<&'a DomainName>,
     alive: usize,
     until: Timestamp,
-    zone: Option<ZoneId>,
+    /// Zones that lost so much of their names; empty where only all of them together did.
+    zones: BTreeSet<ZoneId>,
 }
 
-/// The largest loss of one instance: of its wishes, else of its records.
+/// What is counted together: one zone, or all of them.
+type Scope = Option<Option<ZoneId>>;
+
+/// What one instance lost at once: of its wishes, else of its records.
 pub(super) fn mass_deletion(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) -> Option<Candidate> {
     // Names that are not known have not vanished. Which are those of an odd object its ownership tells.
     let flags = &wants.instance.flags;
@@ -79,7 +83,7 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     lost.retain(|loss| !foreign.contains(loss.name) && !world.is_undecided(loss.name));
     alive.retain(|(name, _, _)| !foreign.contains(*name));
     let zone = |name: &DomainName| zone_of(world, wants, name);
-    let burst = largest(world, lost, &alive, zone)?;
+    let burst = burst(world, lost, &alive, zone)?;
     let without: BTreeSet<&DomainName> = wants.without_target.iter().flat_map(|one| &one.names).collect();
     let by_address =
         burst.names.iter().filter(|name| without.contains(*name)).count() * 2 >= burst.names.len();
@@ -128,7 +132,7 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
         }
     }
     let zone = |name: &DomainName| zone_of(world, wants, name);
-    let burst = largest(world, lost, &alive, zone)?;
+    let burst = burst(world, lost, &alive, zone)?;
     let reason = Reason::RecordsVanished;
     let mut candidate = start(world, wants, Kind::MassDeletion, reason, impact(world, &burst));
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
@@ -136,9 +140,9 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
     Some(dress(candidate, &burst, &wants.instance.id))
 }
 
-/// By zone, because a burst in one zone must not drown in the names of another; losses within two
-/// cycles are one burst.
-fn largest<'a>(
+/// By zone, because a burst in one zone must not drown in the names of another, and of all zones
+/// together, because one cause may hit a few names in each. Losses within two cycles are one burst.
+fn burst<'a>(
     world: &World<'_>,
     mut lost: Vec<Loss<'a>>,
     alive: &[(&DomainName, Timestamp, Timestamp)],
@@ -147,25 +151,40 @@ fn largest<'a>(
     // What went while nobody looked for hours did not go at once.
     lost.retain(|loss| world.at().duration_since(loss.until) < BURST_LIFE);
     let cycles = SignedDuration::try_from(world.policy.interval.saturating_mul(2)).ok()?;
-    let mut starts: BTreeMap<(Option<ZoneId>, Timestamp), BTreeSet<&'a DomainName>> = BTreeMap::new();
-    for loss in &lost {
-        starts.entry((loss.zone.clone(), loss.gone_at)).or_default();
+    let scopes = lost.iter().flat_map(|loss| [(Some(loss.zone.clone()), loss.gone_at), (None, loss.gone_at)]);
+    let starts: BTreeSet<(Scope, Timestamp)> = scopes.collect();
+    let there = |scope: &Scope, until: Timestamp| {
+        let there = alive.iter().filter(|(_, since, last)| *since <= until && until <= *last);
+        let names = there.map(|(name, _, _)| *name).filter(|name| is_in(scope, &zone_of(name)));
+        names.collect::<BTreeSet<_>>()
+    };
+    let mut scopes: BTreeSet<Scope> = BTreeSet::new();
+    let mut names: BTreeSet<&'a DomainName> = BTreeSet::new();
+    let mut until = Timestamp::MAX;
+    for (scope, start) in starts {
+        let together: Vec<&Loss<'a>> = lost
+            .iter()
+            .filter(|loss| is_in(&scope, &loss.zone) && start <= loss.gone_at)
+            .filter(|loss| loss.gone_at.duration_since(start) <= cycles)
+            .collect();
+        let vanished: BTreeSet<&DomainName> = together.iter().map(|loss| loss.name).collect();
+        let first = together.iter().filter(|loss| loss.gone_at == start).map(|loss| loss.until).min();
+        let Some(first) = first.filter(|_| LEAST_NAMES <= vanished.len()) else { continue };
+        let before = vanished.union(&there(&scope, first)).count();
+        if before * LEAST_TENTHS <= vanished.len() * 10 {
+            scopes.insert(scope);
+            names.extend(vanished);
+            until = until.min(first);
+        }
     }
-    for ((zone, start), names) in &mut starts {
-        let together = lost.iter().filter(|loss| {
-            loss.zone == *zone && *start <= loss.gone_at && loss.gone_at.duration_since(*start) <= cycles
-        });
-        names.extend(together.map(|loss| loss.name));
-    }
-    let ((zone, start), names) = starts.into_iter().max_by_key(|(_, names)| names.len())?;
-    let first = lost.iter().filter(|loss| loss.zone == zone && loss.gone_at == start);
-    let until = first.map(|loss| loss.until).min()?;
-    let there = alive.iter().filter(|(name, since, last)| {
-        *since <= until && until <= *last && (zone_of(name) == zone || names.contains(name))
-    });
-    let alive = there.map(|(name, _, _)| *name).collect::<BTreeSet<_>>().len();
-    let many = LEAST_NAMES <= names.len() && alive * LEAST_TENTHS <= names.len() * 10;
-    many.then_some(Burst { names, alive, until, zone })
+    let before = scopes.iter().flat_map(|scope| there(scope, until)).chain(names.iter().copied());
+    let alive = before.collect::<BTreeSet<_>>().len();
+    let zones = scopes.into_iter().flatten().flatten().collect();
+    (!names.is_empty()).then_some(Burst { names, alive, until, zones })
+}
+
+fn is_in(scope: &Scope, zone: &Option<ZoneId>) -> bool {
+    scope.as_ref().is_none_or(|scope| scope == zone)
 }
 
 /// The longest zone of the instance that the name lies in.
@@ -203,9 +222,7 @@ fn dress(mut candidate: Candidate, burst: &Burst<'_>, instance: &str) -> Candida
         burst.alive,
         why
     );
-    if let Some(zone) = &burst.zone {
-        candidate.evidence.push(format!("in hosted zone {zone}"));
-    }
+    candidate.evidence.extend(burst.zones.iter().take(5).map(|zone| format!("in hosted zone {zone}")));
     candidate.fix = Fix {
         summary: "Stop ExternalDNS (scale it to 0) before it deletes more, then find out why.".to_owned(),
         ..Fix::default()
