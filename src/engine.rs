@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::compare::unheard::unheard;
 use crate::compare::{Verdicts, compare};
 use crate::desired;
-use crate::desired::departed::Departed;
+use crate::desired::departed::{Departed, has_left};
 use crate::desired::memo::Memo;
 use crate::desired::sources::roster::unmodelled;
 use crate::desired::traps::traps;
@@ -21,7 +21,6 @@ use crate::finding::{FindingKey, State};
 use crate::history::{History, Track};
 use crate::limits::MAX_EVIDENCE;
 use crate::model::by_name::ByName;
-use crate::model::instance::Origin;
 use crate::model::shard::Shard;
 use crate::model::text::printable;
 use crate::model::want::InstanceWants;
@@ -113,8 +112,9 @@ impl Engine {
         self.wants = Arc::default();
         if let Some(cluster) = &snapshot.kubernetes.value {
             self.wants = self.desired.wants(cluster, snapshot.route53.value(), snapshot.at);
-            if self.wants.iter().any(has_left) {
-                self.wants = self.wants.iter().filter(|one| !has_left(one)).cloned().collect();
+            let left = |one: &InstanceWants| has_left(one, snapshot.route53.value());
+            if self.wants.iter().any(left) {
+                self.wants = self.wants.iter().filter(|one| !left(one)).cloned().collect();
             }
         }
         if self.memory.past.last_at.is_some_and(|last| snapshot.at < last) {
@@ -238,11 +238,6 @@ impl Engine {
             })
             .collect()
     }
-}
-
-/// True for an instance that is gone together with all that it was there for.
-fn has_left(one: &InstanceWants) -> bool {
-    one.instance.origin == Origin::Departed && one.wants.is_empty() && one.without_target.is_empty()
 }
 
 fn without_lists(verdicts: Verdicts) -> Verdicts {

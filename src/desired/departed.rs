@@ -4,15 +4,18 @@
 //! A cluster without an ExternalDNS looks like one in which nothing is wanted. Whoever deletes the workload by
 //! mistake would hear nothing, so what ran here is remembered for a day and judged as one without a Pod.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::desired::discover::of_command_line;
+use crate::model::heritage::TxtRole;
 use crate::model::instance::{CommandLine, Instance, Origin};
-use crate::model::{ObjectRef, Version};
+use crate::model::want::InstanceWants;
+use crate::model::zone::{ZoneReading, Zones};
+use crate::model::{DomainName, ObjectRef, Version};
 use crate::snapshot::Cluster;
 
 /// How long an instance is missed. Longer than anybody sleeps, and not for ever: it may have been meant.
@@ -57,6 +60,9 @@ const OWN_VARIABLES: &str = "EXTERNAL_DNS_";
 
 /// Parts of the names of arguments and variables that hold secrets; lower case.
 const SECRETS: [&str; 5] = ["aes-key", "aes_key", "password", "secret", "token"];
+
+/// Fewer names than this are housekeeping. Source: findings.md section 3, rank 5.
+const LEAST_NAMES: usize = 5;
 
 /// What stands for a secret in the state file.
 const MASKED: &str = "masked";
@@ -188,6 +194,28 @@ impl Departed {
             self.known.insert(workload.clone(), known);
         }
     }
+}
+
+/// True for an instance that is gone together with all that it was there for: no object asks it for a
+/// name, and hardly a record is its own. Many that nobody keeps any more are no leave.
+#[must_use]
+pub fn has_left(one: &InstanceWants, zones: Option<&Zones>) -> bool {
+    let idle = one.wants.is_empty() && one.without_target.is_empty();
+    one.instance.origin == Origin::Departed
+        && idle
+        && zones.is_some_and(|zones| owned_names(one, zones) < LEAST_NAMES)
+}
+
+/// Names whose ownership records name the instance.
+fn owned_names(one: &InstanceWants, zones: &Zones) -> usize {
+    let sets = one.zones.iter().filter_map(|id| zones.zones.get(id)).flat_map(ZoneReading::records);
+    let owned = sets.filter_map(|set| match TxtRole::of(set) {
+        TxtRole::Heritage(heritage) if heritage.owner == Some(&one.instance.flags.owner_id) => {
+            one.instance.owner_name(&set.name)
+        }
+        TxtRole::Heritage(_) | TxtRole::Encrypted | TxtRole::Other => None,
+    });
+    owned.map(|(name, _)| name).collect::<BTreeSet<DomainName>>().len()
 }
 
 /// True if the instance was to do something: one that was scaled to nothing first was taken out of service.
