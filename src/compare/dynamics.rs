@@ -170,9 +170,9 @@ impl Record<'_> {
         let recent = |sighting: &Sighting<_>| is_recent(self.world.at(), sighting.since);
         let first = self.sightings.iter().position(recent).unwrap_or(self.sightings.len());
         let span = self.sightings.iter().skip(first.saturating_sub(1));
-        let held = span.map(|sighting| match Held::of(sighting.value.as_ref()) {
-            Held::Absent => self.seen_instead(sighting).unwrap_or(Held::Absent),
-            held @ (Held::Present | Held::Targets(_)) => held,
+        let held = span.flat_map(|sighting| match Held::of(sighting.value.as_ref()) {
+            Held::Absent => self.seen_instead(sighting),
+            held @ (Held::Present | Held::Targets(_)) => vec![held],
         });
         let mut held: Vec<Held> = held.collect();
         // A new TTL is another content with the same targets.
@@ -181,15 +181,33 @@ impl Record<'_> {
         (held, self.sightings.get(start).map(|sighting| sighting.since))
     }
 
-    /// What stood at the name in the place of this type: beside a CNAME nothing else can stand, so a
-    /// record that becomes one has another value and is not gone. Source: RFC 1034 section 3.6.2.
-    fn seen_instead(&self, absence: &Sighting<Option<Content>>) -> Option<Held> {
+    /// What stood at the name in the place of this type, in order: beside a CNAME nothing else can stand,
+    /// so a record that becomes one has another value and is gone only before and after it. Source: RFC 1034
+    /// section 3.6.2.
+    fn seen_instead(&self, absence: &Sighting<Option<Content>>) -> Vec<Held> {
         let sightings = crate::past::records_at(&self.world.past.records, &self.zone.zone.id, &self.key.name)
             .filter(|(key, _)| excludes(&key.record_type, &self.key.record_type))
             .flat_map(|(_, sightings)| sightings);
-        let mut others =
-            sightings.filter(|other| other.since <= absence.until && absence.since <= other.until);
-        others.find_map(|other| other.value.as_ref().map(|content| Held::Targets(targets(content))))
+        let mut others: Vec<(Timestamp, Timestamp, Held)> = sightings
+            .filter(|other| other.since <= absence.until && absence.since <= other.until)
+            .filter_map(|other| {
+                Some((other.since, other.until, Held::Targets(targets(other.value.as_ref()?))))
+            })
+            .collect();
+        others.sort();
+        let mut held = Vec::new();
+        // The round in which the other one came is the round in which this one went.
+        let mut bare_from = absence.since;
+        for (since, until, other) in others {
+            if bare_from < since {
+                held.push(Held::Absent);
+            }
+            held.push(other);
+            bare_from = until;
+        }
+        let is_bare = held.is_empty() || bare_from < absence.until;
+        held.extend(is_bare.then_some(Held::Absent));
+        held
     }
 
     /// What a batch that deletes the record puts into its place.
