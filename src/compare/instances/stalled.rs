@@ -144,21 +144,20 @@ fn silence(world: &World<'_>, wants: &InstanceWants) -> Option<Silence> {
     if instance.pods.is_empty() || instance.pods.iter().any(is_young) {
         return None;
     }
-    let gauge = last_reconcile(world, wants);
-    let (since, until) = match gauge {
-        Some(at) => (at, world.at()),
-        None => last_line(world, wants)?,
-    };
-    too_long(since, until).then_some(Silence { since, by_gauge: gauge.is_some() })
+    // Each tells nothing of what came after it was read; the one that was read last knows most.
+    let gauge = last_reconcile(world, wants).map(|(since, until)| (until, true, since));
+    let log = last_line(world, wants).map(|(since, until)| (until, false, since));
+    let (until, by_gauge, since) = gauge.max(log)?;
+    too_long(since, until).then_some(Silence { since, by_gauge })
 }
 
-/// What the metrics of its Pods say, where they are read.
-fn last_reconcile(world: &World<'_>, wants: &InstanceWants) -> Option<Timestamp> {
+/// What the metrics of its Pods say, where they are read, and when they were.
+fn last_reconcile(world: &World<'_>, wants: &InstanceWants) -> Option<(Timestamp, Timestamp)> {
     let pods = &wants.instance.pods;
     let ours = world.snapshot.changes.value()?.controllers.iter().filter(|metrics| {
         pods.iter().any(|pod| pod.name == metrics.pod && pod.namespace == metrics.namespace)
     });
-    ours.filter_map(|metrics| metrics.last_reconcile).max()
+    ours.filter_map(|metrics| Some((metrics.last_reconcile?, metrics.at))).max()
 }
 
 /// The last line of its logs, and the time until which all of them were read: they tell nothing of what
