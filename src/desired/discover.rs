@@ -18,6 +18,9 @@ pub struct Discovery {
     pub ignored: Vec<(ObjectRef, String)>,
 }
 
+/// A tag may be a date, whose year is no release.
+const LEAST_YEAR: u16 = 1_000;
+
 /// The label that carries the version where the image tag does not.
 const VERSION_LABEL: &str = "app.kubernetes.io/version";
 
@@ -179,8 +182,8 @@ fn version_of<'a>(
     labels: impl IntoIterator<Item = &'a BTreeMap<String, String>>,
 ) -> Option<Version> {
     let (_, tag) = name_and_tag(&container.image);
-    tag.and_then(|tag| tag.parse().ok())
-        .or_else(|| labels.into_iter().find_map(|labels| labels.get(VERSION_LABEL)?.parse().ok()))
+    let read = |text: &str| text.parse().ok().filter(|version: &Version| version.major < LEAST_YEAR);
+    tag.and_then(read).or_else(|| labels.into_iter().find_map(|labels| read(labels.get(VERSION_LABEL)?)))
 }
 
 /// Last path part of an image without tag and digest, and the tag.
@@ -302,6 +305,7 @@ mod tests {
         check("r:5000/external-dns@sha256:00", &["0.13.6"], Some(Version::new(0, 13, 6)));
         check("external-dns:latest", &["main", "v0.20.0"], Some(Version::new(0, 20, 0)));
         check("external-dns", &[], None);
+        check("external-dns:2026.11.05", &[], None);
     }
 
     #[test]

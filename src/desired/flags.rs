@@ -35,6 +35,9 @@ impl Flags {
         let is_untold = |names: &[&str]| untold.iter().any(|name| names.contains(name));
         let applied = version.unwrap_or(NEWEST_KNOWN);
         let prefix = given.optional("annotation-prefix");
+        // Which of its two prefixes an unknown version reads nobody can tell.
+        let reads_legacy =
+            given.switch("enable-legacy-annotation-prefix", false) || version.is_none() && prefix.is_none();
         let cache = given.duration("provider-cache-time", Duration::ZERO);
         Self {
             sources: given.list("source"),
@@ -97,7 +100,7 @@ impl Flags {
             zones_cache_duration: given.duration("aws-zones-cache-duration", Duration::ZERO),
             cache_time: given.duration("txt-cache-interval", Duration::ZERO).max(cache),
             dry_run: given.switch("dry-run", false),
-            details: details(&mut given),
+            details: FlagDetails { legacy_annotation_prefix: reads_legacy, ..details(&mut given) },
             untold,
             unknown: given.into_unknown(),
         }
@@ -124,7 +127,7 @@ fn details(given: &mut Given) -> FlagDetails {
     let or = |text: Option<String>, default: String| text.unwrap_or(default);
     FlagDetails {
         txt_new_format_only: given.switch("txt-new-format-only", false),
-        legacy_annotation_prefix: given.switch("enable-legacy-annotation-prefix", false),
+        legacy_annotation_prefix: false,
         target_templates: given.list("target-template"),
         fqdn_target_templates: given.list("fqdn-target-template"),
         unstructured_resources: given.list("unstructured-resource"),
