@@ -50,6 +50,7 @@ use std::sync::Arc;
 use crate::compare::wishes::signed;
 use crate::compare::world::World;
 use crate::finding::{Kind, Subject};
+use crate::model::instance::PodHealth;
 use crate::model::want::InstanceWants;
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ZoneId};
@@ -71,6 +72,8 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
             blind: blind_views(snapshot, past, policy),
             lost,
             ahead: ahead(snapshot, past),
+            dim: blind::dim_views(past),
+            unread_feeds: unread_feeds(snapshot, wants),
             ..coverage(snapshot)
         },
         ..Verdicts::default()
@@ -205,6 +208,19 @@ fn coverage(snapshot: &Snapshot) -> Coverage {
         dns: snapshot.dns.state == ViewState::Read,
         ..Coverage::default()
     }
+}
+
+/// The instances of whose feed this round could read nothing, although there is one.
+fn unread_feeds(snapshot: &Snapshot, wants: &[InstanceWants]) -> BTreeSet<Arc<str>> {
+    let scopes: Vec<&str> = snapshot.changes.problems.iter().map(|problem| problem.scope.as_str()).collect();
+    let is_unread = |wants: &&InstanceWants| {
+        scopes.iter().any(|scope| {
+            let log = scope.strip_prefix("log ").unwrap_or_default();
+            let of = |pod: &PodHealth| log.starts_with(&format!("{}/{}/", pod.namespace, pod.name));
+            matches!(*scope, "all" | "log") || wants.instance.pods.iter().any(of)
+        })
+    };
+    wants.iter().filter(is_unread).map(|one| Arc::clone(&one.instance.id)).collect()
 }
 
 /// A record in the zone that does not serve its name is the other half of that fault, no left-over

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::compare::{Candidate, Coverage, Verdicts, explain};
-use crate::finding::{FindingKey, Kind, State, Subject};
+use crate::finding::{Cause, FindingKey, Kind, State, Subject};
 use crate::limits::MAX_STEPS;
 use crate::model::{DomainName, ZoneId};
 use crate::policy::Policy;
@@ -73,10 +73,21 @@ impl First<'_> {
         self.candidate.window.is_none() && self.candidate.key.kind < kind
     }
 
+    /// It says that the other one holds, too.
+    fn names(&self, kind: Kind) -> bool {
+        let is_cause = match self.candidate.cause {
+            Some(Cause::OwnerForeign) => kind == Kind::OwnerForeign,
+            Some(Cause::OwnerMissing) => kind == Kind::OwnerMissing,
+            Some(Cause::OwnerOrphan) => kind == Kind::OwnerOrphan,
+            _ => false,
+        };
+        is_cause || self.candidate.also.iter().any(|also| also.kind == kind)
+    }
+
     fn over(&self, kind: Kind) -> Over {
         if self.stands || is_one_story(self.candidate.key.kind, kind) {
             Over::Instead
-        } else if self.is_waiting_over(kind) || self.candidate.also.iter().any(|also| also.kind == kind) {
+        } else if self.is_waiting_over(kind) || self.names(kind) {
             Over::Beside
         } else {
             Over::Not
@@ -89,6 +100,11 @@ impl First<'_> {
 fn is_one_story(one: Kind, other: Kind) -> bool {
     let of_record = |kind: Kind| matches!(kind.rank(), 10..=26);
     one == other || of_record(one) && of_record(other)
+}
+
+/// True for the kinds of the record ladder.
+fn is_of_record(kind: Kind) -> bool {
+    matches!(kind.rank(), 20..=26)
 }
 
 /// A subject and its zone: where at most one finding is open.
@@ -120,6 +136,18 @@ impl History {
             .filter(|candidate| is_ahead(candidate, &verdicts.coverage))
             .map(|candidate| place(&candidate.key))
             .collect();
+        let open_record =
+            self.places(|track| track.state == State::Open && is_of_record(track.candidate.key.kind));
+        // A record that is told as wrong and was right for one look is wrong still, and not yet flapping.
+        let mut held: BTreeSet<(Place, Kind)> = BTreeSet::new();
+        seen.retain(|key, candidate| {
+            let kind = open_record.get(&place(key)).filter(|_| key.kind == Kind::Flapping);
+            let Some(kind) = kind.filter(|kind| candidate.also.iter().any(|also| also.kind == **kind)) else {
+                return true;
+            };
+            held.insert((place(key), *kind));
+            false
+        });
         seen.retain(|key, candidate| {
             let hidden = frozen_first.get(&place(key)).is_some_and(|kind| *kind < key.kind);
             // On a view that could not be read nothing is decided anew.
@@ -149,7 +177,8 @@ impl History {
             }
             if !dark.is_empty() {
                 track.freeze(&dark, &verdicts.coverage);
-            } else if !is_seen {
+            } else if !is_seen && !held.contains(&(place(key), key.kind)) && !is_dim(key, &verdicts.coverage)
+            {
                 match told.get(&place(key)).map(|first| first.over(key.kind)) {
                     Some(Over::Beside) => {}
                     Some(Over::Instead) => track.miss(at, true, policy, cycle),
@@ -337,13 +366,16 @@ impl Track {
             self.first_seen = self.first_seen.min(first_seen);
             self.steps = steps;
         }
+        // A window delays a page. What was told and has not gone meanwhile is no news when it closes.
+        let is_told = self.clean == 0 && matches!(self.state, State::Open | State::Explained | State::Stale);
         self.candidate = candidate.clone();
         self.last_seen = at;
         self.clean = 0;
         self.clean_at = None;
         if candidate.window.is_some() {
             self.run_since = None;
-            self.state = if self.confirmed && candidate.certain { State::Open } else { State::Pending };
+            let stays = self.confirmed && (candidate.certain || is_told);
+            self.state = if stays { State::Open } else { State::Pending };
         } else {
             let since = *self.run_since.get_or_insert(candidate.evidence_at.min(at));
             let twice = cycle <= candidate.evidence_at.duration_since(since);
@@ -373,12 +405,13 @@ impl Track {
 
     /// A view that it rests on could not be read: the verdict stays what it was, and is stale from
     /// the round on in which the view is stated as blind. One round that failed must not make a page
-    /// resolve and come back.
+    /// resolve and come back. What a feed alone told stays told: what it explains must not page one by one.
     fn freeze(&mut self, dark: &[ViewName], coverage: &Coverage) {
         let zone_is_lost =
             || self.candidate.key.zone_id.as_ref().is_some_and(|id| coverage.lost.contains(id));
         let lost = dark
             .iter()
+            .filter(|view| **view != ViewName::Changes)
             .any(|view| coverage.blind.contains(view) || *view == ViewName::Route53 && zone_is_lost());
         if lost && matches!(self.state, State::Open | State::Explained) {
             self.state = State::Stale;
@@ -420,6 +453,11 @@ fn is_ahead(candidate: &Candidate, coverage: &Coverage) -> bool {
         && coverage.ahead.contains(&(zone.clone(), key.name.clone()))
 }
 
+/// True for a view that was blind and is so again, though not yet for long: that look was not clean.
+fn is_dim(key: &FindingKey, coverage: &Coverage) -> bool {
+    matches!(&key.subject, Subject::Source(view) if coverage.dim.contains(view))
+}
+
 /// The views that the statement rests on and that could not be read in this round, in which it was made
 /// again (`is_seen`) or not.
 fn dark_views(candidate: &Candidate, coverage: &Coverage, is_seen: bool) -> Vec<ViewName> {
@@ -433,8 +471,12 @@ fn dark_views(candidate: &Candidate, coverage: &Coverage, is_seen: bool) -> Vec<
             None => !coverage.route53 && !matches!(candidate.key.subject, Subject::Object(_)),
         },
         ViewName::Dns => !coverage.dns || coverage.unheard.contains(&candidate.key),
-        // A feed only adds a cause: without it the difference itself still decides.
-        ViewName::Changes => false,
+        // A feed only adds a cause: without it the difference itself still decides. What nothing but the
+        // feed tells is not over because it tells nothing.
+        ViewName::Changes => {
+            let instance = candidate.key.instance.as_ref();
+            !is_seen && instance.is_some_and(|instance| coverage.unread_feeds.contains(instance))
+        }
     };
     candidate.rests_on.iter().filter(is_dark).copied().collect()
 }

@@ -1,9 +1,11 @@
 //! Views that cannot be read. Pure.
 
+use std::collections::BTreeSet;
+
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
-use crate::past::Blind;
+use crate::past::{Blind, Past};
 use crate::report::Fix;
 use crate::snapshot::ViewName;
 
@@ -18,6 +20,13 @@ pub fn judge_views(world: &World<'_>, out: &mut Verdicts) {
         let Some(first) = tired.first() else { continue };
         out.candidates.push(candidate(world, view, first, &tired));
     }
+}
+
+/// Views that could not be read in this round, whether that is stated yet or not.
+#[must_use]
+pub fn dim_views(past: &Past) -> BTreeSet<ViewName> {
+    let rows = past.blind.iter().filter(|((view, _), blind)| concerns_view(*view, blind));
+    rows.map(|((view, _), _)| *view).collect()
 }
 
 /// A dead name server or one odd object does not make a view blind; it is listed with the view.

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 
@@ -102,6 +103,7 @@ pub fn auth_mismatch(
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
     candidate.evidence = bad.iter().map(|(server, _, seen)| describe(server, seen)).collect();
     candidate.evidence.extend(tested(world, want, zone, &expected));
+    candidate.servers = bad.iter().map(|(server, ..)| Arc::from(*server)).collect();
     Some(candidate)
 }
 
@@ -149,7 +151,7 @@ fn health_withdrawn(
 fn votes(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Vec<String> {
     let sets = zone.at(&want.name).iter().filter(|set| set.record_type == want.record_type);
     let ids: BTreeSet<_> = sets.filter_map(|set| set.health_check_id.as_ref()).collect();
-    let of = |id: &std::sync::Arc<str>| {
+    let of = |id: &Arc<str>| {
         let votes = world.zones()?.health.get(id)?;
         let (success, all, at) = (votes.success, votes.all, votes.read_at);
         Some(format!("health check {id}: {success} of {all} checkers report success at {at}"))

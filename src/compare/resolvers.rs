@@ -324,6 +324,7 @@ fn candidate(wants: &InstanceWants, name: &Name<'_>, kind: Kind, rows: &[Row<'_>
     candidate.window = bad.iter().filter_map(|row| row.window).max_by_key(|window| window.until);
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
     candidate.evidence = bad.iter().map(|row| describe(row)).collect();
+    candidate.servers = bad.iter().map(|row| row.server.into()).collect();
     Some(candidate)
 }
 

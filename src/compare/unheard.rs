@@ -38,6 +38,9 @@ struct Heard {
     a_resolver_works: bool,
 }
 
+/// What was heard about one name from one server or resolver.
+type ByServer<'a> = BTreeMap<(&'a DomainName, &'a str), Words>;
+
 /// Those among the findings whose name was asked for and about which nobody said anything.
 pub fn unheard<'a>(
     snapshot: &Snapshot,
@@ -46,18 +49,26 @@ pub fn unheard<'a>(
 ) -> BTreeSet<FindingKey> {
     // A loop is seen in the zones.
     let rests = |one: &&Candidate| one.rests_on.contains(&ViewName::Dns) && one.reason != Reason::Loop;
-    let live: Vec<&FindingKey> = findings.filter(rests).map(|one| &one.key).collect();
+    let findings: Vec<&Candidate> = findings.filter(rests).collect();
+    let live: Vec<&FindingKey> = findings.iter().map(|one| &one.key).collect();
     let names: BTreeSet<&DomainName> = live.iter().filter_map(|key| name_of(key)).collect();
     if names.is_empty() {
         return BTreeSet::new();
     }
-    let heard = heard(snapshot, &names);
+    let (heard, by_server) = heard(snapshot, &names);
     let silent = |words: Words| words.asked && !words.heard;
     let targets: BTreeMap<&FindingKey, BTreeSet<DomainName>> =
         live.iter().map(|key| (*key, targets_of(snapshot, wants, key))).collect();
     let told = told_of(snapshot, targets.values().flatten());
-    let is_unheard = |key: &&&FindingKey| {
-        let targets = targets.get(**key).filter(|targets| !targets.is_empty());
+    // What some servers were found to answer is not told by the others.
+    let are_mute = |name: &DomainName, one: &Candidate| {
+        let words = one.servers.iter().map(|server| by_server.get(&(name, &**server)));
+        let asked: Vec<&Words> = words.flatten().filter(|words| words.asked).collect();
+        !asked.is_empty() && asked.iter().all(|words| !words.heard)
+    };
+    let is_unheard = |one: &&&Candidate| {
+        let key = &one.key;
+        let targets = targets.get(key).filter(|targets| !targets.is_empty());
         if let Some(targets) = targets {
             return targets.iter().all(|target| !told.contains(target));
         }
@@ -70,18 +81,20 @@ pub fn unheard<'a>(
         };
         match key.kind {
             // A resolver is judged by what the servers say.
-            Kind::ResolverStale | Kind::ResolverMismatch => silent(heard.servers) || silent(heard.resolvers),
+            Kind::ResolverStale | Kind::ResolverMismatch => {
+                silent(heard.servers) || silent(heard.resolvers) || are_mute(name, one)
+            }
             // Here silence about the name is what was found, as long as the resolver itself works.
             Kind::ResolverUnreachable if heard.resolvers.asked => !heard.a_resolver_works,
-            Kind::AuthMismatch
-            | Kind::HealthWithdrawn
-            | Kind::DelegationBroken
-            | Kind::ResolverUnreachable => silent(heard.servers),
+            Kind::AuthMismatch => silent(heard.servers) || are_mute(name, one),
+            Kind::HealthWithdrawn | Kind::DelegationBroken | Kind::ResolverUnreachable => {
+                silent(heard.servers)
+            }
             // What is known of other names decides.
             _ => false,
         }
     };
-    live.iter().filter(is_unheard).map(|key| (*key).clone()).collect()
+    findings.iter().filter(is_unheard).map(|one| one.key.clone()).collect()
 }
 
 /// The host names whose own answers decide: those that a wish or a record leads to. Empty for a finding
@@ -127,7 +140,7 @@ fn of_the_name(kind: Kind) -> bool {
 fn are_resolvers_mute(snapshot: &Snapshot, wants: &[InstanceWants], zone: &ZoneId) -> bool {
     let here = wants.iter().flat_map(|one| &one.wants).filter(|want| want.zone_id() == Some(zone));
     let names: BTreeSet<&DomainName> = here.map(|want| &want.name).collect();
-    !names.is_empty() && heard(snapshot, &names).values().all(|heard| !heard.resolvers.heard)
+    !names.is_empty() && heard(snapshot, &names).0.values().all(|heard| !heard.resolvers.heard)
 }
 
 /// Nobody asked in this round, although the name is still wanted, or the zone still there.
@@ -152,7 +165,10 @@ fn name_of(key: &FindingKey) -> Option<&DomainName> {
     }
 }
 
-fn heard<'a>(snapshot: &Snapshot, names: &BTreeSet<&'a DomainName>) -> BTreeMap<&'a DomainName, Heard> {
+fn heard<'a>(
+    snapshot: &'a Snapshot,
+    names: &BTreeSet<&'a DomainName>,
+) -> (BTreeMap<&'a DomainName, Heard>, ByServer<'a>) {
     let all = || snapshot.observations();
     let mut works: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
     for one in all().filter(|one| one.vantage == Vantage::Control && one.outcome == Outcome::Answer) {
@@ -163,6 +179,7 @@ fn heard<'a>(snapshot: &Snapshot, names: &BTreeSet<&'a DomainName>) -> BTreeMap<
     let beside = beside.filter(|name| name.wildcard_sibling().is_some_and(|star| names.contains(&star)));
     let existing = existing(snapshot.route53.value(), beside);
     let mut heard: BTreeMap<&DomainName, Heard> = BTreeMap::new();
+    let mut by_server = ByServer::new();
     for one in all().filter(|one| !existing.contains(&one.name)) {
         let Some(name) = asked_for(names, one) else { continue };
         let heard = heard.entry(name).or_default();
@@ -176,10 +193,14 @@ fn heard<'a>(snapshot: &Snapshot, names: &BTreeSet<&'a DomainName>) -> BTreeMap<
             }
             Vantage::Control => continue,
         };
+        let says = tells && !says_nothing(one.outcome);
         words.asked = true;
-        words.heard |= tells && !says_nothing(one.outcome);
+        words.heard |= says;
+        let words = by_server.entry((name, &*one.server)).or_default();
+        words.asked = true;
+        words.heard |= says;
     }
-    heard
+    (heard, by_server)
 }
 
 /// The name that a question is about: a wildcard is asked by a made-up label.

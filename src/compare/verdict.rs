@@ -57,6 +57,10 @@ pub struct Coverage {
     /// Findings about what DNS answers, of which this round heard nothing: nobody who was asked said
     /// anything.
     pub unheard: BTreeSet<FindingKey>,
+    /// Views that could not be read in this round, whether that is stated yet or not.
+    pub dim: BTreeSet<ViewName>,
+    /// Instances whose log could not be read, or of which no feed could.
+    pub unread_feeds: BTreeSet<Arc<str>>,
 }
 
 /// One statement, before time has had its say.
@@ -97,6 +101,9 @@ pub struct Candidate {
     pub explained_by: Option<(Subject, Kind)>,
     /// Somebody asked for quiet; `None` when nobody did.
     pub muted: Option<Mute>,
+    /// The servers whose answers it is about; empty for statements about none or any of them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub servers: BTreeSet<Arc<str>>,
     /// What is wanted.
     pub desired: Json,
     /// What stands in the zone.
@@ -135,6 +142,7 @@ impl Candidate {
             covers: BTreeSet::new(),
             explained_by: None,
             muted: None,
+            servers: BTreeSet::new(),
             desired: Json::Object(serde_json::Map::new()),
             recorded: Json::Object(serde_json::Map::new()),
             live: Json::Object(serde_json::Map::new()),
