@@ -21,7 +21,7 @@ pub(crate) const ZONE: &str = "Z1";
 pub(crate) fn want(name: &str, record_type: RecordType, value: &str) -> Want {
     Want {
         name: DomainName::new(name),
-        content: Content::Values { ttl: 60, values: vec![Value::new(&record_type, value)] },
+        content: Content::values(60, [Value::new(&record_type, value)]),
         record_type,
         set_identifier: None,
         placement: Placement::Zone(ZoneId::new(ZONE)),

@@ -15,7 +15,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn content() -> Content {
-    Content::Values { ttl: 300, values: vec![Value::Ip(TARGET.parse().expect("an address"))] }
+    Content::values(300, [Value::Ip(TARGET.parse().expect("an address"))])
 }
 
 fn want(name: &str, changed: i64) -> Want {

@@ -24,15 +24,15 @@ fn record(name: &str, record_type: RecordType, content: Content) -> RecordSet {
 }
 
 fn values(record_type: &RecordType, value: &str) -> Content {
-    Content::Values { ttl: 60, values: vec![Value::new(record_type, value)] }
+    Content::values(60, [Value::new(record_type, value)])
 }
 
 fn alias(target: &str) -> Content {
-    Content::Alias(AliasTarget {
+    Content::Alias(Arc::new(AliasTarget {
         hosted_zone_id: None,
         dns_name: target.into(),
         evaluate_target_health: false,
-    })
+    }))
 }
 
 /// The plan for these wishes and records of `example.com`, as lines.
