@@ -42,7 +42,7 @@ fn snapshot(seconds: i64, recorded: &[&str], answers: &[(&str, Outcome)]) -> Sna
     let zones = Zones { zones: BTreeMap::from([(ZoneId::new("Z1"), reading)]), ..Zones::default() };
     let observation = |(name, outcome): &(&str, Outcome)| Observation {
         at: at(seconds),
-        zone_id: Some("Z1".into()),
+        respondent: fixture::respondent(Vantage::Authoritative, "ns-1.example.net", Some("Z1")),
         ..fixture::observation(Vantage::Authoritative, "ns-1.example.net", name, *outcome)
     };
     Snapshot {

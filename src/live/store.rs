@@ -1,18 +1,21 @@
 //! The newest observations of everything that is planned. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::finding::Reason;
 use crate::live::plan::Subject;
 use crate::live::probe::{Group, Harvest, Slot};
 use crate::model::DomainName;
-use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::observation::{Observation, Outcome, Respondent, Vantage};
 use crate::snapshot::Problem;
 
 /// Questions in a row without any word after which a server counts as silent, whatever it said of other
 /// names before: each was asked several times, over both transports.
 const SILENT_AFTER: u32 = 3;
+
+/// Respondents that are remembered beyond those that have said something: servers come and go.
+const SPARE_RESPONDENTS: usize = 1_024;
 
 /// Silent servers that are counted; those that nobody asks any more stay among them.
 const MAX_SILENT: usize = 4_096;
@@ -21,8 +24,17 @@ const MAX_SILENT: usize = 4_096;
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     kept: BTreeMap<Subject, Kept>,
+    respondents: Respondents,
     /// Questions in a row that a server, in a view, has said nothing to.
     silence: BTreeMap<(Arc<str>, Arc<str>), u32>,
+}
+
+/// Who was asked, each held once.
+#[derive(Debug, Default)]
+struct Respondents {
+    known: HashSet<Arc<Respondent>>,
+    /// How many there may be before those that nothing is kept of are forgotten.
+    room: usize,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +55,20 @@ fn asked(slot: &Slot) -> (Vantage, &str, &str, &DomainName, &str) {
     (slot.vantage, &slot.view, &slot.server, &slot.name, slot.record_type.as_str())
 }
 
+impl Respondents {
+    fn share(&mut self, one: &mut Arc<Respondent>) {
+        if let Some(known) = self.known.get(one) {
+            one.clone_from(known);
+            return;
+        }
+        if self.room <= self.known.len() {
+            self.known.retain(|known| 1 < Arc::strong_count(known));
+            self.room = self.known.len() * 2 + SPARE_RESPONDENTS;
+        }
+        self.known.insert(Arc::clone(one));
+    }
+}
+
 impl Kept {
     fn take(&mut self, Group { slot, observations, withheld, .. }: Group) {
         let start = self.observations.partition_point(|one| place(one) < asked(&slot));
@@ -51,8 +77,23 @@ impl Kept {
         // A control name tells whether its resolver works now: an old answer would vouch for one that is
         // left alone because it is silent.
         if start == end || !withheld || slot.vantage == Vantage::Control {
-            self.observations.splice(start..end, observations.into_iter().map(Arc::new));
+            let new: Vec<Arc<Observation>> =
+                observations.into_iter().map(|one| Arc::new(self.sharing(one))).collect();
+            self.observations.splice(start..end, new);
         }
+    }
+
+    /// The observation, with records that were seen before as the same value: the servers of a zone say the
+    /// same, pass after pass.
+    fn sharing(&self, mut one: Observation) -> Observation {
+        for known in &self.observations {
+            for (new, old) in [(&mut one.answers, &known.answers), (&mut one.authority, &known.authority)] {
+                if *new == *old {
+                    new.clone_from(old);
+                }
+            }
+        }
+        one
     }
 }
 
@@ -91,7 +132,10 @@ impl Store {
                     || !harvest.groups.iter().any(again)
             });
         }
-        for group in harvest.groups {
+        for mut group in harvest.groups {
+            for one in &mut group.observations {
+                self.respondents.share(&mut one.respondent);
+            }
             kept.take(group);
         }
         kept.observations.shrink_to_fit();

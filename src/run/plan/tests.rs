@@ -93,7 +93,7 @@ fn an_alias_is_asked_under_both_names_and_expects_what_was_seen_there() {
         data: "192.0.2.7".into(),
     };
     let seen = Observation {
-        answers: vec![answer],
+        answers: [answer].into(),
         ..fixture::observation(Vantage::Authoritative, "ns.example.net", "lb-1.example.net", Outcome::Answer)
     };
     let records = vec![record("app.example.com", RecordType::A, alias("dualstack.lb-1.example.net"))];
