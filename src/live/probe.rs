@@ -104,7 +104,7 @@ impl Probe {
 
     async fn control(&self, subject: &Subject) -> Harvest {
         let is_subject =
-            |resolver: &&ResolverSettings| *subject == Subject::Control(resolver.endpoint.clone());
+            |resolver: &&ResolverSettings| *subject == Subject::Control(Box::new(resolver.endpoint.clone()));
         let mut harvest = Harvest::default();
         for resolver in self.settings.resolvers.iter().filter(is_subject) {
             let target = self.resolver(Vantage::Control, resolver);

@@ -23,7 +23,7 @@ const MAX_SILENT: usize = 4_096;
 /// Observations by what they are about.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
-    kept: BTreeMap<Subject, Kept>,
+    kept: BTreeMap<Arc<Subject>, Kept>,
     respondents: Respondents,
     /// Questions in a row that a server, in a view, has said nothing to.
     silence: BTreeMap<(Arc<str>, Arc<str>), u32>,
@@ -42,7 +42,7 @@ struct Kept {
     /// Sorted by slot, those of one slot in the order in which they were made. A name has a handful; the
     /// node of a tree has room for eleven, and there are as many of these as names.
     observations: Vec<Arc<Observation>>,
-    problems: Vec<Problem>,
+    problems: Box<[Problem]>,
 }
 
 /// What an observation is about, as far as it replaces another one.
@@ -100,12 +100,12 @@ impl Kept {
 impl Store {
     /// Takes in what a job brought. What another server said earlier stays; what nobody sent
     /// because the server is unreachable does not replace what it said while it was there.
-    pub(crate) fn keep(&mut self, subject: Subject, harvest: Harvest) {
+    pub(crate) fn keep(&mut self, subject: Arc<Subject>, harvest: Harvest) {
         // A name's harvest may leave servers out whose turn it is not; a zone's never does, and a
         // server that the parent no longer names must go.
-        let is_complete = matches!(subject, Subject::Zone(_) | Subject::Control(_));
+        let is_complete = matches!(*subject, Subject::Zone(_) | Subject::Control(_));
         // The servers of a foreign name may be others each time.
-        let is_foreign = matches!(subject, Subject::Name(_, None));
+        let is_foreign = matches!(*subject, Subject::Name(_, None));
         for group in &harvest.groups {
             let server = (Arc::clone(&group.slot.server), Arc::clone(&group.slot.view));
             if !group.is_silent() {
@@ -116,7 +116,7 @@ impl Store {
             }
         }
         let kept = self.kept.entry(subject).or_default();
-        kept.problems = harvest.problems;
+        kept.problems = harvest.problems.into();
         if is_complete {
             kept.observations
                 .retain(|one| harvest.groups.iter().any(|group| asked(&group.slot) == place(one)));
@@ -211,7 +211,7 @@ mod tests {
         let (slot, seen) = observation(Vantage::Authoritative, server, name, outcome);
         let group = Group::of(slot, vec![seen], withheld);
         let harvest = Harvest { groups: vec![group], problems: Vec::new() };
-        store.keep(Subject::Name(name.into(), None), harvest);
+        store.keep(Arc::new(Subject::Name(name.into(), None)), harvest);
     }
 
     fn observation(vantage: Vantage, server: &str, name: &str, outcome: Outcome) -> (Slot, Observation) {
@@ -232,14 +232,14 @@ mod tests {
         let mut said = |vantage, outcome, withheld| {
             let endpoint = Endpoint::Plain("192.0.2.53:53".parse().expect("an address"));
             let (subject, name) = match vantage {
-                Vantage::Control => (Subject::Control(endpoint), "control.test"),
+                Vantage::Control => (Subject::Control(Box::new(endpoint)), "control.test"),
                 Vantage::Parent | Vantage::Authoritative | Vantage::Recursive => {
                     (Subject::Name("app.test".into(), None), "app.test")
                 }
             };
             let (slot, seen) = observation(vantage, "192.0.2.53:53", name, outcome);
             let group = Group::of(slot, vec![seen], withheld);
-            store.keep(subject, Harvest { groups: vec![group], problems: Vec::new() });
+            store.keep(Arc::new(subject), Harvest { groups: vec![group], problems: Vec::new() });
             let kept = store.observations();
             kept.iter().map(|one| (one.vantage, one.outcome)).collect::<Vec<_>>()
         };
