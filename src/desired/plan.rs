@@ -215,6 +215,9 @@ fn want(planned: Planned, input: &SourceInput<'_>) -> Want {
     let holders: Vec<&KubeObject> = found.iter().flat_map(|object| behind(object, input)).collect();
     let all = || found.iter().map(AsRef::as_ref).chain(holders.iter().copied());
     let respelled = is_respelled(&name, &submitted);
+    // A wish that is made anew has the same text for its name as what was made from the one before.
+    let text = found.iter().find_map(|object| object.shared_text(name.as_str()));
+    let name = text.map_or(name, DomainName::of_shared);
     let endpoint = submitted.endpoint;
     Want {
         name,
