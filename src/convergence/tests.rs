@@ -22,8 +22,8 @@ fn want(name: &str, changed: i64) -> Want {
     Want { status_changed_at: Some(at(changed)), ..fixture::want(name, RecordType::A, TARGET) }
 }
 
-fn wants(wants: Vec<Want>) -> Vec<InstanceWants> {
-    vec![fixture::wants(wants)]
+fn wants(wants: Vec<Want>) -> Arc<[InstanceWants]> {
+    [fixture::wants(wants)].into()
 }
 
 /// A round in which these names have records, and these answer.
@@ -70,7 +70,7 @@ fn quiet(seconds: i64) -> Report {
 
 fn round(
     convergence: &mut Convergence,
-    wanted: &[InstanceWants],
+    wanted: &Arc<[InstanceWants]>,
     snapshot: &Snapshot,
 ) -> Vec<(Stage, Option<i64>, bool)> {
     let arrivals = convergence.observe(wanted, snapshot, &quiet(0));

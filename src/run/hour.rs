@@ -297,6 +297,7 @@ async fn an_hour_at_a_busy_account_keeps_every_verdict_right() {
     let rounds = Rounds {
         views,
         engine: Engine::new(policy.clone()),
+        own: OwnWants::default(),
         saver: None,
         convergence: Convergence::default(),
         policy,
@@ -317,6 +318,7 @@ async fn an_hour_at_a_busy_account_keeps_every_verdict_right() {
         latest: latest_out,
         boards: watch::channel(None).0,
         waited: watch::channel(Arc::default()).1,
+        planner: Planner::default(),
         plan: watch::channel(Arc::default()).0,
         urgent: UrgentNames::default(),
         urgent_out,

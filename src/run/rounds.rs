@@ -1,5 +1,6 @@
 //! The rounds: what changed is judged soon, everything is judged each interval.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::live::settings::LiveSettings;
 use crate::model::change::ChangeFeed;
 use crate::model::instance::Instance;
 use crate::model::observation::Observation;
+use crate::model::want::InstanceWants;
 use crate::model::zone::Zones;
 use crate::policy::Policy;
 use crate::publish::api::waiters::Waited;
@@ -29,7 +31,8 @@ use crate::recorded::urgent::UrgentName;
 use crate::report::Report;
 use crate::run::costs::Costs;
 use crate::run::jumps::Jumps;
-use crate::run::plan::{PlanInput, probe_plan, resolved};
+use crate::run::plan::{PlanInput, resolved};
+use crate::run::planner::Planner;
 use crate::run::records::states;
 use crate::run::saver::Saver;
 use crate::run::urgent::{UrgentInput, UrgentNames};
@@ -56,6 +59,7 @@ pub(super) struct Rounds {
     pub(super) views: Views,
     pub(super) engine: Engine,
     pub(super) saver: Option<Saver>,
+    pub(super) own: OwnWants,
     pub(super) convergence: Convergence,
     pub(super) policy: Policy,
     /// The rhythm of the questions, which decides what they cost.
@@ -72,11 +76,16 @@ pub(super) struct Rounds {
     /// Names that somebody waits for.
     pub(super) waited: watch::Receiver<Arc<Waited>>,
     pub(super) plan: watch::Sender<Arc<ProbePlan>>,
+    pub(super) planner: Planner,
     pub(super) urgent: UrgentNames,
     pub(super) urgent_out: watch::Sender<Arc<[UrgentName]>>,
 }
 
 /// The instance that is taken for granted when the cluster shows none.
+/// Those wishes that are ours to judge: the same value as long as all wishes are the same.
+#[derive(Debug, Default)]
+pub(super) struct OwnWants(Option<(Arc<[InstanceWants]>, Arc<[InstanceWants]>)>);
+
 #[derive(Debug, Default)]
 pub(crate) struct Assumption {
     instance: Option<Arc<Instance>>,
@@ -197,11 +206,13 @@ impl Rounds {
         self.jumps.apply(&mut snapshot);
         let waited = Arc::clone(&self.waited.borrow());
         let report = Arc::new(self.engine.round(&snapshot));
-        let wants = self.engine.own_wants();
+        let wants = self.engine.shared_wants();
+        self.tell(&report, snapshot.clone(), &wants);
+        // Whoever waits for the verdicts does not wait for what follows from them.
+        let wants = self.own.of(wants, &self.engine);
         if let Some(zones) = snapshot.route53.value() {
-            let resolved = resolved(snapshot.dns.value().map(Vec::as_slice).unwrap_or_default());
-            let plan = probe_plan(PlanInput {
-                resolved: &resolved,
+            let input = PlanInput {
+                resolved: &resolved(snapshot.dns.value().map(Vec::as_slice).unwrap_or_default()),
                 wants: &wants,
                 zones,
                 report: Some(&report),
@@ -209,17 +220,10 @@ impl Rounds {
                 resolver_views: &self.resolver_views,
                 waited: &waited,
                 at: snapshot.at,
-            });
-            if !plan.names.is_empty() || !plan.zones.is_empty() {
-                self.costs.set_live(plan.names.len(), monthly(&plan, &self.pricing));
-            }
-            self.plan.send_if_modified(|last| {
-                let news = **last != plan;
-                if news {
-                    *last = Arc::new(plan);
-                }
-                news
-            });
+                before: &[],
+            };
+            let plan = self.planner.plan(&wants, input);
+            self.ask(plan);
             let urgent = self.urgent.consider(UrgentInput {
                 wants: &wants,
                 changes: snapshot.changes.value(),
@@ -238,15 +242,27 @@ impl Rounds {
             self.costs.set_records(states(&wants, zones, &report, self.max_record_series));
         }
         let took = start.elapsed();
-        self.costs.update(|counted| {
-            counted.rounds = counted.rounds.saturating_add(1);
-            counted.round_seconds = Some(took.as_secs_f64());
-        });
+        self.costs.update(|counted| counted.round_seconds = Some(took.as_secs_f64()));
         tracing::debug!(open = report.summary.open, took_ms = took.as_millis(), "round ended");
-        let board =
-            Board::new(Arc::clone(&report), snapshot, self.engine.shared_wants(), self.engine.lost().clone());
+    }
+
+    fn tell(&self, report: &Arc<Report>, snapshot: Snapshot, wants: &Arc<[InstanceWants]>) {
+        let lost = self.engine.lost().clone();
+        let board = Board::new(Arc::clone(report), snapshot, Arc::clone(wants), lost);
+        self.costs.update(|counted| counted.rounds = counted.rounds.saturating_add(1));
         self.boards.send_replace(Some(Arc::new(board)));
-        self.latest.send_replace(Some(report));
+        self.latest.send_replace(Some(Arc::clone(report)));
+    }
+
+    /// Lets DNS be asked by this plan from now on.
+    fn ask(&self, plan: Arc<ProbePlan>) {
+        if Arc::ptr_eq(&plan, &self.plan.borrow()) {
+            return;
+        }
+        if !plan.names.is_empty() || !plan.zones.is_empty() {
+            self.costs.set_live(plan.names.len(), monthly(&plan, &self.pricing));
+        }
+        self.plan.send_replace(plan);
     }
 }
 
@@ -305,6 +321,22 @@ mod tests {
         assert!(timeout(hour, views.changed(Instant::now())).await.is_err(), "nothing was said");
         route53_out.send_replace(Reading::off());
         assert!(timeout(hour, views.changed(Instant::now())).await.is_ok(), "one still speaks");
+// === impl OwnWants ===
+
+impl OwnWants {
+    fn of(&mut self, all: Arc<[InstanceWants]>, engine: &Engine) -> Arc<[InstanceWants]> {
+        if let Some((_, own)) = self.0.as_ref().filter(|(seen, _)| Arc::ptr_eq(seen, &all)) {
+            return Arc::clone(own);
+        }
+        let own = match engine.own_wants() {
+            Cow::Borrowed(_) => Arc::clone(&all),
+            Cow::Owned(own) => own.into(),
+        };
+        self.0 = Some((all, Arc::clone(&own)));
+        own
+    }
+}
+
         views.snapshot(Timestamp::UNIX_EPOCH);
         drop(route53_out);
         assert!(timeout(hour, views.changed(Instant::now())).await.is_err(), "nobody is left");

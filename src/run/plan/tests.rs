@@ -2,7 +2,6 @@ use super::*;
 use crate::fixture;
 use crate::model::observation::{AnswerRecord, Outcome, Vantage};
 use crate::model::record::AliasTarget;
-use crate::model::want::Want;
 use crate::model::zone::RecordSets;
 use crate::recorded::decode::RawHostedZone;
 
@@ -56,6 +55,7 @@ fn planned(wants: Vec<Want>, records: Vec<RecordSet>, seen: &[Observation]) -> V
         resolved: &resolved(&seen.iter().cloned().map(Arc::new).collect::<Vec<_>>()),
         waited: &Waited::default(),
         at: AT,
+        before: &[],
     });
     let shown = |name: &Arc<ProbeName>| {
         let types: Vec<&str> = name.record_types.iter().map(RecordType::as_str).collect();
