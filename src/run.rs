@@ -399,7 +399,7 @@ impl Work {
         };
         tasks.spawn(named("log parser", parser.run(stopped())));
         let rounds = Rounds {
-            views: Views { kubernetes, route53, dns, changes },
+            views: Views { kubernetes, route53, dns, changes, heard: None },
             engine,
             own: OwnWants::default(),
             saver,

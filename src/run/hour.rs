@@ -291,7 +291,7 @@ async fn an_hour_at_a_busy_account_keeps_every_verdict_right() {
         route53_out.send_replace(reading);
     });
     let (dns, changes) = (watch::channel(Reading::off()).1, watch::channel(Reading::off()).1);
-    let views = Views { kubernetes: world.kubernetes.subscribe(), route53, dns, changes };
+    let views = Views { kubernetes: world.kubernetes.subscribe(), route53, dns, changes, heard: None };
     let sources = SourceHealth::default();
     let prober = Prober::new(ProberSettings::default());
     let rounds = Rounds {
