@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -48,6 +48,8 @@ pub struct Arrival {
 pub struct Convergence {
     /// Wishes of the latest round as sorted hashes; `None` before the first.
     known: Option<Vec<u64>>,
+    /// Those wishes. Weak, so that they are not kept for this; their place in memory is not used again meanwhile.
+    seen: Option<Weak<[InstanceWants]>>,
     last_at: Option<Timestamp>,
     journeys: BTreeMap<JourneyKey, Journey>,
 }
@@ -96,7 +98,12 @@ impl Stage {
 
 impl Convergence {
     /// Takes in one round; tells who arrived and who is late.
-    pub fn observe(&mut self, wants: &[InstanceWants], snapshot: &Snapshot, report: &Report) -> Vec<Arrival> {
+    pub fn observe(
+        &mut self,
+        wants: &Arc<[InstanceWants]>,
+        snapshot: &Snapshot,
+        report: &Report,
+    ) -> Vec<Arrival> {
         // With a kind of objects unread, wishes vanish and come back that were never gone.
         let whole_kinds = snapshot.kubernetes.problems.iter().all(|problem| problem.scope.contains('/'));
         if snapshot.kubernetes.state != ViewState::Read || !whole_kinds {
@@ -130,7 +137,12 @@ impl Convergence {
         self.journeys.values().filter(|journey| stage == Stage::Live || !journey.recorded).count()
     }
 
-    fn depart(&mut self, wants: &[InstanceWants], at: Timestamp) {
+    fn depart(&mut self, wants: &Arc<[InstanceWants]>, at: Timestamp) {
+        let seen = Arc::downgrade(wants);
+        if self.seen.as_ref().is_some_and(|last| last.ptr_eq(&seen)) {
+            self.last_at = Some(at);
+            return;
+        }
         let mut now = Vec::new();
         for (instance, want) in all(wants) {
             let key = (Arc::clone(instance), want.key());
@@ -146,6 +158,7 @@ impl Convergence {
         }
         now.sort_unstable();
         self.known = Some(now);
+        self.seen = Some(seen);
         self.last_at = Some(at);
     }
 }

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::desired::kinds::{Kind, Row};
 use crate::model::by_name::ByName;
 use crate::model::instance::{CommandLine, Flags, Instance, Origin};
-use crate::model::observation::{Observation, Outcome, Transport, Vantage};
+use crate::model::observation::{Observation, Outcome, Respondent, Transport, Vantage};
 use crate::model::want::{InstanceWants, Placement, Want};
 use crate::model::zone::{HostedZone, RecordSets, ZoneReading};
 use crate::model::{Content, DomainName, Objects, RecordSet, RecordType, Value, ZoneId};
@@ -21,7 +21,7 @@ pub(crate) const ZONE: &str = "Z1";
 pub(crate) fn want(name: &str, record_type: RecordType, value: &str) -> Want {
     Want {
         name: DomainName::new(name),
-        content: Content::Values { ttl: 60, values: vec![Value::new(&record_type, value)] },
+        content: Content::values(60, [Value::new(&record_type, value)]),
         record_type,
         set_identifier: None,
         placement: Placement::Zone(ZoneId::new(ZONE)),
@@ -56,21 +56,24 @@ pub(crate) fn wants(wants: Vec<Want>) -> InstanceWants {
     }
 }
 
+/// A server of the view `public`.
+pub(crate) fn respondent(vantage: Vantage, server: &str, zone_id: Option<&str>) -> Arc<Respondent> {
+    let zone_id = zone_id.map(Arc::from);
+    Arc::new(Respondent { vantage, view: "public".into(), server: server.into(), zone_id })
+}
+
 /// What one server of the view `public` said about a name, with nothing in it; at the epoch.
 pub(crate) fn observation(vantage: Vantage, server: &str, name: &str, outcome: Outcome) -> Observation {
     Observation {
         at: Timestamp::UNIX_EPOCH,
-        vantage,
-        view: "public".into(),
-        server: server.into(),
-        zone_id: None,
+        respondent: respondent(vantage, server, None),
         transport: Transport::Udp,
         name: name.into(),
         record_type: "A".into(),
         outcome,
         rcode: None,
-        answers: Vec::new(),
-        authority: Vec::new(),
+        answers: Arc::default(),
+        authority: Arc::default(),
         aa: false,
         ad: false,
         cd: false,

@@ -166,6 +166,7 @@ impl Observer {
             resolver_views: &resolver_views,
             waited: &Waited::default(),
             at: snapshot.at,
+            before: &[],
         };
         match only {
             Some(name) => plan_for(input, name),

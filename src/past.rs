@@ -15,6 +15,7 @@ use crate::finding::Reason;
 use crate::model::heritage::TxtRole;
 use crate::model::object::{KubeObject, registry_word};
 use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::packed::pack;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::Zones;
 use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordSet, RecordType, ZoneId};
@@ -269,6 +270,7 @@ impl Past {
 
     fn observe_objects(&mut self, snapshot: &Snapshot, at: Timestamp) {
         let Some(cluster) = snapshot.kubernetes.value() else { return };
+        let before = self.objects.len();
         for object in cluster.objects.values() {
             let reference = &object.reference;
             let has_address = !object.addresses().is_empty();
@@ -292,6 +294,7 @@ impl Past {
                 past.lost_at.get_or_insert(at);
             }
         }
+        pack(&mut self.objects, before);
         let odd = snapshot.odd_objects();
         let is_odd = |reference: &ObjectRef| odd.iter().any(|one| one.shows(reference));
         for (reference, past) in &mut self.objects {
@@ -304,6 +307,7 @@ impl Past {
     }
 
     fn observe_wishes(&mut self, wants: &[InstanceWants], at: Timestamp) {
+        let before = self.wishes.len();
         for one in wants {
             for want in &one.wants {
                 self.names.insert(want.name.clone(), at);
@@ -312,6 +316,7 @@ impl Past {
                 sight(self.wishes.entry(key).or_default(), &want.content, at);
             }
         }
+        pack(&mut self.wishes, before);
         self.names.retain(|_, seen| at.duration_since(*seen) < KEEP_UNWANTED);
         let (names, losses) = (&self.names, &mut self.losses);
         self.wishes.retain(|(_, key), sightings| {
@@ -344,6 +349,7 @@ impl Past {
     }
 
     fn observe_records(&mut self, zones: &Zones, at: Timestamp) {
+        let before = self.records.len();
         for (id, reading) in &zones.zones {
             if reading.record_sets.is_none() {
                 continue;
@@ -360,6 +366,7 @@ impl Past {
                 }
             }
         }
+        pack(&mut self.records, before);
         let names = &self.names;
         self.records.retain(|(_, key), _| names.contains_key(&key.name));
     }

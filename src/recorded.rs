@@ -17,7 +17,6 @@ mod health;
 pub mod route53;
 mod sdk;
 mod session;
-mod share;
 pub mod stats;
 pub mod task;
 mod tested;

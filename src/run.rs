@@ -8,6 +8,7 @@ mod jumps;
 pub mod leader;
 pub(crate) mod logs;
 pub mod plan;
+mod planner;
 mod records;
 pub(crate) mod rounds;
 mod saver;
@@ -57,7 +58,8 @@ use crate::run::feeds::{FeedSettings, Feeds};
 use crate::run::jumps::Jumps;
 use crate::run::leader::LeaderSettings;
 use crate::run::logs::LogTask;
-use crate::run::rounds::{Assumption, Rounds, Views};
+use crate::run::planner::Planner;
+use crate::run::rounds::{Assumption, OwnWants, Rounds, Views};
 use crate::run::saver::Saver;
 use crate::run::urgent::UrgentNames;
 use crate::snapshot::Reading;
@@ -397,8 +399,9 @@ impl Work {
         };
         tasks.spawn(named("log parser", parser.run(stopped())));
         let rounds = Rounds {
-            views: Views { kubernetes, route53, dns, changes },
+            views: Views { kubernetes, route53, dns, changes, heard: None },
             engine,
+            own: OwnWants::default(),
             saver,
             convergence: Convergence::default(),
             policy: settings.policy,
@@ -413,6 +416,7 @@ impl Work {
             latest: self.latest.clone(),
             boards: self.boards.clone(),
             waited: self.waited.clone(),
+            planner: Planner::default(),
             plan: plan_out,
             urgent: UrgentNames::default(),
             urgent_out,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dns_drift::config::Config;
 use dns_drift::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress};
-use dns_drift::model::observation::{AnswerRecord, Observation, Outcome, Transport, Vantage};
+use dns_drift::model::observation::{AnswerRecord, Observation, Outcome, Respondent, Transport, Vantage};
 use dns_drift::model::record::{Content, RecordSet, RecordType, Value};
 use dns_drift::model::zone::{HostedZone, RecordSets, ZoneReading, Zones};
 use dns_drift::model::{DomainName, ObjectRef, TextMap, ZoneId};
@@ -111,22 +111,25 @@ fn answers(host: &str, address: &str, zone: &ZoneId, at: Timestamp) -> Vec<Arc<O
     let name = DomainName::new(host);
     let one = |vantage: Vantage, server: &str| Observation {
         at,
-        vantage,
-        view: "public".into(),
-        server: server.into(),
-        zone_id: (vantage == Vantage::Authoritative).then(|| zone.as_str().into()),
+        respondent: Arc::new(Respondent {
+            vantage,
+            view: "public".into(),
+            server: server.into(),
+            zone_id: (vantage == Vantage::Authoritative).then(|| zone.as_str().into()),
+        }),
         transport: Transport::Udp,
         name: name.clone(),
         record_type: "A".into(),
         outcome: Outcome::Answer,
         rcode: Some("NOERROR".into()),
-        answers: vec![AnswerRecord {
+        answers: [AnswerRecord {
             name: name.clone(),
             record_type: "A".into(),
             ttl: 300,
             data: address.into(),
-        }],
-        authority: Vec::new(),
+        }]
+        .into(),
+        authority: Arc::default(),
         aa: false,
         ad: false,
         cd: false,

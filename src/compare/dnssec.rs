@@ -112,7 +112,7 @@ fn by_error(bad: &[&Resolver<'_>]) -> Reason {
 fn ds_at_parent(world: &World<'_>, zone: &ZoneReading) -> BTreeSet<String> {
     let seen = world.answers.get(&zone.zone.name).map(Vec::as_slice).unwrap_or_default();
     let asked = seen.iter().filter(|seen| seen.vantage == Vantage::Parent && &*seen.record_type == "DS");
-    let records = asked.flat_map(|seen| &seen.answers).filter(|record| &*record.record_type == "DS");
+    let records = asked.flat_map(|seen| &*seen.answers).filter(|record| &*record.record_type == "DS");
     records.map(|record| normal_ds(&record.data)).collect()
 }
 

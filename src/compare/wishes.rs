@@ -543,7 +543,7 @@ pub(crate) fn served_elsewhere(world: &World<'_>, name: &DomainName) -> bool {
         let seen = world.answers.get(&name).map(Vec::as_slice).unwrap_or_default();
         let at_parent = seen.iter().filter(|answer| answer.vantage == Vantage::Parent);
         let refers =
-            at_parent.flat_map(|answer| answer.answers.iter().chain(&answer.authority)).any(|record| {
+            at_parent.flat_map(|answer| answer.answers.iter().chain(&*answer.authority)).any(|record| {
                 &*record.record_type == "NS" && record.data.to_ascii_lowercase().contains(".awsdns-")
             });
         if refers {

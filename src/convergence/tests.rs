@@ -15,15 +15,15 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn content() -> Content {
-    Content::Values { ttl: 300, values: vec![Value::Ip(TARGET.parse().expect("an address"))] }
+    Content::values(300, [Value::Ip(TARGET.parse().expect("an address"))])
 }
 
 fn want(name: &str, changed: i64) -> Want {
     Want { status_changed_at: Some(at(changed)), ..fixture::want(name, RecordType::A, TARGET) }
 }
 
-fn wants(wants: Vec<Want>) -> Vec<InstanceWants> {
-    vec![fixture::wants(wants)]
+fn wants(wants: Vec<Want>) -> Arc<[InstanceWants]> {
+    [fixture::wants(wants)].into()
 }
 
 /// A round in which these names have records, and these answer.
@@ -42,7 +42,7 @@ fn snapshot(seconds: i64, recorded: &[&str], answers: &[(&str, Outcome)]) -> Sna
     let zones = Zones { zones: BTreeMap::from([(ZoneId::new("Z1"), reading)]), ..Zones::default() };
     let observation = |(name, outcome): &(&str, Outcome)| Observation {
         at: at(seconds),
-        zone_id: Some("Z1".into()),
+        respondent: fixture::respondent(Vantage::Authoritative, "ns-1.example.net", Some("Z1")),
         ..fixture::observation(Vantage::Authoritative, "ns-1.example.net", name, *outcome)
     };
     Snapshot {
@@ -70,7 +70,7 @@ fn quiet(seconds: i64) -> Report {
 
 fn round(
     convergence: &mut Convergence,
-    wanted: &[InstanceWants],
+    wanted: &Arc<[InstanceWants]>,
     snapshot: &Snapshot,
 ) -> Vec<(Stage, Option<i64>, bool)> {
     let arrivals = convergence.observe(wanted, snapshot, &quiet(0));

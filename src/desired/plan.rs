@@ -17,6 +17,7 @@ use crate::model::by_name::ByName;
 use crate::model::heritage::TxtRole;
 use crate::model::instance::{Flags, Instance};
 use crate::model::object::KubeObject;
+use crate::model::share::Pool;
 use crate::model::want::{Conflict, Placement, Unwanted, Want};
 use crate::model::zone::Zones;
 use crate::model::{DomainName, ObjectRef, RecordType, ZoneId};
@@ -200,6 +201,8 @@ fn of_set(conflict: Conflict, routed: bool) -> Conflict {
 #[must_use]
 pub fn wants(records: Vec<Planned>, input: &SourceInput<'_>) -> ByName<Want> {
     let mut wants: Vec<Want> = records.into_iter().map(|one| want(one, input)).collect();
+    let mut pool = Pool::default();
+    wants.iter_mut().for_each(|want| pool.share(&mut want.content));
     mark_mixed_routing(&mut wants);
     ByName::new(wants)
 }
@@ -212,6 +215,9 @@ fn want(planned: Planned, input: &SourceInput<'_>) -> Want {
     let holders: Vec<&KubeObject> = found.iter().flat_map(|object| behind(object, input)).collect();
     let all = || found.iter().map(AsRef::as_ref).chain(holders.iter().copied());
     let respelled = is_respelled(&name, &submitted);
+    // A wish that is made anew has the same text for its name as what was made from the one before.
+    let text = found.iter().find_map(|object| object.shared_text(name.as_str()));
+    let name = text.map_or(name, DomainName::of_shared);
     let endpoint = submitted.endpoint;
     Want {
         name,

@@ -39,13 +39,13 @@ pub fn submit(endpoint: Endpoint, instance: &Instance) -> Submitted {
     let content = match endpoint.targets.first() {
         Some(target) if endpoint.alias() == Some("true") && endpoint.record_type.is_address() => {
             let zone = properties.get("aws/target-hosted-zone").map(|id| ZoneId::new(id));
-            Content::Alias(AliasTarget {
+            Content::Alias(Arc::new(AliasTarget {
                 hosted_zone_id: zone.or_else(|| canonical_zone(target, version)),
                 dns_name: DomainName::new(target),
                 evaluate_target_health: properties
                     .get("aws/evaluate-target-health")
                     .is_some_and(|value| value == "true"),
-            })
+            }))
         }
         Some(_) | None => plain(&endpoint),
     };

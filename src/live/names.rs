@@ -57,7 +57,7 @@ pub(crate) fn type_to_wire(record_type: &RecordType) -> Option<WireType> {
         RecordType::Ptr => WireType::PTR,
         RecordType::Naptr => WireType::NAPTR,
         RecordType::Caa => WireType::CAA,
-        RecordType::Other(text) if &**text == "SPF" => WireType::from(99),
+        RecordType::Other(text) if &***text == "SPF" => WireType::from(99),
         RecordType::Other(text) => match text.strip_prefix("TYPE") {
             Some(number) => WireType::from(number.parse::<u16>().ok()?),
             None => text.parse().ok()?,
@@ -84,7 +84,7 @@ pub(crate) fn type_from_wire(wire: WireType) -> RecordType {
         WireType::NAPTR => RecordType::Naptr,
         WireType::CAA => RecordType::Caa,
         WireType::Unknown(99) => RecordType::new("SPF"),
-        WireType::Unknown(number) => RecordType::Other(format!("TYPE{number}").into()),
+        WireType::Unknown(number) => RecordType::other(&format!("TYPE{number}")),
         other => RecordType::new(&other.to_string()),
     }
 }

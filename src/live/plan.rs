@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::live::endpoint::Endpoint;
 use crate::live::settings::Intervals;
-use crate::model::observation::{Observation, Outcome};
+use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::{DomainName, RecordType, ZoneId};
 
 /// Everything that the live view is to know. Made by the caller from what objects want and what
@@ -77,10 +77,11 @@ pub struct ProbeZone {
     pub private: bool,
 }
 
-/// What a job is about. Sorted, so that everything derived from it is.
+/// What a job is about. Sorted, so that everything derived from it is. There is one for each name, and it is
+/// the key of several maps: shared, and without room for what few subjects need.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Subject {
-    Control(Endpoint),
+    Control(Box<Endpoint>),
     Zone(ZoneId),
     Name(DomainName, Option<ZoneId>),
 }
@@ -96,7 +97,7 @@ pub(crate) enum Work {
 /// One thing to do now.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Job {
-    pub(crate) subject: Subject,
+    pub(crate) subject: Arc<Subject>,
     pub(crate) work: Work,
     /// How often the subject was asked before.
     pub(crate) pass: u64,
@@ -108,9 +109,20 @@ pub(crate) struct Schedule {
     intervals: Intervals,
     // Orders what is due at the same time, and spreads what comes again.
     seed: u64,
-    states: BTreeMap<Subject, State>,
-    due: BTreeSet<(Instant, u64, Subject)>,
+    states: BTreeMap<Arc<Subject>, State>,
+    due: BTreeSet<(Instant, u64, Arc<Subject>)>,
     unanswered: usize,
+    /// Plans that were taken over.
+    plans: u32,
+}
+
+/// What a new plan makes of the old one.
+#[derive(Debug, Default)]
+pub(crate) struct Update {
+    /// Subjects that it no longer has.
+    pub(crate) gone: Vec<Arc<Subject>>,
+    /// Names that are asked for otherwise than before.
+    pub(crate) other: Vec<(Arc<Subject>, Arc<ProbeName>)>,
 }
 
 #[derive(Debug)]
@@ -120,6 +132,8 @@ struct State {
     due: Option<Instant>,
     /// Became due again while in work.
     again: bool,
+    /// The latest plan that has it.
+    plan: u32,
     pass: u64,
 }
 
@@ -129,6 +143,20 @@ impl ProbeName {
     /// True if the zone itself has an answer to a question of this type.
     pub(crate) fn is_held(&self, record_type: &RecordType) -> bool {
         self.expected.iter().any(|one| one.record_type == *record_type)
+    }
+
+    /// True if a question of this name can replace the observation.
+    pub(crate) fn asks(&self, seen: &Observation) -> bool {
+        let is_asked_there = match seen.vantage {
+            // The servers of a foreign name are found anew each time.
+            Vantage::Authoritative => {
+                self.zone_id.is_none()
+                    || self.name_servers.iter().any(|server| *server.as_str() == *seen.server)
+            }
+            Vantage::Recursive => self.views.contains(&seen.view),
+            Vantage::Parent | Vantage::Control => false,
+        };
+        is_asked_there && self.record_types.iter().any(|kind| *kind.as_str() == *seen.record_type)
     }
 
     /// True for an answer that says what the zone says.
@@ -189,6 +217,14 @@ impl Work {
         }
     }
 
+    /// True if it is the same value as the other.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Name(one), Self::Name(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one == other,
+        }
+    }
+
     /// True if what was known of the old work does not answer the new one.
     fn is_news(&self, old: &Self) -> bool {
         match (old, self) {
@@ -216,34 +252,46 @@ impl Work {
 impl Schedule {
     pub(crate) fn new(intervals: Intervals, seed: u64, resolvers: &[Endpoint], now: Instant) -> Self {
         let mut schedule =
-            Self { intervals, seed, states: BTreeMap::new(), due: BTreeSet::new(), unanswered: 0 };
+            Self { intervals, seed, states: BTreeMap::new(), due: BTreeSet::new(), unanswered: 0, plans: 0 };
         for endpoint in resolvers {
-            schedule.plan(&Subject::Control(endpoint.clone()), Work::Control, now);
+            schedule.plan(Subject::Control(Box::new(endpoint.clone())), Work::Control, now);
         }
         schedule
     }
 
-    /// Takes a new plan over. Returns the subjects that it no longer has.
-    pub(crate) fn update(&mut self, plan: &ProbePlan, now: Instant) -> Vec<Subject> {
-        let mut planned = BTreeSet::new();
+    /// Takes a new plan over.
+    pub(crate) fn update(&mut self, plan: &ProbePlan, now: Instant) -> Update {
+        self.plans = self.plans.wrapping_add(1);
+        let mut other = Vec::new();
         for (subject, work) in works(plan) {
-            planned.insert(subject.clone());
-            self.plan(&subject, work, now);
+            let name = if let Work::Name(name) = &work { Some(Arc::clone(name)) } else { None };
+            let changed = self.plan(subject, work, now);
+            other.extend(changed.zip(name));
         }
-        let is_gone =
-            |subject: &&Subject| !matches!(subject, Subject::Control(_)) && !planned.contains(*subject);
-        let gone: Vec<Subject> = self.states.keys().filter(is_gone).cloned().collect();
+        let is_gone = |(subject, state): &(&Arc<Subject>, &State)| {
+            !matches!(***subject, Subject::Control(_)) && state.plan != self.plans
+        };
+        let gone: Vec<Arc<Subject>> =
+            self.states.iter().filter(is_gone).map(|(subject, _)| Arc::clone(subject)).collect();
         for subject in &gone {
             if let Some(state) = self.states.remove(subject) {
                 if state.pass == 0 {
                     self.unanswered = self.unanswered.saturating_sub(1);
                 }
                 if let Some(due) = state.due {
-                    self.due.remove(&(due, self.order(subject, state.pass), subject.clone()));
+                    self.due.remove(&(due, self.order(subject, state.pass), Arc::clone(subject)));
                 }
             }
         }
-        gone
+        Update { gone, other }
+    }
+
+    /// How a name is asked for now; `None` for a name that is not, and for what is no name.
+    pub(crate) fn name(&self, subject: &Subject) -> Option<&ProbeName> {
+        match &self.states.get(subject)?.work {
+            Work::Name(name) => Some(name),
+            Work::Control | Work::Zone(_) => None,
+        }
     }
 
     /// The next thing to do, if it is time for one.
@@ -263,7 +311,7 @@ impl Schedule {
     }
 
     /// A job has ended. False if nobody wants to know any more.
-    pub(crate) fn done(&mut self, subject: &Subject, now: Instant) -> bool {
+    pub(crate) fn done(&mut self, subject: &Arc<Subject>, now: Instant) -> bool {
         let Some(state) = self.states.get_mut(subject) else { return false };
         if state.pass == 0 {
             self.unanswered = self.unanswered.saturating_sub(1);
@@ -285,34 +333,49 @@ impl Schedule {
         self.unanswered
     }
 
-    fn plan(&mut self, subject: &Subject, work: Work, now: Instant) {
-        let Some(state) = self.states.get_mut(subject) else {
-            self.states.insert(subject.clone(), State { work, due: None, again: false, pass: 0 });
+    /// Returns the subject unless its work is the same as before.
+    fn plan(&mut self, subject: Subject, work: Work, now: Instant) -> Option<Arc<Subject>> {
+        let plan = self.plans;
+        let Some(state) = self.states.get_mut(&subject) else {
+            let subject = Arc::new(subject);
+            let state = State { work, due: None, again: false, plan, pass: 0 };
+            self.states.insert(Arc::clone(&subject), state);
             self.unanswered += 1;
-            self.set_due(subject, now);
-            return;
+            self.set_due(&subject, now);
+            return Some(subject);
         };
+        state.plan = plan;
+        if work.is_same(&state.work) {
+            return None;
+        }
         let is_news = work.is_news(&state.work);
         state.work = work;
-        if !is_news {
-            return;
+        let subject = self.states.get_key_value(&subject).map(|(known, _)| Arc::clone(known))?;
+        if is_news {
+            self.hasten(&subject, now);
         }
+        Some(subject)
+    }
+
+    /// Makes due now what waits for its turn.
+    fn hasten(&mut self, subject: &Arc<Subject>, now: Instant) {
+        let Some(state) = self.states.get_mut(subject) else { return };
         match state.due {
             None => state.again = true,
             Some(due) if now < due => {
                 let pass = state.pass;
-                self.due.remove(&(due, self.order(subject, pass), subject.clone()));
+                self.due.remove(&(due, self.order(subject, pass), Arc::clone(subject)));
                 self.set_due(subject, now);
             }
             Some(_already_due) => {}
         }
     }
 
-    fn set_due(&mut self, subject: &Subject, due: Instant) {
+    fn set_due(&mut self, subject: &Arc<Subject>, due: Instant) {
         let Some(state) = self.states.get_mut(subject) else { return };
         state.due = Some(due);
         let pass = state.pass;
-        self.due.insert((due, self.order(subject, pass), subject.clone()));
+        self.due.insert((due, self.order(subject, pass), Arc::clone(subject)));
     }
 
     /// A place in the crowd that changes with each pass and follows no name.
@@ -366,7 +429,7 @@ mod tests {
     fn take_all(schedule: &mut Schedule, now: Instant) -> Vec<String> {
         let mut taken = Vec::new();
         while let Some(job) = schedule.take(now) {
-            let Subject::Name(name, _) = &job.subject else { panic!("{job:?}") };
+            let Subject::Name(name, _) = &*job.subject else { panic!("{job:?}") };
             taken.push(name.to_string());
             assert!(schedule.done(&job.subject, now));
         }
@@ -420,7 +483,7 @@ mod tests {
         let mut schedule = Schedule::new(Intervals::default(), 1, &[], start);
         schedule.update(&plan(&[("a", false), ("b", false)]), start);
         let job = schedule.take(start).unwrap();
-        assert_eq!(schedule.update(&ProbePlan::default(), start).len(), 2);
+        assert_eq!(schedule.update(&ProbePlan::default(), start).gone.len(), 2);
         assert!(!schedule.done(&job.subject, start));
         assert_eq!((schedule.unanswered(), schedule.next_due()), (0, None));
     }

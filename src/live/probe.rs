@@ -14,7 +14,7 @@ use crate::live::prober::{Prober, Reply, Silence};
 use crate::live::question::Question;
 use crate::live::servers::Servers;
 use crate::live::settings::{LiveSettings, PUBLIC_VIEW, ResolverSettings, public_view};
-use crate::model::observation::{AnswerRecord, Observation, Outcome, Transport, Vantage};
+use crate::model::observation::{AnswerRecord, Observation, Outcome, Respondent, Transport, Vantage};
 use crate::model::{DomainName, RecordType, ZoneId};
 use crate::snapshot::Problem;
 
@@ -104,7 +104,7 @@ impl Probe {
 
     async fn control(&self, subject: &Subject) -> Harvest {
         let is_subject =
-            |resolver: &&ResolverSettings| *subject == Subject::Control(resolver.endpoint.clone());
+            |resolver: &&ResolverSettings| *subject == Subject::Control(Box::new(resolver.endpoint.clone()));
         let mut harvest = Harvest::default();
         for resolver in self.settings.resolvers.iter().filter(is_subject) {
             let target = self.resolver(Vantage::Control, resolver);
@@ -318,10 +318,12 @@ impl Probe {
         let answer = reply.answer.as_ref().ok();
         Observation {
             at: self.clock.now(),
-            vantage: target.vantage,
-            view: Arc::clone(&target.view),
-            server: Arc::clone(&target.label),
-            zone_id: target.zone_id.map(ZoneId::shared),
+            respondent: Arc::new(Respondent {
+                vantage: target.vantage,
+                view: Arc::clone(&target.view),
+                server: Arc::clone(&target.label),
+                zone_id: target.zone_id.map(ZoneId::shared),
+            }),
             transport: reply.transport,
             name: question.name.clone(),
             record_type: type_word(&question.record_type),
@@ -332,7 +334,7 @@ impl Probe {
             aa: answer.is_some_and(|answer| answer.authoritative),
             ad: answer.is_some_and(|answer| answer.authentic),
             cd: question.checking_disabled,
-            ede: answer.and_then(|answer| answer.ede.clone()),
+            ede: answer.and_then(|answer| answer.ede.clone()).map(Box::new),
             rtt_ms: reply.rtt.map(|rtt| (rtt.as_secs_f64() * 100_000.0).round() / 100.0),
         }
     }
@@ -438,7 +440,7 @@ fn is_answer(seen: &Observation) -> bool {
 
 /// The name servers that a parent's answer names for the zone.
 fn delegated_to(delegation: &Group, zone: &DomainName) -> Vec<DomainName> {
-    let records = delegation.observations.iter().flat_map(|one| one.authority.iter().chain(&one.answers));
+    let records = delegation.observations.iter().flat_map(|one| one.authority.iter().chain(&*one.answers));
     records
         .filter(|record| &*record.record_type == "NS" && record.name == *zone)
         .map(|record| DomainName::from_route53(&record.data))
@@ -447,7 +449,11 @@ fn delegated_to(delegation: &Group, zone: &DomainName) -> Vec<DomainName> {
 }
 
 /// The records of an answer. Most are those of the name that was asked for, and share its text.
-fn of_question(records: &[AnswerRecord], question: &Question) -> Vec<AnswerRecord> {
+fn of_question(records: &[AnswerRecord], question: &Question) -> Arc<[AnswerRecord]> {
+    if records.is_empty() {
+        // That one takes no memory.
+        return Arc::default();
+    }
     let name = |record: &AnswerRecord| {
         if record.name == question.name { question.name.clone() } else { record.name.clone() }
     };

@@ -1,18 +1,21 @@
 //! The newest observations of everything that is planned. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::finding::Reason;
 use crate::live::plan::Subject;
 use crate::live::probe::{Group, Harvest, Slot};
 use crate::model::DomainName;
-use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::observation::{Observation, Outcome, Respondent, Vantage};
 use crate::snapshot::Problem;
 
 /// Questions in a row without any word after which a server counts as silent, whatever it said of other
 /// names before: each was asked several times, over both transports.
 const SILENT_AFTER: u32 = 3;
+
+/// Respondents that are remembered beyond those that have said something: servers come and go.
+const SPARE_RESPONDENTS: usize = 1_024;
 
 /// Silent servers that are counted; those that nobody asks any more stay among them.
 const MAX_SILENT: usize = 4_096;
@@ -20,9 +23,18 @@ const MAX_SILENT: usize = 4_096;
 /// Observations by what they are about.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
-    kept: BTreeMap<Subject, Kept>,
+    kept: BTreeMap<Arc<Subject>, Kept>,
+    respondents: Respondents,
     /// Questions in a row that a server, in a view, has said nothing to.
     silence: BTreeMap<(Arc<str>, Arc<str>), u32>,
+}
+
+/// Who was asked, each held once.
+#[derive(Debug, Default)]
+struct Respondents {
+    known: HashSet<Arc<Respondent>>,
+    /// How many there may be before those that nothing is kept of are forgotten.
+    room: usize,
 }
 
 #[derive(Debug, Default)]
@@ -30,7 +42,7 @@ struct Kept {
     /// Sorted by slot, those of one slot in the order in which they were made. A name has a handful; the
     /// node of a tree has room for eleven, and there are as many of these as names.
     observations: Vec<Arc<Observation>>,
-    problems: Vec<Problem>,
+    problems: Box<[Problem]>,
 }
 
 /// What an observation is about, as far as it replaces another one.
@@ -43,6 +55,20 @@ fn asked(slot: &Slot) -> (Vantage, &str, &str, &DomainName, &str) {
     (slot.vantage, &slot.view, &slot.server, &slot.name, slot.record_type.as_str())
 }
 
+impl Respondents {
+    fn share(&mut self, one: &mut Arc<Respondent>) {
+        if let Some(known) = self.known.get(one) {
+            one.clone_from(known);
+            return;
+        }
+        if self.room <= self.known.len() {
+            self.known.retain(|known| 1 < Arc::strong_count(known));
+            self.room = self.known.len() * 2 + SPARE_RESPONDENTS;
+        }
+        self.known.insert(Arc::clone(one));
+    }
+}
+
 impl Kept {
     fn take(&mut self, Group { slot, observations, withheld, .. }: Group) {
         let start = self.observations.partition_point(|one| place(one) < asked(&slot));
@@ -51,20 +77,35 @@ impl Kept {
         // A control name tells whether its resolver works now: an old answer would vouch for one that is
         // left alone because it is silent.
         if start == end || !withheld || slot.vantage == Vantage::Control {
-            self.observations.splice(start..end, observations.into_iter().map(Arc::new));
+            let new: Vec<Arc<Observation>> =
+                observations.into_iter().map(|one| Arc::new(self.sharing(one))).collect();
+            self.observations.splice(start..end, new);
         }
+    }
+
+    /// The observation, with records that were seen before as the same value: the servers of a zone say the
+    /// same, pass after pass.
+    fn sharing(&self, mut one: Observation) -> Observation {
+        for known in &self.observations {
+            for (new, old) in [(&mut one.answers, &known.answers), (&mut one.authority, &known.authority)] {
+                if *new == *old {
+                    new.clone_from(old);
+                }
+            }
+        }
+        one
     }
 }
 
 impl Store {
     /// Takes in what a job brought. What another server said earlier stays; what nobody sent
     /// because the server is unreachable does not replace what it said while it was there.
-    pub(crate) fn keep(&mut self, subject: Subject, harvest: Harvest) {
+    pub(crate) fn keep(&mut self, subject: Arc<Subject>, harvest: Harvest) {
         // A name's harvest may leave servers out whose turn it is not; a zone's never does, and a
         // server that the parent no longer names must go.
-        let is_complete = matches!(subject, Subject::Zone(_) | Subject::Control(_));
+        let is_complete = matches!(*subject, Subject::Zone(_) | Subject::Control(_));
         // The servers of a foreign name may be others each time.
-        let is_foreign = matches!(subject, Subject::Name(_, None));
+        let is_foreign = matches!(*subject, Subject::Name(_, None));
         for group in &harvest.groups {
             let server = (Arc::clone(&group.slot.server), Arc::clone(&group.slot.view));
             if !group.is_silent() {
@@ -75,7 +116,7 @@ impl Store {
             }
         }
         let kept = self.kept.entry(subject).or_default();
-        kept.problems = harvest.problems;
+        kept.problems = harvest.problems.into();
         if is_complete {
             kept.observations
                 .retain(|one| harvest.groups.iter().any(|group| asked(&group.slot) == place(one)));
@@ -91,7 +132,10 @@ impl Store {
                     || !harvest.groups.iter().any(again)
             });
         }
-        for group in harvest.groups {
+        for mut group in harvest.groups {
+            for one in &mut group.observations {
+                self.respondents.share(&mut one.respondent);
+            }
             kept.take(group);
         }
         kept.observations.shrink_to_fit();
@@ -167,7 +211,7 @@ mod tests {
         let (slot, seen) = observation(Vantage::Authoritative, server, name, outcome);
         let group = Group::of(slot, vec![seen], withheld);
         let harvest = Harvest { groups: vec![group], problems: Vec::new() };
-        store.keep(Subject::Name(name.into(), None), harvest);
+        store.keep(Arc::new(Subject::Name(name.into(), None)), harvest);
     }
 
     fn observation(vantage: Vantage, server: &str, name: &str, outcome: Outcome) -> (Slot, Observation) {
@@ -188,14 +232,14 @@ mod tests {
         let mut said = |vantage, outcome, withheld| {
             let endpoint = Endpoint::Plain("192.0.2.53:53".parse().expect("an address"));
             let (subject, name) = match vantage {
-                Vantage::Control => (Subject::Control(endpoint), "control.test"),
+                Vantage::Control => (Subject::Control(Box::new(endpoint)), "control.test"),
                 Vantage::Parent | Vantage::Authoritative | Vantage::Recursive => {
                     (Subject::Name("app.test".into(), None), "app.test")
                 }
             };
             let (slot, seen) = observation(vantage, "192.0.2.53:53", name, outcome);
             let group = Group::of(slot, vec![seen], withheld);
-            store.keep(subject, Harvest { groups: vec![group], problems: Vec::new() });
+            store.keep(Arc::new(subject), Harvest { groups: vec![group], problems: Vec::new() });
             let kept = store.observations();
             kept.iter().map(|one| (one.vantage, one.outcome)).collect::<Vec<_>>()
         };

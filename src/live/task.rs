@@ -18,7 +18,7 @@ use crate::live::probe::{Harvest, Probe};
 use crate::live::prober::Prober;
 use crate::live::settings::LiveSettings;
 use crate::live::store::Store;
-use crate::model::observation::{Observation, Vantage};
+use crate::model::observation::Observation;
 use crate::snapshot::{Problem, Reading, ViewState};
 
 /// Readers get news at most this often.
@@ -80,16 +80,16 @@ async fn each_harvest(
     plan: &ProbePlan,
     clock: Arc<dyn Clock>,
     prober: Prober,
-    mut take: impl FnMut(Subject, Harvest),
+    mut take: impl FnMut(Arc<Subject>, Harvest),
 ) {
     let controls: BTreeSet<_> = settings.resolvers.iter().map(|resolver| resolver.endpoint.clone()).collect();
-    let controls = controls.into_iter().map(|endpoint| (Subject::Control(endpoint), Work::Control));
+    let controls = controls.into_iter().map(|endpoint| (Subject::Control(Box::new(endpoint)), Work::Control));
     let (concurrency, names) = (settings.concurrency.max(1), plan.names.len());
     let probe = Probe::new(settings, prober, clock);
     let nothing = BTreeSet::new();
     let mut harvests = stream::iter(controls.chain(works(plan)))
         .map(|(subject, work)| {
-            let job = Job { subject, work, pass: 0 };
+            let job = Job { subject: Arc::new(subject), work, pass: 0 };
             let (probe, nothing) = (&probe, &nothing);
             async move {
                 let harvest = probe.run(&job, nothing, names).await;
@@ -110,7 +110,7 @@ struct LiveView {
     publish: watch::Sender<Reading<Vec<Arc<Observation>>>>,
     schedule: Schedule,
     store: Store,
-    jobs: JoinSet<(Subject, Harvest)>,
+    jobs: JoinSet<(Arc<Subject>, Harvest)>,
     names: usize,
     planned_at: Option<Instant>,
     /// When the next reading may go out; `None` while nothing is new.
@@ -210,31 +210,24 @@ impl LiveView {
         }
         self.planned_at.get_or_insert(now);
         self.names = plan.names.len();
-        for gone in self.schedule.update(plan, now) {
+        let update = self.schedule.update(plan, now);
+        for gone in update.gone {
             self.store.forget(&gone);
         }
-        for name in &plan.names {
-            let subject = Subject::Name(name.name.clone(), name.zone_id.clone());
-            self.store.retain(&subject, |seen| {
-                let is_asked_there = match seen.vantage {
-                    // The servers of a foreign name are found anew each time.
-                    Vantage::Authoritative => {
-                        name.zone_id.is_none()
-                            || name.name_servers.iter().any(|server| *server.as_str() == *seen.server)
-                    }
-                    Vantage::Recursive => name.views.contains(&seen.view),
-                    Vantage::Parent | Vantage::Control => false,
-                };
-                is_asked_there && name.record_types.iter().any(|kind| *kind.as_str() == *seen.record_type)
-            });
+        for (subject, name) in update.other {
+            self.store.retain(&subject, |seen| name.asks(seen));
         }
         self.has_news(now);
     }
 
-    fn take_harvest(&mut self, subject: Subject, harvest: Harvest) {
+    fn take_harvest(&mut self, subject: Arc<Subject>, harvest: Harvest) {
         let now = Instant::now();
         if self.schedule.done(&subject, now) {
-            self.store.keep(subject, harvest);
+            self.store.keep(Arc::clone(&subject), harvest);
+            // The plan may have changed while it was under way.
+            if let Some(name) = self.schedule.name(&subject) {
+                self.store.retain(&subject, |seen| name.asks(seen));
+            }
             self.has_news(now);
         }
     }
@@ -278,7 +271,7 @@ mod tests {
     use crate::live::plan::{ExpectedAnswer, ProbeName};
     use crate::live::prober::ProberSettings;
     use crate::live::settings::{Intervals, ResolverSettings};
-    use crate::model::observation::Outcome;
+    use crate::model::observation::{Outcome, Vantage};
     use crate::model::{DomainName, RecordType, ZoneId};
 
     /// One fake authority and one fake resolver in view `vpc`.

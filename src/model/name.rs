@@ -51,6 +51,13 @@ impl DomainName {
         Self(bound(&escape(&ascii)).as_ref().into())
     }
 
+    /// The same of a text that is shared: one in canonical form is not copied.
+    #[must_use]
+    pub fn of_shared(text: &Arc<str>) -> Self {
+        let is_kept = Self::is_canonical(text) && text.len() <= MAX_NAME;
+        if is_kept { Self(Arc::clone(text)) } else { Self::new(text) }
+    }
+
     /// True if a name is spelled as its canonical form is: no capital, no trailing dot, no Unicode.
     #[must_use]
     pub fn is_canonical(text: &str) -> bool {
@@ -276,10 +283,15 @@ mod tests {
         for text in ["app.example.com", "*.example.com", "xn--bcher-kva.example.com", ""] {
             assert!(DomainName::is_canonical(text), "{text}");
             assert_eq!(DomainName::new(text).as_str(), text);
+            let shared: Arc<str> = text.into();
+            assert!(Arc::ptr_eq(&DomainName::of_shared(&shared).0, &shared));
         }
         for text in ["App.example.com", "app.example.com.", "b\u{fc}cher.example.com", "\\052.example.com"] {
             assert!(!DomainName::is_canonical(text), "{text}");
+            assert_eq!(DomainName::of_shared(&text.into()), DomainName::new(text));
         }
+        let long: Arc<str> = "a".repeat(MAX_NAME + 1).into();
+        assert_eq!(DomainName::of_shared(&long), DomainName::new(&long));
     }
 
     #[test]

@@ -245,6 +245,19 @@ impl KubeObject {
         }
     }
 
+    /// A text of the object that is exactly this one, as hosts and annotations hold it.
+    #[must_use]
+    pub fn shared_text(&self, text: &str) -> Option<&Arc<str>> {
+        let hosts: [&[Arc<str>]; 2] = match &self.body {
+            Body::Ingress(ingress) => [&*ingress.rule_hosts, &*ingress.tls_hosts],
+            Body::Service(_) | Body::Node(_) | Body::Pod(_) | Body::EndpointSlice(_) | Body::Custom(_) => {
+                [&[], &[]]
+            }
+        };
+        let mut hosts = hosts.into_iter().flatten();
+        hosts.find(|host| ***host == *text).or_else(|| self.annotations.shared_value(text))
+    }
+
     /// The class of an Ingress: the field, else the annotation of old.
     #[must_use]
     pub fn class(&self) -> Option<&str> {

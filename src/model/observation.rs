@@ -1,6 +1,7 @@
 //! One answer of one DNS server.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,16 +14,9 @@ use crate::model::DomainName;
 pub struct Observation {
     /// When the answer (or its absence) was final.
     pub at: Timestamp,
-    /// Who was asked, in which role.
-    pub vantage: Vantage,
-    /// Network view of the server: `public`, or a configured name.
-    pub view: Arc<str>,
-    /// Name server name without trailing dot, or the address of a resolver.
-    #[serde(deserialize_with = "canonical_server")]
-    pub server: Arc<str>,
-    /// Hosted zone whose server this is; `None` for resolvers and foreign servers.
-    #[serde(default)]
-    pub zone_id: Option<Arc<str>>,
+    /// Who was asked; its members read as members of the observation.
+    #[serde(flatten)]
+    pub respondent: Arc<Respondent>,
     /// How the deciding packet travelled.
     pub transport: Transport,
     /// Question name; canonical after decoding.
@@ -36,12 +30,12 @@ pub struct Observation {
     /// Response code in the IANA spelling; `None` when nothing came back.
     #[serde(default)]
     pub rcode: Option<Arc<str>>,
-    /// Answer section in order, CNAME chain included.
+    /// Answer section in order, CNAME chain included. Servers that say the same share it.
     #[serde(default)]
-    pub answers: Vec<AnswerRecord>,
+    pub answers: Arc<[AnswerRecord]>,
     /// Authority section: the SOA of a negative answer, the NS records of a referral.
     #[serde(default)]
-    pub authority: Vec<AnswerRecord>,
+    pub authority: Arc<[AnswerRecord]>,
     /// The AA bit of the answer; never judged, for a trace only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub aa: bool,
@@ -53,10 +47,25 @@ pub struct Observation {
     pub cd: bool,
     /// Extended DNS error (RFC 8914); `None` when the answer carried none.
     #[serde(default)]
-    pub ede: Option<ExtendedError>,
+    pub ede: Option<Box<ExtendedError>>,
     /// Round-trip time in milliseconds; `None` when nothing came back.
     #[serde(default)]
     pub rtt_ms: Option<f64>,
+}
+
+/// Who was asked. There are hundreds of thousands of observations, of a few hundred respondents.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Respondent {
+    /// In which role.
+    pub vantage: Vantage,
+    /// Network view of the server: `public`, or a configured name.
+    pub view: Arc<str>,
+    /// Name server name without trailing dot, or the address of a resolver.
+    #[serde(deserialize_with = "canonical_server")]
+    pub server: Arc<str>,
+    /// Hosted zone whose server this is; `None` for resolvers and foreign servers.
+    #[serde(default)]
+    pub zone_id: Option<Arc<str>>,
 }
 
 /// The role in which a server was asked.
@@ -134,6 +143,14 @@ pub struct ExtendedError {
     pub text: Arc<str>,
 }
 
+impl Deref for Observation {
+    type Target = Respondent;
+
+    fn deref(&self) -> &Respondent {
+        &self.respondent
+    }
+}
+
 impl Observation {
     /// The name servers that an answer to an NS question gives for the asked name, and their time
     /// to live: a referral, or the set itself. `None` for every other answer.
@@ -142,7 +159,7 @@ impl Observation {
         if &*self.record_type != "NS" || !matches!(self.outcome, Outcome::Answer | Outcome::Nodata) {
             return None;
         }
-        let records = self.answers.iter().chain(&self.authority);
+        let records = self.answers.iter().chain(&*self.authority);
         let own = records.filter(|record| &*record.record_type == "NS" && record.name == self.name);
         let (servers, ttls): (BTreeSet<DomainName>, Vec<u32>) =
             own.map(|record| (DomainName::new(&record.data), record.ttl)).unzip();

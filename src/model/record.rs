@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::DomainName;
+use crate::model::values::Values;
 use crate::model::zone::ZoneId;
 
 /// The type of a record, as DNS and the Route 53 API name it.
@@ -37,8 +38,9 @@ pub enum RecordType {
     Naptr,
     /// Certification authority authorisation.
     Caa,
-    /// Any other type: kept for wildcard and conflict reasoning, never judged. Upper case.
-    Other(Arc<str>),
+    /// Any other type: kept for wildcard and conflict reasoning, never judged. Upper case. Boxed, because it is
+    /// rare and a type is held with every record, wish and answer.
+    Other(Box<Arc<str>>),
 }
 
 /// One value of a record, parsed as far as its type has a canonical form.
@@ -73,10 +75,10 @@ pub enum Content {
         ttl: u32,
         /// Sorted, without duplicates.
         #[serde(with = "stored_values")]
-        values: Vec<Value>,
+        values: Values,
     },
-    /// An alias; it has no TTL of its own.
-    Alias(AliasTarget),
+    /// An alias; it has no TTL of its own. Many names lead to one target, which is then held once.
+    Alias(Arc<AliasTarget>),
     /// A traffic policy instance; its answers are not known to us. Holds its id.
     TrafficPolicy(Arc<str>),
 }
@@ -166,8 +168,14 @@ impl RecordType {
             "PTR" => Self::Ptr,
             "NAPTR" => Self::Naptr,
             "CAA" => Self::Caa,
-            other => Self::Other(other.into()),
+            other => Self::other(other),
         }
+    }
+
+    /// A type that has no name here.
+    #[must_use]
+    pub fn other(text: &str) -> Self {
+        Self::Other(Box::new(text.into()))
     }
 
     /// The type's name in upper case.
@@ -218,7 +226,7 @@ impl<'de> Deserialize<'de> for RecordType {
 
 /// Values as they are kept: what each was parsed as must survive.
 mod stored_values {
-    use super::{Arc, Deserialize, Deserializer, DomainName, IpAddr, Serialize, Serializer, Value};
+    use super::{Arc, Deserialize, Deserializer, DomainName, IpAddr, Serialize, Serializer, Value, Values};
 
     #[derive(Serialize, Deserialize)]
     #[serde(rename_all = "snake_case")]
@@ -228,7 +236,7 @@ mod stored_values {
         Text(Arc<str>),
     }
 
-    pub(super) fn serialize<S: Serializer>(values: &[Value], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(values: &Values, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(values.iter().map(|value| match value.clone() {
             Value::Ip(ip) => Stored::Ip(ip),
             Value::Host(host) => Stored::Host(host),
@@ -236,7 +244,7 @@ mod stored_values {
         }))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Values, D::Error> {
         let stored = Vec::<Stored>::deserialize(deserializer)?;
         let value = |stored| match stored {
             Stored::Ip(ip) => Value::Ip(ip),
@@ -322,12 +330,7 @@ impl Content {
     /// Plain values, sorted and without duplicates.
     #[must_use]
     pub fn values(ttl: u32, values: impl IntoIterator<Item = Value>) -> Self {
-        let mut values: Vec<Value> = values.into_iter().collect();
-        values.sort();
-        values.dedup();
-        // Nearly all have one, and there are many of them.
-        values.shrink_to_fit();
-        Self::Values { ttl, values }
+        Self::Values { ttl, values: values.into_iter().collect() }
     }
 
     /// The host names that it leads to, an alias by its bare name; empty for addresses and texts.

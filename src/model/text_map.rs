@@ -31,6 +31,12 @@ impl TextMap {
         self.0.iter().map(|(key, value)| (&**key, &**value))
     }
 
+    /// The shared text of the first value that is this one.
+    #[must_use]
+    pub fn shared_value(&self, text: &str) -> Option<&Arc<str>> {
+        self.0.iter().map(|(_, value)| value).find(|value| ***value == *text)
+    }
+
     /// Keys in order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.iter().map(|(key, _)| key)
@@ -92,6 +98,7 @@ mod tests {
         assert_eq!(map.keys().collect::<Vec<_>>(), ["", "a", "b"]);
         assert_eq!((map.get("b"), map.get("c")), (Some("2"), None));
         assert!(map.contains_key("") && !map.is_empty());
+        assert_eq!((map.shared_value("2").map(|value| &**value), map.shared_value("b")), (Some("2"), None));
         assert_eq!(serde_json::to_string(&map).expect("written"), r#"{"":"","a":"1","b":"2"}"#);
         assert_eq!(TextMap::from(map.to_map()), map);
     }

@@ -129,7 +129,7 @@ mod tests {
     fn round(seconds: &[i64]) -> Snapshot {
         let seen = |second: &i64| Observation {
             at: at(*second),
-            zone_id: Some("Z1".into()),
+            respondent: fixture::respondent(Vantage::Authoritative, "ns-1.example.net", Some("Z1")),
             ..fixture::observation(
                 Vantage::Authoritative,
                 "ns-1.example.net",

@@ -142,16 +142,17 @@ mod tests {
     fn a_trace_shows_the_way_of_a_question() {
         let mut authority = seen(Vantage::Authoritative, "ns-1", "app.example.com", Outcome::Answer);
         authority.aa = true;
-        authority.answers.push(AnswerRecord {
+        let record = AnswerRecord {
             name: "app.example.com".into(),
             record_type: "A".into(),
             ttl: 60,
             data: "192.0.2.1".into(),
-        });
+        };
+        authority.answers = [record].into();
         let mut failed = seen(Vantage::Recursive, "8.8.8.8", "app.example.com", Outcome::Servfail);
         failed.rcode = Some("SERVFAIL".into());
-        failed.ede =
-            Some(crate::model::observation::ExtendedError { code: 9, text: "no\u{1b}[31m key".into() });
+        let error = crate::model::observation::ExtendedError { code: 9, text: "no\u{1b}[31m key".into() };
+        failed.ede = Some(Box::new(error));
         let control = seen(Vantage::Control, "8.8.8.8", "example.com", Outcome::Answer);
         let idle = seen(Vantage::Control, "10.0.0.2", "example.com", Outcome::Answer);
         let other = seen(Vantage::Authoritative, "ns-1", "other.example.com", Outcome::Answer);

@@ -194,11 +194,11 @@ impl RawRecordSet {
 
     fn content(&self, record_type: &RecordType) -> Result<Content, RecordSetError> {
         if let Some(alias) = &self.alias_target {
-            return Ok(Content::Alias(AliasTarget {
+            return Ok(Content::Alias(Arc::new(AliasTarget {
                 dns_name: DomainName::from_route53(&alias.dns_name),
                 hosted_zone_id: Some(ZoneId::new(&alias.hosted_zone_id)),
                 evaluate_target_health: alias.evaluate_target_health,
-            }));
+            })));
         }
         if let Some(id) = &self.traffic_policy_instance_id {
             return Ok(Content::TrafficPolicy(id.as_str().into()));

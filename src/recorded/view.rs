@@ -200,7 +200,7 @@ mod tests {
             record_type: RecordType::A,
             set_identifier: None,
             routing: None,
-            content: Content::Values { ttl, values: Vec::new() },
+            content: Content::values(ttl, []),
             health_check_id: None,
         }
     }

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::share::share;
 use crate::model::zone::sort_record_sets;
 use crate::model::{DomainName, HostedZone, RecordKey, RecordSet, ZoneId};
 use crate::recorded::client::{Client, Cursor};
 use crate::recorded::decode::to_route53;
 use crate::recorded::error::ReadError;
 use crate::recorded::sdk;
-use crate::recorded::share::share;
 use crate::recorded::stats::Operation;
 
 use aws_sdk_route53::operation::list_hosted_zones::ListHostedZonesOutput;

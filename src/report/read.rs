@@ -117,7 +117,7 @@ mod tests {
             key("*.example.com", RecordType::Cname, Some("blue/A#1")),
             key("zone", RecordType::Aaaa, None),
             key("a/b#c.example.com", RecordType::A, None),
-            key("x.example.com", RecordType::Other("TYPE65".into()), None),
+            key("x.example.com", RecordType::other("TYPE65"), None),
             Subject::Zone(DomainName::new("example.com")),
             Subject::Instance("gke-prod/two".into()),
             Subject::Object(ObjectRef::new("Ingress", "shop", "web")),

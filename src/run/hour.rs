@@ -291,12 +291,13 @@ async fn an_hour_at_a_busy_account_keeps_every_verdict_right() {
         route53_out.send_replace(reading);
     });
     let (dns, changes) = (watch::channel(Reading::off()).1, watch::channel(Reading::off()).1);
-    let views = Views { kubernetes: world.kubernetes.subscribe(), route53, dns, changes };
+    let views = Views { kubernetes: world.kubernetes.subscribe(), route53, dns, changes, heard: None };
     let sources = SourceHealth::default();
     let prober = Prober::new(ProberSettings::default());
     let rounds = Rounds {
         views,
         engine: Engine::new(policy.clone()),
+        own: OwnWants::default(),
         saver: None,
         convergence: Convergence::default(),
         policy,
@@ -317,6 +318,7 @@ async fn an_hour_at_a_busy_account_keeps_every_verdict_right() {
         latest: latest_out,
         boards: watch::channel(None).0,
         waited: watch::channel(Arc::default()).1,
+        planner: Planner::default(),
         plan: watch::channel(Arc::default()).0,
         urgent: UrgentNames::default(),
         urgent_out,

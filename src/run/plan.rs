@@ -11,7 +11,7 @@ use crate::live::plan::{ExpectedAnswer, ProbeName, ProbePlan, ProbeZone};
 use crate::live::settings::PUBLIC_VIEW;
 use crate::model::observation::Observation;
 use crate::model::record::RecordSet;
-use crate::model::want::InstanceWants;
+use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{HostedZone, ZoneReading, Zones};
 use crate::model::{Content, DomainName, RecordType, Value, ZoneId};
 use crate::policy::Policy;
@@ -50,11 +50,21 @@ pub struct PlanInput<'a> {
     pub resolved: &'a BTreeMap<DomainName, BTreeSet<IpAddr>>,
     /// The time of the round.
     pub at: Timestamp,
+    /// The names of the plan before; none for the first.
+    pub before: &'a [Arc<ProbeName>],
+}
+
+/// Types that a name is asked for. Whatever stands there shows itself in the answer to one of the two; a set
+/// of types would take half a kilobyte for each name.
+#[derive(Clone, Copy, Default)]
+struct Types {
+    a: bool,
+    aaaa: bool,
 }
 
 #[derive(Default)]
 struct Asked {
-    types: BTreeSet<RecordType>,
+    types: Types,
     doubtful: bool,
     /// Nobody wants it and no zone holds it; only somebody who waits asks for it.
     unheard_of: bool,
@@ -77,9 +87,9 @@ pub fn probe_plan(input: PlanInput<'_>) -> ProbePlan {
         }
         let key = (reading.zone.id.clone(), want.name.clone());
         let asked = names.entry(key).or_default();
-        asked.types.insert(question(&want.record_type));
-        let changed = want.changed_at.max(want.status_changed_at).max(want.created_at);
-        asked.doubtful |= in_trouble.contains(&want.name) || changed.is_some_and(|at| fresh_from < at);
+        asked.types.add(&want.record_type);
+        let is_new = changed_at(want).is_some_and(|at| fresh_from < at);
+        asked.doubtful |= in_trouble.contains(&want.name) || is_new;
         targets.extend(targets_of(&want.content));
     }
     add_recorded(&input, &mut names, &mut targets);
@@ -88,7 +98,7 @@ pub fn probe_plan(input: PlanInput<'_>) -> ProbePlan {
     add_holes(&input, &mut names);
     let servers = input.zones.zones.iter().map(|(id, reading)| (id, name_servers(reading))).collect();
     ProbePlan {
-        names: named(&input, names, &servers).chain(outside(&input, foreign)).map(Arc::new).collect(),
+        names: shared(named(input, names, &servers).chain(outside(&input, foreign)), input.before),
         zones: input
             .zones
             .zones
@@ -101,6 +111,21 @@ pub fn probe_plan(input: PlanInput<'_>) -> ProbePlan {
     }
 }
 
+/// A name that is as it was is the same value as before: most are, and a plan is large.
+fn shared(names: impl Iterator<Item = ProbeName>, before: &[Arc<ProbeName>]) -> Vec<Arc<ProbeName>> {
+    let mut before = before.iter().peekable();
+    let share = |name: ProbeName| {
+        while before.next_if(|old| place(old) < place(&name)).is_some() {}
+        before.next_if(|old| ***old == name).map_or_else(|| Arc::new(name), Arc::clone)
+    };
+    names.map(share).collect()
+}
+
+/// The order of a plan: by zone and name, and at the end what lies in no zone.
+fn place(name: &ProbeName) -> (bool, Option<&ZoneId>, &DomainName) {
+    (name.zone_id.is_none(), name.zone_id.as_ref(), &name.name)
+}
+
 /// The plan for one name alone, whether anybody wants it or not: every server that could know it.
 #[must_use]
 pub fn plan_for(input: PlanInput<'_>, name: &DomainName) -> ProbePlan {
@@ -111,7 +136,7 @@ pub fn plan_for(input: PlanInput<'_>, name: &DomainName) -> ProbePlan {
         let targets = BTreeSet::from([name.clone()]);
         let foreign = add_targets(&input, &mut names, targets);
         let servers = input.zones.zones.iter().map(|(id, reading)| (id, name_servers(reading))).collect();
-        plan.names = named(&input, names, &servers).chain(outside(&input, foreign)).map(Arc::new).collect();
+        plan.names = named(input, names, &servers).chain(outside(&input, foreign)).map(Arc::new).collect();
     }
     for one in plan.names.iter_mut().map(Arc::make_mut) {
         one.doubtful = true;
@@ -122,8 +147,21 @@ pub fn plan_for(input: PlanInput<'_>, name: &DomainName) -> ProbePlan {
     plan
 }
 
+/// Until when the plan stays what it is, although names cease to be new; `None` when none is.
+pub(super) fn new_until(wants: &[InstanceWants], at: Timestamp) -> Option<Timestamp> {
+    let news = wants.iter().flat_map(|one| &one.wants).filter_map(changed_at);
+    news.map(|changed| changed.saturating_add(NEW_FOR).unwrap_or(Timestamp::MAX))
+        .filter(|end| at < *end)
+        .min()
+}
+
+/// The newest change of what makes the wish.
+fn changed_at(want: &Want) -> Option<Timestamp> {
+    want.changed_at.max(want.status_changed_at).max(want.created_at)
+}
+
 /// Names with a finding that is not settled.
-fn in_trouble(report: Option<&Report>) -> BTreeSet<DomainName> {
+pub(super) fn in_trouble(report: Option<&Report>) -> BTreeSet<DomainName> {
     let findings = report.into_iter().flat_map(|report| &report.findings);
     findings
         .filter(|finding| matches!(finding.state, State::Open | State::Pending))
@@ -146,7 +184,7 @@ fn add_recorded(input: &PlanInput<'_>, names: &mut Names, targets: &mut BTreeSet
                 }
                 room -= 1;
             }
-            names.entry(key).or_default().types.insert(question(&set.record_type));
+            names.entry(key).or_default().types.add(&set.record_type);
             targets.extend(targets_of(&set.content));
         }
     }
@@ -159,7 +197,7 @@ fn add_waited(input: &PlanInput<'_>, names: &mut Names) {
         let zones = input.zones.zones.values().map(|reading| &reading.zone);
         for zone in zones.filter(|zone| !zone.private && name.is_within(&zone.name)) {
             names.entry((zone.id.clone(), name.clone())).or_insert_with(|| Asked {
-                types: [RecordType::A, RecordType::Aaaa].into(),
+                types: Types { a: true, aaaa: true },
                 doubtful: true,
                 unheard_of: true,
             });
@@ -167,10 +205,20 @@ fn add_waited(input: &PlanInput<'_>, names: &mut Names) {
     }
 }
 
-/// What is asked to see a record of a type: a CNAME shows itself, and where it leads, in the answer
-/// to a question for addresses.
-fn question(record_type: &RecordType) -> RecordType {
-    if *record_type == RecordType::Cname { RecordType::A } else { record_type.clone() }
+// === impl Types ===
+
+impl Types {
+    /// Adds what is asked to see a record of a type: a CNAME shows itself, and where it leads, in the answer
+    /// to a question for addresses.
+    fn add(&mut self, record_type: &RecordType) {
+        let asked = if *record_type == RecordType::Aaaa { &mut self.aaaa } else { &mut self.a };
+        *asked = true;
+    }
+
+    fn iter(self) -> impl Iterator<Item = RecordType> {
+        let a = self.a.then_some(RecordType::A);
+        a.into_iter().chain(self.aaaa.then_some(RecordType::Aaaa))
+    }
 }
 
 /// The names that a CNAME or alias leads to. Aliases are compared by the bare name, and answered
@@ -195,7 +243,7 @@ fn add_targets(
         };
         for reading in ours.filter(|reading| reading.zone.name.labels().count() == depth) {
             let asked = names.entry((reading.zone.id.clone(), name.clone())).or_default();
-            asked.types.insert(RecordType::A);
+            asked.types.a = true;
         }
     }
     foreign
@@ -208,7 +256,7 @@ fn add_holes(input: &PlanInput<'_>, names: &mut Names) {
         .iter()
         .filter(|((_, name), _)| name.is_wildcard())
         .filter_map(|((zone, name), asked)| {
-            Some(((zone.clone(), name.parent()?), asked.types.first()?.clone()))
+            Some(((zone.clone(), name.parent()?), asked.types.iter().next()?))
         })
         .collect();
     if wildcards.is_empty() {
@@ -229,7 +277,7 @@ fn add_holes(input: &PlanInput<'_>, names: &mut Names) {
             if let Some(record_type) = wildcards.get(&(zone.clone(), above.clone())) {
                 for hole in between {
                     let asked = holes.entry((zone.clone(), hole)).or_default();
-                    asked.types.insert(record_type.clone());
+                    asked.types.add(record_type);
                 }
                 break;
             }
@@ -327,37 +375,28 @@ fn probe_zone(zone: &HostedZone, servers: &BTreeMap<&ZoneId, Arc<[DomainName]>>)
     }
 }
 
-fn named(
-    input: &PlanInput<'_>,
+fn named<'a>(
+    input: PlanInput<'a>,
     names: Names,
-    servers: &BTreeMap<&ZoneId, Arc<[DomainName]>>,
-) -> impl Iterator<Item = ProbeName> {
+    servers: &'a BTreeMap<&ZoneId, Arc<[DomainName]>>,
+) -> impl Iterator<Item = ProbeName> + 'a {
     let views: BTreeMap<&ZoneId, Arc<[Arc<str>]>> =
-        input.zones.zones.iter().map(|(id, reading)| (id, views_of(input, &reading.zone))).collect();
-    let mut all = Vec::new();
-    for ((zone, name), asked) in names {
-        if name.defect().is_some() {
-            continue;
-        }
+        input.zones.zones.iter().map(|(id, reading)| (id, views_of(&input, &reading.zone))).collect();
+    names.into_iter().filter(|((_, name), _)| name.defect().is_none()).map(move |((zone, name), asked)| {
         let waited = input.waited.contains_key(&name);
         let known_views = if asked.unheard_of { None } else { views.get(&zone) };
-        all.push(ProbeName {
-            expected: input
-                .zones
-                .zones
-                .get(&zone)
-                .map(|reading| expected(input, reading, &name))
-                .unwrap_or_default(),
-            record_types: asked.types.into_iter().collect(),
+        let reading = input.zones.zones.get(&zone);
+        ProbeName {
+            expected: reading.map(|reading| expected(&input, reading, &name)).unwrap_or_default(),
+            record_types: asked.types.iter().collect(),
             name_servers: servers.get(&zone).cloned().unwrap_or_default(),
             views: known_views.cloned().unwrap_or_default(),
             doubtful: asked.doubtful || waited,
             waited,
             zone_id: Some(zone),
             name,
-        });
-    }
-    all.into_iter()
+        }
+    })
 }
 
 /// Whose resolvers may be asked about a zone: of a private one those in its VPCs; of a public one

@@ -1,5 +1,6 @@
 //! The rounds: what changed is judged soon, everything is judged each interval.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -19,9 +20,10 @@ use crate::limits::ROUND_WHILE_WAITED;
 use crate::live::cost::monthly;
 use crate::live::plan::ProbePlan;
 use crate::live::settings::LiveSettings;
-use crate::model::change::ChangeFeed;
+use crate::model::change::{ChangeEventKind, ChangeFeed, Notice};
 use crate::model::instance::Instance;
 use crate::model::observation::Observation;
+use crate::model::want::InstanceWants;
 use crate::model::zone::Zones;
 use crate::policy::Policy;
 use crate::publish::api::waiters::Waited;
@@ -29,11 +31,12 @@ use crate::recorded::urgent::UrgentName;
 use crate::report::Report;
 use crate::run::costs::Costs;
 use crate::run::jumps::Jumps;
-use crate::run::plan::{PlanInput, probe_plan, resolved};
+use crate::run::plan::{PlanInput, resolved};
+use crate::run::planner::Planner;
 use crate::run::records::states;
 use crate::run::saver::Saver;
 use crate::run::urgent::{UrgentInput, UrgentNames};
-use crate::snapshot::{Cluster, Reading, Snapshot, ViewState};
+use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewState};
 
 /// The first report waits so long for Kubernetes and Route 53; then it says what is missing.
 const FIRST_ROUND_WITHIN: Duration = Duration::from_secs(30);
@@ -43,18 +46,20 @@ const FIRST_ROUND_WITHIN: Duration = Duration::from_secs(30);
 /// judged without a pause although nothing happens in it.
 const ROUTINE_PAUSE: u32 = 4;
 
-/// The receivers of the four views.
+/// The receivers of the four views, and what the last snapshot heard of changes.
 pub(super) struct Views {
     pub(super) kubernetes: watch::Receiver<Reading<Cluster>>,
     pub(super) route53: watch::Receiver<Reading<Zones>>,
     pub(super) dns: watch::Receiver<Reading<Vec<Arc<Observation>>>>,
     pub(super) changes: watch::Receiver<Reading<ChangeFeed>>,
+    pub(super) heard: Option<Tidings>,
 }
 
 /// Judges round after round.
 pub(super) struct Rounds {
     pub(super) views: Views,
     pub(super) engine: Engine,
+    pub(super) own: OwnWants,
     pub(super) saver: Option<Saver>,
     pub(super) convergence: Convergence,
     pub(super) policy: Policy,
@@ -71,10 +76,27 @@ pub(super) struct Rounds {
     pub(super) boards: watch::Sender<Option<Arc<Board>>>,
     /// Names that somebody waits for.
     pub(super) waited: watch::Receiver<Arc<Waited>>,
+    pub(super) planner: Planner,
     pub(super) plan: watch::Sender<Arc<ProbePlan>>,
     pub(super) urgent: UrgentNames,
     pub(super) urgent_out: watch::Sender<Arc<[UrgentName]>>,
 }
+
+/// What the feed tells of what happened, without the reconciles that ended well.
+#[derive(Debug, PartialEq)]
+pub(super) struct Tidings {
+    state: ViewState,
+    problems: Vec<Problem>,
+    events: usize,
+    last: Option<Timestamp>,
+    notices: Vec<Notice>,
+    /// When the errors of each process grew last, how many there are in a row, and what other owners block.
+    controllers: Vec<(Option<Timestamp>, Option<u64>, Option<u64>)>,
+}
+
+/// Those wishes that are ours to judge: the same value as long as all wishes are the same.
+#[derive(Debug, Default)]
+pub(super) struct OwnWants(Option<(Arc<[InstanceWants]>, Arc<[InstanceWants]>)>);
 
 /// The instance that is taken for granted when the cluster shows none.
 #[derive(Debug, Default)]
@@ -88,12 +110,14 @@ pub(crate) struct Assumption {
 
 impl Views {
     fn snapshot(&mut self, at: Timestamp) -> Snapshot {
+        let changes = self.changes.borrow_and_update().clone();
+        self.heard = Some(Tidings::of(&changes));
         Snapshot {
             at,
             kubernetes: self.kubernetes.borrow_and_update().clone(),
             route53: self.route53.borrow_and_update().clone(),
             dns: self.dns.borrow_and_update().clone(),
-            changes: self.changes.borrow_and_update().clone(),
+            changes,
         }
     }
 
@@ -101,18 +125,29 @@ impl Views {
     /// and its logs tell is, because only they say that something happened. A view whose task is gone
     /// never changes again: the supervisor sees that.
     async fn changed(&mut self, routine: Instant) {
-        let (route53, dns) = (&mut self.route53, &mut self.dns);
-        let by_routine = async {
-            sleep_until(routine).await;
+        // Each instance says every minute that all is well, at a time of its own.
+        let mut all_is_well = false;
+        loop {
+            let (route53, dns) = (&mut self.route53, &mut self.dns);
+            let by_routine = async {
+                sleep_until(routine).await;
+                if all_is_well {
+                    return;
+                }
+                tokio::select! {
+                    () = news(route53) => {}
+                    () = news(dns) => {}
+                }
+            };
             tokio::select! {
-                () = news(route53) => {}
-                () = news(dns) => {}
+                () = news(&mut self.kubernetes) => return,
+                () = news(&mut self.changes) => {}
+                () = by_routine => return,
             }
-        };
-        tokio::select! {
-            () = news(&mut self.kubernetes) => {}
-            () = news(&mut self.changes) => {}
-            () = by_routine => {}
+            if self.heard.as_ref() != Some(&Tidings::of(&self.changes.borrow())) {
+                return;
+            }
+            all_is_well = true;
         }
     }
 
@@ -122,6 +157,29 @@ impl Views {
             reading.state != ViewState::Unread || !reading.problems.is_empty()
         }
         spoke(&self.kubernetes) && spoke(&self.route53)
+    }
+}
+
+// === impl Tidings ===
+
+impl Tidings {
+    fn of(reading: &Reading<ChangeFeed>) -> Self {
+        let feed = reading.value();
+        let events = feed.into_iter().flat_map(|feed| &feed.events);
+        let told = events.filter(|event| event.kind != ChangeEventKind::RunSucceeded);
+        let (count, last) =
+            told.fold((0, None), |(count, last), event| (count + 1, last.max(Some(event.at))));
+        let controllers = feed.into_iter().flat_map(|feed| &feed.controllers);
+        Self {
+            state: reading.state,
+            problems: reading.problems.clone(),
+            events: count,
+            last,
+            notices: feed.map(|feed| feed.notices.clone()).unwrap_or_default(),
+            controllers: controllers
+                .map(|one| (one.errors_grew_at, one.soft_errors, one.owner_mismatches))
+                .collect(),
+        }
     }
 }
 
@@ -197,11 +255,13 @@ impl Rounds {
         self.jumps.apply(&mut snapshot);
         let waited = Arc::clone(&self.waited.borrow());
         let report = Arc::new(self.engine.round(&snapshot));
-        let wants = self.engine.own_wants();
+        let wants = self.engine.shared_wants();
+        self.tell(&report, snapshot.clone(), &wants);
+        // Whoever waits for the verdicts does not wait for what follows from them.
+        let wants = self.own.of(wants, &self.engine);
         if let Some(zones) = snapshot.route53.value() {
-            let resolved = resolved(snapshot.dns.value().map(Vec::as_slice).unwrap_or_default());
-            let plan = probe_plan(PlanInput {
-                resolved: &resolved,
+            let input = PlanInput {
+                resolved: &resolved(snapshot.dns.value().map(Vec::as_slice).unwrap_or_default()),
                 wants: &wants,
                 zones,
                 report: Some(&report),
@@ -209,17 +269,10 @@ impl Rounds {
                 resolver_views: &self.resolver_views,
                 waited: &waited,
                 at: snapshot.at,
-            });
-            if !plan.names.is_empty() || !plan.zones.is_empty() {
-                self.costs.set_live(plan.names.len(), monthly(&plan, &self.pricing));
-            }
-            self.plan.send_if_modified(|last| {
-                let news = **last != plan;
-                if news {
-                    *last = Arc::new(plan);
-                }
-                news
-            });
+                before: &[],
+            };
+            let plan = self.planner.plan(&wants, input);
+            self.ask(plan);
             let urgent = self.urgent.consider(UrgentInput {
                 wants: &wants,
                 changes: snapshot.changes.value(),
@@ -238,15 +291,27 @@ impl Rounds {
             self.costs.set_records(states(&wants, zones, &report, self.max_record_series));
         }
         let took = start.elapsed();
-        self.costs.update(|counted| {
-            counted.rounds = counted.rounds.saturating_add(1);
-            counted.round_seconds = Some(took.as_secs_f64());
-        });
+        self.costs.update(|counted| counted.round_seconds = Some(took.as_secs_f64()));
         tracing::debug!(open = report.summary.open, took_ms = took.as_millis(), "round ended");
-        let board =
-            Board::new(Arc::clone(&report), snapshot, self.engine.shared_wants(), self.engine.lost().clone());
+    }
+
+    fn tell(&self, report: &Arc<Report>, snapshot: Snapshot, wants: &Arc<[InstanceWants]>) {
+        let lost = self.engine.lost().clone();
+        let board = Board::new(Arc::clone(report), snapshot, Arc::clone(wants), lost);
+        self.costs.update(|counted| counted.rounds = counted.rounds.saturating_add(1));
         self.boards.send_replace(Some(Arc::new(board)));
-        self.latest.send_replace(Some(report));
+        self.latest.send_replace(Some(Arc::clone(report)));
+    }
+
+    /// Lets DNS be asked by this plan from now on.
+    fn ask(&self, plan: Arc<ProbePlan>) {
+        if Arc::ptr_eq(&plan, &self.plan.borrow()) {
+            return;
+        }
+        if !plan.names.is_empty() || !plan.zones.is_empty() {
+            self.costs.set_live(plan.names.len(), monthly(&plan, &self.pricing));
+        }
+        self.plan.send_replace(plan);
     }
 }
 
@@ -254,6 +319,22 @@ impl Rounds {
 /// `end`; `next` comes anyway.
 fn routine_at(start: Instant, end: Instant, next: Instant) -> Instant {
     (end + (end - start) * ROUTINE_PAUSE).min(next)
+}
+
+// === impl OwnWants ===
+
+impl OwnWants {
+    fn of(&mut self, all: Arc<[InstanceWants]>, engine: &Engine) -> Arc<[InstanceWants]> {
+        if let Some((_, own)) = self.0.as_ref().filter(|(seen, _)| Arc::ptr_eq(seen, &all)) {
+            return Arc::clone(own);
+        }
+        let own = match engine.own_wants() {
+            Cow::Borrowed(_) => Arc::clone(&all),
+            Cow::Owned(own) => own.into(),
+        };
+        self.0 = Some((all, Arc::clone(&own)));
+        own
+    }
 }
 
 // === impl Assumption ===
@@ -292,6 +373,8 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
+    use crate::finding::Reason;
+    use crate::model::change::{ChangeEvent, FeedSource, RefusedBatch};
 
     #[tokio::test(start_paused = true)]
     async fn a_view_whose_task_is_gone_is_no_news_and_hides_none() {
@@ -299,7 +382,7 @@ mod tests {
         let (route53_out, route53) = watch::channel(Reading::unread(Vec::new()));
         let (dns_out, dns) = watch::channel(Reading::off());
         let (changes_out, changes) = watch::channel(Reading::off());
-        let mut views = Views { kubernetes, route53, dns, changes };
+        let mut views = Views { kubernetes, route53, dns, changes, heard: None };
         drop((kubernetes_out, dns_out, changes_out));
         let hour = Duration::from_hours(1);
         assert!(timeout(hour, views.changed(Instant::now())).await.is_err(), "nothing was said");
@@ -325,7 +408,7 @@ mod tests {
         let (_route53_out, route53) = watch::channel(Reading::unread(Vec::new()));
         let (dns_out, dns) = watch::channel(Reading::unread(Vec::new()));
         let (_changes_out, changes) = watch::channel(Reading::off());
-        let mut views = Views { kubernetes, route53, dns, changes };
+        let mut views = Views { kubernetes, route53, dns, changes, heard: None };
         let start = Instant::now();
         let routine = start + Duration::from_secs(20);
 
@@ -338,5 +421,49 @@ mod tests {
         kubernetes_out.send_replace(Reading::unread(Vec::new()));
         views.changed(routine).await;
         assert_eq!(start.elapsed(), Duration::from_secs(20), "an object may have changed");
+    }
+
+    /// A reading after these events, each at a second of its own.
+    fn feed(kinds: &[ChangeEventKind]) -> Reading<ChangeFeed> {
+        let event = |(second, kind): (i64, &ChangeEventKind)| ChangeEvent {
+            at: Timestamp::from_second(second).expect("a time"),
+            source: FeedSource::CloudTrail { event_id: "1".into(), principal: "".into() },
+            kind: kind.clone(),
+        };
+        let events = (0..).zip(kinds).map(event).collect();
+        Reading::read(Timestamp::UNIX_EPOCH, ChangeFeed { events, ..ChangeFeed::default() })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_instance_that_says_that_all_is_well_waits_as_routine_does() {
+        let well = ChangeEventKind::RunSucceeded;
+        let refused = ChangeEventKind::Refused(RefusedBatch::default());
+        let (_kubernetes_out, kubernetes) = watch::channel(Reading::unread(Vec::new()));
+        let (_route53_out, route53) = watch::channel(Reading::unread(Vec::new()));
+        let (_dns_out, dns) = watch::channel(Reading::unread(Vec::new()));
+        let (changes_out, changes) = watch::channel(feed(&[]));
+        let mut views = Views { kubernetes, route53, dns, changes, heard: None };
+        let mut after = async |reading: Reading<ChangeFeed>| {
+            views.snapshot(Timestamp::UNIX_EPOCH);
+            let start = Instant::now();
+            changes_out.send_replace(reading);
+            views.changed(start + Duration::from_secs(20)).await;
+            start.elapsed().as_secs()
+        };
+        assert_eq!(after(feed(&[well.clone()])).await, 20);
+        assert_eq!(after(feed(&[well.clone(), well.clone()])).await, 20);
+        assert_eq!(
+            after(feed(&[well.clone(), refused.clone(), well.clone()])).await,
+            0,
+            "something happened"
+        );
+        assert_eq!(after(feed(&[well.clone(), refused.clone(), well.clone(), well.clone()])).await, 20);
+        assert_eq!(after(feed(&[refused.clone(), refused])).await, 0, "and again");
+        let silent = Reading { problems: vec![problem()], ..feed(&[well]) };
+        assert_eq!(after(silent).await, 0, "a log cannot be read");
+    }
+
+    fn problem() -> Problem {
+        Problem { scope: "log".to_owned(), code: Reason::Forbidden, message: String::new() }
     }
 }

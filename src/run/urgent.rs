@@ -1,6 +1,6 @@
 //! Which names matter now, so that their records are read before their zone's turn. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ type Place = (ZoneId, DomainName);
 /// What one round has learned.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UrgentInput<'a> {
-    pub(super) wants: &'a [InstanceWants],
+    pub(super) wants: &'a Arc<[InstanceWants]>,
     pub(super) changes: Option<&'a ChangeFeed>,
     pub(super) report: &'a Report,
     pub(super) zones: &'a Zones,
@@ -50,7 +50,8 @@ pub(super) struct UrgentInput<'a> {
 /// Remembers what was wanted and refused, to see what is new.
 #[derive(Debug, Default)]
 pub(super) struct UrgentNames {
-    wanted: Option<BTreeMap<(ZoneId, RecordKey), u64>>,
+    /// The wishes themselves: the board of the round holds them anyway.
+    wanted: Option<Arc<[InstanceWants]>>,
     refused_at: Option<Timestamp>,
     /// Since when what was read of a name does not count.
     newer_than: BTreeMap<Place, Timestamp>,
@@ -90,19 +91,15 @@ impl UrgentNames {
     }
 
     /// Wishes that came, went or changed. The first round has just had its listing.
-    fn changed_wishes(&mut self, wants: &[InstanceWants]) -> BTreeSet<Place> {
-        let mut now: BTreeMap<(ZoneId, RecordKey), u64> = BTreeMap::new();
-        for want in wants.iter().flat_map(|instance| &instance.wants) {
-            let Some(zone) = want.zone_id() else { continue };
-            let mut hasher = DefaultHasher::new();
-            (want.targets(), now.get(&(zone.clone(), want.key()))).hash(&mut hasher);
-            now.insert((zone.clone(), want.key()), hasher.finish());
+    fn changed_wishes(&mut self, wants: &Arc<[InstanceWants]>) -> BTreeSet<Place> {
+        let Some(before) = self.wanted.replace(Arc::clone(wants)) else { return BTreeSet::new() };
+        if Arc::ptr_eq(&before, wants) {
+            return BTreeSet::new();
         }
-        let Some(before) = self.wanted.replace(now) else { return BTreeSet::new() };
-        let now = self.wanted.iter().flatten();
-        let came = now.filter(|(key, hash)| before.get(key) != Some(hash)).map(|(key, _)| key);
-        let went = before.keys().filter(|key| !self.wanted.iter().any(|now| now.contains_key(key)));
-        came.chain(went).map(|(zone, key)| (zone.clone(), key.name.clone())).collect()
+        let (before, now) = (wishes(&before), wishes(wants));
+        let came = now.iter().filter(|(key, hash)| before.get(key) != Some(hash)).map(|(key, _)| key);
+        let went = before.keys().filter(|key| !now.contains_key(key));
+        came.chain(went).map(|(zone, key)| ((*zone).clone(), key.name.clone())).collect()
     }
 
     /// Names of refusals that are newer than all before.
@@ -138,6 +135,19 @@ impl UrgentNames {
         let newer_than = *self.newer_than.get(&(zone_id.clone(), name.clone()))?;
         Some(UrgentName { zone_id: zone_id.clone(), names: names.into_iter().collect(), newer_than })
     }
+}
+
+/// The wishes in zones, each with a hash of what all instances want there.
+fn wishes(wants: &[InstanceWants]) -> HashMap<(&ZoneId, RecordKey), u64> {
+    let mut wishes = HashMap::new();
+    for want in wants.iter().flat_map(|instance| &instance.wants) {
+        let Some(zone) = want.zone_id() else { continue };
+        let wish: &mut u64 = wishes.entry((zone, want.key())).or_default();
+        let mut hasher = DefaultHasher::new();
+        (want.targets(), *wish).hash(&mut hasher);
+        *wish = hasher.finish();
+    }
+    wishes
 }
 
 /// Records with a finding that waits for its confirmation, and those with an open one.

@@ -8,7 +8,7 @@ use dns_drift::changes::log::LogParser;
 use dns_drift::config::Config;
 use dns_drift::model::change::FeedSource;
 use dns_drift::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress};
-use dns_drift::model::observation::{AnswerRecord, Observation, Outcome, Transport, Vantage};
+use dns_drift::model::observation::{AnswerRecord, Observation, Outcome, Respondent, Transport, Vantage};
 use dns_drift::model::record::{Content, RecordSet, RecordType, Value};
 use dns_drift::model::zone::{HostedZone, RecordSets, ZoneReading, Zones};
 use dns_drift::model::{DomainName, ObjectRef, TextMap, ZoneId};
@@ -231,17 +231,19 @@ impl Host {
         let there = self.has_record();
         let one = |vantage: Vantage, server: &str| Observation {
             at,
-            vantage,
-            view: "public".into(),
-            server: server.into(),
-            zone_id: (vantage == Vantage::Authoritative).then(|| ZONE.into()),
+            respondent: Arc::new(Respondent {
+                vantage,
+                view: "public".into(),
+                server: server.into(),
+                zone_id: (vantage == Vantage::Authoritative).then(|| ZONE.into()),
+            }),
             transport: Transport::Udp,
             name: name.clone(),
             record_type: "A".into(),
             outcome: if there { Outcome::Answer } else { Outcome::Nxdomain },
             rcode: Some(if there { "NOERROR" } else { "NXDOMAIN" }.into()),
-            answers: if there { vec![self.answer(&name)] } else { Vec::new() },
-            authority: Vec::new(),
+            answers: if there { [self.answer(&name)].into() } else { Arc::default() },
+            authority: Arc::default(),
             aa: false,
             ad: false,
             cd: false,

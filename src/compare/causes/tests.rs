@@ -59,7 +59,7 @@ fn the_rival_of_a_routed_record_may_be_nobodys_or_somebody_elses() {
     };
     let record = |name: &str, record_type: RecordType, id: Option<&str>, value: &str| RecordSet {
         name: DomainName::new(name),
-        content: Content::Values { ttl: 60, values: vec![Value::new(&record_type, value)] },
+        content: Content::values(60, [Value::new(&record_type, value)]),
         record_type,
         set_identifier: id.map(Arc::from),
         routing: id.map(|_| Box::new(Routing::Weighted(10))),

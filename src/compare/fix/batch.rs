@@ -3,6 +3,8 @@
 //! A batch is atomic, so a record is replaced by DELETE and CREATE: an UPSERT would be refused where
 //! the type, the alias form or the routing policy changes.
 
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
 
 use crate::compare::fix::quote;
@@ -206,9 +208,10 @@ fn wanted(want: &Want, zone: &ZoneReading) -> RecordSet {
 /// An alias without a zone id lies in the record's own zone.
 fn in_zone(content: &Content, zone: &ZoneReading) -> Content {
     match content {
-        Content::Alias(target) if target.hosted_zone_id.is_none() => {
-            Content::Alias(AliasTarget { hosted_zone_id: Some(zone.zone.id.clone()), ..target.clone() })
-        }
+        Content::Alias(target) if target.hosted_zone_id.is_none() => Content::Alias(Arc::new(AliasTarget {
+            hosted_zone_id: Some(zone.zone.id.clone()),
+            ..AliasTarget::clone(target)
+        })),
         other @ (Content::Alias(_) | Content::Values { .. } | Content::TrafficPolicy(_)) => other.clone(),
     }
 }

@@ -64,7 +64,7 @@ fn literal(object: &KubeObject, one: &LiteralEndpoint) -> Endpoint {
 /// The type in the case that was written: `a` is not `A`, and nobody manages it.
 fn literal_type(text: &str) -> RecordType {
     let known = RecordType::new(text);
-    if known.as_str() == text { known } else { RecordType::Other(text.into()) }
+    if known.as_str() == text { known } else { RecordType::other(text) }
 }
 
 /// Why ExternalDNS skips an endpoint.

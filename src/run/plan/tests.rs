@@ -2,7 +2,6 @@ use super::*;
 use crate::fixture;
 use crate::model::observation::{AnswerRecord, Outcome, Vantage};
 use crate::model::record::AliasTarget;
-use crate::model::want::Want;
 use crate::model::zone::RecordSets;
 use crate::recorded::decode::RawHostedZone;
 
@@ -24,15 +23,15 @@ fn record(name: &str, record_type: RecordType, content: Content) -> RecordSet {
 }
 
 fn values(record_type: &RecordType, value: &str) -> Content {
-    Content::Values { ttl: 60, values: vec![Value::new(record_type, value)] }
+    Content::values(60, [Value::new(record_type, value)])
 }
 
 fn alias(target: &str) -> Content {
-    Content::Alias(AliasTarget {
+    Content::Alias(Arc::new(AliasTarget {
         hosted_zone_id: None,
         dns_name: target.into(),
         evaluate_target_health: false,
-    })
+    }))
 }
 
 /// The plan for these wishes and records of `example.com`, as lines.
@@ -56,6 +55,7 @@ fn planned(wants: Vec<Want>, records: Vec<RecordSet>, seen: &[Observation]) -> V
         resolved: &resolved(&seen.iter().cloned().map(Arc::new).collect::<Vec<_>>()),
         waited: &Waited::default(),
         at: AT,
+        before: &[],
     });
     let shown = |name: &Arc<ProbeName>| {
         let types: Vec<&str> = name.record_types.iter().map(RecordType::as_str).collect();
@@ -93,7 +93,7 @@ fn an_alias_is_asked_under_both_names_and_expects_what_was_seen_there() {
         data: "192.0.2.7".into(),
     };
     let seen = Observation {
-        answers: vec![answer],
+        answers: [answer].into(),
         ..fixture::observation(Vantage::Authoritative, "ns.example.net", "lb-1.example.net", Outcome::Answer)
     };
     let records = vec![record("app.example.com", RecordType::A, alias("dualstack.lb-1.example.net"))];

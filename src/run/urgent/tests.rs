@@ -18,8 +18,8 @@ fn want(name: &str, address: &str) -> Want {
     fixture::want(name, RecordType::A, address)
 }
 
-fn wants(all: Vec<Want>) -> Vec<InstanceWants> {
-    vec![fixture::wants(all)]
+fn wants(all: Vec<Want>) -> Arc<[InstanceWants]> {
+    [fixture::wants(all)].into()
 }
 
 fn zones() -> Zones {
@@ -55,7 +55,7 @@ fn shown(names: &[UrgentName]) -> Vec<String> {
 
 fn consider(
     names: &mut UrgentNames,
-    wants: &[InstanceWants],
+    wants: &Arc<[InstanceWants]>,
     changes: Option<&ChangeFeed>,
     report: &Report,
     second: i64,

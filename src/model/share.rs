@@ -1,19 +1,20 @@
-//! What the record sets of a zone repeat, kept once: a few load balancers stand behind thousands of
-//! names, and each name has two and more record sets. Values of ownership records are all different, and
-//! stay as they are. Pure.
+//! What record sets and wishes repeat, kept once: a few load balancers stand behind thousands of names, and
+//! each name has two and more record sets. Values of ownership records are all different, and stay as they
+//! are. Pure.
 
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::model::record::{Content, RecordSet, Value};
+use crate::model::record::{AliasTarget, Content, RecordSet, Value};
 use crate::model::{DomainName, ZoneId};
 
-/// The texts of one listing.
+/// The texts of one listing, or of the wishes of one instance.
 #[derive(Debug, Default)]
-struct Pool {
+pub(crate) struct Pool {
     names: HashSet<DomainName>,
     zones: HashSet<ZoneId>,
+    targets: HashSet<Arc<AliasTarget>>,
     texts: HashSet<Arc<str>>,
 }
 
@@ -25,21 +26,35 @@ pub(crate) fn share(sets: &mut [RecordSet]) {
         for text in [&mut set.set_identifier, &mut set.health_check_id].into_iter().flatten() {
             once(&mut pool.texts, text);
         }
-        match &mut set.content {
+        pool.share(&mut set.content);
+    }
+}
+
+impl Pool {
+    /// Makes what the content leads to the same value as before.
+    pub(crate) fn share(&mut self, content: &mut Content) {
+        match content {
             Content::Values { values, .. } => {
-                for value in values {
+                for value in values.iter_mut() {
                     if let Value::Host(host) = value {
-                        once(&mut pool.names, host);
+                        once(&mut self.names, host);
                     }
                 }
             }
             Content::Alias(target) => {
-                once(&mut pool.names, &mut target.dns_name);
-                if let Some(zone) = &mut target.hosted_zone_id {
-                    once(&mut pool.zones, zone);
+                if let Some(known) = self.targets.get(target) {
+                    return target.clone_from(known);
                 }
+                // Nobody else holds what was just read.
+                if let Some(own) = Arc::get_mut(target) {
+                    once(&mut self.names, &mut own.dns_name);
+                    if let Some(zone) = &mut own.hosted_zone_id {
+                        once(&mut self.zones, zone);
+                    }
+                }
+                self.targets.insert(Arc::clone(target));
             }
-            Content::TrafficPolicy(id) => once(&mut pool.texts, id),
+            Content::TrafficPolicy(id) => once(&mut self.texts, id),
         }
     }
 }
@@ -55,7 +70,6 @@ fn once<T: Clone + Eq + Hash>(known: &mut HashSet<T>, text: &mut T) {
 mod tests {
     use super::*;
     use crate::model::RecordType;
-    use crate::model::record::AliasTarget;
 
     fn alias(name: &str, record_type: RecordType) -> RecordSet {
         RecordSet {
@@ -63,11 +77,11 @@ mod tests {
             record_type,
             set_identifier: Some("blue".into()),
             routing: None,
-            content: Content::Alias(AliasTarget {
+            content: Content::Alias(Arc::new(AliasTarget {
                 dns_name: "lb.eu-west-1.elb.amazonaws.com".into(),
                 hosted_zone_id: Some(ZoneId::new("Z32O12XQLNTSW2")),
                 evaluate_target_health: true,
-            }),
+            })),
             health_check_id: Some("11111111-2222-3333-4444-555555555555".into()),
         }
     }
