@@ -350,12 +350,17 @@ impl Past {
 
     fn observe_records(&mut self, zones: &Zones, at: Timestamp) {
         let before = self.records.len();
+        // Of the other types only what somebody wants: ownership records stand beside everything.
+        let others = self.wishes.keys().map(|(_, key)| key).filter(|key| !key.record_type.is_address());
+        let wished: HashSet<RecordKey> = others.cloned().collect();
         for (id, reading) in &zones.zones {
             if reading.record_sets.is_none() {
                 continue;
             }
             let names = &self.names;
-            let is_known = |set: &&RecordSet| set.record_type.is_address() && names.contains_key(&set.name);
+            let is_known = |set: &&RecordSet| {
+                names.contains_key(&set.name) && (set.record_type.is_address() || wished.contains(&set.key()))
+            };
             for set in reading.records().iter().filter(is_known) {
                 let sightings = self.records.entry((id.clone(), set.key())).or_default();
                 sight(sightings, &Some(set.content.clone()), at);

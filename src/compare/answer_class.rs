@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::compare::live::{Expected, Match, addresses, chain, judge, resolved};
+use crate::compare::live::{Expected, Match, addresses, chain, judge, resolved, values};
 use crate::compare::world::World;
 use crate::model::DomainName;
 use crate::model::observation::{Observation, Outcome};
@@ -72,7 +72,7 @@ pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class
     let blocked = code.is_some_and(|code| BLOCKED.contains(&code));
     match seen.outcome {
         Outcome::Answer => match judge(seen, name.expected) {
-            Match::Right => Class::Right,
+            Match::Right | Match::Unknown => Class::Right,
             Match::Partial if name.routed => Class::Right,
             Match::Elsewhere if blocked || code == Some(FORGED) => Class::Sinkhole,
             Match::Partial => earlier(world, name, seen).unwrap_or(Class::Nothing),
@@ -127,13 +127,13 @@ fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Cla
     let own = name.want.key();
     let others = [RecordType::A, RecordType::Aaaa, RecordType::Cname]
         .into_iter()
-        .filter(|other| *other != own.record_type)
+        .filter(|other| own.record_type.is_address() && *other != own.record_type)
         .map(|record_type| RecordKey { record_type, set_identifier: None, ..own.clone() });
     std::iter::once(own.clone()).chain(others).find_map(|key| {
         let mut contents = world.past.earlier_records(&name.zone.zone.id, &key);
         contents.find_map(|(content, ended)| {
             let led = |content: &&Content| {
-                leads_to(content, seen) || led_to(world, name.expected.rotating, content, ended, seen)
+                leads_to(content, &own.record_type, seen) || led_to(world, name.expected.rotating, content, ended, seen)
             };
             let content = content.filter(led)?;
             Some(Class::Stale { ended, ttl: content.ttl().or_else(|| ttl_of_target(name.zone, content)) })
@@ -142,11 +142,15 @@ fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Cla
 }
 
 /// True if the answer is what the content says.
-fn leads_to(content: &Content, seen: &Observation) -> bool {
+fn leads_to(content: &Content, record_type: &RecordType, seen: &Observation) -> bool {
+    let plain = content.plain_values();
+    if !record_type.is_address() {
+        let found = values(seen, record_type);
+        return !found.is_empty() && found.iter().all(|value| plain.contains(value));
+    }
     let found = addresses(seen);
-    let values = content.plain_values();
-    let ips: BTreeSet<IpAddr> = values.iter().filter_map(Value::ip).collect();
-    let mut hosts: BTreeSet<DomainName> = values.iter().filter_map(|value| value.host().cloned()).collect();
+    let ips: BTreeSet<IpAddr> = plain.iter().filter_map(Value::ip).collect();
+    let mut hosts: BTreeSet<DomainName> = plain.iter().filter_map(|value| value.host().cloned()).collect();
     hosts.extend(content.alias().map(crate::model::record::AliasTarget::bare_name));
     !found.is_empty() && found.is_subset(&ips) || !chain(seen).is_disjoint(&hosts)
 }
@@ -184,8 +188,10 @@ pub(super) fn ttl_of_target(zone: &ZoneReading, content: &Content) -> Option<u32
 fn in_other_zone(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> bool {
     let zones = world.zones_over(&name.want.name);
     zones.filter(|zone| zone.zone.id != name.zone.zone.id).any(|zone| {
-        let here = zone.at(&name.want.name).iter().filter(|set| set.record_type.is_address());
-        here.into_iter().any(|set| leads_to(&set.content, seen))
+        let own = &name.want.record_type;
+        let tells = |kind: &RecordType| kind == own || kind.is_address() && own.is_address();
+        let here = zone.at(&name.want.name).iter().filter(|set| tells(&set.record_type));
+        here.into_iter().any(|set| leads_to(&set.content, own, seen))
     })
 }
 

@@ -12,6 +12,7 @@ use crate::compare::world::World;
 use crate::finding::Impact;
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::record::{Content, RecordSet, RecordType, Routing, Value};
+use crate::model::text::printable;
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ZoneId};
@@ -24,6 +25,8 @@ pub enum Match {
     Right,
     /// Some of the wanted targets, or more than wanted.
     Partial,
+    /// Something, and what is wanted is not known.
+    Unknown,
     /// Somewhere else.
     Elsewhere,
     /// No answer where there should be one.
@@ -51,6 +54,9 @@ pub struct Expected {
     pub rotating: bool,
     /// The wanted host names.
     pub hosts: BTreeSet<DomainName>,
+    /// For a type that leads to no address (MX, TXT, NS and the like): the type, and the values that it
+    /// should have; no values where they are not known.
+    pub values: Option<(RecordType, BTreeSet<Value>)>,
 }
 
 /// Answers that say nothing about the name: the server's own trouble.
@@ -63,19 +69,14 @@ pub fn says_nothing(outcome: Outcome) -> bool {
 #[must_use]
 pub fn expected(world: &World<'_>, content: &Content, record_type: &RecordType) -> Expected {
     let mut out = Expected::default();
+    if !record_type.is_address() {
+        out.values = Some((record_type.clone(), content.plain_values().iter().cloned().collect()));
+        return out;
+    }
     match content {
         Content::Values { values, .. } => {
-            for value in values {
-                match value {
-                    Value::Ip(ip) => {
-                        out.addresses.insert(*ip);
-                    }
-                    Value::Host(host) => {
-                        out.hosts.insert(host.clone());
-                    }
-                    Value::Text(_) => {}
-                }
-            }
+            out.addresses.extend(values.iter().filter_map(Value::ip));
+            out.hosts.extend(values.iter().filter_map(Value::host).cloned());
         }
         Content::Alias(target) => {
             out.hosts.insert(target.bare_name());
@@ -133,10 +134,25 @@ pub fn chain(observation: &Observation) -> BTreeSet<DomainName> {
     cnames.map(|record| DomainName::new(&record.data)).collect()
 }
 
+/// The values of one type in an answer. Name servers below a zone are told by a referral.
+#[must_use]
+pub fn values(observation: &Observation, record_type: &RecordType) -> BTreeSet<Value> {
+    let referral = observation.authority.iter();
+    let referral = referral.filter(|record| *record_type == RecordType::Ns && record.name == observation.name);
+    let records = observation.answers.iter().chain(referral);
+    let of_type = records.filter(|record| *record.record_type == *record_type.as_str());
+    of_type.map(|record| Value::new(record_type, &record.data)).collect()
+}
+
 /// An answer in words: the addresses, or why there is none.
 #[must_use]
 pub fn said(seen: &Observation) -> String {
-    let found: Vec<String> = addresses(seen).iter().map(ToString::to_string).collect();
+    let kind = RecordType::new(&seen.record_type);
+    let found: Vec<String> = if kind.is_address() {
+        addresses(seen).iter().map(ToString::to_string).collect()
+    } else {
+        values(seen, &kind).iter().map(|value| printable(&value.to_string())).collect()
+    };
     match (seen.outcome, found.is_empty()) {
         (Outcome::Answer, false) => found.join(" "),
         (Outcome::Answer, true) => "without an address".to_owned(),
@@ -147,6 +163,9 @@ pub fn said(seen: &Observation) -> String {
 /// How one answer stands against the expectation.
 #[must_use]
 pub fn judge(observation: &Observation, expected: &Expected) -> Match {
+    if let Some((record_type, wanted)) = &expected.values {
+        return judge_values(&values(observation, record_type), wanted, expected.rotating);
+    }
     if observation.outcome != Outcome::Answer {
         return Match::Denied;
     }
@@ -168,6 +187,42 @@ pub fn judge(observation: &Observation, expected: &Expected) -> Match {
     if expected.rotating || found == expected.addresses { Match::Right } else { Match::Partial }
 }
 
+/// As above for a type that leads to no address. `any`: a part of the values is a right answer.
+fn judge_values(found: &BTreeSet<Value>, wanted: &BTreeSet<Value>, any: bool) -> Match {
+    // Route 53 escapes in octal, DNS in decimal numbers.
+    let is_escaped = |value: &Value| value.text().is_some_and(|text| text.contains('\\'));
+    let spoken = |values: &BTreeSet<Value>| values.iter().map(spoken).collect::<BTreeSet<Value>>();
+    let (found, wanted) = (spoken(found), spoken(wanted));
+    if found.is_empty() {
+        Match::Denied
+    } else if wanted.is_empty() {
+        Match::Unknown
+    } else if found == wanted || any && !found.is_disjoint(&wanted) {
+        Match::Right
+    } else if found.iter().chain(&wanted).any(is_escaped) {
+        Match::Unknown
+    } else if found.is_disjoint(&wanted) {
+        Match::Elsewhere
+    } else {
+        Match::Partial
+    }
+}
+
+/// A text without its quotes, however it is cut into strings.
+fn spoken(value: &Value) -> Value {
+    let Some(text) = value.text().filter(|text| text.starts_with('"') && text.ends_with('"')) else {
+        return value.clone();
+    };
+    Value::Text(text.split("\" \"").collect::<String>().trim_matches('"').into())
+}
+
+/// True if a question tells of a record of the type: one for addresses tells of a CNAME as well.
+#[must_use]
+pub fn asks(question: &str, record_type: &RecordType) -> bool {
+    let is_cname = *record_type == RecordType::Cname;
+    *question == *record_type.as_str() || is_cname && matches!(question, "A" | "AAAA")
+}
+
 /// The observations about a name and type at one vantage and view, best said by each server.
 ///
 /// A server that contradicts itself within the round counts by its better answer: one lost or
@@ -181,12 +236,11 @@ pub fn answers<'a>(
     view: &dyn Fn(&Observation) -> bool,
     expected: &Expected,
 ) -> Answers<'a> {
-    let asked = if *record_type == RecordType::Aaaa { "AAAA" } else { "A" };
     let mut best: BTreeMap<&'a str, (Match, &'a Observation, usize)> = BTreeMap::new();
     let mut looks: BTreeMap<(&'a str, &'a DomainName), usize> = BTreeMap::new();
     for observation in questions(world, name) {
         let matches = observation.vantage == vantage
-            && (&*observation.record_type == asked || *record_type == RecordType::Cname)
+            && asks(&observation.record_type, record_type)
             && !observation.cd
             && view(observation)
             && !says_nothing(observation.outcome);
@@ -243,6 +297,9 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
         expected.addresses.extend(others.addresses);
         expected.lately.extend(others.lately);
         expected.hosts.extend(others.hosts);
+        if let (Some((_, own)), Some((_, others))) = (&mut expected.values, others.values) {
+            own.extend(others);
+        }
         // A part of the members is a right answer.
         expected.rotating = true;
     }
@@ -255,7 +312,8 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
         let here = |observation: &Observation| in_zone(observation, zone_id.as_ref()) && counts(observation);
         rows = answers(world, &want.name, &want.record_type, Vantage::Authoritative, &here, &expected).rows;
         // An authoritative server shows a CNAME out of its zone without the end of the chain.
-        rows.retain(|(_, _, seen, _)| seen.outcome != Outcome::Answer || !addresses(seen).is_empty());
+        let tells = |seen: &Observation| seen.outcome != Outcome::Answer || !addresses(seen).is_empty();
+        rows.retain(|(_, _, seen, _)| expected.values.is_some() || tells(seen));
     }
     if rows.is_empty() {
         let in_view = |observation: &Observation| serves(world, observation, zone) && counts(observation);
@@ -285,7 +343,7 @@ fn is_quarter_wrong(rows: &[Row<'_>], expected: &Expected) -> bool {
     for (_, verdict, seen, _) in rows {
         let found = addresses(seen);
         let foreign = match verdict {
-            Match::Right => 0,
+            Match::Right | Match::Unknown => 0,
             Match::Partial => found.difference(&expected.addresses).count(),
             Match::Elsewhere | Match::Denied => found.len().max(1),
         };
@@ -334,9 +392,10 @@ pub fn serves(world: &World<'_>, observation: &Observation, zone: Option<&ZoneRe
 #[must_use]
 pub fn worst(rows: &[Match]) -> Option<Impact> {
     let has = |wanted: Match| rows.contains(&wanted);
-    match (has(Match::Right) || has(Match::Partial), has(Match::Elsewhere), has(Match::Denied)) {
+    let answered = has(Match::Right) || has(Match::Partial) || has(Match::Unknown);
+    match (answered, has(Match::Elsewhere), has(Match::Denied)) {
         (false, false, false) => None,
-        (true, false, false) if rows.iter().all(|row| *row == Match::Right) => None,
+        (true, false, false) if !has(Match::Partial) => None,
         (true, _, _) => Some(Impact::Degraded),
         (false, true, _) => Some(Impact::WrongPlace),
         (false, false, true) => Some(Impact::Down),
@@ -373,6 +432,9 @@ fn impact_of_member(
 
 /// True if an answer carries this member.
 fn judge_member(seen: &Observation, own: &Expected) -> bool {
+    if let Some((record_type, wanted)) = &own.values {
+        return !values(seen, record_type).is_disjoint(wanted);
+    }
     seen.outcome == Outcome::Answer
         && (!addresses(seen).is_disjoint(&own.addresses)
             || chain(seen).iter().any(|name| own.hosts.contains(name)))
@@ -388,6 +450,9 @@ pub fn union<'a>(world: &World<'_>, members: impl IntoIterator<Item = &'a Record
         all.addresses.extend(one.addresses);
         all.hosts.extend(one.hosts);
         all.rotating |= one.rotating;
+        if let Some((record_type, values)) = one.values {
+            all.values.get_or_insert_with(|| (record_type, BTreeSet::new())).1.extend(values);
+        }
     }
     all
 }

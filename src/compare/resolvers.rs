@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::answer_class::{Class, Name, classify, ttl_of_target};
 use crate::compare::delegation::{LOOKS, delegation_window};
-use crate::compare::live::{Match, answers, questions, serves, union};
+use crate::compare::live::{Match, answers, asks, questions, serves, union};
 use crate::compare::mismatch::empty_family;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
@@ -105,7 +105,11 @@ fn authority(world: &World<'_>, name: &Name<'_>) -> Authority {
     let want = name.want;
     let rows =
         answers(world, &want.name, &want.record_type, Vantage::Authoritative, &here, name.expected).rows;
-    let right = |verdict: Match| verdict == Match::Right || name.routed && verdict == Match::Partial;
+    let right = |verdict: Match| match verdict {
+        Match::Right | Match::Unknown => true,
+        Match::Partial => name.routed,
+        Match::Elsewhere | Match::Denied => false,
+    };
     match rows.iter().all(|row| right(row.1)) {
         true if rows.is_empty() => Authority::Unknown,
         true => Authority::Right,
@@ -118,9 +122,8 @@ fn rows<'a>(world: &World<'a>, name: &Name<'_>, out: &mut Verdicts) -> Vec<Row<'
     let want = name.want;
     let mut asked: BTreeMap<(&str, &str), Vec<&'a Observation>> = BTreeMap::new();
     for seen in questions(world, &want.name) {
-        let same_type = *seen.record_type == *want.record_type.as_str()
-            || want.record_type == RecordType::Cname && matches!(&*seen.record_type, "A" | "AAAA");
-        if seen.vantage == Vantage::Recursive && same_type && judged_view(world, seen, name.zone, want) {
+        let same_type = || asks(&seen.record_type, &want.record_type);
+        if seen.vantage == Vantage::Recursive && same_type() && judged_view(world, seen, name.zone, want) {
             asked.entry((&seen.view, &seen.server)).or_default().push(seen);
         }
     }

@@ -1,7 +1,9 @@
 //! Record sets: what a hosted zone holds under one name, type and set identifier.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -50,8 +52,21 @@ pub enum Value {
     Ip(IpAddr),
     /// The name in a CNAME, NS or PTR record.
     Host(DomainName),
+    /// Numbers and a name, as in an MX, SRV or NAPTR record.
+    Named(Box<NamedValue>),
     /// Anything else, and values that do not parse as their type, as written and trimmed.
     Text(Arc<str>),
+}
+
+/// A value that ends in a host name: numbers compare as they are written, the name as DNS compares it.
+#[derive(Clone, Debug)]
+pub struct NamedValue {
+    /// As written.
+    text: Arc<str>,
+    /// What stands before the name, with single blanks.
+    before: String,
+    /// The name.
+    host: DomainName,
 }
 
 /// What stands behind an alias record. Source: Route 53 API, data type `AliasTarget`.
@@ -233,6 +248,7 @@ mod stored_values {
     enum Stored {
         Ip(IpAddr),
         Host(DomainName),
+        Named(Arc<str>),
         Text(Arc<str>),
     }
 
@@ -240,6 +256,7 @@ mod stored_values {
         serializer.collect_seq(values.iter().map(|value| match value.clone() {
             Value::Ip(ip) => Stored::Ip(ip),
             Value::Host(host) => Stored::Host(host),
+            Value::Named(named) => Stored::Named(named.text),
             Value::Text(text) => Stored::Text(text),
         }))
     }
@@ -249,6 +266,7 @@ mod stored_values {
         let value = |stored| match stored {
             Stored::Ip(ip) => Value::Ip(ip),
             Stored::Host(host) => Value::Host(host),
+            Stored::Named(text) => Value::named(&text),
             Stored::Text(text) => Value::Text(text),
         };
         Ok(stored.into_iter().map(value).collect())
@@ -269,15 +287,28 @@ impl Value {
             RecordType::Cname | RecordType::Ns | RecordType::Ptr => {
                 Self::Host(DomainName::from_route53(text))
             }
+            RecordType::Mx | RecordType::Srv | RecordType::Naptr => Self::named(text),
             RecordType::Txt
             | RecordType::Soa
             | RecordType::Ds
-            | RecordType::Mx
-            | RecordType::Srv
-            | RecordType::Naptr
             | RecordType::Caa
             | RecordType::Other(_) => Self::Text(text.into()),
         }
+    }
+
+    /// The name is the last word; a value of one word is none.
+    fn named(text: &str) -> Self {
+        let Some((before, host)) = text.rsplit_once(char::is_whitespace) else {
+            return Self::Text(text.into());
+        };
+        let before = before.split_whitespace().collect::<Vec<_>>().join(" ");
+        Self::Named(Box::new(NamedValue { text: text.into(), before, host: DomainName::from_route53(host) }))
+    }
+
+    /// The text of a value that has no parts.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
     }
 
     /// The address, for an A or AAAA value.
@@ -298,6 +329,7 @@ impl fmt::Display for Value {
         match self {
             Self::Ip(ip) => ip.fmt(f),
             Self::Host(host) => host.fmt(f),
+            Self::Named(named) => f.write_str(&named.text),
             Self::Text(text) => f.write_str(text),
         }
     }
@@ -306,6 +338,40 @@ impl fmt::Display for Value {
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+// === impl NamedValue ===
+
+impl NamedValue {
+    fn parts(&self) -> (&str, &DomainName) {
+        (&self.before, &self.host)
+    }
+}
+
+impl PartialEq for NamedValue {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for NamedValue {}
+
+impl PartialOrd for NamedValue {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for NamedValue {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
+
+impl Hash for NamedValue {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
     }
 }
 
@@ -405,6 +471,13 @@ mod tests {
         };
         same(RecordType::Aaaa, "2600:1901:0:0::1", "2600:1901::1");
         same(RecordType::Cname, "LB.Example.net.", "lb.example.net");
+        same(RecordType::Mx, "10  Mail.Example.net", "10 mail.example.net.");
+        same(RecordType::Srv, "0 5 443 lb.example.net.", "0 5 443 LB.example.net");
+        assert_ne!(
+            Value::new(&RecordType::Mx, "10 mail.example.net"),
+            Value::new(&RecordType::Mx, "20 mail.example.net")
+        );
+        assert_eq!(Value::new(&RecordType::Mx, "10 Mail.example.net").to_string(), "10 Mail.example.net");
         assert_eq!(Value::new(&RecordType::A, "74.17.111.38."), Value::Text("74.17.111.38.".into()));
     }
 

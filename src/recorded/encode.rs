@@ -58,7 +58,7 @@ fn put_content(raw: &mut RawRecordSet, content: &Content) {
 fn text(value: &Value) -> String {
     match value {
         Value::Host(name) => to_route53(name),
-        Value::Ip(_) | Value::Text(_) => value.to_string(),
+        Value::Ip(_) | Value::Named(_) | Value::Text(_) => value.to_string(),
     }
 }
 
