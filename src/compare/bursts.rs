@@ -12,6 +12,7 @@ use crate::compare::instances::start;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason};
+use crate::model::change::{Action, ChangeEventKind};
 use crate::model::heritage::TxtRole;
 use crate::model::instance::Registry;
 use crate::model::observation::Outcome;
@@ -90,6 +91,7 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     let reason = if by_address { Reason::LbStatusLost } else { Reason::WantsVanished };
     let mut candidate = start(world, wants, Kind::MassDeletion, reason, impact(world, &burst));
     candidate.evidence = lines("no longer wanted", &burst);
+    candidate.certain = is_told(world, &burst);
     Some(dress(candidate, &burst, &wants.instance.id))
 }
 
@@ -137,6 +139,7 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
     let mut candidate = start(world, wants, Kind::MassDeletion, reason, impact(world, &burst));
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
     candidate.evidence = lines("no longer recorded", &burst);
+    candidate.certain = is_told(world, &burst);
     Some(dress(candidate, &burst, &wants.instance.id))
 }
 
@@ -192,6 +195,19 @@ fn zone_of(world: &World<'_>, wants: &InstanceWants, name: &DomainName) -> Optio
     let zones = wants.zones.iter().filter_map(|id| world.zone(id)).map(|reading| &reading.zone);
     let zones = zones.filter(|zone| name.is_within(&zone.name));
     zones.max_by_key(|zone| (zone.name.as_str().len(), !zone.private)).map(|zone| zone.id.clone())
+}
+
+/// The feed shows that so many of the names were deleted: one look is enough then. Source: findings.md
+/// section 8, rule 1.
+fn is_told(world: &World<'_>, burst: &Burst<'_>) -> bool {
+    let events = world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
+    let batches = events.filter(|event| burst.until <= event.at).filter_map(|event| match &event.kind {
+        ChangeEventKind::Applied(batch) => Some(batch),
+        _ => None,
+    });
+    let deleted = batches.flat_map(|batch| &batch.changes).filter(|change| change.action == Action::Delete);
+    let names = deleted.map(|change| &change.name).filter(|name| burst.names.contains(name));
+    LEAST_NAMES <= names.collect::<BTreeSet<_>>().len()
 }
 
 fn impact(world: &World<'_>, burst: &Burst<'_>) -> Impact {
