@@ -133,7 +133,8 @@ fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Cla
         let mut contents = world.past.earlier_records(&name.zone.zone.id, &key);
         contents.find_map(|(content, ended)| {
             let led = |content: &&Content| {
-                leads_to(content, &own.record_type, seen) || led_to(world, name.expected.rotating, content, ended, seen)
+                leads_to(content, &own.record_type, seen)
+                    || led_to(world, name.expected.rotating, content, ended, seen)
             };
             let content = content.filter(led)?;
             Some(Class::Stale { ended, ttl: content.ttl().or_else(|| ttl_of_target(name.zone, content)) })

@@ -138,7 +138,8 @@ pub fn chain(observation: &Observation) -> BTreeSet<DomainName> {
 #[must_use]
 pub fn values(observation: &Observation, record_type: &RecordType) -> BTreeSet<Value> {
     let referral = observation.authority.iter();
-    let referral = referral.filter(|record| *record_type == RecordType::Ns && record.name == observation.name);
+    let referral =
+        referral.filter(|record| *record_type == RecordType::Ns && record.name == observation.name);
     let records = observation.answers.iter().chain(referral);
     let of_type = records.filter(|record| *record.record_type == *record_type.as_str());
     of_type.map(|record| Value::new(record_type, &record.data)).collect()

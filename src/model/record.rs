@@ -288,11 +288,9 @@ impl Value {
                 Self::Host(DomainName::from_route53(text))
             }
             RecordType::Mx | RecordType::Srv | RecordType::Naptr => Self::named(text),
-            RecordType::Txt
-            | RecordType::Soa
-            | RecordType::Ds
-            | RecordType::Caa
-            | RecordType::Other(_) => Self::Text(text.into()),
+            RecordType::Txt | RecordType::Soa | RecordType::Ds | RecordType::Caa | RecordType::Other(_) => {
+                Self::Text(text.into())
+            }
         }
     }
 
