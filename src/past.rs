@@ -192,6 +192,7 @@ impl Past {
             self.dns_at = Some(at);
             self.observe_delegations(snapshot, at);
             self.answered.observe_hosts(snapshot, wants);
+            self.answered.observe_served(snapshot, wants);
             self.answered.observe_first(snapshot, arrivals(&self.records, self.first_at));
         }
         self.observe_controls(snapshot);

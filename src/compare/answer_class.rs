@@ -115,11 +115,47 @@ fn elsewhere(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class {
     if in_other_zone(world, name, seen) || hidden && public {
         return Class::OtherView;
     }
-    if name.expected.rotating {
+    if name.expected.rotating && !is_flattened(name, seen) && !is_of_nobody(world, name, seen) {
         // The addresses of a load balancer change faster than anybody can look.
         return Class::Nothing;
     }
     Class::Rewritten
+}
+
+/// Addresses in the place of a CNAME: whoever resolves by the book shows the CNAME that led there.
+fn is_flattened(name: &Name<'_>, seen: &Observation) -> bool {
+    let is_plain = name.want.record_type == RecordType::Cname && name.want.content.alias().is_none();
+    is_plain && chain(seen).is_empty() && !addresses(seen).is_empty()
+}
+
+/// Targets that answer with other addresses at each place.
+const WORLDWIDE: [&str; 1] = ["cloudfront.net"];
+
+/// True if nobody gives these addresses to the wanted targets, nor do the servers of the zone to the name.
+fn is_of_nobody(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> bool {
+    let found = addresses(seen);
+    let mut served = world.past.answered.by_zone(&name.zone.zone.id, &name.want.name);
+    let mut hosts = name.expected.hosts.iter().filter(|host| !host.as_str().starts_with("dualstack."));
+    !found.is_empty()
+        && !served.any(|(ip, _)| found.contains(&ip))
+        && hosts.all(|host| is_foreign_to(world, host, seen, &found))
+}
+
+/// True if a host name is known never to have had these addresses: the same resolver was asked for it, and
+/// all that was answered anywhere within the last hour is of the few addresses that it has.
+fn is_foreign_to(world: &World<'_>, host: &DomainName, seen: &Observation, found: &BTreeSet<IpAddr>) -> bool {
+    let of_family = |ip: &IpAddr| found.iter().any(|one| one.is_ipv4() == ip.is_ipv4());
+    let looks = world.answers.get(host).map(Vec::as_slice).unwrap_or_default();
+    let told = looks.iter().map(|look| (look, addresses(look).into_iter().filter(of_family).collect()));
+    let told: Vec<(_, BTreeSet<IpAddr>)> =
+        told.filter(|(_, told): &(_, BTreeSet<_>)| !told.is_empty()).collect();
+    let is_asked_here = told.iter().any(|(look, _)| look.server == seen.server && look.view == seen.view);
+    let largest = told.iter().map(|(_, told)| told.len()).max().unwrap_or_default();
+    let lately = world.past.answered.lately(host).filter(of_family);
+    let pool: BTreeSet<IpAddr> = told.into_iter().flat_map(|(_, told)| told).chain(lately).collect();
+    let is_worldwide = WORLDWIDE.iter().any(|zone| host.is_within(&DomainName::new(zone)));
+    // Of a pool that each answer shows another part of, nobody has seen the whole.
+    is_asked_here && !is_worldwide && pool.len() < largest * 2 && pool.is_disjoint(found)
 }
 
 /// Something that the zone held earlier at this name, under this key or as another type.

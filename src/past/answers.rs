@@ -1,6 +1,6 @@
 //! What DNS answered in earlier rounds, as far as a later one needs it. Pure; time is an argument.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
@@ -25,6 +25,12 @@ const MAX_HOSTS: usize = 10_000;
 /// Addresses of one host name that are remembered, the latest ones.
 const MAX_ADDRESSES: usize = 64;
 
+/// How long it matters what a zone's servers gave for an alias: no answer is kept for longer than a day.
+const KEEP_SERVED: SignedDuration = SignedDuration::from_hours(25);
+
+/// Addresses of one alias that are remembered, the latest ones.
+const MAX_SERVED: usize = 32;
+
 /// A record that was seen to come: its key, the last round without it, and the first one with it.
 pub type Arrival<'a> = (&'a (ZoneId, RecordKey), Option<Timestamp>, Timestamp);
 
@@ -37,6 +43,9 @@ pub struct Answered {
     /// The first positive answer of a zone's own server for a record that was seen to come.
     #[serde(with = "pairs", default)]
     first: BTreeMap<(ZoneId, RecordKey), Timestamp>,
+    /// Addresses that the servers of a zone gave for a wanted alias, and when each was last answered.
+    #[serde(with = "pairs", default)]
+    served: BTreeMap<(ZoneId, DomainName), BTreeMap<IpAddr, Timestamp>>,
 }
 
 // === impl Answered ===
@@ -53,6 +62,32 @@ impl Answered {
         self.first.get(&(zone.clone(), key.clone())).copied()
     }
 
+    /// The addresses that the zone's own servers gave for an alias within the last day, and when each was
+    /// last answered.
+    pub fn by_zone(&self, zone: &ZoneId, name: &DomainName) -> impl Iterator<Item = (IpAddr, Timestamp)> {
+        let served = self.served.get(&(zone.clone(), name.clone()));
+        served.into_iter().flatten().map(|(address, last)| (*address, *last))
+    }
+
+    pub(super) fn observe_served(&mut self, snapshot: &Snapshot, wants: &[InstanceWants]) {
+        let aliases = wants.iter().flat_map(|one| &one.wants).filter(|want| want.content.alias().is_some());
+        let names: HashSet<&DomainName> = aliases.map(|want| &want.name).collect();
+        let own = snapshot.observations().filter(|seen| seen.vantage == Vantage::Authoritative);
+        for seen in own.filter(|seen| names.contains(&seen.name)) {
+            let Some(zone) = &seen.zone_id else { continue };
+            let place = (ZoneId::new(zone), seen.name.clone());
+            let addresses = seen.answers.iter().filter_map(|record| record.data.parse::<IpAddr>().ok());
+            for address in addresses {
+                if MAX_HOSTS <= self.served.len() && !self.served.contains_key(&place) {
+                    continue;
+                }
+                let last = self.served.entry(place.clone()).or_default().entry(address).or_insert(seen.at);
+                *last = seen.at.max(*last);
+            }
+        }
+        self.served.retain(|_, addresses| forget(addresses, snapshot.at, KEEP_SERVED, MAX_SERVED));
+    }
+
     pub(super) fn observe_hosts(&mut self, snapshot: &Snapshot, wants: &[InstanceWants]) {
         let wanted = wants.iter().flat_map(|one| &one.wants).flat_map(|want| want.content.hosts());
         let wanted: BTreeSet<DomainName> = wanted.collect();
@@ -66,14 +101,7 @@ impl Answered {
                 *last = seen.at.max(*last);
             }
         }
-        self.hosts.retain(|_, addresses| {
-            addresses.retain(|_, last| snapshot.at.duration_since(*last) < KEEP_ADDRESS);
-            while MAX_ADDRESSES < addresses.len() {
-                let oldest = addresses.iter().min_by_key(|(_, last)| **last).map(|(address, _)| *address);
-                oldest.and_then(|oldest| addresses.remove(&oldest));
-            }
-            !addresses.is_empty()
-        });
+        self.hosts.retain(|_, addresses| forget(addresses, snapshot.at, KEEP_ADDRESS, MAX_ADDRESSES));
     }
 
     /// `arrivals`: the records that stand now and were seen to come.
@@ -101,9 +129,25 @@ impl Answered {
     }
 
     pub(super) fn set_back(&mut self, now: Timestamp) {
-        let all = self.hosts.values_mut().flat_map(BTreeMap::values_mut).chain(self.first.values_mut());
+        let addresses = self.hosts.values_mut().chain(self.served.values_mut());
+        let all = addresses.flat_map(BTreeMap::values_mut).chain(self.first.values_mut());
         all.for_each(|at| *at = now.min(*at));
     }
+}
+
+/// Keeps the latest addresses; false when none is left.
+fn forget(
+    addresses: &mut BTreeMap<IpAddr, Timestamp>,
+    now: Timestamp,
+    keep: SignedDuration,
+    most: usize,
+) -> bool {
+    addresses.retain(|_, last| now.duration_since(*last) < keep);
+    while most < addresses.len() {
+        let oldest = addresses.iter().min_by_key(|(_, last)| **last).map(|(address, _)| *address);
+        oldest.and_then(|oldest| addresses.remove(&oldest));
+    }
+    !addresses.is_empty()
 }
 
 /// True if a server of the zone has the record.
