@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::compare::live::{answers, expected, worst};
+use crate::compare::live::{Match, answers, expected, worst};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::open;
 use crate::compare::world::World;
@@ -233,7 +233,8 @@ fn impact(world: &World<'_>, zone: &ZoneReading, assumed: Impact) -> Impact {
         let target = expected(world, &want.content, &want.record_type);
         let public = |seen: &Observation| &*seen.view == "public" && world.control_works(seen);
         let found = answers(world, &want.name, &want.record_type, Vantage::Recursive, &public, &target);
-        rows.extend(found.rows.iter().map(|(_, verdict, _, _)| *verdict));
+        let known = found.rows.iter().map(|row| row.1).filter(|verdict| *verdict != Match::Unknown);
+        rows.extend(known);
     }
     if rows.is_empty() {
         return assumed;

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use crate::compare::assumed::leads_there;
+use crate::compare::wildcard::is_covered;
 use crate::compare::world::World;
 use crate::finding::Impact;
 use crate::model::observation::{Observation, Outcome, Vantage};
@@ -178,12 +179,15 @@ pub fn judge(observation: &Observation, expected: &Expected) -> Match {
     if found.is_empty() && names.is_empty() {
         return Match::Denied;
     }
+    if found.is_disjoint(&expected.addresses) && !found.is_disjoint(&expected.lately) {
+        return Match::Right;
+    }
     if expected.addresses.is_empty() {
-        // The wanted host name's addresses are not known: nothing can be said against the answer.
-        return if expected.rotating && names.is_empty() { Match::Right } else { Match::Elsewhere };
+        // The wanted host name's addresses are not known: nothing can be said of the answer.
+        return if expected.rotating && names.is_empty() { Match::Unknown } else { Match::Elsewhere };
     }
     if found.is_disjoint(&expected.addresses) {
-        return if found.is_disjoint(&expected.lately) { Match::Elsewhere } else { Match::Right };
+        return Match::Elsewhere;
     }
     if expected.rotating || found == expected.addresses { Match::Right } else { Match::Partial }
 }
@@ -279,8 +283,10 @@ pub fn questions<'a>(world: &World<'a>, name: &DomainName) -> Vec<&'a Observatio
 pub struct Judged {
     /// The impact; `None` when every answer is right.
     pub harm: Option<Impact>,
-    /// False when nothing was observed.
+    /// False when nothing was observed, or nothing that could be held against the wish.
     pub seen: bool,
+    /// True if something is answered, be it known what or not.
+    pub answered: bool,
     /// Newest observation that took part.
     pub at: Option<Timestamp>,
     /// True if a part of the answers is wrong, and that is a quarter of them or more.
@@ -321,13 +327,20 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
         rows = answers(world, &want.name, &want.record_type, Vantage::Recursive, &in_view, &expected).rows;
     }
     let at = rows.iter().map(|(_, _, seen, _)| seen.at).max();
+    let answered = rows.iter().any(|row| row.1 != Match::Denied);
+    // Where the record leads to the wanted targets, an answer that cannot be compared is theirs.
+    let stands = || zone.is_some_and(|zone| leads_there(want, zone) || is_covered(want, zone));
+    let seen = rows.iter().any(|row| row.1 != Match::Unknown) || answered && stands();
+    if !seen {
+        return Judged { harm: None, seen, answered, at, grave: false };
+    }
     let harm = if want.set_identifier.is_some() {
         impact_of_member(world, want, zone, &rows)
     } else {
         worst(&rows.iter().map(|row| row.1).collect::<Vec<_>>())
     };
     let grave = harm == Some(Impact::Degraded) && is_quarter_wrong(&rows, &expected);
-    Judged { harm, seen: !rows.is_empty(), at, grave }
+    Judged { harm, seen, answered, at, grave }
 }
 
 /// When the record of a wish was seen to change, while nobody can ask what it answers since: what was

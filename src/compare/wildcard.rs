@@ -9,7 +9,7 @@ use crate::compare::live::{Match, expected, judge};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
-use crate::model::record::{RecordKey, RecordSet};
+use crate::model::record::{RecordKey, RecordSet, RecordType};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ZoneId};
@@ -22,6 +22,15 @@ pub fn answers_elsewhere<'a>(want: &Want, zone: &'a ZoneReading) -> Option<&'a R
         .iter()
         .filter(|set| set.record_type == want.record_type || set.record_type.as_str() == "CNAME");
     answering.find(|set| set.content != want.content)
+}
+
+/// True if a wildcard leads those who ask for a name without a set of its own to the wanted host names.
+#[must_use]
+pub fn is_covered(want: &Want, zone: &ZoneReading) -> bool {
+    let wanted = want.content.hosts();
+    let leads = |set: &RecordSet| set.record_type == want.record_type || set.record_type == RecordType::Cname;
+    let mut sets = covering(&want.name, zone).iter().filter(|set| leads(set));
+    !wanted.is_empty() && sets.any(|set| set.content.hosts() == wanted)
 }
 
 /// The sets of the wildcard that answers for a name without a set of its own; empty where none does.

@@ -163,7 +163,12 @@ impl Context<'_> {
         candidate.live = show::live(self.world, &self.want.name);
         if !self.judged.seen && self.want.name.defect().is_none() {
             candidate.is_assumed = true;
-            candidate.evidence.push("no live answer was seen; the impact is assumed".to_owned());
+            let why = if self.judged.answered {
+                "the addresses of the wanted target were not seen; the impact is assumed"
+            } else {
+                "no live answer was seen; the impact is assumed"
+            };
+            candidate.evidence.push(why.to_owned());
         }
         // A target without the family is a fault of this half alone, which takes the other one along.
         if self.want.companion && candidate.reason != Reason::AliasTargetNotFound {
@@ -270,7 +275,7 @@ impl Context<'_> {
     }
 
     fn dead_target(&self, reason: Reason) -> Candidate {
-        let served = self.judged.seen && reason != Reason::Loop;
+        let served = (self.judged.seen || self.judged.answered) && reason != Reason::Loop;
         let impact = self.judged.harm.unwrap_or(if served { Impact::Latent } else { Impact::Down });
         let mut candidate = self.start(Kind::TargetUnresolvable, reason, impact);
         candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
@@ -397,7 +402,11 @@ impl Context<'_> {
             return Impact::None;
         }
         if !self.judged.seen {
-            return assumed::impact(self.want, self.zone, kind, reason);
+            return match assumed::impact(self.want, self.zone, kind, reason) {
+                // Somebody answers in the place of the record.
+                Impact::Down if self.judged.answered => Impact::WrongPlace,
+                impact => impact,
+            };
         }
         match self.judged.harm {
             Some(Impact::Down) if self.has_other_family() => Impact::Degraded,
@@ -509,7 +518,11 @@ fn a_half(want: &Want) -> RecordKey {
 
 fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &NoZone) -> Candidate {
     let judged = impact_of(world, want, None);
-    let impact = judged.harm.unwrap_or(if judged.seen { Impact::Latent } else { Impact::Down });
+    let impact = judged.harm.unwrap_or(match (judged.seen, judged.answered) {
+        (true, _) => Impact::Latent,
+        (false, true) => Impact::WrongPlace,
+        (false, false) => Impact::Down,
+    });
     let key = FindingKey {
         subject: Subject::Record(want.key()),
         zone_id: None,

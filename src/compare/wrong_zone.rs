@@ -228,8 +228,14 @@ fn seen_in_public(world: &World<'_>, want: &Want) -> bool {
     !verdicts(world, want, Vantage::Recursive, &|seen| &*seen.view == "public").is_empty()
 }
 
-/// What public resolvers answer; `None` when they are right. Assumed down when nobody asked.
+/// What public resolvers answer; `None` when they are right. Assumed down when nobody asked, and elsewhere
+/// when the answers cannot be compared.
 fn public_impact(world: &World<'_>, want: &Want) -> Option<Impact> {
     let rows = verdicts(world, want, Vantage::Recursive, &|seen| &*seen.view == "public");
-    if rows.is_empty() { Some(Impact::Down) } else { worst(&rows) }
+    match rows.iter().all(|verdict| *verdict == Match::Unknown) {
+        true if rows.is_empty() => Some(Impact::Down),
+        // It is not this zone that answers, and nobody knows that they are led to the wanted target.
+        true => Some(Impact::WrongPlace),
+        false => worst(&rows),
+    }
 }
