@@ -6,10 +6,11 @@ use std::net::IpAddr;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::live::{Expected, Match, addresses, chain, judge, resolved, values};
+use crate::compare::mismatch::is_of_other_places;
 use crate::compare::world::World;
 use crate::model::DomainName;
 use crate::model::observation::{Observation, Outcome};
-use crate::model::record::{Content, RecordKey, RecordType, Value};
+use crate::model::record::{Content, RecordKey, RecordSet, RecordType, Value};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 
@@ -19,7 +20,9 @@ pub struct Name<'a> {
     pub want: &'a Want,
     /// Its zone.
     pub zone: &'a ZoneReading,
-    /// What any record set of the name and type may answer.
+    /// The record sets of the name and type.
+    pub members: &'a [&'a RecordSet],
+    /// What any of them may answer.
     pub expected: &'a Expected,
     /// True if a part of that is a right answer.
     pub routed: bool,
@@ -82,6 +85,7 @@ pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class
         // The resolver has our CNAME; that its target is dead is another story.
         Outcome::Nxdomain | Outcome::Nodata if !chain(seen).is_disjoint(&name.expected.hosts) => Class::Right,
         Outcome::Nxdomain | Outcome::Nodata | Outcome::Refused if blocked => Class::Filtered,
+        Outcome::Nodata if is_of_other_places(name.members, seen) => Class::Nothing,
         Outcome::Nxdomain | Outcome::Nodata => denial(name, seen),
         // One that answers its control name refuses this name alone.
         Outcome::Servfail | Outcome::Refused => Class::Fails,

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use crate::compare::assumed::leads_there;
+use crate::compare::mismatch::{is_default, is_of_other_places};
 use crate::compare::wildcard::is_covered;
 use crate::compare::world::World;
 use crate::finding::Impact;
@@ -326,6 +327,8 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
         let in_view = |observation: &Observation| serves(world, observation, zone) && counts(observation);
         rows = answers(world, &want.name, &want.record_type, Vantage::Recursive, &in_view, &expected).rows;
     }
+    let is_default_wanted = want.routing.as_deref().is_some_and(is_default);
+    rows.retain(|(_, _, seen, _)| is_default_wanted || !is_of_other_places(&members(want, zone), seen));
     let at = rows.iter().map(|(_, _, seen, _)| seen.at).max();
     let answered = rows.iter().any(|row| row.1 != Match::Denied);
     // Where the record leads to the wanted targets, an answer that cannot be compared is theirs.
@@ -365,6 +368,12 @@ fn is_quarter_wrong(rows: &[Row<'_>], expected: &Expected) -> bool {
         all = all.saturating_add(found.len().max(1));
     }
     0 < wrong && all <= wrong.saturating_mul(4)
+}
+
+/// The record sets of the wanted name and type.
+fn members<'a>(want: &Want, zone: Option<&'a ZoneReading>) -> Vec<&'a RecordSet> {
+    let here = zone.map(|zone| zone.at(&want.name)).unwrap_or_default();
+    here.iter().filter(|set| set.record_type == want.record_type).collect()
 }
 
 /// The other members of the routing set that a wish belongs to.

@@ -70,8 +70,7 @@ pub fn auth_mismatch(
     if empty_family(want, &expected) || occluded(zone, want) || is_referral(first) {
         return None;
     }
-    // A set that answers by place may have nothing for our place.
-    if by_place(&members) && bad.iter().all(|(_, verdict, _)| *verdict == Match::Denied) {
+    if bad.iter().all(|(_, _, seen)| is_of_other_places(&members, seen)) {
         return None;
     }
     let all = bad.len() == rows.len();
@@ -208,11 +207,28 @@ pub fn health_may_withdraw(members: &[&RecordSet]) -> bool {
     })
 }
 
-/// Without a default location such a set answers nothing to those who are nowhere in it.
-fn by_place(members: &[&RecordSet]) -> bool {
-    members
-        .iter()
-        .any(|set| matches!(set.routing.as_deref(), Some(Routing::Geolocation { .. } | Routing::Cidr(_))))
+/// An empty answer of a set without a default location, which has nothing for those who are nowhere in
+/// it: it says nothing about the name. Source: findings.md section 9, `routing_view`.
+#[must_use]
+pub fn is_of_other_places(members: &[&RecordSet], seen: &Observation) -> bool {
+    let routings = || members.iter().filter_map(|set| set.routing.as_deref());
+    seen.outcome == Outcome::Nodata
+        && routings().any(|one| matches!(one, Routing::Geolocation { .. } | Routing::Cidr(_)))
+        && !routings().any(is_default)
+}
+
+/// The member for all who are in no other place.
+#[must_use]
+pub fn is_default(routing: &Routing) -> bool {
+    match routing {
+        Routing::Geolocation { country, .. } => country.as_deref() == Some("*"),
+        Routing::Cidr(place) => place.ends_with("/*"),
+        Routing::Weighted(_)
+        | Routing::Latency(_)
+        | Routing::Failover(_)
+        | Routing::Geoproximity(_)
+        | Routing::Multivalue => false,
+    }
 }
 
 /// The AAAA alias of a target without IPv6 has nothing to answer.

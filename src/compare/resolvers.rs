@@ -63,7 +63,7 @@ pub fn judge_resolvers(
         return Vec::new();
     }
     let routed = members.iter().any(|set| set.set_identifier.is_some());
-    let name = Name { want, zone, expected: &expected, routed };
+    let name = Name { want, zone, members: &members, expected: &expected, routed };
     let authority = authority(world, &name);
     if authority == Authority::Wrong {
         return Vec::new();
