@@ -154,7 +154,7 @@ fn judged_view(world: &World<'_>, seen: &Observation, zone: &ZoneReading, want: 
         return false;
     }
     if zone.zone.private {
-        return serves(world, seen, Some(zone));
+        return serves(world, seen, Some(zone)) && !is_behind_another(world, seen, zone);
     }
     if &*seen.view == "public" {
         return true;
@@ -170,6 +170,13 @@ fn judged_view(world: &World<'_>, seen: &Observation, zone: &ZoneReading, want: 
             && view.vpc_id.as_ref().is_some_and(|id| vpcs.iter().any(|vpc| vpc.id == *id))
     });
     !hidden
+}
+
+/// Of several private zones of a name the most specific one answers in a VPC.
+fn is_behind_another(world: &World<'_>, seen: &Observation, zone: &ZoneReading) -> bool {
+    let Some(vpc) = world.policy.view(&seen.view).and_then(|view| view.vpc_id.as_ref()) else { return false };
+    let mut nearer = world.zones_over(&seen.name).take_while(|other| other.zone.name != zone.zone.name);
+    nearer.any(|other| other.zone.private && other.zone.vpcs.iter().flatten().any(|one| one.id == *vpc))
 }
 
 /// The class of a resolver, an answer that shows it, and whether its looks contradict each other.
