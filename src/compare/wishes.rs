@@ -408,7 +408,10 @@ impl Context<'_> {
                 impact => impact,
             };
         }
+        // Nobody is to get an address of a family that the target lacks.
+        let is_empty = self.want.companion && lacks_family(self.world, self.want);
         match self.judged.harm {
+            Some(harm) if is_empty && harm != Impact::WrongPlace => Impact::Latent,
             Some(Impact::Down) if self.has_other_family() => Impact::Degraded,
             Some(harm) => harm,
             None if reason == Reason::AliasExpectedCname || kind == Kind::MissingRecord => Impact::None,
