@@ -255,7 +255,9 @@ pub fn occluded(zone: &ZoneReading, want: &Want) -> bool {
     false
 }
 
-fn is_referral(seen: &Observation) -> bool {
+/// A server that sends those who ask to the servers of a zone below.
+#[must_use]
+pub fn is_referral(seen: &Observation) -> bool {
     let has = |kind: &str| seen.authority.iter().any(|record| &*record.record_type == kind);
     seen.outcome == Outcome::Nodata && has("NS") && !has("SOA")
 }

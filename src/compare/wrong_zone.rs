@@ -3,11 +3,13 @@
 //! Route 53 allows any number of zones of one name, and a name may lie in several zones: what a zone
 //! holds helps only those who are led to it. Source: findings.md, kind `wrong_zone`.
 
+use std::collections::BTreeMap;
+
 use crate::compare::answer_class::is_private;
 use crate::compare::delegation::{LOOKS, Parent, delegated_twin, name_servers, parent_of, twins};
 use crate::compare::ladder::{Step, targets};
-use crate::compare::live::{Match, answers, expected, worst};
-use crate::compare::mismatch::occluded;
+use crate::compare::live::{Match, answers, asks, expected, questions, says_nothing, worst};
+use crate::compare::mismatch::{is_referral, occluded};
 use crate::compare::owner::{Ownership, ownership};
 use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason};
@@ -90,8 +92,9 @@ fn below_a_delegation(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Opt
     if !occluded(zone, want) || public_zones(world).any(|other| deeper(other) && holds(other, want)) {
         return None;
     }
-    if world.snapshot.dns.state == ViewState::Read && !seen_in_public(world, want) {
-        // Whoever serves the delegated zone may answer rightly; nobody asked in this round.
+    let heard = seen_in_public(world, want) || all_refer(world, want, zone);
+    if world.snapshot.dns.state == ViewState::Read && !heard {
+        // Nothing shows in this round that the zone's own servers send users away.
         return None;
     }
     let impact = public_impact(world, want)?;
@@ -100,6 +103,25 @@ fn below_a_delegation(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Opt
         impact,
         evidence: format!("NS records in {} delegate the name away", zone.zone.name),
     })
+}
+
+/// Each of the zone's servers that was asked refers to somebody else: this record is served to nobody.
+fn all_refer(world: &World<'_>, want: &Want, zone: &ZoneReading) -> bool {
+    let mut servers: BTreeMap<&str, usize> = BTreeMap::new();
+    let own = |seen: &Observation| {
+        seen.vantage == Vantage::Authoritative
+            && seen.zone_id.as_deref() == Some(zone.zone.id.as_str())
+            && world.is_own_server(zone, &seen.server)
+            && asks(&seen.record_type, &want.record_type)
+            && !says_nothing(seen.outcome)
+    };
+    for seen in questions(world, &want.name).into_iter().filter(|seen| own(seen)) {
+        if !is_referral(seen) {
+            return false;
+        }
+        *servers.entry(&seen.server).or_default() += 1;
+    }
+    !servers.is_empty() && servers.values().all(|looks| LOOKS <= *looks)
 }
 
 /// A private zone of the VPC answers for the name in the place of the public one.
