@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::live::{Expected, Match, addresses, chain, judge, resolved, values};
 use crate::compare::mismatch::is_of_other_places;
+use crate::compare::wishes::signed;
 use crate::compare::world::World;
 use crate::model::DomainName;
 use crate::model::observation::{Observation, Outcome};
@@ -173,8 +174,7 @@ fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Cla
         let mut contents = world.past.earlier_records(&name.zone.zone.id, &key);
         contents.find_map(|(content, ended)| {
             let led = |content: &&Content| {
-                leads_to(content, &own.record_type, seen)
-                    || led_to(world, name.expected.rotating, content, ended, seen)
+                leads_to(content, &own.record_type, seen) || led_to(world, name, content, ended, seen)
             };
             let content = content.filter(led)?;
             Some(Class::Stale { ended, ttl: content.ttl().or_else(|| ttl_of_target(name.zone, content)) })
@@ -201,19 +201,32 @@ fn leads_to(content: &Content, record_type: &RecordType, seen: &Observation) -> 
 /// may keep them, unless the present target has changing addresses of its own.
 fn led_to(
     world: &World<'_>,
-    rotating: bool,
+    name: &Name<'_>,
     content: &Content,
     ended: Timestamp,
     seen: &Observation,
 ) -> bool {
     let Some(target) = content.alias() else { return false };
     let found = addresses(seen);
+    // An alias may end and its target stay, whose addresses change as before.
+    let is_former = !name.expected.hosts.contains(&target.bare_name());
+    if is_former && was_served(world, name, ended, &found) {
+        return true;
+    }
     let known = resolved(world, &target.bare_name());
     if found.is_empty() || !known.is_empty() {
         return !found.is_disjoint(&known);
     }
     let lately = seen.at.duration_since(ended) < LONGEST_KEPT;
-    !rotating && lately && found.iter().all(|ip| !is_private(*ip))
+    !name.expected.rotating && lately && found.iter().all(|ip| !is_private(*ip))
+}
+
+/// True if the zone's own servers gave such an address for the name until its content ended, and none
+/// since: a former load balancer may be gone, and nobody asks for it any more.
+fn was_served(world: &World<'_>, name: &Name<'_>, ended: Timestamp, found: &BTreeSet<IpAddr>) -> bool {
+    let spread = ended.saturating_add(signed(world.policy.propagation)).unwrap_or(ended);
+    let mut served = world.past.answered.by_zone(&name.zone.zone.id, &name.want.name);
+    served.any(|(ip, last)| found.contains(&ip) && last <= spread)
 }
 
 /// An alias of a record in its own zone is kept as long as that record.
