@@ -36,7 +36,8 @@ pub fn private_target(
     let classes: Vec<Reason> = values.iter().filter_map(Value::ip).filter_map(private_class).collect();
     let first = *classes.first()?;
     if classes.len() != values.len() {
-        return None;
+        // Who gets one of the others is served.
+        return Some((first, Impact::Degraded));
     }
     let private_twin = wants
         .zones
