@@ -27,9 +27,6 @@ use crate::model::want::Want;
 
 impl Context<'_> {
     pub(super) fn cause(&self, step: &Step) -> Option<Cause> {
-        if step.kind == Kind::WrongTtl {
-            return None;
-        }
         if self.changed_by_hand().is_some() {
             return Some(Cause::ManualChange);
         }
