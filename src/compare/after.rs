@@ -44,15 +44,13 @@ pub fn private_target(
         .iter()
         .filter_map(|id| world.zone(id))
         .any(|other| other.zone.private && want.name.is_within(&other.zone.name));
-    if private_twin {
-        return Some((Reason::SplitZonesSharedInstance, Impact::Degraded));
-    }
+    let reason = if private_twin { Reason::SplitZonesSharedInstance } else { first };
     // Whoever writes there serves the rightful ones.
     let served = world
         .zones_over(&want.name)
         .filter(|other| other.zone.private)
         .any(|other| other.at(&want.name).iter().any(|set| set.record_type == want.record_type));
-    Some((first, if served { Impact::Degraded } else { Impact::Down }))
+    Some((reason, if served { Impact::Degraded } else { Impact::Down }))
 }
 
 fn private_class(ip: IpAddr) -> Option<Reason> {
