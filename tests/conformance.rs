@@ -240,7 +240,8 @@ fn shown(endpoint: Endpoint, instance: &Instance) -> Vec<String> {
         let targets = submitted.endpoint.targets.join(" ");
         match submitted.content {
             Content::Alias(alias) => {
-                let zone = alias.hosted_zone_id.map_or_else(|| "same-zone".to_owned(), |id| id.to_string());
+                let zone =
+                    alias.hosted_zone_id.as_ref().map_or_else(|| "same-zone".to_owned(), |id| id.to_string());
                 format!("ALIAS {kind} -> {} [{zone}]", submitted.endpoint.targets[0])
             }
             Content::Values { ttl, .. } => format!("{kind} ttl={ttl} {targets}"),

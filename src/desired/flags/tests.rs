@@ -62,7 +62,9 @@ fn defaults_follow_the_version() {
         assert_eq!((read.registry, read.zone_type), (Registry::Txt, ZoneType::Any));
         assert_eq!(read.interval, Duration::from_mins(1));
         assert_eq!(read.batch_change_interval, Duration::from_secs(1));
-        assert_eq!(read.details, FlagDetails::default());
+        // Without a version nobody can tell which of its two prefixes it reads.
+        let legacy_annotation_prefix = version.is_none();
+        assert_eq!(read.details, FlagDetails { legacy_annotation_prefix, ..FlagDetails::default() });
     };
     check(Some(Version::new(0, 13, 4)), ALPHA_PREFIX, 2, Policy::Sync);
     check(Some(Version::new(0, 13, 5)), ALPHA_PREFIX, 3, Policy::Sync);
