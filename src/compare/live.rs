@@ -167,7 +167,8 @@ pub fn said(seen: &Observation) -> String {
 #[must_use]
 pub fn judge(observation: &Observation, expected: &Expected) -> Match {
     if let Some((record_type, wanted)) = &expected.values {
-        return judge_values(&values(observation, record_type), wanted, expected.rotating);
+        let spoken = |values: &BTreeSet<Value>| values.iter().map(|one| spoken(record_type, one)).collect();
+        return judge_values(&spoken(&values(observation, record_type)), &spoken(wanted), expected.rotating);
     }
     if observation.outcome != Outcome::Answer {
         return Match::Denied;
@@ -194,32 +195,32 @@ pub fn judge(observation: &Observation, expected: &Expected) -> Match {
 }
 
 /// As above for a type that leads to no address. `any`: a part of the values is a right answer.
-fn judge_values(found: &BTreeSet<Value>, wanted: &BTreeSet<Value>, any: bool) -> Match {
-    // Route 53 escapes in octal, DNS in decimal numbers.
-    let is_escaped = |value: &Value| value.text().is_some_and(|text| text.contains('\\'));
-    let spoken = |values: &BTreeSet<Value>| values.iter().map(spoken).collect::<BTreeSet<Value>>();
-    let (found, wanted) = (spoken(found), spoken(wanted));
+fn judge_values(found: &BTreeSet<String>, wanted: &BTreeSet<String>, any: bool) -> Match {
     if found.is_empty() {
         Match::Denied
     } else if wanted.is_empty() {
         Match::Unknown
-    } else if found == wanted || any && !found.is_disjoint(&wanted) {
+    } else if found == wanted || any && !found.is_disjoint(wanted) {
         Match::Right
-    } else if found.iter().chain(&wanted).any(is_escaped) {
+    } else if found.iter().chain(wanted).any(|text| text.contains('\\')) {
+        // Route 53 escapes in octal, DNS in decimal numbers.
         Match::Unknown
-    } else if found.is_disjoint(&wanted) {
+    } else if found.is_disjoint(wanted) {
         Match::Elsewhere
     } else {
         Match::Partial
     }
 }
 
-/// A text without its quotes, however it is cut into strings.
-fn spoken(value: &Value) -> Value {
-    let Some(text) = value.text().filter(|text| text.starts_with('"') && text.ends_with('"')) else {
-        return value.clone();
-    };
-    Value::Text(text.split("\" \"").collect::<String>().trim_matches('"').into())
+/// A value as all who write it down agree on it. A text counts without its quotes, however it is cut into
+/// strings; of the other types quotes, blanks, case and the last dot are spelling.
+fn spoken(record_type: &RecordType, value: &Value) -> String {
+    let text = value.to_string();
+    if *record_type == RecordType::Txt {
+        return text.trim_matches('"').replace("\" \"", "");
+    }
+    let plain = text.replace('"', "").to_ascii_lowercase();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()
 }
 
 /// True if a question tells of a record of the type: one for addresses tells of a CNAME as well.
@@ -478,4 +479,26 @@ pub fn union<'a>(world: &World<'_>, members: impl IntoIterator<Item = &'a Record
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_compare_as_they_are_spoken() {
+        let check = |kind: &RecordType, found: &str, wanted: &[&str], expected: Match| {
+            let spoken = |text: &str| spoken(kind, &Value::new(kind, text));
+            let wanted: BTreeSet<String> = wanted.iter().map(|text| spoken(text)).collect();
+            assert_eq!(judge_values(&[spoken(found)].into(), &wanted, false), expected, "{found}");
+        };
+        let (txt, mx, caa) = (RecordType::Txt, RecordType::Mx, RecordType::Caa);
+        check(&txt, "\"v=spf1 -all\"", &["v=spf1 -all"], Match::Right);
+        check(&txt, "\"one\" \"two\"", &["\"one\" \"two\""], Match::Right);
+        check(&txt, "\"One\"", &["\"one\""], Match::Elsewhere);
+        check(&txt, "\"a\\195\"", &["\"a\\303\""], Match::Unknown);
+        check(&mx, "10 mail.example.net.", &["10 Mail.example.net", "20 b.example.net"], Match::Partial);
+        check(&caa, "0 issue \"ca.example.org\"", &["0 issue \"ca.example.org\""], Match::Right);
+        check(&caa, "0 issue \"ca.example.org\"", &[], Match::Unknown);
+    }
 }

@@ -303,12 +303,6 @@ impl Value {
         Self::Named(Box::new(NamedValue { text: text.into(), before, host: DomainName::from_route53(host) }))
     }
 
-    /// The text of a value that has no parts.
-    #[must_use]
-    pub fn text(&self) -> Option<&str> {
-        if let Self::Text(text) = self { Some(text) } else { None }
-    }
-
     /// The address, for an A or AAAA value.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {

@@ -108,7 +108,17 @@ fn unread_impact(world: &World<'_>, unread: &UnreadAnnotations) -> Impact {
             return if stands { Impact::WrongPlace } else { Impact::Down };
         }
         let verdicts: Vec<Match> = seen.iter().map(|answer| judge(answer, &expected)).collect();
-        if verdicts.iter().all(|verdict| *verdict == Match::Right) {
+        // Nobody asks for the targets of a wish that is not read; the record tells where it leads.
+        let leads_there = || {
+            let here = world.zones_over(name).flat_map(|zone| zone.at(name));
+            here.into_iter().any(|set| !set.content.hosts().is_disjoint(&expected.hosts))
+        };
+        let is_right = |verdict: &Match| match verdict {
+            Match::Right => true,
+            Match::Unknown => leads_there(),
+            Match::Partial | Match::Elsewhere | Match::Denied => false,
+        };
+        if verdicts.iter().all(is_right) {
             Impact::Latent
         } else if verdicts.iter().all(|verdict| *verdict == Match::Denied) {
             Impact::Down
