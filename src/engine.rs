@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::compare::unheard::unheard;
 use crate::compare::{Verdicts, compare};
 use crate::desired;
-use crate::desired::departed::{Departed, has_left};
+use crate::desired::departed::Departed;
 use crate::desired::memo::Memo;
 use crate::desired::sources::roster::unmodelled;
 use crate::desired::traps::traps;
@@ -112,8 +112,11 @@ impl Engine {
         self.wants = Arc::default();
         if let Some(cluster) = &snapshot.kubernetes.value {
             self.wants = self.desired.wants(cluster, snapshot.route53.value(), snapshot.at);
-            let left = |one: &InstanceWants| has_left(one, snapshot.route53.value());
-            if self.wants.iter().any(left) {
+            let left = |one: &&InstanceWants| {
+                let last_wish = self.memory.past.last_wish(&one.instance.id);
+                self.memory.departed.has_left(one, &self.wants, snapshot.route53.value(), last_wish)
+            };
+            if self.wants.iter().any(|one| left(&one)) {
                 self.wants = self.wants.iter().filter(|one| !left(one)).cloned().collect();
             }
         }

@@ -545,6 +545,13 @@ impl Past {
         since.max(self.attributes.get(&key).map(|(_, since)| *since))
     }
 
+    /// When the instance last wanted anything; `None` when no wish of it is remembered.
+    #[must_use]
+    pub fn last_wish(&self, instance: &Arc<str>) -> Option<Timestamp> {
+        let own = self.wishes.iter().filter(|((of, _), _)| of == instance);
+        own.filter_map(|(_, sightings)| sightings.last()).map(|last| last.until).max()
+    }
+
     /// Contents that the wish had before the present one, oldest first.
     pub fn earlier_wishes(&self, instance: &Arc<str>, key: &RecordKey) -> impl Iterator<Item = &Content> {
         let sightings =

@@ -68,8 +68,11 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     let mine = world.past.wishes.iter().filter(|((instance, _), _)| *instance == wants.instance.id);
     let mut lost = Vec::new();
     let mut alive: Vec<(&DomainName, Timestamp, Timestamp)> = Vec::new();
+    let mut came: BTreeMap<&DomainName, Timestamp> = BTreeMap::new();
     for ((_, key), sightings) in mine {
         let (Some(first), Some(last)) = (sightings.first(), sightings.last()) else { continue };
+        let at = came.entry(&key.name).or_insert(first.since);
+        *at = first.since.min(*at);
         alive.push((&key.name, first.since, last.until));
         if wants.at(&key.name).is_empty() {
             let (until, gone_at) = (last.until, world.past.lost_after(last.until));
@@ -84,7 +87,8 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     lost.retain(|loss| !foreign.contains(loss.name) && !world.is_undecided(loss.name));
     alive.retain(|(name, _, _)| !foreign.contains(*name));
     let zone = |name: &DomainName| zone_of(world, wants, name);
-    let burst = burst(world, lost, &alive, zone)?;
+    let came: Vec<Timestamp> = came.into_values().collect();
+    let burst = burst(world, lost, &alive, &came, zone)?;
     let without: BTreeSet<&DomainName> = wants.without_target.iter().flat_map(|one| &one.names).collect();
     let by_address =
         burst.names.iter().filter(|name| without.contains(*name)).count() * 2 >= burst.names.len();
@@ -134,7 +138,7 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
         }
     }
     let zone = |name: &DomainName| zone_of(world, wants, name);
-    let burst = burst(world, lost, &alive, zone)?;
+    let burst = burst(world, lost, &alive, &[], zone)?;
     let reason = Reason::RecordsVanished;
     let mut candidate = start(world, wants, Kind::MassDeletion, reason, impact(world, &burst));
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
@@ -144,11 +148,13 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
 }
 
 /// By zone, because a burst in one zone must not drown in the names of another, and of all zones
-/// together, because one cause may hit a few names in each. Losses within two cycles are one burst.
+/// together, because one cause may hit a few names in each. Losses within two cycles are one burst; as many
+/// names as came meanwhile took the place of others.
 fn burst<'a>(
     world: &World<'_>,
     mut lost: Vec<Loss<'a>>,
     alive: &[(&DomainName, Timestamp, Timestamp)],
+    came: &[Timestamp],
     zone_of: impl Fn(&DomainName) -> Option<ZoneId>,
 ) -> Option<Burst<'a>> {
     // What went while nobody looked for hours did not go at once.
@@ -172,9 +178,11 @@ fn burst<'a>(
             .collect();
         let vanished: BTreeSet<&DomainName> = together.iter().map(|loss| loss.name).collect();
         let first = together.iter().filter(|loss| loss.gone_at == start).map(|loss| loss.until).min();
-        let Some(first) = first.filter(|_| LEAST_NAMES <= vanished.len()) else { continue };
+        let Some(first) = first else { continue };
         let before = vanished.union(&there(&scope, first)).count();
-        if before * LEAST_TENTHS <= vanished.len() * 10 {
+        let is_new = |since: &&Timestamp| first < **since && since.duration_since(start) <= cycles;
+        let drop = vanished.len().saturating_sub(came.iter().filter(is_new).count());
+        if LEAST_NAMES <= drop && before * LEAST_TENTHS <= drop * 10 {
             scopes.insert(scope);
             names.extend(vanished);
             until = until.min(first);

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::desired::discover::of_command_line;
 use crate::model::heritage::TxtRole;
 use crate::model::instance::{CommandLine, Instance, Origin};
-use crate::model::want::InstanceWants;
+use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{ZoneReading, Zones};
 use crate::model::{DomainName, ObjectRef, Version};
 use crate::snapshot::Cluster;
@@ -183,6 +183,28 @@ impl Departed {
         Some(filled)
     }
 
+    /// True for an instance that is gone and is not missed: others want every name that it wants, or no
+    /// object asks it for one any more. Of what was lost together with it or after it, many records that
+    /// nobody keeps are no leave; `last_wish` is when it last wanted anything.
+    #[must_use]
+    pub fn has_left(
+        &self,
+        one: &InstanceWants,
+        all: &[InstanceWants],
+        zones: Option<&Zones>,
+        last_wish: Option<Timestamp>,
+    ) -> bool {
+        if one.instance.origin != Origin::Departed {
+            return false;
+        }
+        if !one.without_target.is_empty() || !one.wants.is_empty() {
+            return one.without_target.is_empty() && is_replaced(one, all);
+        }
+        let seen_at = one.instance.workload.as_ref().and_then(|workload| self.known.get(workload));
+        let before = seen_at.is_none_or(|known| last_wish.is_none_or(|wish| wish < known.seen_at));
+        before || zones.is_none_or(|zones| owned_names(one, zones) < LEAST_NAMES)
+    }
+
     fn note(&mut self, cluster: &Cluster, at: Timestamp) {
         for instance in cluster.instances.iter().filter(|one| one.origin == Origin::Discovered) {
             let Some(workload) = instance.workload.as_ref().filter(|one| LASTING.contains(&&*one.kind))
@@ -196,14 +218,13 @@ impl Departed {
     }
 }
 
-/// True for an instance that is gone together with all that it was there for: no object asks it for a
-/// name, and hardly a record is its own. Many that nobody keeps any more are no leave.
-#[must_use]
-pub fn has_left(one: &InstanceWants, zones: Option<&Zones>) -> bool {
-    let idle = one.wants.is_empty() && one.without_target.is_empty();
-    one.instance.origin == Origin::Departed
-        && idle
-        && zones.is_some_and(|zones| owned_names(one, zones) < LEAST_NAMES)
+/// True if instances that run want all that this one does.
+fn is_replaced(one: &InstanceWants, all: &[InstanceWants]) -> bool {
+    let running = || all.iter().filter(|other| other.instance.origin != Origin::Departed);
+    one.wants.iter().all(|want| {
+        let twin = |other: &Want| other.is(&want.key()) && other.zone_id() == want.zone_id();
+        running().any(|other| other.at(&want.name).iter().any(twin))
+    })
 }
 
 /// Names whose ownership records name the instance.

@@ -128,16 +128,17 @@ fn instance(container: &Container, version: Option<Version>, workload: &ObjectRe
     of_command_line(command_line(container), &container.name, version, workload)
 }
 
-/// What the container gives to ExternalDNS. Where nothing names a source, the unnamed variables do.
+/// What the container gives to ExternalDNS. Where nothing names a source, the unnamed variables do; those
+/// that a script sets are as little known.
 fn command_line(container: &Container) -> CommandLine {
     let mut line = CommandLine { args: container.arguments(), env: container.env.clone() };
     let names_source = line.args.iter().any(|arg| arg.starts_with("--source"));
-    if !container.more_env {
+    if !container.more_env && !container.runs_script() {
         return line;
     }
     let mut unnamed: Vec<String> =
         line.args.iter().flat_map(|arg| references(arg)).map(str::to_owned).collect();
-    if !names_source {
+    if !names_source && container.more_env {
         unnamed.extend(["EXTERNAL_DNS_SOURCE", "EXTERNAL_DNS_TXT_OWNER_ID"].map(str::to_owned));
     }
     for name in unnamed {

@@ -38,6 +38,8 @@ impl Flags {
         // Which of its two prefixes an unknown version reads nobody can tell.
         let reads_legacy =
             given.switch("enable-legacy-annotation-prefix", false) || version.is_none() && prefix.is_none();
+        // Nobody is called late by an interval that is not known.
+        let interval = Duration::from_mins(if is_untold(&["interval"]) { 10 } else { 1 });
         let cache = given.duration("provider-cache-time", Duration::ZERO);
         Self {
             sources: given.list("source"),
@@ -95,7 +97,7 @@ impl Flags {
             evaluate_target_health: given.switch("aws-evaluate-target-health", true),
             publish_internal_services: given.switch("publish-internal-services", false),
             service_types: given.list("service-type-filter"),
-            interval: given.duration("interval", Duration::from_mins(1)),
+            interval: given.duration("interval", interval),
             batch_change_interval: given.duration("aws-batch-change-interval", Duration::from_secs(1)),
             zones_cache_duration: given.duration("aws-zones-cache-duration", Duration::ZERO),
             cache_time: given.duration("txt-cache-interval", Duration::ZERO).max(cache),

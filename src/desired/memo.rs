@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 use jiff::Timestamp;
 
 use crate::desired::compute;
+use crate::desired::placement::has_untold_filters;
 use crate::desired::source::is_solver;
 use crate::model::want::InstanceWants;
 use crate::model::zone::{HostedZone, RecordSets, ZoneReading, Zones};
@@ -70,13 +71,15 @@ impl Made {
         let wishes = wants.iter().flat_map(|one| &one.wants);
         let contested: BTreeSet<&ZoneId> =
             wishes.filter(|want| 1 < want.objects.len()).filter_map(|want| want.zone_id()).collect();
+        // Zones are then those that hold records of the instance.
+        let guesses = cluster.instances.iter().any(|one| has_untold_filters(&one.flags));
         let zone = |reading: &ZoneReading| {
             let HostedZone { id, name, private, tags, .. } = &reading.zone;
             let zone = Zone {
                 name: name.clone(),
                 private: *private,
                 tags: tags.clone(),
-                records: contested.contains(id).then(|| records_of(reading)),
+                records: (guesses || contested.contains(id)).then(|| records_of(reading)),
             };
             (id.clone(), zone)
         };

@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use regex::Regex;
 
 use crate::finding::{Reason, SilentReason};
-use crate::model::instance::{Flags, ZoneType};
+use crate::model::heritage::TxtRole;
+use crate::model::instance::{Flags, Registry, ZoneType};
 use crate::model::want::NoZone;
-use crate::model::zone::{HostedZone, Zones};
+use crate::model::zone::{HostedZone, ZoneReading, Zones};
 use crate::model::{DomainName, ZoneId};
 
 /// The zones of an account as one instance sees them.
@@ -22,7 +23,8 @@ pub struct ZoneView<'a> {
     /// The zones in view by name; of one name in the order of their ids.
     by_name: HashMap<&'a str, Vec<&'a HostedZone>>,
     zone_type: ZoneType,
-    /// True if the zone filters are not known, so that any zone may be the instance's.
+    /// True if the zone filters are not known: the zones in view are those that hold records of the
+    /// instance, and any other may be its, too.
     untold: bool,
 }
 
@@ -103,6 +105,7 @@ impl<'a> ZoneView<'a> {
     #[must_use]
     pub fn new(zones: &'a Zones, flags: &Flags) -> Self {
         let filter = DomainFilter::new(flags);
+        let untold = has_untold_filters(flags);
         let in_view: Vec<&HostedZone> = zones
             .zones
             .values()
@@ -113,12 +116,12 @@ impl<'a> ZoneView<'a> {
             .filter(|zone| {
                 filter.matches(&zone.name) || (flags.zone_match_parent && filter.has_child_of(&zone.name))
             })
+            .filter(|zone| !untold || holds_own(zones, zone, flags))
             .collect();
         let mut by_name: HashMap<&str, Vec<&HostedZone>> = HashMap::new();
         for zone in &in_view {
             by_name.entry(zone.name.as_str()).or_default().push(zone);
         }
-        let untold = flags.untold.iter().any(|name| FILTERS.contains(name));
         Self { zones, filter, in_view, by_name, zone_type: flags.zone_type, untold }
     }
 
@@ -237,6 +240,23 @@ fn outside(name: &DomainName) -> Option<String> {
         .iter()
         .find(|suffix| name.is_within(&DomainName::new(suffix)))
         .map(|suffix| format!("names under .{suffix} lie in no hosted zone"))
+}
+
+/// True if nobody can tell which zones and names the instance leaves alone.
+#[must_use]
+pub fn has_untold_filters(flags: &Flags) -> bool {
+    flags.untold.iter().any(|name| FILTERS.contains(name))
+}
+
+/// True if the instance has written into the zone, as far as its ownership can be told.
+fn holds_own(zones: &Zones, zone: &HostedZone, flags: &Flags) -> bool {
+    let records = zones.zones.get(&zone.id).map(ZoneReading::records).unwrap_or_default();
+    flags.registry != Registry::Txt
+        || flags.txt_encrypt
+        || records.iter().any(|set| match TxtRole::of(set) {
+            TxtRole::Heritage(heritage) => heritage.owner == Some(&flags.owner_id),
+            TxtRole::Encrypted | TxtRole::Other => false,
+        })
 }
 
 fn type_matches(zone: &HostedZone, wanted: ZoneType) -> bool {

@@ -162,24 +162,50 @@ impl Container {
         Some(arguments)
     }
 
-    /// Replaces `${NAME}` and `$NAME` by what the environment holds.
+    /// True if a shell runs a script with ExternalDNS in it. What variables it sets nobody can tell.
+    #[must_use]
+    pub fn runs_script(&self) -> bool {
+        let all: Vec<&String> = self.command.iter().chain(&self.args).collect();
+        script_of(&all).is_some_and(|(script, rest)| self.arguments_in(script, rest).is_some())
+    }
+
+    /// Replaces `${NAME}` and `$NAME` by what the environment holds. What only the shell knows is left as a
+    /// reference, `$(NAME)`.
     fn with_variables(&self, word: &str) -> String {
+        if word.contains('`') {
+            return word
+                .split_once('=')
+                .map_or_else(|| word.to_owned(), |(flag, _)| format!("{flag}=$(script)"));
+        }
         let mut out = String::with_capacity(word.len());
         let mut rest = word;
         while let Some((before, after)) = rest.split_once('$') {
             out.push_str(before);
-            let braced = after.strip_prefix('{').and_then(|inner| inner.split_once('}'));
-            let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
-            let (name, tail) = braced.unwrap_or_else(|| after.split_at(end));
+            let (name, tail) = reference(after);
             match self.env.get(name).filter(|value| out.len() + value.len() <= MAX_ANNOTATION) {
+                _ if name.is_empty() => out.push('$'),
                 Some(value) => out.push_str(value),
-                None if self.more_env => out.extend(["$(", name, ")"]),
-                None => out.extend(["$", after.strip_suffix(tail).unwrap_or_default()]),
+                None => out.extend(["$(", name, ")"]),
             }
             rest = tail;
         }
         out + rest
     }
+}
+
+/// What stands after a `$`: the name of the variable, or the command, and the rest; without a name it is
+/// no reference.
+fn reference(after: &str) -> (&str, &str) {
+    if let Some((inner, tail)) = after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+        // ${NAME:-default}
+        return (inner.split(':').next().unwrap_or(inner), tail);
+    }
+    if let Some(inner) = after.strip_prefix('(') {
+        // An argument may end within the command.
+        return inner.split_once(')').unwrap_or(("script", ""));
+    }
+    let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
+    after.split_at(end)
 }
 
 impl Pod {
@@ -237,7 +263,7 @@ mod tests {
                 "external-dns --version && external-dns \\\n  --source ingress \\\n --x=$ZONE/$NO || exit 1",
             ],
             &[],
-            &["--source", "ingress", "--x=example.com/$NO"],
+            &["--source", "ingress", "--x=example.com/$(NO)"],
         );
         check(
             &["sh", "-c", "exec external-dns --once \"$@\"", "sh"],
@@ -247,9 +273,20 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_the_object_does_not_name() {
-        let script = ["external-dns --txt-owner-id=${OWNER} --domain-filter=$ZONE"];
-        let expected = ["--txt-owner-id=$(OWNER)", "--domain-filter=example.com"];
-        assert_eq!(arguments(&["sh", "-c"], &script, true), expected);
+    fn what_only_the_shell_knows() {
+        let script = ". /etc/env; external-dns --txt-owner-id=${OWNER} --domain-filter=$ZONE --x=${A:-b} \
+            --y=\"$(cat /z)\" --z=`cat /z` --regex=^a$ --last=$(cat /z)";
+        let expected = [
+            "--txt-owner-id=$(OWNER)",
+            "--domain-filter=example.com",
+            "--x=$(A)",
+            "--y=$(cat /z)",
+            "--z=$(script)",
+            "/z`",
+            "--regex=^a$",
+            "--last=$(script)",
+            "/z)",
+        ];
+        assert_eq!(arguments(&["sh", "-c"], &[script], false), expected);
     }
 }
