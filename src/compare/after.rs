@@ -11,10 +11,11 @@ use crate::compare::fix::batch::Batch;
 use crate::compare::instances::owners::Unowned;
 use crate::compare::owner::{Ownership, heritage_names, ownership};
 use crate::compare::verdict::Candidate;
+use crate::compare::wildcard::covering;
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::heritage::TxtRole;
-use crate::model::record::Value;
+use crate::model::record::{RecordSet, Value};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ObjectRef, RecordKey, RecordType};
@@ -49,8 +50,15 @@ pub fn private_target(
     let served = world
         .zones_over(&want.name)
         .filter(|other| other.zone.private)
-        .any(|other| other.at(&want.name).iter().any(|set| set.record_type == want.record_type));
+        .any(|other| other.record_sets.is_none() || answers_for(other, want));
     Some((reason, if served { Impact::Degraded } else { Impact::Down }))
+}
+
+/// True if the zone has something to answer for the wish: a record of its own, or a wildcard.
+fn answers_for(zone: &ZoneReading, want: &Want) -> bool {
+    let serves =
+        |set: &RecordSet| set.record_type == want.record_type || set.record_type == RecordType::Cname;
+    zone.at(&want.name).iter().chain(covering(&want.name, zone)).any(serves)
 }
 
 fn private_class(ip: IpAddr) -> Option<Reason> {

@@ -138,12 +138,19 @@ fn is_flattened(name: &Name<'_>, seen: &Observation) -> bool {
 /// Targets that answer with other addresses at each place.
 const WORLDWIDE: [&str; 1] = ["cloudfront.net"];
 
+fn is_worldwide(host: &DomainName) -> bool {
+    WORLDWIDE.iter().any(|zone| host.is_within(&DomainName::new(zone)))
+}
+
 /// True if nobody gives these addresses to the wanted targets, nor do the servers of the zone to the name.
 fn is_of_nobody(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> bool {
     let found = addresses(seen);
     let mut served = world.past.answered.by_zone(&name.zone.zone.id, &name.want.name);
     let mut hosts = name.expected.hosts.iter().filter(|host| !host.as_str().starts_with("dualstack."));
+    // A record of a zone of ours may have any of its members, and what stood there before the first look.
+    let is_ours = name.expected.hosts.iter().any(|host| world.zones_over(host).next().is_some());
     !found.is_empty()
+        && !is_ours
         && !served.any(|(ip, _)| found.contains(&ip))
         && hosts.all(|host| is_foreign_to(world, host, seen, &found))
 }
@@ -160,9 +167,8 @@ fn is_foreign_to(world: &World<'_>, host: &DomainName, seen: &Observation, found
     let largest = told.iter().map(|(_, told)| told.len()).max().unwrap_or_default();
     let lately = world.past.answered.lately(host).filter(of_family);
     let pool: BTreeSet<IpAddr> = told.into_iter().flat_map(|(_, told)| told).chain(lately).collect();
-    let is_worldwide = WORLDWIDE.iter().any(|zone| host.is_within(&DomainName::new(zone)));
     // Of a pool that each answer shows another part of, nobody has seen the whole.
-    is_asked_here && !is_worldwide && pool.len() < largest * 2 && pool.is_disjoint(found)
+    is_asked_here && !is_worldwide(host) && pool.len() < largest * 2 && pool.is_disjoint(found)
 }
 
 /// Something that the zone held earlier at this name, under this key or as another type.
@@ -212,6 +218,10 @@ fn led_to(
     let found = addresses(seen);
     // An alias may end and its target stay, whose addresses change as before.
     let is_former = !name.expected.hosts.contains(&target.bare_name());
+    // Other members answer, too, and all that is served worldwide has the same addresses.
+    let mut hosts = name.expected.hosts.iter();
+    let is_former =
+        is_former && !name.routed && !is_worldwide(&target.bare_name()) && !hosts.any(is_worldwide);
     if is_former && was_served(world, name, ended, &found) {
         return true;
     }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::finding::{Impact, Kind, Reason};
-use crate::model::record::{Content, RecordSet, Routing};
+use crate::model::record::{Content, RecordSet, RecordType, Routing};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 
@@ -23,16 +23,19 @@ pub fn impact(want: &Want, zone: &ZoneReading, kind: Kind, reason: Reason) -> Im
     }
 }
 
-/// True if the zone holds the targets of the wish under its key, whatever else differs. A wish for no
-/// traffic is never fulfilled by a record that draws some.
+/// True if the zone holds the targets of the wish at its name, whatever else differs: the set identifier,
+/// or an alias in the place of a CNAME. A wish for no traffic is never fulfilled by a record that draws some.
 #[must_use]
 pub fn leads_there(want: &Want, zone: &ZoneReading) -> bool {
-    let of_key =
-        |set: &&RecordSet| set.record_type == want.record_type && set.set_identifier == want.set_identifier;
-    let held = zone.at(&want.name).iter().find(of_key).map(|set| targets(&set.content));
+    let is_cname = |kind: &RecordType| *kind == RecordType::Cname;
+    let serves = |set: &&RecordSet| {
+        let either = is_cname(&set.record_type) || is_cname(&want.record_type);
+        set.record_type == want.record_type || either && set.record_type.is_address()
+    };
     let wanted = targets(&want.content);
+    let mut held = zone.at(&want.name).iter().filter(serves);
     !wanted.is_empty()
-        && held.is_some_and(|held| held == wanted)
+        && held.any(|set| targets(&set.content) == wanted)
         && want.routing.as_deref() != Some(&Routing::Weighted(0))
 }
 

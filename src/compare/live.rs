@@ -217,10 +217,24 @@ fn judge_values(found: &BTreeSet<String>, wanted: &BTreeSet<String>, any: bool) 
 fn spoken(record_type: &RecordType, value: &Value) -> String {
     let text = value.to_string();
     if *record_type == RecordType::Txt {
-        return text.trim_matches('"').replace("\" \"", "");
+        return unquoted(&text);
     }
     let plain = text.replace('"', "").to_ascii_lowercase();
     plain.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()
+}
+
+/// The strings of a text one after the other, without their quotes and what stands between them.
+fn unquoted(text: &str) -> String {
+    let (mut out, mut inside, mut chars) = (String::new(), !text.contains('"'), text.chars());
+    while let Some(one) = chars.next() {
+        match one {
+            '\\' => out.extend([Some(one), chars.next()].into_iter().flatten()),
+            '"' => inside = !inside,
+            _ if inside || !one.is_whitespace() => out.push(one),
+            _ => {}
+        }
+    }
+    out
 }
 
 /// True if a question tells of a record of the type: one for addresses tells of a CNAME as well.
