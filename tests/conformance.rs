@@ -241,7 +241,7 @@ fn shown(endpoint: Endpoint, instance: &Instance) -> Vec<String> {
         match submitted.content {
             Content::Alias(alias) => {
                 let zone =
-                    alias.hosted_zone_id.as_ref().map_or_else(|| "same-zone".to_owned(), |id| id.to_string());
+                    alias.hosted_zone_id.as_ref().map_or_else(|| "same-zone".to_owned(), ToString::to_string);
                 format!("ALIAS {kind} -> {} [{zone}]", submitted.endpoint.targets[0])
             }
             Content::Values { ttl, .. } => format!("{kind} ttl={ttl} {targets}"),

@@ -16,6 +16,7 @@ use dns_drift::limits::{MAX_BATCH_CHANGES, MAX_SENTENCES, MAX_TEXT};
 use dns_drift::live::answer::{Answer, MAX_RECORDS};
 use dns_drift::model::change::{ChangeEvent, ChangeEventKind, FeedSource};
 use dns_drift::model::heritage::TxtAffixes;
+use dns_drift::model::instance::Flags;
 use dns_drift::model::observation::Vantage;
 use dns_drift::model::{DomainName, Heritage, RecordType};
 use dns_drift::recorded::decode::{RawRecordSet, to_route53};
@@ -105,7 +106,8 @@ pub fn annotations(data: &[u8]) {
     let all: BTreeMap<String, String> =
         pairs.map(|(key, value)| (format!("{prefix}{key}"), value.to_owned())).collect();
     let all = all.into();
-    let read = Annotations::new(&all, prefix);
+    let flags = Flags::from_args(&[format!("--annotation-prefix={prefix}")], &BTreeMap::new(), None);
+    let read = Annotations::of(&all, &flags);
     let ttl = read.ttl();
     assert!(ttl.is_none_or(|ttl| 0 < ttl), "{ttl:?}");
     for target in read.targets() {

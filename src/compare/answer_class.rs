@@ -76,9 +76,8 @@ pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class
     let blocked = code.is_some_and(|code| BLOCKED.contains(&code));
     match seen.outcome {
         Outcome::Answer => match judge(seen, name.expected) {
-            Match::Right => Class::Right,
             Match::Unknown if is_flattened(name, seen) => elsewhere(world, name, seen),
-            Match::Unknown => Class::Right,
+            Match::Right | Match::Unknown => Class::Right,
             Match::Partial if name.routed => Class::Right,
             Match::Elsewhere if blocked || code == Some(FORGED) => Class::Sinkhole,
             Match::Partial => earlier(world, name, seen).unwrap_or(Class::Nothing),

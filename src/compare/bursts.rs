@@ -164,7 +164,7 @@ fn burst<'a>(
     let starts: BTreeSet<(Scope, Timestamp)> = scopes.collect();
     let there = |scope: &Scope, until: Timestamp| {
         let there = alive.iter().filter(|(_, since, last)| *since <= until && until <= *last);
-        let names = there.map(|(name, _, _)| *name).filter(|name| is_in(scope, &zone_of(name)));
+        let names = there.map(|(name, _, _)| *name).filter(|name| is_in(scope, zone_of(name).as_ref()));
         names.collect::<BTreeSet<_>>()
     };
     let mut scopes: BTreeSet<Scope> = BTreeSet::new();
@@ -173,7 +173,7 @@ fn burst<'a>(
     for (scope, start) in starts {
         let together: Vec<&Loss<'a>> = lost
             .iter()
-            .filter(|loss| is_in(&scope, &loss.zone) && start <= loss.gone_at)
+            .filter(|loss| is_in(&scope, loss.zone.as_ref()) && start <= loss.gone_at)
             .filter(|loss| loss.gone_at.duration_since(start) <= cycles)
             .collect();
         let vanished: BTreeSet<&DomainName> = together.iter().map(|loss| loss.name).collect();
@@ -194,8 +194,8 @@ fn burst<'a>(
     (!names.is_empty()).then_some(Burst { names, alive, until, zones })
 }
 
-fn is_in(scope: &Scope, zone: &Option<ZoneId>) -> bool {
-    scope.as_ref().is_none_or(|scope| scope == zone)
+fn is_in(scope: &Scope, zone: Option<&ZoneId>) -> bool {
+    scope.as_ref().is_none_or(|scope| scope.as_ref() == zone)
 }
 
 /// The longest zone of the instance that the name lies in.
@@ -209,9 +209,9 @@ fn zone_of(world: &World<'_>, wants: &InstanceWants, name: &DomainName) -> Optio
 /// section 8, rule 1.
 fn is_told(world: &World<'_>, burst: &Burst<'_>) -> bool {
     let events = world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
-    let batches = events.filter(|event| burst.until <= event.at).filter_map(|event| match &event.kind {
-        ChangeEventKind::Applied(batch) => Some(batch),
-        _ => None,
+    let batches = events.filter(|event| burst.until <= event.at).filter_map(|event| {
+        let ChangeEventKind::Applied(batch) = &event.kind else { return None };
+        Some(batch)
     });
     let deleted = batches.flat_map(|batch| &batch.changes).filter(|change| change.action == Action::Delete);
     let names = deleted.map(|change| &change.name).filter(|name| burst.names.contains(name));

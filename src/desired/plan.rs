@@ -202,7 +202,9 @@ fn of_set(conflict: Conflict, routed: bool) -> Conflict {
 pub fn wants(records: Vec<Planned>, input: &SourceInput<'_>) -> ByName<Want> {
     let mut wants: Vec<Want> = records.into_iter().map(|one| want(one, input)).collect();
     let mut pool = Pool::default();
-    wants.iter_mut().for_each(|want| pool.share(&mut want.content));
+    for want in &mut wants {
+        pool.share(&mut want.content);
+    }
     mark_mixed_routing(&mut wants);
     ByName::new(wants)
 }

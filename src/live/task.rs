@@ -169,7 +169,7 @@ impl LiveView {
                     Err(_planner_ended) => planner_lives = false,
                 },
                 Some(ended) = self.jobs.join_next() => match ended {
-                    Ok((subject, harvest)) => self.take_harvest(subject, harvest),
+                    Ok((subject, harvest)) => self.take_harvest(&subject, harvest),
                     Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                     Err(_aborted) => {}
                 },
@@ -220,13 +220,13 @@ impl LiveView {
         self.has_news(now);
     }
 
-    fn take_harvest(&mut self, subject: Arc<Subject>, harvest: Harvest) {
+    fn take_harvest(&mut self, subject: &Arc<Subject>, harvest: Harvest) {
         let now = Instant::now();
-        if self.schedule.done(&subject, now) {
-            self.store.keep(Arc::clone(&subject), harvest);
+        if self.schedule.done(subject, now) {
+            self.store.keep(Arc::clone(subject), harvest);
             // The plan may have changed while it was under way.
-            if let Some(name) = self.schedule.name(&subject) {
-                self.store.retain(&subject, |seen| name.asks(seen));
+            if let Some(name) = self.schedule.name(subject) {
+                self.store.retain(subject, |seen| name.asks(seen));
             }
             self.has_news(now);
         }

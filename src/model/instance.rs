@@ -238,7 +238,7 @@ pub struct Flags {
     pub dry_run: bool,
     /// Flags that shape the result in rare cases, or only the way it is written.
     pub details: FlagDetails,
-    /// Flags whose value the object does not tell, because it stands in a Secret or a ConfigMap: their
+    /// Flags whose value the object does not tell, because it stands in a Secret or a `ConfigMap`: their
     /// names without dashes, sorted.
     pub untold: Vec<&'static str>,
     /// Flags that we do not know, as given; shown to the user, never fatal.

@@ -35,7 +35,7 @@ impl Pool {
     pub(crate) fn share(&mut self, content: &mut Content) {
         match content {
             Content::Values { values, .. } => {
-                for value in values.iter_mut() {
+                for value in values.as_mut_slice() {
                     if let Value::Host(host) = value {
                         once(&mut self.names, host);
                     }

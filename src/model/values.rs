@@ -19,11 +19,11 @@ enum Held {
 }
 
 impl Values {
-    /// Replaces each value by an equal one.
-    pub(crate) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Value> {
+    /// The values, to replace each by an equal one.
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [Value] {
         match &mut self.0 {
-            Held::One(value) => std::slice::from_mut(value).iter_mut(),
-            Held::Other(values) => values.iter_mut(),
+            Held::One(value) => std::slice::from_mut(value),
+            Held::Other(values) => values,
         }
     }
 }
@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(values(&["192.0.2.1", "192.0.2.1"]), values(&["192.0.2.1"]));
         assert_ne!(values(&["192.0.2.1"]), values(&[]));
         let mut changed = values(&["192.0.2.1", "192.0.2.2"]);
-        changed.iter_mut().for_each(|value| *value = Value::Text("x".into()));
+        changed.as_mut_slice().iter_mut().for_each(|value| *value = Value::Text("x".into()));
         assert!(changed.into_iter().all(|value| *value == Value::Text("x".into())));
     }
 

@@ -68,7 +68,7 @@ pub struct Container {
     pub command: Vec<String>,
     /// `args` with known `$(NAME)` references replaced.
     pub args: Vec<String>,
-    /// Environment variables. One whose value stands elsewhere, in a Secret or a ConfigMap, refers to
+    /// Environment variables. One whose value stands elsewhere, in a Secret or a `ConfigMap`, refers to
     /// itself: `$(NAME)`.
     pub env: BTreeMap<String, String>,
     /// True if there are more variables, which the object does not even name (`envFrom`).

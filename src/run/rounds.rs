@@ -96,7 +96,9 @@ pub(super) struct Tidings {
 
 /// Those wishes that are ours to judge: the same value as long as all wishes are the same.
 #[derive(Debug, Default)]
-pub(super) struct OwnWants(Option<(Arc<[InstanceWants]>, Arc<[InstanceWants]>)>);
+pub(super) struct OwnWants(Option<(AllWants, AllWants)>);
+
+type AllWants = Arc<[InstanceWants]>;
 
 /// The instance that is taken for granted when the cluster shows none.
 #[derive(Debug, Default)]
@@ -450,7 +452,7 @@ mod tests {
             views.changed(start + Duration::from_secs(20)).await;
             start.elapsed().as_secs()
         };
-        assert_eq!(after(feed(&[well.clone()])).await, 20);
+        assert_eq!(after(feed(std::slice::from_ref(&well))).await, 20);
         assert_eq!(after(feed(&[well.clone(), well.clone()])).await, 20);
         assert_eq!(
             after(feed(&[well.clone(), refused.clone(), well.clone()])).await,

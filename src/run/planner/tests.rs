@@ -102,7 +102,7 @@ fn the_plan_is_another_one_when_anything_that_decides_is() {
     assert!(is_other(&first, &renamed), "other servers");
     let waited = Inputs { waited: [(DomainName::new("new.example.com"), 1)].into(), ..first.clone() };
     assert!(is_other(&first, &waited));
-    let mut alias = first.clone();
+    let mut alias = first;
     alias.wants =
         [fixture::wants(vec![fixture::want("a.example.com", RecordType::Cname, "lb.example.net")])].into();
     alias.zones.zones.values_mut().for_each(|one| {
