@@ -170,7 +170,7 @@ fn neighbours_never_matter() {
 }
 
 /// How far apart in the list the two worlds of a mixture stand.
-const STRIDES: [usize; 3] = [1, 17, 67];
+const STRIDES: [usize; 4] = [1, 17, 67, 131];
 
 #[test]
 fn worlds_do_not_touch_each_other() {

@@ -183,9 +183,9 @@ impl Departed {
         Some(filled)
     }
 
-    /// True for an instance that is gone and is not missed: others want every name that it wants, or no
-    /// object asks it for one any more. Of what was lost together with it or after it, many records that
-    /// nobody keeps are no leave; `last_wish` is when it last wanted anything.
+    /// True for an instance that is gone and is not missed: its wishes had ended before its workload did, or
+    /// no object asks it for a name that no other instance wants, and hardly a record is its own. Many
+    /// records that nobody keeps any more are no leave. `last_wish` is when it last wanted anything.
     #[must_use]
     pub fn has_left(
         &self,
@@ -194,15 +194,13 @@ impl Departed {
         zones: Option<&Zones>,
         last_wish: Option<Timestamp>,
     ) -> bool {
-        if one.instance.origin != Origin::Departed {
+        if one.instance.origin != Origin::Departed || !one.without_target.is_empty() {
             return false;
         }
-        if !one.without_target.is_empty() || !one.wants.is_empty() {
-            return one.without_target.is_empty() && is_replaced(one, all);
-        }
-        let seen_at = one.instance.workload.as_ref().and_then(|workload| self.known.get(workload));
-        let before = seen_at.is_none_or(|known| last_wish.is_none_or(|wish| wish < known.seen_at));
-        before || zones.is_none_or(|zones| owned_names(one, zones) < LEAST_NAMES)
+        let known = one.instance.workload.as_ref().and_then(|workload| self.known.get(workload));
+        let ended = known.is_none_or(|known| last_wish.is_none_or(|wish| wish < known.seen_at));
+        let owns_little = || zones.is_none_or(|zones| owned_names(one, zones) < LEAST_NAMES);
+        one.wants.is_empty() && ended || is_replaced(one, all) && owns_little()
     }
 
     fn note(&mut self, cluster: &Cluster, at: Timestamp) {
