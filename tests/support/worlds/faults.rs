@@ -193,7 +193,7 @@ impl Builder {
         let address = self.address();
         self.ingress(&host, Role::Public, &[("ttl", "60")], &address);
         self.owned(&host, Role::Public, [host.addresses(&[&address])]);
-        self.expect_a(&host, "wrong_ttl", "none", "");
+        self.expect_a(&host, "wrong_ttl", "none", "unknown_silent");
     }
 
     fn alias_on_address(&mut self, cluster: usize, logged: bool) {
