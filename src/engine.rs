@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::compare::unheard::unheard;
 use crate::compare::{Verdicts, compare};
 use crate::desired;
-use crate::desired::departed::Departed;
+use crate::desired::departed::{Departed, is_wanted_by_others};
 use crate::desired::memo::Memo;
 use crate::desired::sources::roster::unmodelled;
 use crate::desired::traps::traps;
@@ -113,7 +113,8 @@ impl Engine {
         if let Some(cluster) = &snapshot.kubernetes.value {
             self.wants = self.desired.wants(cluster, snapshot.route53.value(), snapshot.at);
             let left = |one: &&InstanceWants| {
-                let last_wish = self.memory.past.last_wish(&one.instance.id);
+                let alone = |key: &RecordKey| !is_wanted_by_others(key, &self.wants);
+                let last_wish = self.memory.past.last_wish(&one.instance.id, alone);
                 self.memory.departed.has_left(one, &self.wants, snapshot.route53.value(), last_wish)
             };
             if self.wants.iter().any(|one| left(&one)) {

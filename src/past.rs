@@ -545,10 +545,10 @@ impl Past {
         since.max(self.attributes.get(&key).map(|(_, since)| *since))
     }
 
-    /// When the instance last wanted anything; `None` when no wish of it is remembered.
+    /// When the instance last wanted any of the records that count; `None` when no such wish is remembered.
     #[must_use]
-    pub fn last_wish(&self, instance: &Arc<str>) -> Option<Timestamp> {
-        let own = self.wishes.iter().filter(|((of, _), _)| of == instance);
+    pub fn last_wish(&self, instance: &Arc<str>, counts: impl Fn(&RecordKey) -> bool) -> Option<Timestamp> {
+        let own = self.wishes.iter().filter(|((of, key), _)| of == instance && counts(key));
         own.filter_map(|(_, sightings)| sightings.last()).map(|last| last.until).max()
     }
 

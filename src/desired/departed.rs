@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::desired::discover::of_command_line;
 use crate::model::heritage::TxtRole;
 use crate::model::instance::{CommandLine, Instance, Origin};
-use crate::model::want::{InstanceWants, Want};
+use crate::model::want::InstanceWants;
 use crate::model::zone::{ZoneReading, Zones};
-use crate::model::{DomainName, ObjectRef, Version};
+use crate::model::{DomainName, ObjectRef, RecordKey, Version};
 use crate::snapshot::Cluster;
 
 /// How long an instance is missed. Longer than anybody sleeps, and not for ever: it may have been meant.
@@ -183,9 +183,9 @@ impl Departed {
         Some(filled)
     }
 
-    /// True for an instance that is gone and is not missed: its wishes had ended before its workload did, or
-    /// no object asks it for a name that no other instance wants, and hardly a record is its own. Many
-    /// records that nobody keeps any more are no leave. `last_wish` is when it last wanted anything.
+    /// True for an instance that is gone and is not missed: others want all that it wants, and what it
+    /// wanted alone had ended before its workload did (`last_wish` tells when), or hardly a record is its own.
+    /// Many records that nobody keeps any more are no leave.
     #[must_use]
     pub fn has_left(
         &self,
@@ -200,7 +200,7 @@ impl Departed {
         let known = one.instance.workload.as_ref().and_then(|workload| self.known.get(workload));
         let ended = known.is_none_or(|known| last_wish.is_none_or(|wish| wish < known.seen_at));
         let owns_little = || zones.is_none_or(|zones| owned_names(one, zones) < LEAST_NAMES);
-        one.wants.is_empty() && ended || is_replaced(one, all) && owns_little()
+        is_replaced(one, all) && (ended || owns_little())
     }
 
     fn note(&mut self, cluster: &Cluster, at: Timestamp) {
@@ -218,11 +218,14 @@ impl Departed {
 
 /// True if instances that run want all that this one does.
 fn is_replaced(one: &InstanceWants, all: &[InstanceWants]) -> bool {
-    let running = || all.iter().filter(|other| other.instance.origin != Origin::Departed);
-    one.wants.iter().all(|want| {
-        let twin = |other: &Want| other.is(&want.key()) && other.zone_id() == want.zone_id();
-        running().any(|other| other.at(&want.name).iter().any(twin))
-    })
+    one.wants.iter().all(|want| is_wanted_by_others(&want.key(), all))
+}
+
+/// True if an instance that runs wants the record.
+#[must_use]
+pub fn is_wanted_by_others(key: &RecordKey, all: &[InstanceWants]) -> bool {
+    let mut running = all.iter().filter(|other| other.instance.origin != Origin::Departed);
+    running.any(|other| other.at(&key.name).iter().any(|want| want.is(key)))
 }
 
 /// Names whose ownership records name the instance.
