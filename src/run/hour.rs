@@ -263,8 +263,9 @@ fn check(report: &Report, wrong: &BTreeMap<String, Option<Timestamp>>, read_at: 
             continue;
         };
         let true_now = wrong.get(&name).is_some_and(|until| {
-            // It closes after two clean readings, and those must have been possible.
-            until.is_none_or(|until| report.at.duration_since(until) < SignedDuration::from_mins(6))
+            // It closes after two clean readings. While others empty the bucket each minute, how long these
+            // take is a matter of luck; that it has closed is asked for when the account is quiet again.
+            until.is_none_or(|until| report.at.duration_since(until) < SignedDuration::from_mins(10))
         });
         assert!(true_now, "{}: a false finding of {name}: {finding:#?}", report.at);
         let age = read_at.map(|at| report.at.duration_since(at)).unwrap_or_default();
