@@ -142,11 +142,13 @@ impl Container {
         // A line that goes on in the next one would end in an empty word.
         let words = shlex::split(&script.replace("\\\n", " "))?;
         let at = words.iter().rposition(|word| base_name(word) == "external-dns")?;
-        let mut arguments = Vec::new();
+        let (mut arguments, mut length) = (Vec::new(), 0);
         for word in words.iter().skip(at + 1) {
-            if SEPARATORS.contains(&word.as_str()) {
+            // However often a long value stands in a script, it is not written out for ever.
+            if SEPARATORS.contains(&word.as_str()) || MAX_ANNOTATION < length {
                 break;
             }
+            let before = arguments.len();
             let (word, is_last) = match word.strip_suffix(';') {
                 Some(word) => (word, true),
                 None => (word.as_str(), false),
@@ -155,6 +157,7 @@ impl Container {
                 "$@" | "$*" => arguments.extend(rest.iter().skip(1).map(|one| (*one).clone())),
                 word => arguments.push(self.with_variables(word)),
             }
+            length += arguments.iter().skip(before).map(|one| one.len() + 1).sum::<usize>();
             if is_last {
                 break;
             }
@@ -270,6 +273,16 @@ mod tests {
             &["--source=ingress"],
             &["--once", "--source=ingress"],
         );
+    }
+
+    #[test]
+    fn a_script_that_repeats_itself_stays_bounded() {
+        let script = format!("external-dns {}", "\"$@\" ".repeat(1_000));
+        let given = ["--source=ingress"; 1_000];
+        let all: Vec<&str> = ["sh"].into_iter().chain(given).collect();
+        let read = arguments(&["sh", "-c", &script], &all, false);
+        let length: usize = read.iter().map(String::len).sum();
+        assert!(length < 2 * MAX_ANNOTATION, "{length}");
     }
 
     #[test]
