@@ -184,10 +184,10 @@ fn blind_views(snapshot: &Snapshot, past: &Past, policy: &Policy) -> BTreeSet<Vi
 /// seen counts: how long a record has been as it was at the first look is not known.
 fn ahead(snapshot: &Snapshot, past: &Past) -> BTreeSet<(ZoneId, DomainName)> {
     let Some(heard) = snapshot.kubernetes.read_at else { return BTreeSet::new() };
-    let changed = past.records.iter().filter(|(_, sightings)| {
-        1 < sightings.len() && sightings.last().is_some_and(|last| heard < last.since)
+    let changed = past.names.records().filter(|(_, held)| {
+        1 < held.sightings.len() && held.sightings.last().is_some_and(|last| heard < last.since)
     });
-    changed.map(|((zone, key), _)| (zone.clone(), key.name.clone())).collect()
+    changed.map(|(name, held)| (held.place.clone(), name.clone())).collect()
 }
 
 fn coverage(snapshot: &Snapshot) -> Coverage {
@@ -280,8 +280,8 @@ fn one_for_each_subject(world: &World<'_>, mut candidates: Vec<Candidate>) -> Ve
 
 /// True if the record has been as it is for less than two looks.
 fn is_news(world: &World<'_>, candidate: &Candidate) -> bool {
-    let key = candidate.key.zone_id.clone().zip(candidate.key.subject.record().cloned());
-    let last = key.and_then(|key| world.past.records.get(&key)?.last());
+    let place = candidate.key.zone_id.as_ref().zip(candidate.key.subject.record());
+    let last = place.and_then(|(zone, key)| world.past.names.record(zone, key).last());
     last.is_some_and(|last| world.at().duration_since(last.since) < world.policy.cycle())
 }
 

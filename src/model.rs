@@ -18,6 +18,7 @@ pub mod record;
 pub mod shard;
 pub mod share;
 pub mod suspects;
+pub mod table;
 pub mod text;
 pub mod text_map;
 pub mod values;

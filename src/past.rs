@@ -4,8 +4,9 @@
 //! changes, so the memory follows the wishes and not the size of the zones.
 
 pub mod answers;
+pub mod names;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,10 +17,13 @@ use crate::model::heritage::TxtRole;
 use crate::model::object::{KubeObject, registry_word};
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::packed::pack;
+use crate::model::table::TableSet;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::Zones;
-use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordSet, RecordType, ZoneId};
+use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordType, ZoneId};
 use crate::past::answers::{Answered, Arrival};
+use crate::past::names::sight;
+pub use crate::past::names::{KeyRef, Names, Sighting};
 use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
 use crate::stored::pairs;
 
@@ -31,9 +35,6 @@ const ONE_LOOK: SignedDuration = SignedDuration::from_secs(10);
 pub fn not_after(one: Timestamp, other: Timestamp) -> bool {
     one <= other.saturating_add(ONE_LOOK).unwrap_or(Timestamp::MAX)
 }
-
-/// Changes that are remembered of one record or wish.
-const MAX_SIGHTINGS: usize = 32;
 
 /// How long a name that nobody wants any more is remembered.
 const KEEP_UNWANTED: SignedDuration = SignedDuration::from_hours(48);
@@ -55,12 +56,8 @@ pub struct Past {
     pub first_at: Option<Timestamp>,
     /// The latest round.
     pub last_at: Option<Timestamp>,
-    /// Wishes, with each content that they had.
-    #[serde(with = "pairs")]
-    pub wishes: BTreeMap<WishKey, Vec<Sighting<Content>>>,
-    /// Record sets at wanted names, with each content that they had; `None` is absence.
-    #[serde(with = "pairs")]
-    pub records: BTreeMap<(ZoneId, RecordKey), Vec<Sighting<Option<Content>>>>,
+    /// Wishes and the record sets at wanted names, with each content that they had.
+    pub names: Names,
     /// Objects.
     #[serde(with = "pairs")]
     pub objects: BTreeMap<ObjectRef, ObjectPast>,
@@ -82,8 +79,6 @@ pub struct Past {
     /// and server.
     #[serde(with = "pairs", default)]
     controls: BTreeMap<(Arc<str>, Arc<str>), Timestamp>,
-    /// Names that were wanted when they were last seen wanted.
-    names: HashMap<DomainName, Timestamp>,
     /// Routing and health check of wishes that have or had any, and since when they have been so.
     #[serde(with = "pairs", default)]
     attributes: BTreeMap<WishKey, (Arc<str>, Timestamp)>,
@@ -96,17 +91,6 @@ pub struct Past {
     /// The first round without a wish, by the last one with it: rounds may lie far apart.
     #[serde(with = "pairs", default)]
     losses: BTreeMap<Timestamp, Timestamp>,
-}
-
-/// A value and the rounds in which it was seen.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sighting<T> {
-    /// What was seen.
-    pub value: T,
-    /// First round with it.
-    pub since: Timestamp,
-    /// Last round with it.
-    pub until: Timestamp,
 }
 
 /// The delegation of a zone as its parent gives it.
@@ -183,7 +167,7 @@ impl Past {
             self.observe_wishes(wants, at);
         }
         if let Some(zones) = snapshot.route53.value() {
-            self.observe_records(zones, at);
+            self.names.records_seen(zones, at);
             if lists_are_whole(snapshot) {
                 self.observe_strangers(zones, wants, &snapshot.odd_objects(), at);
             }
@@ -193,7 +177,7 @@ impl Past {
             self.observe_delegations(snapshot, at);
             self.answered.observe_hosts(snapshot, wants);
             self.answered.observe_served(snapshot, wants);
-            self.answered.observe_first(snapshot, arrivals(&self.records, self.first_at));
+            self.answered.observe_first(snapshot, arrivals(&self.names, self.first_at));
         }
         self.observe_controls(snapshot);
         for view in ViewName::ALL {
@@ -214,8 +198,7 @@ impl Past {
         for at in [&mut self.first_at, &mut self.last_at] {
             earlier(at);
         }
-        self.wishes.values_mut().for_each(|all| sighted(all, now));
-        self.records.values_mut().for_each(|all| sighted(all, now));
+        self.names.set_back(now);
         self.delegations.values_mut().for_each(|all| sighted(all, now));
         for past in self.objects.values_mut() {
             past.first_at = past.first_at.min(now);
@@ -234,7 +217,6 @@ impl Past {
         for blind in self.blind.values_mut() {
             (blind.since, blind.counted_at) = (blind.since.min(now), blind.counted_at.min(now));
         }
-        self.names.values_mut().for_each(|at| *at = now.min(*at));
         self.losses.clear();
         earlier(&mut self.dns_at);
         self.answered.set_back(now);
@@ -308,73 +290,43 @@ impl Past {
     }
 
     fn observe_wishes(&mut self, wants: &[InstanceWants], at: Timestamp) {
-        let before = self.wishes.len();
         for one in wants {
             for want in &one.wants {
-                self.names.insert(want.name.clone(), at);
-                let key = (one.instance.id.clone(), want.key());
-                self.observe_attributes(&key, want, at);
-                sight(self.wishes.entry(key).or_default(), &want.content, at);
+                self.observe_attributes(&one.instance.id, want, at);
+                self.names.wish_seen(&one.instance.id, want, at);
             }
         }
-        pack(&mut self.wishes, before);
-        self.names.retain(|_, seen| at.duration_since(*seen) < KEEP_UNWANTED);
-        let (names, losses) = (&self.names, &mut self.losses);
-        self.wishes.retain(|(_, key), sightings| {
-            let is_news = |until: Timestamp| until != at && at.duration_since(until) < KEEP_LOSSES;
-            if let Some(last) = sightings.last().filter(|last| is_news(last.until)) {
-                losses.entry(last.until).or_insert(at);
-            }
-            names.contains_key(&key.name)
-        });
-        self.attributes.retain(|(_, key), _| names.contains_key(&key.name));
-        losses.retain(|last, _| at.duration_since(*last) < KEEP_LOSSES);
+        self.names.retain(|wanted| at.duration_since(wanted) < KEEP_UNWANTED);
+        let is_news = |until: Timestamp| until != at && at.duration_since(until) < KEEP_LOSSES;
+        let ends = self.names.wishes().filter_map(|(_, wish)| wish.sightings.last()).map(|last| last.until);
+        for until in ends.filter(|until| is_news(*until)) {
+            self.losses.entry(until).or_insert(at);
+        }
+        self.losses.retain(|last, _| at.duration_since(*last) < KEEP_LOSSES);
+        let names = &self.names;
+        self.attributes.retain(|(_, key), _| names.contains(&key.name));
     }
 
     /// Most wishes have no attributes and never had any.
-    fn observe_attributes(&mut self, key: &WishKey, want: &Want, at: Timestamp) {
+    fn observe_attributes(&mut self, instance: &Arc<str>, want: &Want, at: Timestamp) {
         let has_any = want.routing.is_some() || want.health_check_id.is_some();
-        if !has_any && !self.attributes.contains_key(key) {
+        if !has_any && self.attributes.is_empty() {
+            return;
+        }
+        let key = (Arc::clone(instance), want.key());
+        if !has_any && !self.attributes.contains_key(&key) {
             return;
         }
         let now: Arc<str> = format!("{:?} {:?}", want.routing, want.health_check_id).into();
         // Of a wish that was there without them they are news.
-        let since = if self.wishes.contains_key(key) { Some(at) } else { self.first_at };
-        match self.attributes.get_mut(key) {
+        let since = if self.names.wish(instance, want).is_empty() { self.first_at } else { Some(at) };
+        match self.attributes.get_mut(&key) {
             Some(known) if known.0 == now => {}
             Some(known) => *known = (now, at),
             None => {
-                self.attributes.insert(key.clone(), (now, since.unwrap_or(at)));
+                self.attributes.insert(key, (now, since.unwrap_or(at)));
             }
         }
-    }
-
-    fn observe_records(&mut self, zones: &Zones, at: Timestamp) {
-        let before = self.records.len();
-        // Of the other types only what somebody wants: ownership records stand beside everything.
-        let others = self.wishes.keys().map(|(_, key)| key).filter(|key| !key.record_type.is_address());
-        let wished: HashSet<RecordKey> = others.cloned().collect();
-        for (id, reading) in &zones.zones {
-            if reading.record_sets.is_none() {
-                continue;
-            }
-            let names = &self.names;
-            let is_known = |set: &&RecordSet| {
-                names.contains_key(&set.name) && (set.record_type.is_address() || wished.contains(&set.key()))
-            };
-            for set in reading.records().iter().filter(is_known) {
-                let sightings = self.records.entry((id.clone(), set.key())).or_default();
-                sight(sightings, &Some(set.content.clone()), at);
-            }
-            for (_, sightings) in of_zone(&mut self.records, id) {
-                if sightings.last().is_some_and(|last| last.until != at) {
-                    sight(sightings, &None, at);
-                }
-            }
-        }
-        pack(&mut self.records, before);
-        let names = &self.names;
-        self.records.retain(|(_, key), _| names.contains_key(&key.name));
     }
 
     /// Servers of one parent may disagree while a change spreads: the larger set is kept, so that the
@@ -431,7 +383,7 @@ impl Past {
         at: Timestamp,
     ) {
         // Nearly every record is of an object that is here, so that nothing is copied to find that out.
-        let seen: HashSet<(&str, &str, &str)> =
+        let seen: TableSet<(&str, &str, &str)> =
             self.objects.keys().chain(odd).map(|one| (&*one.kind, &*one.namespace, &*one.name)).collect();
         let kinds: BTreeSet<&str> = seen.iter().map(|(kind, _, _)| *kind).collect();
         let words: Vec<(String, &str)> = kinds.into_iter().map(|kind| (registry_word(kind), kind)).collect();
@@ -498,28 +450,31 @@ impl Past {
 
     /// Contents that a record set had before its present one with the time when each ended, the
     /// newest first; `None` is absence.
-    pub fn earlier_records(
+    pub fn earlier_records<'k>(
         &self,
         zone: &ZoneId,
-        key: &RecordKey,
+        key: impl Into<KeyRef<'k>>,
     ) -> impl Iterator<Item = (Option<&Content>, Timestamp)> {
-        let sightings = self.records.get(&(zone.clone(), key.clone())).map(Vec::as_slice).unwrap_or_default();
+        let sightings = self.names.record(zone, key);
         let ended = sightings.iter().rev().map(|sighting| sighting.since);
         sightings.iter().rev().skip(1).map(|sighting| sighting.value.as_ref()).zip(ended)
     }
 
     /// Since when the record set has had its present content; `None` when it is not remembered.
     #[must_use]
-    pub fn record_since(&self, zone: &ZoneId, key: &RecordKey) -> Option<Timestamp> {
-        let sightings = self.records.get(&(zone.clone(), key.clone()))?;
-        sightings.last().map(|last| last.since)
+    pub fn record_since<'k>(&self, zone: &ZoneId, key: impl Into<KeyRef<'k>>) -> Option<Timestamp> {
+        self.names.record(zone, key).last().map(|last| last.since)
     }
 
     /// The last look at the record with its former content, and the first with the present one; `None`
     /// for a record that was never seen, and for the first part where it never had another content.
     #[must_use]
-    pub fn record_changed(&self, zone: &ZoneId, key: &RecordKey) -> Option<(Option<Timestamp>, Timestamp)> {
-        let (last, earlier) = self.records.get(&(zone.clone(), key.clone()))?.split_last()?;
+    pub fn record_changed<'k>(
+        &self,
+        zone: &ZoneId,
+        key: impl Into<KeyRef<'k>>,
+    ) -> Option<(Option<Timestamp>, Timestamp)> {
+        let (last, earlier) = self.names.record(zone, key).split_last()?;
         Some((earlier.last().map(|one| one.until), last.since))
     }
 
@@ -531,31 +486,32 @@ impl Past {
 
     /// True if the record set was there in an earlier round.
     #[must_use]
-    pub fn record_was_there(&self, zone: &ZoneId, key: &RecordKey) -> bool {
-        self.records
-            .get(&(zone.clone(), key.clone()))
-            .is_some_and(|sightings| sightings.iter().any(|sighting| sighting.value.is_some()))
+    pub fn record_was_there<'k>(&self, zone: &ZoneId, key: impl Into<KeyRef<'k>>) -> bool {
+        self.names.record(zone, key).iter().any(|sighting| sighting.value.is_some())
     }
 
     /// Since when the wish has had its present content; `None` before the first round with it.
     #[must_use]
-    pub fn wish_since(&self, instance: &Arc<str>, key: &RecordKey) -> Option<Timestamp> {
-        let key = (instance.clone(), key.clone());
-        let since = self.wishes.get(&key).and_then(|sightings| sightings.last()).map(|last| last.since);
-        since.max(self.attributes.get(&key).map(|(_, since)| *since))
+    pub fn wish_since(&self, instance: &Arc<str>, want: &Want) -> Option<Timestamp> {
+        let since = self.names.wish(instance, want).last().map(|last| last.since);
+        if self.attributes.is_empty() {
+            return since;
+        }
+        let attributes = self.attributes.get(&(Arc::clone(instance), want.key()));
+        since.max(attributes.map(|(_, since)| *since))
     }
 
     /// When the instance last wanted any of the records that count; `None` when no such wish is remembered.
     #[must_use]
     pub fn last_wish(&self, instance: &Arc<str>, counts: impl Fn(&RecordKey) -> bool) -> Option<Timestamp> {
-        let own = self.wishes.iter().filter(|((of, key), _)| of == instance && counts(key));
-        own.filter_map(|(_, sightings)| sightings.last()).map(|last| last.until).max()
+        let own = self.names.wishes().filter(|(_, wish)| wish.place == *instance);
+        let own = own.filter(|(name, wish)| counts(&wish.key(name)));
+        own.filter_map(|(_, wish)| wish.sightings.last()).map(|last| last.until).max()
     }
 
     /// Contents that the wish had before the present one, oldest first.
-    pub fn earlier_wishes(&self, instance: &Arc<str>, key: &RecordKey) -> impl Iterator<Item = &Content> {
-        let sightings =
-            self.wishes.get(&(instance.clone(), key.clone())).map(Vec::as_slice).unwrap_or_default();
+    pub fn earlier_wishes(&self, instance: &Arc<str>, want: &Want) -> impl Iterator<Item = &Content> {
+        let sightings = self.names.wish(instance, want);
         sightings.iter().rev().skip(1).rev().map(|sighting| &sighting.value)
     }
 }
@@ -631,46 +587,12 @@ pub fn problems_of(view: ViewName, snapshot: &Snapshot) -> Vec<Problem> {
 }
 
 /// The records that stand now and did not when their zone was first read.
-fn arrivals(
-    records: &BTreeMap<(ZoneId, RecordKey), Vec<Sighting<Option<Content>>>>,
-    first_at: Option<Timestamp>,
-) -> impl Iterator<Item = Arrival<'_>> {
-    records.iter().filter_map(move |(place, sightings)| {
-        let standing = sightings.iter().rev().take_while(|one| one.value.is_some()).last()?;
-        let absent = sightings.iter().rev().find(|one| one.value.is_none()).map(|one| one.until);
-        (absent.is_some() || first_at < Some(standing.since)).then_some((place, absent, standing.since))
+fn arrivals(names: &Names, first_at: Option<Timestamp>) -> impl Iterator<Item = Arrival> {
+    names.records().filter_map(move |(name, held)| {
+        let newest = || held.sightings.iter().rev();
+        let standing = newest().take_while(|one| one.value.is_some()).last()?;
+        let absent = newest().find(|one| one.value.is_none()).map(|one| one.until);
+        (absent.is_some() || first_at < Some(standing.since))
+            .then(|| ((held.place.clone(), held.key(name)), absent, standing.since))
     })
-}
-
-/// What is remembered of the record sets at one name of a zone.
-pub fn records_at<'a, T>(
-    records: &'a BTreeMap<(ZoneId, RecordKey), T>,
-    zone: &'a ZoneId,
-    name: &'a DomainName,
-) -> impl Iterator<Item = (&'a RecordKey, &'a T)> {
-    let from = records.range((zone.clone(), RecordKey::least(name))..);
-    from.take_while(move |((id, key), _)| id == zone && key.name == *name).map(|((_, key), one)| (key, one))
-}
-
-/// What is remembered of the record sets of one zone.
-fn of_zone<'a, T>(
-    records: &'a mut BTreeMap<(ZoneId, RecordKey), T>,
-    zone: &'a ZoneId,
-) -> impl Iterator<Item = (&'a (ZoneId, RecordKey), &'a mut T)> {
-    let least = RecordKey::least(&DomainName::new(""));
-    records.range_mut((zone.clone(), least)..).take_while(move |((id, _), _)| id == zone)
-}
-
-fn sight<T: Clone + PartialEq>(sightings: &mut Vec<Sighting<T>>, value: &T, at: Timestamp) {
-    match sightings.last_mut() {
-        Some(last) if last.value == *value => last.until = at,
-        Some(_) | None => {
-            // Most things never change, and there are many of them.
-            sightings.reserve_exact(1);
-            sightings.push(Sighting { value: value.clone(), since: at, until: at });
-        }
-    }
-    if MAX_SIGHTINGS < sightings.len() {
-        sightings.remove(0);
-    }
 }

@@ -18,7 +18,7 @@ use crate::limits::{MAX_CLOCK_SKEW, MAX_STATE_BYTES, SAVE_WITHIN};
 use crate::model::text::printable;
 
 /// The word in `format`. Another one is another version, which this one does not guess at.
-pub const FORMAT: &str = "dns-drift-state/1";
+pub const FORMAT: &str = "dns-drift-state/2";
 
 const FILE: &str = "state.json";
 const TEMPORARY: &str = "state.json.tmp";

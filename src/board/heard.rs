@@ -1,12 +1,13 @@
 //! What DNS says about names, each in one word.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::board::Board;
 use crate::model::DomainName;
 use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::table::Table;
 
 /// What the servers say about a name, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -60,8 +61,8 @@ impl Heard {
 pub(super) fn heard<'a>(
     board: &'a Board,
     names: impl Iterator<Item = &'a DomainName>,
-) -> HashMap<&'a DomainName, Heard> {
-    let mut servers: HashMap<&DomainName, BTreeMap<(&str, &str), Said>> =
+) -> Table<&'a DomainName, Heard> {
+    let mut servers: Table<&DomainName, BTreeMap<(&str, &str), Said>> =
         names.map(|name| (name, BTreeMap::new())).collect();
     let wildcards = servers.keys().any(|name| name.is_wildcard());
     let about_names = |one: &&Observation| {

@@ -156,7 +156,7 @@ fn is_orphan(world: &World<'_>, zone: &ZoneReading, names: &BTreeSet<DomainName>
 /// When the object went, or no longer asked for any of the names; `None` when that was not seen.
 fn left_at(world: &World<'_>, object: &ObjectRef, names: &BTreeSet<DomainName>) -> Option<Timestamp> {
     let deleted = world.remembered(object).and_then(|past| past.deleted_at);
-    let wished = names.iter().flat_map(|name| world.wished(name)).flat_map(|(_, sightings)| sightings);
+    let wished = names.iter().flat_map(|name| world.wished(name)).flat_map(|wish| &wish.sightings);
     wished.map(|sighting| sighting.until).chain(deleted).max()
 }
 

@@ -65,18 +65,18 @@ pub(super) fn mass_deletion(world: &World<'_>, wants: &InstanceWants, out: &Verd
 
 /// A large share of the wishes vanished and has not come back.
 fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
-    let mine = world.past.wishes.iter().filter(|((instance, _), _)| *instance == wants.instance.id);
+    let mine = world.past.names.wishes().filter(|(_, wish)| wish.place == wants.instance.id);
     let mut lost = Vec::new();
     let mut alive: Vec<(&DomainName, Timestamp, Timestamp)> = Vec::new();
     let mut came: BTreeMap<&DomainName, Timestamp> = BTreeMap::new();
-    for ((_, key), sightings) in mine {
-        let (Some(first), Some(last)) = (sightings.first(), sightings.last()) else { continue };
-        let at = came.entry(&key.name).or_insert(first.since);
+    for (name, wish) in mine {
+        let (Some(first), Some(last)) = (wish.sightings.first(), wish.sightings.last()) else { continue };
+        let at = came.entry(name).or_insert(first.since);
         *at = first.since.min(*at);
-        alive.push((&key.name, first.since, last.until));
-        if wants.at(&key.name).is_empty() {
+        alive.push((name, first.since, last.until));
+        if wants.at(name).is_empty() {
             let (until, gone_at) = (last.until, world.past.lost_after(last.until));
-            lost.push(Loss { name: &key.name, until, gone_at, zone: zone_of(world, wants, &key.name) });
+            lost.push(Loss { name, until, gone_at, zone: zone_of(world, wants, name) });
         }
     }
     if lost.len() < LEAST_NAMES {
@@ -119,22 +119,23 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
     let is_wanted = |zone: &ZoneId, name| wants.at(name).iter().any(|want| want.zone_id() == Some(zone));
     let mut lost = Vec::new();
     let mut alive: Vec<(&DomainName, Timestamp, Timestamp)> = Vec::new();
-    for ((zone_id, key), sightings) in &world.past.records {
-        if !is_wanted(zone_id, &key.name) || !out.coverage.zones.contains_key(zone_id) {
+    for (name, held) in world.past.names.records() {
+        let (zone_id, sightings) = (&held.place, &held.sightings);
+        if !is_wanted(zone_id, name) || !out.coverage.zones.contains_key(zone_id) {
             continue;
         }
         let mut there = sightings.iter().filter(|sighting| sighting.value.is_some());
         let Some(first) = there.next() else { continue };
         let last = there.next_back().unwrap_or(first);
-        alive.push((&key.name, first.since, last.until));
+        alive.push((name, first.since, last.until));
         let gone = sightings.last().filter(|last| last.value.is_none() && world.heard_since(last.since));
         let served = || {
             let zone = world.zone(zone_id);
-            zone.is_some_and(|zone| zone.at(&key.name).iter().any(|set| set.record_type.is_address()))
+            zone.is_some_and(|zone| zone.at(name).iter().any(|set| set.record_type.is_address()))
         };
         if let Some(gone) = gone.filter(|_| !served()) {
             let (until, gone_at) = (last.until, gone.since);
-            lost.push(Loss { name: &key.name, until, gone_at, zone: Some(zone_id.clone()) });
+            lost.push(Loss { name, until, gone_at, zone: Some(zone_id.clone()) });
         }
     }
     let zone = |name: &DomainName| zone_of(world, wants, name);

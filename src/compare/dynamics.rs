@@ -60,20 +60,22 @@ type Writes<'a> = BTreeMap<(&'a DomainName, &'a RecordType), Vec<(Option<&'a Zon
 /// Judges the record sets that stand at wanted names.
 pub fn judge_dynamics(world: &World<'_>, out: &mut Verdicts) {
     let writes = writes(world);
-    for ((zone_id, key), sightings) in &world.past.records {
+    for (name, held) in world.past.names.records() {
+        let (zone_id, sightings) = (&held.place, &held.sightings);
         // Members of a routing set come and go as their traffic is shifted.
-        if key.set_identifier.is_some() {
+        if held.set_identifier.is_some() {
+            continue;
+        }
+        let none = Vec::new();
+        let all = writes.get(&(name, &held.record_type)).unwrap_or(&none);
+        if sightings.len() <= FLAPS && all.is_empty() {
             continue;
         }
         let Some(zone) = world.zone(zone_id).filter(|_| out.coverage.zones.contains_key(zone_id)) else {
             continue;
         };
-        let none = Vec::new();
-        let all = writes.get(&(&key.name, &key.record_type)).unwrap_or(&none);
-        if sightings.len() <= FLAPS && all.is_empty() {
-            continue;
-        }
-        let Some((wants, want)) = claim(world, zone_id, key) else { continue };
+        let key = held.key(name);
+        let Some((wants, want)) = claim(world, zone_id, &key) else { continue };
         let mine: Vec<&Write<'_>> = all
             .iter()
             .filter(|(zone, _)| zone.is_none_or(|zone| zone == zone_id))
@@ -114,7 +116,7 @@ struct Record<'a> {
     wants: &'a InstanceWants,
     want: &'a Want,
     zone: &'a ZoneReading,
-    key: &'a RecordKey,
+    key: RecordKey,
     sightings: &'a [Sighting<Option<Content>>],
     writes: Vec<&'a Write<'a>>,
 }
@@ -185,9 +187,11 @@ impl Record<'_> {
     /// so a record that becomes one has another value and is gone only before and after it. Source: RFC 1034
     /// section 3.6.2.
     fn seen_instead(&self, absence: &Sighting<Option<Content>>) -> Vec<Held> {
-        let sightings = crate::past::records_at(&self.world.past.records, &self.zone.zone.id, &self.key.name)
-            .filter(|(key, _)| excludes(&key.record_type, &self.key.record_type))
-            .flat_map(|(_, sightings)| sightings);
+        let here = self.world.past.names.records_at(&self.key.name).iter();
+        let sightings = here
+            .filter(|held| held.place == self.zone.zone.id)
+            .filter(|held| excludes(&held.record_type, &self.key.record_type))
+            .flat_map(|held| &held.sightings);
         let mut others: Vec<(Timestamp, Timestamp, Held)> = sightings
             .filter(|other| other.since <= absence.until && absence.since <= other.until)
             .filter_map(|other| {
@@ -266,8 +270,10 @@ impl Record<'_> {
     }
 
     fn was_wanted(&self, held: &BTreeSet<Value>) -> bool {
-        let wishes = self.world.wished(&self.key.name).filter(|(key, _)| *key == self.key);
-        wishes.flat_map(|(_, sightings)| sightings).any(|sighting| targets(&sighting.value) == *held)
+        let wishes = self.world.wished(&self.key.name).iter().filter(|wish| {
+            wish.record_type == self.key.record_type && wish.set_identifier == self.key.set_identifier
+        });
+        wishes.flat_map(|wish| &wish.sightings).any(|sighting| targets(&sighting.value) == *held)
     }
 
     /// A certificate solver borrows the host for minutes.
@@ -285,7 +291,7 @@ impl Record<'_> {
             return Some(Cause::ControllerMisconfigured(Reason::OwnerIdShared));
         }
         let others = self.world.wants.iter().filter(|other| other.instance.id != self.wants.instance.id);
-        let here = |want: &Want| want.zone_id() == Some(&self.zone.zone.id) && want.key() == *self.key;
+        let here = |want: &Want| want.zone_id() == Some(&self.zone.zone.id) && want.is(&self.key);
         if others.into_iter().any(|other| other.at(&self.key.name).iter().any(here)) {
             return Some(Cause::ControllerMisconfigured(Reason::OverlappingInstances));
         }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ use crate::model::heritage::Heritage;
 use crate::model::instance::{Instance, Registry};
 use crate::model::record::{RecordKey, RecordType};
 use crate::model::suspects::{SAME_RECONCILE, Suspects, Unnamed};
+use crate::model::table::Table;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::{DomainName, Version, ZoneId};
 
@@ -122,14 +123,14 @@ impl Refusals {
 /// wishes would be long.
 struct Wished<'a> {
     wants: &'a InstanceWants,
-    by_target: OnceCell<HashMap<String, Vec<&'a Want>>>,
+    by_target: OnceCell<Table<String, Vec<&'a Want>>>,
 }
 
 impl<'a> Wished<'a> {
     /// Wishes with this target, as they are sorted.
     fn with_target(&self, target: &str) -> &[&'a Want] {
         let index = self.by_target.get_or_init(|| {
-            let mut index: HashMap<String, Vec<&Want>> = HashMap::new();
+            let mut index: Table<String, Vec<&Want>> = Table::default();
             for want in &self.wants.wants {
                 for target in want.targets() {
                     let rows = index.entry(spelled(&target)).or_default();

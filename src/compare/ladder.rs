@@ -160,8 +160,7 @@ fn was_wanted(
     held: &BTreeSet<Value>,
     wanted: &BTreeSet<Value>,
 ) -> bool {
-    let earlier: Vec<BTreeSet<Value>> =
-        world.past.earlier_wishes(instance, &want.key()).map(targets).collect();
+    let earlier: Vec<BTreeSet<Value>> = world.past.earlier_wishes(instance, want).map(targets).collect();
     let each_was = || held.iter().all(|target| earlier.iter().any(|targets| targets.contains(target)));
     !held.is_empty() && (earlier.contains(held) || held.is_disjoint(wanted) && each_was())
 }
@@ -237,7 +236,7 @@ fn was_another_member(world: &World<'_>, instance: &Arc<str>, want: &Want, zone:
 }
 
 fn missing(world: &World<'_>, want: &Want, zone: &ZoneReading) -> (Kind, Reason) {
-    if world.past.record_was_there(&zone.zone.id, &want.key()) {
+    if world.past.record_was_there(&zone.zone.id, want) {
         return (Kind::MissingRecord, Reason::Deleted);
     }
     let sibling = match want.record_type {

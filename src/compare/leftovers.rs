@@ -304,8 +304,8 @@ fn grace_deleted(
     let gone = world.remembered(object);
     let renamed = gone.filter(|past| past.deleted_at.is_none()).and_then(|past| past.last.changed_at);
     // Other members of a routing set may be wanted still.
-    let wished = world.wished(&set.name).filter(|(key, _)| key.set_identifier == set.set_identifier);
-    let dropped = wished.filter_map(|(_, sightings)| sightings.last()).map(|last| last.until).max();
+    let wished = world.wished(&set.name).iter().filter(|wish| wish.set_identifier == set.set_identifier);
+    let dropped = wished.filter_map(|wish| wish.sightings.last()).map(|last| last.until).max();
     let deleted = gone.and_then(|past| past.deleted_at);
     if let Some(at) = deleted.or(dropped.filter(|_| renamed.is_none())) {
         let length = signed(wants.instance.sync_window(world.policy.deleted_floor));

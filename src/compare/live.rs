@@ -365,7 +365,7 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
 /// heard before says nothing about it.
 fn changed_in_the_dark(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> Option<Timestamp> {
     let zone = zone.filter(|_| world.snapshot.dns.state != ViewState::Read)?;
-    world.past.record_since(&zone.zone.id, &want.key()).filter(|since| world.past.first_at < Some(*since))
+    world.past.record_since(&zone.zone.id, want).filter(|since| world.past.first_at < Some(*since))
 }
 
 /// True if a quarter or more of what is answered is wrong: each address counts, and a denial for one.

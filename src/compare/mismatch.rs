@@ -44,7 +44,7 @@ pub fn auth_mismatch(
         return None;
     }
     let id = zone.zone.id.clone();
-    let since = world.past.record_since(&id, &want.key()).filter(|since| world.past.first_at < Some(*since));
+    let since = world.past.record_since(&id, want).filter(|since| world.past.first_at < Some(*since));
     // An answer from before the record had its present content says nothing about it.
     let here = |observation: &Observation| {
         observation.zone_id.as_deref() == Some(id.as_str())

@@ -1,7 +1,7 @@
 //! What was compared and found equal after a rule, or not compared by a rule: the silent reasons.
 //! Pure.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use crate::compare::ladder::differences;
 use crate::compare::live::{Match, addresses, expected_of, judge};
@@ -16,6 +16,7 @@ use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::instance::{Policy as Allowed, Registry};
 use crate::model::observation::{Outcome, Vantage};
 use crate::model::record::{Content, RecordKey, RecordSet, RecordType, Routing};
+use crate::model::table::TableSet;
 use crate::model::want::{InstanceWants, Unwanted, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, Version};
@@ -344,8 +345,8 @@ fn about_zone(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) {
 
 /// Names with an ownership record; lists those whose objects we do not read, and those that a
 /// policy keeps.
-fn owned_names(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) -> HashSet<DomainName> {
-    let mut names = HashSet::new();
+fn owned_names(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) -> TableSet<DomainName> {
+    let mut names = TableSet::default();
     for set in zone.records().iter().filter(|set| set.record_type == RecordType::Txt) {
         let TxtRole::Heritage(heritage) = TxtRole::of(set) else { continue };
         for wants in world.wants {

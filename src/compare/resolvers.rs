@@ -270,13 +270,13 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class) -> Option<Window> {
 }
 
 fn saw_change(world: &World<'_>, name: &Name<'_>) -> bool {
-    world.past.earlier_records(&name.zone.zone.id, &name.want.key()).next().is_some()
+    world.past.earlier_records(&name.zone.zone.id, name.want).next().is_some()
 }
 
 /// When the record got its present content. Without a change that we saw: the last change of the
 /// wish before the first round, after which the controller wrote it.
 fn change_start(world: &World<'_>, name: &Name<'_>) -> Option<Timestamp> {
-    let since = world.past.record_since(&name.zone.zone.id, &name.want.key())?;
+    let since = world.past.record_since(&name.zone.zone.id, name.want)?;
     let first = world.past.first_at?;
     if first < since {
         return Some(since);

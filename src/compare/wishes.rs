@@ -486,7 +486,7 @@ impl Context<'_> {
 /// its window for ever.
 pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want) -> Option<Window> {
     let touched = want.changed_at.max(want.status_changed_at);
-    let seen = world.past.wish_since(&wants.instance.id, &want.key());
+    let seen = world.past.wish_since(&wants.instance.id, want);
     // Without a time of the status an address is as new as its first sight.
     let news = seen.filter(|seen| {
         want.status_changed_at.is_none() && world.past.first_at.is_some_and(|first| first < *seen)

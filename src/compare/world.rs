@@ -1,6 +1,8 @@
 //! One round's views with the indexes that judging needs. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -9,10 +11,12 @@ use crate::compare::lookups::{self, as_named};
 use crate::desired::merge::is_same;
 use crate::model::heritage::TxtRole;
 use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::table::Table;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{ZoneReading, Zones};
-use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordType, ZoneId};
-use crate::past::{ObjectPast, Past, Sighting, not_after};
+use crate::model::{DomainName, ObjectRef, RecordType, ZoneId};
+use crate::past::names::Wish;
+use crate::past::{ObjectPast, Past, not_after};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 
@@ -28,9 +32,9 @@ pub struct World<'a> {
     /// The rules in force.
     pub policy: &'a Policy,
     /// Observations by question name.
-    pub answers: HashMap<&'a DomainName, Vec<&'a Observation>>,
+    pub answers: Table<&'a DomainName, Vec<&'a Observation>>,
     /// Observations of names that do not exist, by the wanted wildcard beside them.
-    beside_wildcards: HashMap<DomainName, Vec<&'a Observation>>,
+    beside_wildcards: Table<DomainName, Vec<&'a Observation>>,
     /// Wishes by zone.
     by_zone: BTreeMap<&'a ZoneId, Vec<&'a Want>>,
     /// Names that an object gives and has no target for.
@@ -42,9 +46,11 @@ pub struct World<'a> {
     /// Resolvers whose control name works, by view and server, with the latest time at which it did.
     controls: BTreeMap<(&'a str, &'a str), Timestamp>,
     /// Hosted zones by name, read or not; several of one name in the order of their ids.
-    by_apex: HashMap<&'a str, Vec<&'a ZoneReading>>,
+    by_apex: Table<&'a str, Vec<&'a ZoneReading>>,
     /// The name servers of each hosted zone.
-    servers: HashMap<&'a ZoneId, BTreeSet<DomainName>>,
+    servers: Table<&'a ZoneId, BTreeSet<DomainName>>,
+    /// The instances that have ever wanted anything.
+    wishers: OnceCell<BTreeSet<Arc<str>>>,
 }
 
 impl<'a> World<'a> {
@@ -58,7 +64,8 @@ impl<'a> World<'a> {
     ) -> Self {
         let looks = snapshot.dns.value().map_or(0, Vec::len);
         // A name is asked twice and more.
-        let mut answers: HashMap<&DomainName, Vec<&Observation>> = HashMap::with_capacity(looks / 2);
+        let mut answers: Table<&DomainName, Vec<&Observation>> =
+            Table::with_capacity_and_hasher(looks / 2, Default::default());
         let mut controls: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
         for observation in snapshot.observations() {
             if observation.vantage == Vantage::Control && observation.outcome == Outcome::Answer {
@@ -75,7 +82,7 @@ impl<'a> World<'a> {
         }
         let without_target =
             wants.iter().flat_map(|one| &one.without_target).flat_map(|object| &object.names).collect();
-        let mut by_apex: HashMap<&str, Vec<&ZoneReading>> = HashMap::new();
+        let mut by_apex: Table<&str, Vec<&ZoneReading>> = Table::default();
         for zone in snapshot.route53.value().into_iter().flat_map(|zones| zones.zones.values()) {
             by_apex.entry(zone.zone.name.as_str()).or_default().push(zone);
         }
@@ -98,6 +105,7 @@ impl<'a> World<'a> {
             controls,
             by_apex,
             servers,
+            wishers: OnceCell::new(),
         }
     }
 
@@ -210,17 +218,16 @@ impl<'a> World<'a> {
     }
 
     /// What any instance has wanted at a name, with each content that it had.
-    pub fn wished(
-        &self,
-        name: &'a DomainName,
-    ) -> impl Iterator<Item = (&'a RecordKey, &'a [Sighting<Content>])> + use<'a> {
-        lookups::wished(&self.past.wishes, name)
+    #[must_use]
+    pub fn wished(&self, name: &DomainName) -> &'a [Wish] {
+        self.past.names.wishes_at(name)
     }
 
     /// True if an instance of this id has ever wanted anything.
     #[must_use]
     pub fn has_wished(&self, instance: &str) -> bool {
-        lookups::wishers(&self.past.wishes).any(|id| **id == *instance)
+        let wishers = || self.past.names.wishes().map(|(_, wish)| Arc::clone(&wish.place)).collect();
+        self.wishers.get_or_init(wishers).contains(instance)
     }
 
     /// All wants of a name in a zone, over all instances.
@@ -272,10 +279,10 @@ fn undecided(snapshot: &Snapshot, wants: &[InstanceWants], odd: &[ObjectRef]) ->
 /// A wildcard is judged by names that nobody wants: walking all answers for each would make a round
 /// grow with the product of both. It answers for none that exists, be it for what lies below.
 fn beside_wildcards<'a>(
-    answers: &HashMap<&'a DomainName, Vec<&'a Observation>>,
+    answers: &Table<&'a DomainName, Vec<&'a Observation>>,
     wants: &[InstanceWants],
     zones: Option<&Zones>,
-) -> HashMap<DomainName, Vec<&'a Observation>> {
+) -> Table<DomainName, Vec<&'a Observation>> {
     let wanted = |name: &DomainName| wants.iter().any(|one| !one.at(name).is_empty());
     let unwanted = answers.keys().copied().filter(|name| !wanted(name));
     let mut made_up: BTreeMap<&DomainName, DomainName> = unwanted
@@ -283,7 +290,7 @@ fn beside_wildcards<'a>(
         .collect();
     let existing = lookups::existing(zones, made_up.keys().copied());
     made_up.retain(|name, _| !existing.contains(*name));
-    let mut beside: HashMap<DomainName, Vec<&Observation>> = HashMap::new();
+    let mut beside: Table<DomainName, Vec<&Observation>> = Table::default();
     for (name, wildcard) in made_up {
         beside.entry(wildcard).or_default().extend(answers.get(name).into_iter().flatten());
     }

@@ -1,18 +1,18 @@
 //! Texts that many objects repeat, kept once. Pure.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::desired::kinds::Row;
 use crate::limits::MAX_SHARED_TEXTS;
 use crate::model::ObjectRef;
+use crate::model::table::TableSet;
 
 /// Longer texts are hardly ever equal.
 const MAX_SHARED_LENGTH: usize = 64;
 
 /// The texts that are shared by the rows of one kind.
 #[derive(Debug, Default)]
-pub struct Interner(HashSet<Arc<str>>);
+pub struct Interner(TableSet<Arc<str>>);
 
 impl Interner {
     /// An equal text, shared if there is one already.

@@ -3,13 +3,12 @@
 //! Source: kubernetes-sigs/external-dns:endpoint/domain_filter.go, provider/aws/aws.go (`zones`,
 //! `suitableZones`).
 
-use std::collections::HashMap;
-
 use regex::Regex;
 
 use crate::finding::{Reason, SilentReason};
 use crate::model::heritage::TxtRole;
 use crate::model::instance::{Flags, Registry, ZoneType};
+use crate::model::table::Table;
 use crate::model::want::NoZone;
 use crate::model::zone::{HostedZone, ZoneReading, Zones};
 use crate::model::{DomainName, ZoneId};
@@ -21,7 +20,7 @@ pub struct ZoneView<'a> {
     filter: DomainFilter,
     in_view: Vec<&'a HostedZone>,
     /// The zones in view by name; of one name in the order of their ids.
-    by_name: HashMap<&'a str, Vec<&'a HostedZone>>,
+    by_name: Table<&'a str, Vec<&'a HostedZone>>,
     zone_type: ZoneType,
     /// True if the zone filters are not known: the zones in view are those that hold records of the
     /// instance, and any other may be its, too.
@@ -118,7 +117,7 @@ impl<'a> ZoneView<'a> {
             })
             .filter(|zone| !untold || holds_own(zones, zone, flags))
             .collect();
-        let mut by_name: HashMap<&str, Vec<&HostedZone>> = HashMap::new();
+        let mut by_name: Table<&str, Vec<&HostedZone>> = Table::default();
         for zone in &in_view {
             by_name.entry(zone.name.as_str()).or_default().push(zone);
         }

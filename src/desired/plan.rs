@@ -3,7 +3,7 @@
 //!
 //! Source: kubernetes-sigs/external-dns:plan/plan.go, provider/aws/aws.go.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::desired::invalid::{invalid_reason, txt_label_too_long};
@@ -18,6 +18,7 @@ use crate::model::heritage::TxtRole;
 use crate::model::instance::{Flags, Instance};
 use crate::model::object::KubeObject;
 use crate::model::share::Pool;
+use crate::model::table::TableSet;
 use crate::model::want::{Conflict, Placement, Unwanted, Want};
 use crate::model::zone::Zones;
 use crate::model::{DomainName, ObjectRef, RecordType, ZoneId};
@@ -260,7 +261,7 @@ fn mark_mixed_routing(wants: &mut [Want]) {
     let key = |want: &Want| -> Key { (want.name.clone(), want.record_type.clone(), want.placement.clone()) };
     let mut sides: BTreeMap<Key, (Vec<ObjectRef>, Vec<ObjectRef>)> = BTreeMap::new();
     // Nearly every name has no routed claim at all.
-    let routed: HashSet<DomainName> =
+    let routed: TableSet<DomainName> =
         wants.iter().filter(|want| want.set_identifier.is_some()).map(|want| want.name.clone()).collect();
     for want in wants.iter().filter(|want| routed.contains(&want.name)) {
         let side = sides.entry(key(want)).or_default();

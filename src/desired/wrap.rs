@@ -2,12 +2,13 @@
 //!
 //! Source: kubernetes-sigs/external-dns:source/wrappers.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::desired::endpoint::{Endpoint, Origin, suitable_type};
 use crate::desired::versions::{Behaviour, does};
 use crate::model::instance::{Flags, Instance};
+use crate::model::table::Table;
 use crate::model::{ObjectRef, RecordType, Version};
 
 /// Targets of one network: address and length of its prefix.
@@ -36,7 +37,7 @@ pub fn wrap(endpoints: Vec<Endpoint>, instance: &Instance) -> Vec<Endpoint> {
 fn each_once(endpoints: impl Iterator<Item = Endpoint>) -> Vec<Endpoint> {
     let mut out: Vec<Endpoint> = Vec::new();
     // The few endpoints of one name and object are compared in full.
-    let mut places: HashMap<(String, ObjectRef), Vec<usize>> = HashMap::new();
+    let mut places: Table<(String, ObjectRef), Vec<usize>> = Table::default();
     for endpoint in endpoints {
         let places = places.entry((endpoint.name.clone(), endpoint.object.clone())).or_default();
         let known = places.iter().filter_map(|place| out.get(*place)).any(|known| {

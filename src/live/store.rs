@@ -1,6 +1,6 @@
 //! The newest observations of everything that is planned. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::finding::Reason;
@@ -8,6 +8,7 @@ use crate::live::plan::Subject;
 use crate::live::probe::{Group, Harvest, Slot};
 use crate::model::DomainName;
 use crate::model::observation::{Observation, Outcome, Respondent, Vantage};
+use crate::model::table::{Table, TableSet};
 use crate::snapshot::Problem;
 
 /// Questions in a row without any word after which a server counts as silent, whatever it said of other
@@ -32,7 +33,7 @@ pub(crate) struct Store {
 /// Who was asked, each held once.
 #[derive(Debug, Default)]
 struct Respondents {
-    known: HashSet<Arc<Respondent>>,
+    known: TableSet<Arc<Respondent>>,
     /// How many there may be before those that nothing is kept of are forgotten.
     room: usize,
 }
@@ -170,7 +171,7 @@ impl Store {
     /// What could not be asked, and the servers that answer nothing. Where nobody does, it is said of
     /// the whole view.
     pub(crate) fn problems(&self) -> Vec<Problem> {
-        let mut silent: HashMap<(&Arc<str>, &Arc<str>), bool> = HashMap::new();
+        let mut silent: Table<(&Arc<str>, &Arc<str>), bool> = Table::default();
         for one in self.kept.values().flat_map(|kept| &kept.observations) {
             let is_silent = matches!(one.outcome, Outcome::Timeout | Outcome::Unreachable);
             silent.entry((&one.server, &one.view)).and_modify(|all| *all &= is_silent).or_insert(is_silent);

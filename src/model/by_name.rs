@@ -2,8 +2,11 @@
 //! again, and a search among strings is the slow part of that.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::ops::Deref;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 use crate::model::DomainName;
 
@@ -20,8 +23,9 @@ pub trait Row {
 #[derive(Clone, Debug)]
 pub struct ByName<T> {
     rows: Vec<T>,
-    /// Where the rows of each name begin.
-    places: HashMap<DomainName, usize>,
+    /// Where the rows of each name begin. Of the names themselves nothing is held twice.
+    places: HashTable<u32>,
+    hasher: RandomState,
 }
 
 // === impl ByName ===
@@ -31,27 +35,33 @@ impl<T: Row> ByName<T> {
     #[must_use]
     pub fn new(mut rows: Vec<T>) -> Self {
         rows.sort_by(Row::order);
-        let mut places: HashMap<DomainName, usize> = HashMap::new();
-        for (place, row) in rows.iter().enumerate() {
-            if !places.contains_key(row.name()) {
-                places.insert(row.name().clone(), place);
-            }
+        let hasher = RandomState::default();
+        let names = || rows.chunk_by(|one, other| one.name() == other.name());
+        let mut places = HashTable::with_capacity(names().count());
+        let mut place = 0_u32;
+        for of_name in names() {
+            let Some(first) = of_name.first() else { continue };
+            // Never made anew: there is room for all.
+            places.insert_unique(hasher.hash_one(first.name()), place, |_| 0);
+            place = place.saturating_add(u32::try_from(of_name.len()).unwrap_or(u32::MAX));
         }
-        Self { rows, places }
+        Self { rows, places, hasher }
     }
 
     /// The rows at one name.
     #[must_use]
     pub fn at(&self, name: &DomainName) -> &[T] {
-        let Some(start) = self.places.get(name) else { return &[] };
-        let rest = self.rows.get(*start..).unwrap_or_default();
+        let from = |place: &u32| usize::try_from(*place).ok().and_then(|place| self.rows.get(place..));
+        let is_there = |place: &u32| from(place).and_then(<[T]>::first).is_some_and(|row| row.name() == name);
+        let place = self.places.find(self.hasher.hash_one(name), is_there);
+        let rest = place.and_then(from).unwrap_or_default();
         rest.get(..rest.iter().take_while(|row| row.name() == name).count()).unwrap_or_default()
     }
 }
 
 impl<T> Default for ByName<T> {
     fn default() -> Self {
-        Self { rows: Vec::new(), places: HashMap::new() }
+        Self { rows: Vec::new(), places: HashTable::new(), hasher: RandomState::default() }
     }
 }
 

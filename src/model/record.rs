@@ -153,16 +153,6 @@ pub struct RecordKey {
     pub set_identifier: Option<Arc<str>>,
 }
 
-// === impl RecordKey ===
-
-impl RecordKey {
-    /// The least key of a name, where all its keys begin in a sorted map.
-    #[must_use]
-    pub fn least(name: &DomainName) -> Self {
-        Self { name: name.clone(), record_type: RecordType::A, set_identifier: None }
-    }
-}
-
 // === impl RecordType ===
 
 impl RecordType {

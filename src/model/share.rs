@@ -2,20 +2,20 @@
 //! each name has two and more record sets. Values of ownership records are all different, and stay as they
 //! are. Pure.
 
-use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::model::record::{AliasTarget, Content, RecordSet, Value};
+use crate::model::table::TableSet;
 use crate::model::{DomainName, ZoneId};
 
 /// The texts of one listing, or of the wishes of one instance.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    names: HashSet<DomainName>,
-    zones: HashSet<ZoneId>,
-    targets: HashSet<Arc<AliasTarget>>,
-    texts: HashSet<Arc<str>>,
+    names: TableSet<DomainName>,
+    zones: TableSet<ZoneId>,
+    targets: TableSet<Arc<AliasTarget>>,
+    texts: TableSet<Arc<str>>,
 }
 
 /// Makes equal texts of the record sets one and the same.
@@ -59,7 +59,7 @@ impl Pool {
     }
 }
 
-fn once<T: Clone + Eq + Hash>(known: &mut HashSet<T>, text: &mut T) {
+fn once<T: Clone + Eq + Hash>(known: &mut TableSet<T>, text: &mut T) {
     match known.get(text) {
         Some(first) => text.clone_from(first),
         None => drop(known.insert(text.clone())),

@@ -1,12 +1,13 @@
 //! What DNS answered in earlier rounds, as far as a later one needs it. Pure; time is an argument.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::table::{Table, TableSet};
 use crate::model::want::InstanceWants;
 use crate::model::{DomainName, RecordKey, RecordType, ZoneId};
 use crate::snapshot::Snapshot;
@@ -32,7 +33,7 @@ const KEEP_SERVED: SignedDuration = SignedDuration::from_hours(25);
 const MAX_SERVED: usize = 32;
 
 /// A record that was seen to come: its key, the last round without it, and the first one with it.
-pub type Arrival<'a> = (&'a (ZoneId, RecordKey), Option<Timestamp>, Timestamp);
+pub type Arrival = ((ZoneId, RecordKey), Option<Timestamp>, Timestamp);
 
 /// What was answered.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -71,7 +72,7 @@ impl Answered {
 
     pub(super) fn observe_served(&mut self, snapshot: &Snapshot, wants: &[InstanceWants]) {
         let aliases = wants.iter().flat_map(|one| &one.wants).filter(|want| want.content.alias().is_some());
-        let names: HashSet<&DomainName> = aliases.map(|want| &want.name).collect();
+        let names: TableSet<&DomainName> = aliases.map(|want| &want.name).collect();
         let own = snapshot.observations().filter(|seen| seen.vantage == Vantage::Authoritative);
         for seen in own.filter(|seen| names.contains(&seen.name)) {
             let Some(zone) = &seen.zone_id else { continue };
@@ -90,7 +91,7 @@ impl Answered {
 
     pub(super) fn observe_hosts(&mut self, snapshot: &Snapshot, wants: &[InstanceWants]) {
         let wanted = wants.iter().flat_map(|one| &one.wants).flat_map(|want| want.content.hosts());
-        let wanted: BTreeSet<DomainName> = wanted.collect();
+        let wanted: TableSet<DomainName> = wanted.collect();
         for seen in snapshot.observations().filter(|seen| wanted.contains(&seen.name)) {
             let addresses = seen.answers.iter().filter_map(|record| record.data.parse::<IpAddr>().ok());
             for address in addresses {
@@ -105,23 +106,23 @@ impl Answered {
     }
 
     /// `arrivals`: the records that stand now and were seen to come.
-    pub(super) fn observe_first<'a>(
-        &mut self,
-        snapshot: &Snapshot,
-        arrivals: impl Iterator<Item = Arrival<'a>>,
-    ) {
-        let recent = arrivals.filter(|(_, _, since)| snapshot.at.duration_since(*since) < KEEP_FIRST);
-        let mut by_name: HashMap<&DomainName, Vec<Arrival<'a>>> = HashMap::new();
-        for arrival in recent {
+    pub(super) fn observe_first(&mut self, snapshot: &Snapshot, arrivals: impl Iterator<Item = Arrival>) {
+        let is_recent = |arrival: &Arrival| snapshot.at.duration_since(arrival.2) < KEEP_FIRST;
+        let recent: Vec<Arrival> = arrivals.filter(is_recent).collect();
+        let mut by_name: Table<&DomainName, Vec<&Arrival>> = Table::default();
+        for arrival in &recent {
             by_name.entry(&arrival.0.1.name).or_default().push(arrival);
         }
         let before = std::mem::take(&mut self.first);
-        let known = by_name.values().flatten().filter_map(|(place, ..)| before.get_key_value(*place));
+        if by_name.is_empty() {
+            return;
+        }
+        let known = recent.iter().filter_map(|(place, ..)| before.get_key_value(place));
         self.first = known.map(|(place, at)| (place.clone(), *at)).collect();
         for seen in snapshot.observations() {
             for (place, absent, _) in by_name.get(&seen.name).into_iter().flatten() {
                 if answers(seen, place) && absent.is_none_or(|absent| absent < seen.at) {
-                    let first = self.first.entry((*place).clone()).or_insert(seen.at);
+                    let first = self.first.entry(place.clone()).or_insert(seen.at);
                     *first = seen.at.min(*first);
                 }
             }
@@ -199,7 +200,7 @@ mod tests {
             set_identifier: None,
         };
         let place = (ZoneId::new("Z1"), key);
-        let arrivals = || std::iter::once((&place, Some(at(60)), at(120)));
+        let arrivals = || std::iter::once((place.clone(), Some(at(60)), at(120)));
         let mut answered = Answered::default();
         answered.observe_first(&round(&[50]), arrivals());
         assert_eq!(answered.first(&place.0, &place.1), None);

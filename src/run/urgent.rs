@@ -1,6 +1,6 @@
 //! Which names matter now, so that their records are read before their zone's turn. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::compare::owner::heritage_names;
 use crate::finding::State;
 use crate::model::change::{ChangeEventKind, ChangeFeed, RefusedBatch};
+use crate::model::table::Table;
 use crate::model::want::InstanceWants;
 use crate::model::zone::Zones;
 use crate::model::{DomainName, RecordKey, RecordType, ZoneId};
@@ -138,8 +139,8 @@ impl UrgentNames {
 }
 
 /// The wishes in zones, each with a hash of what all instances want there.
-fn wishes(wants: &[InstanceWants]) -> HashMap<(&ZoneId, RecordKey), u64> {
-    let mut wishes = HashMap::new();
+fn wishes(wants: &[InstanceWants]) -> Table<(&ZoneId, RecordKey), u64> {
+    let mut wishes = Table::default();
     for want in wants.iter().flat_map(|instance| &instance.wants) {
         let Some(zone) = want.zone_id() else { continue };
         let wish: &mut u64 = wishes.entry((zone, want.key())).or_default();

@@ -1,7 +1,7 @@
 //! An instance whose owner id or TXT affixes no longer fit the ownership that is recorded, or that
 //! writes the names of another one. Pure.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::compare::instances::start;
@@ -12,6 +12,7 @@ use crate::desired::merge::is_same;
 use crate::finding::{Impact, Kind, Reason};
 use crate::model::heritage::TxtRole;
 use crate::model::record::{RecordKey, RecordType};
+use crate::model::table::Table;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ObjectRef, ZoneId};
@@ -42,7 +43,7 @@ pub(super) fn owner_id_changed(world: &World<'_>, wants: &InstanceWants) -> Opti
         }
     }
     let former = owners.pop_first().filter(|_| owners.is_empty())?;
-    let was_ours = world.past.wishes.keys().any(|(instance, _)| *instance == former);
+    let was_ours = world.has_wished(&former);
     if !was_ours && names.len() < ENOUGH_NAMES {
         return None;
     }
@@ -192,11 +193,11 @@ fn looks_related(txt: &DomainName, name: &DomainName) -> bool {
 
 /// Records that stand as wanted and that nobody owns under the affixes of the instance, by the objects that
 /// want them.
-pub(in crate::compare) struct Unowned<'a>(HashMap<(&'a str, &'a str), Vec<(&'a Want, &'a ZoneId)>>);
+pub(in crate::compare) struct Unowned<'a>(Table<(&'a str, &'a str), Vec<(&'a Want, &'a ZoneId)>>);
 
 impl<'a> Unowned<'a> {
     pub(in crate::compare) fn of(world: &'a World<'_>, wants: &'a InstanceWants) -> Self {
-        let mut by_object: HashMap<(&str, &str), Vec<(&Want, &ZoneId)>> = HashMap::new();
+        let mut by_object: Table<(&str, &str), Vec<(&Want, &ZoneId)>> = Table::default();
         for (want, zone) in recorded(world, wants) {
             if ownership(&wants.instance, want, zone) == Ownership::Missing {
                 for object in &want.objects {
@@ -237,7 +238,7 @@ fn elsewhere(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &ZoneR
     .filter(|set| {
         // Ownership of a sibling: the same object may have several hosts, or have had them.
         let owner = wants.instance.owner_name(&set.name);
-        owner.is_none_or(|(name, _)| wants.at(&name).is_empty() && world.wished(&name).next().is_none())
+        owner.is_none_or(|(name, _)| wants.at(&name).is_empty() && world.wished(&name).is_empty())
     })
     .map(|set| format!("the ownership of {} stands at {}", want.name, set.name))
     .collect()

@@ -78,10 +78,11 @@ fn renaming(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations
 /// An earlier round wanted what the unread annotations ask for, and it is not wanted any more.
 fn was_read(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations) -> bool {
     unread.if_read.iter().any(|(name, record_type, targets)| {
-        let sightings = world.past.wishes.iter().filter(|((instance, key), _)| {
-            *instance == wants.instance.id && key.name == *name && key.record_type == *record_type
-        });
-        sightings.flat_map(|(_, sightings)| sightings).any(|sighting| {
+        let wishes = world
+            .wished(name)
+            .iter()
+            .filter(|wish| wish.place == wants.instance.id && wish.record_type == *record_type);
+        wishes.flat_map(|wish| &wish.sightings).any(|sighting| {
             let held: BTreeSet<String> = match &sighting.value {
                 crate::model::Content::Values { values, .. } => values.iter().map(Value::to_string).collect(),
                 crate::model::Content::Alias(target) => BTreeSet::from([target.dns_name.to_string()]),

@@ -30,7 +30,7 @@ impl Context<'_> {
     /// A deletion was refused, and the name is wanted since.
     fn is_wanted_again(&self, refusal: &Refusal) -> bool {
         let told = self.want.changed_at.max(self.want.status_changed_at);
-        let seen = self.world.past.wish_since(&self.wants.instance.id, &self.want.key());
+        let seen = self.world.past.wish_since(&self.wants.instance.id, self.want);
         let first = self.world.past.first_at;
         let news = told.into_iter().chain(seen.filter(|seen| first < Some(*seen)));
         refusal.action == Some(Action::Delete) && news.into_iter().any(|at| refusal.at < at)
@@ -63,8 +63,7 @@ impl Context<'_> {
 
     /// In a round after the refusal the record was as the change would have left it.
     fn was_repaired(&self, refusal: &Refusal, step: &Step) -> bool {
-        let key = (self.zone.zone.id.clone(), self.want.key());
-        let sightings = self.world.past.records.get(&key).map(Vec::as_slice).unwrap_or_default();
+        let sightings = self.world.past.names.record(&self.zone.zone.id, self.want);
         let earlier = std::iter::once(None).chain(sightings.iter().map(Some));
         sightings.iter().zip(earlier).any(|(seen, before)| {
             let Some(held) = seen.value.as_ref().filter(|_| refusal.at < seen.until) else { return false };
@@ -79,8 +78,7 @@ impl Context<'_> {
     }
 
     fn was_wished_before(&self, at: Timestamp) -> bool {
-        let key = (self.wants.instance.id.clone(), self.want.key());
-        let first = self.world.past.wishes.get(&key).and_then(|wishes| wishes.first());
+        let first = self.world.past.names.wish(&self.wants.instance.id, self.want).first();
         first.is_some_and(|first| first.since < at)
     }
 
@@ -89,8 +87,7 @@ impl Context<'_> {
         if *held == self.want.content {
             return true;
         }
-        let key = (self.wants.instance.id.clone(), self.want.key());
-        let wishes = self.world.past.wishes.get(&key).map(Vec::as_slice).unwrap_or_default();
+        let wishes = self.world.past.names.wish(&self.wants.instance.id, self.want);
         wishes.iter().any(|wish| {
             wish.value == *held
                 && wish.since <= seen.until

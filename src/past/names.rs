@@ -1,0 +1,269 @@
+//! What earlier rounds have seen of each name that is or was wanted: the wishes for it, and the record sets
+//! at it. Pure; time is an argument.
+//!
+//! All of a name lies in one place, because a round looks up every name several times and a search in a
+//! large map costs more than what it finds.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::model::table::Table;
+use crate::model::want::Want;
+use crate::model::zone::Zones;
+use crate::model::{Content, DomainName, RecordKey, RecordSet, RecordType, ZoneId};
+
+/// Changes that are remembered of one record or wish.
+const MAX_SIGHTINGS: usize = 32;
+
+/// A value and the rounds in which it was seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sighting<T> {
+    /// What was seen.
+    pub value: T,
+    /// First round with it.
+    pub since: Timestamp,
+    /// Last round with it.
+    pub until: Timestamp,
+}
+
+/// A type and set identifier at a name, with each content that was seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row<P, T> {
+    /// Whose it is: an instance, or a hosted zone.
+    pub place: P,
+    /// Record type.
+    pub record_type: RecordType,
+    /// Set identifier; `None` for a simple record.
+    pub set_identifier: Option<Arc<str>>,
+    /// The contents, oldest first; never empty.
+    pub sightings: Vec<Sighting<T>>,
+}
+
+/// A wish of an instance, by its id. The zone is left out on purpose: a name that moves to another zone is
+/// the same wish.
+pub type Wish = Row<Arc<str>, Content>;
+
+/// A record set of a zone; `None` is absence.
+pub type Held = Row<ZoneId, Option<Content>>;
+
+/// A record key of which nothing is copied for a look-up.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyRef<'a> {
+    name: &'a DomainName,
+    record_type: &'a RecordType,
+    set_identifier: Option<&'a Arc<str>>,
+}
+
+/// One name over time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Name {
+    /// The latest round in which anybody wanted it.
+    wanted_at: Timestamp,
+    wishes: Vec<Wish>,
+    records: Vec<Held>,
+}
+
+/// All names, in no order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Names(Table<DomainName, Name>);
+
+// === impl KeyRef ===
+
+impl<'a> From<&'a RecordKey> for KeyRef<'a> {
+    fn from(key: &'a RecordKey) -> Self {
+        Self { name: &key.name, record_type: &key.record_type, set_identifier: key.set_identifier.as_ref() }
+    }
+}
+
+impl<'a> From<&'a Want> for KeyRef<'a> {
+    fn from(want: &'a Want) -> Self {
+        Self {
+            name: &want.name,
+            record_type: &want.record_type,
+            set_identifier: want.set_identifier.as_ref(),
+        }
+    }
+}
+
+impl<'a> From<&'a RecordSet> for KeyRef<'a> {
+    fn from(set: &'a RecordSet) -> Self {
+        Self { name: &set.name, record_type: &set.record_type, set_identifier: set.set_identifier.as_ref() }
+    }
+}
+
+// === impl Row ===
+
+impl<P: PartialEq, T: Clone + PartialEq> Row<P, T> {
+    /// The record key at this name.
+    #[must_use]
+    pub fn key(&self, name: &DomainName) -> RecordKey {
+        RecordKey {
+            name: name.clone(),
+            record_type: self.record_type.clone(),
+            set_identifier: self.set_identifier.clone(),
+        }
+    }
+
+    fn is(&self, place: &P, key: KeyRef<'_>) -> bool {
+        self.record_type == *key.record_type
+            && self.set_identifier.as_ref() == key.set_identifier
+            && self.place == *place
+    }
+
+    /// Takes in what one round has seen of a key among the rows of its name.
+    fn take_in(rows: &mut Vec<Self>, place: &P, key: KeyRef<'_>, value: &T, at: Timestamp)
+    where
+        P: Clone,
+    {
+        if let Some(row) = rows.iter_mut().find(|row| row.is(place, key)) {
+            return sight(&mut row.sightings, value, at);
+        }
+        let mut sightings = Vec::new();
+        sight(&mut sightings, value, at);
+        // Nearly all names have one row for good.
+        rows.reserve_exact(1);
+        rows.push(Self {
+            place: place.clone(),
+            record_type: key.record_type.clone(),
+            set_identifier: key.set_identifier.cloned(),
+            sightings,
+        });
+    }
+}
+
+// === impl Names ===
+
+impl Names {
+    /// Takes in a wish of this round.
+    pub(super) fn wish_seen(&mut self, instance: &Arc<str>, want: &Want, at: Timestamp) {
+        if !self.0.contains_key(&want.name) {
+            let new = Name { wanted_at: at, wishes: Vec::new(), records: Vec::new() };
+            self.0.insert(want.name.clone(), new);
+        }
+        if let Some(name) = self.0.get_mut(&want.name) {
+            name.wanted_at = at;
+            Row::take_in(&mut name.wishes, instance, want.into(), &want.content, at);
+        }
+    }
+
+    /// Takes in the record sets of this round at the names that are known. Of types that lead to no address
+    /// only what somebody wanted: ownership records stand beside everything.
+    pub(super) fn records_seen(&mut self, zones: &Zones, at: Timestamp) {
+        let read = |id: &ZoneId| zones.zones.get(id).is_some_and(|reading| reading.record_sets.is_some());
+        for (id, reading) in &zones.zones {
+            for set in reading.records() {
+                let Some(name) = self.0.get_mut(&set.name) else { continue };
+                let wished = || name.wishes.iter().any(|wish| wish.is(&wish.place, set.into()));
+                if !set.record_type.is_address() && !wished() {
+                    continue;
+                }
+                // Of nearly all nothing is new, and nothing is copied to find that out.
+                let row = name.records.iter_mut().find(|row| row.is(id, set.into()));
+                match row.and_then(|row| row.sightings.last_mut()) {
+                    Some(last) if last.value.as_ref() == Some(&set.content) => last.until = at,
+                    Some(_) | None => {
+                        Row::take_in(&mut name.records, id, set.into(), &Some(set.content.clone()), at);
+                    }
+                }
+            }
+        }
+        for row in self.0.values_mut().flat_map(|name| &mut name.records) {
+            if row.sightings.last().is_some_and(|last| last.until != at) && read(&row.place) {
+                sight(&mut row.sightings, &None, at);
+            }
+        }
+    }
+
+    /// Forgets the names that `keep`, given the latest round in which one was wanted, does not hold.
+    pub(super) fn retain(&mut self, keep: impl Fn(Timestamp) -> bool) {
+        self.0.retain(|_, name| keep(name.wanted_at));
+    }
+
+    /// The clock was set back: nothing is later than now.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        fn earlier<P, T>(rows: &mut [Row<P, T>], now: Timestamp) {
+            for one in rows.iter_mut().flat_map(|row| &mut row.sightings) {
+                (one.since, one.until) = (one.since.min(now), one.until.min(now));
+            }
+        }
+        for name in self.0.values_mut() {
+            name.wanted_at = now.min(name.wanted_at);
+            earlier(&mut name.wishes, now);
+            earlier(&mut name.records, now);
+        }
+    }
+
+    /// True if the name is or was wanted.
+    #[must_use]
+    pub fn contains(&self, name: &DomainName) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// The wishes for a name, over all instances.
+    #[must_use]
+    pub fn wishes_at(&self, name: &DomainName) -> &[Wish] {
+        self.0.get(name).map(|name| name.wishes.as_slice()).unwrap_or_default()
+    }
+
+    /// The record sets at a name, over all zones.
+    #[must_use]
+    pub fn records_at(&self, name: &DomainName) -> &[Held] {
+        self.0.get(name).map(|name| name.records.as_slice()).unwrap_or_default()
+    }
+
+    /// Each content of a wish, oldest first; empty for one that is not remembered.
+    #[must_use]
+    pub fn wish<'a>(&self, instance: &Arc<str>, key: impl Into<KeyRef<'a>>) -> &[Sighting<Content>] {
+        let key = key.into();
+        let row = self.wishes_at(key.name).iter().find(|row| row.is(instance, key));
+        row.map(|row| row.sightings.as_slice()).unwrap_or_default()
+    }
+
+    /// Each content of a record set, oldest first; empty for one that is not remembered.
+    #[must_use]
+    pub fn record<'a>(&self, zone: &ZoneId, key: impl Into<KeyRef<'a>>) -> &[Sighting<Option<Content>>] {
+        let key = key.into();
+        let row = self.records_at(key.name).iter().find(|row| row.is(zone, key));
+        row.map(|row| row.sightings.as_slice()).unwrap_or_default()
+    }
+
+    /// All wishes, in no order.
+    pub fn wishes(&self) -> impl Iterator<Item = (&DomainName, &Wish)> {
+        self.0.iter().flat_map(|(name, one)| one.wishes.iter().map(move |row| (name, row)))
+    }
+
+    /// All record sets, in no order.
+    pub fn records(&self) -> impl Iterator<Item = (&DomainName, &Held)> {
+        self.0.iter().flat_map(|(name, one)| one.records.iter().map(move |row| (name, row)))
+    }
+}
+
+/// A list of names with what is known of each.
+impl Serialize for Names {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<(DomainName, Name)>::deserialize(deserializer).map(|rows| Self(rows.into_iter().collect()))
+    }
+}
+
+/// Takes in what one round has seen.
+pub(super) fn sight<T: Clone + PartialEq>(sightings: &mut Vec<Sighting<T>>, value: &T, at: Timestamp) {
+    match sightings.last_mut() {
+        Some(last) if last.value == *value => last.until = at,
+        Some(_) | None => {
+            // Most things never change, and there are many of them.
+            sightings.reserve_exact(1);
+            sightings.push(Sighting { value: value.clone(), since: at, until: at });
+        }
+    }
+    if MAX_SIGHTINGS < sightings.len() {
+        sightings.remove(0);
+    }
+}
