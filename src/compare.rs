@@ -34,6 +34,7 @@ pub mod resolvers;
 pub mod severity;
 pub mod show;
 pub mod target;
+pub mod texts;
 pub mod unheard;
 pub mod verdict;
 pub mod wildcard;

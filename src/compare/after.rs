@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::compare::fix::batch::Batch;
 use crate::compare::instances::owners::Unowned;
 use crate::compare::owner::{Ownership, heritage_names, ownership};
+use crate::compare::texts::Text;
 use crate::compare::verdict::Candidate;
 use crate::compare::wildcard::covering;
 use crate::compare::world::World;
@@ -81,7 +82,7 @@ pub fn ownership_fault(
     want: &Want,
     zone: &ZoneReading,
 ) -> Option<(Kind, Reason)> {
-    match ownership(&wants.instance, want, zone) {
+    match &world.title(wants, want, zone).ownership {
         // Another instance of the cluster may keep the ownership under its own prefix or suffix.
         Ownership::Missing if owned_by_neighbour(world, wants, want, zone) => None,
         Ownership::Missing => Some((Kind::OwnerMissing, Reason::None)),
@@ -94,7 +95,7 @@ pub fn ownership_fault(
             Some((Kind::OwnerConflict, Reason::TwoInstances))
         }
         Ownership::Foreign(owner) if world.policy.report_foreign_owners => {
-            let ours = world.wants.iter().any(|one| one.instance.id == owner);
+            let ours = world.wants.iter().any(|one| one.instance.id == *owner);
             Some((Kind::OwnerForeign, if ours { Reason::OtherInstance } else { Reason::OtherCluster }))
         }
         Ownership::Own | Ownership::Foreign(_) | Ownership::Unknown => None,
@@ -115,8 +116,7 @@ pub fn orphans(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate
     // Few zones have any orphan at all.
     let unowned = OnceCell::new();
     for zone in wants.zones.iter().filter_map(|id| world.zone(id)) {
-        for set in zone.records().iter().filter(|set| set.record_type == RecordType::Txt) {
-            let TxtRole::Heritage(heritage) = TxtRole::of(set) else { continue };
+        for Text { set, heritage, .. } in world.suspects(zone) {
             if heritage.owner != Some(&flags.owner_id) {
                 continue;
             }

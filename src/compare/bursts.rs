@@ -18,6 +18,7 @@ use crate::model::instance::Registry;
 use crate::model::observation::Outcome;
 use crate::model::want::InstanceWants;
 use crate::model::{DomainName, RecordType, ZoneId};
+use crate::past::names::Held;
 use crate::report::Fix;
 use crate::snapshot::ViewName;
 
@@ -74,7 +75,8 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
         let at = came.entry(name).or_insert(first.since);
         *at = first.since.min(*at);
         alive.push((name, first.since, last.until));
-        if wants.at(name).is_empty() {
+        // What was wanted in this round is not looked up.
+        if last.until != world.at() && wants.at(name).is_empty() {
             let (until, gone_at) = (last.until, world.past.lost_after(last.until));
             lost.push(Loss { name, until, gone_at, zone: zone_of(world, wants, name) });
         }
@@ -116,28 +118,35 @@ fn names_of_others(world: &World<'_>, wants: &InstanceWants) -> BTreeSet<DomainN
 
 /// A large share of the records that are still wanted vanished from a zone.
 fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) -> Option<Candidate> {
-    let is_wanted = |zone: &ZoneId, name| wants.at(name).iter().any(|want| want.zone_id() == Some(zone));
-    let mut lost = Vec::new();
-    let mut alive: Vec<(&DomainName, Timestamp, Timestamp)> = Vec::new();
-    for (name, held) in world.past.names.records() {
-        let (zone_id, sightings) = (&held.place, &held.sightings);
-        if !is_wanted(zone_id, name) || !out.coverage.zones.contains_key(zone_id) {
-            continue;
-        }
-        let mut there = sightings.iter().filter(|sighting| sighting.value.is_some());
-        let Some(first) = there.next() else { continue };
-        let last = there.next_back().unwrap_or(first);
-        alive.push((name, first.since, last.until));
-        let gone = sightings.last().filter(|last| last.value.is_none() && world.heard_since(last.since));
-        let served = || {
-            let zone = world.zone(zone_id);
-            zone.is_some_and(|zone| zone.at(name).iter().any(|set| set.record_type.is_address()))
-        };
-        if let Some(gone) = gone.filter(|_| !served()) {
-            let (until, gone_at) = (last.until, gone.since);
-            lost.push(Loss { name, until, gone_at, zone: Some(zone_id.clone()) });
-        }
+    let is_wanted = |zone: &ZoneId, name: &DomainName| wants.at(name).iter().any(|want| want.zone_id() == Some(zone));
+    let counts = |(name, held): &(&DomainName, &Held)| {
+        is_wanted(&held.place, name) && out.coverage.zones.contains_key(&held.place)
+    };
+    let span = |held: &Held| {
+        let mut there = held.sightings.iter().filter(|sighting| sighting.value.is_some());
+        let first = there.next()?;
+        Some((first.since, there.next_back().unwrap_or(first).until))
+    };
+    let is_served = |name: &DomainName, held: &Held| {
+        let zone = world.zone(&held.place);
+        zone.is_some_and(|zone| zone.at(name).iter().any(|set| set.record_type.is_address()))
+    };
+    // Nearly always nothing is gone.
+    let gone = world.past.names.records().filter_map(|(name, held)| {
+        let gone = held.sightings.last().filter(|last| last.value.is_none())?;
+        world.heard_since(gone.since).then_some((name, held, gone.since))
+    });
+    let gone = gone.filter(|(name, held, _)| counts(&(name, held)) && !is_served(name, held));
+    let lost = gone.filter_map(|(name, held, gone_at)| {
+        Some(Loss { name, until: span(held)?.1, gone_at, zone: Some(held.place.clone()) })
+    });
+    let lost: Vec<Loss<'_>> = lost.collect();
+    if lost.len() < LEAST_NAMES {
+        return None;
     }
+    let own = world.past.names.records().filter(counts);
+    let alive: Vec<(&DomainName, Timestamp, Timestamp)> =
+        own.filter_map(|(name, held)| span(held).map(|(since, last)| (name, since, last))).collect();
     let zone = |name: &DomainName| zone_of(world, wants, name);
     let burst = burst(world, lost, &alive, &[], zone)?;
     let reason = Reason::RecordsVanished;

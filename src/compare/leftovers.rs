@@ -11,6 +11,7 @@ use crate::compare::fix::batch::Batch;
 use crate::compare::live::says_nothing;
 use crate::compare::owner::heritage_names;
 use crate::compare::show;
+use crate::compare::texts::Text;
 use crate::compare::verdict::Candidate;
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
@@ -35,12 +36,12 @@ pub fn stale_records(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Can
     }
     for zone in wants.zones.iter().filter_map(|id| world.zone(id)) {
         let mut seen = BTreeSet::new();
-        for txt in zone.records().iter().filter(|set| set.record_type == RecordType::Txt) {
-            let TxtRole::Heritage(heritage) = TxtRole::of(txt) else { continue };
+        for Text { set: txt, heritage, .. } in world.suspects(zone) {
+            let (txt, heritage) = (*txt, *heritage);
             if heritage.owner != Some(&flags.owner_id) {
                 continue;
             }
-            for set in owned_sets(wants, zone, txt) {
+            for set in owned_by(wants, zone, txt) {
                 let over = if is_wanted(world, zone, &set.name) {
                     is_former_member(world, zone, set) && !stands_for_another(world, zone, set, heritage)
                         || wants
@@ -74,15 +75,13 @@ pub fn ownerless_records(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Ca
         .collect();
     let asked = world.policy.leftovers_in_zone && world.policy.inventory.is_none();
     let Some(reader) = world.wants.iter().find(|one| one.zones.contains(&zone.zone.id)) else { return };
-    for txt in zone.records().iter().filter(|set| set.record_type == RecordType::Txt) {
-        let TxtRole::Heritage(heritage) = TxtRole::of(txt) else { continue };
+    for Text { set: txt, heritage, .. } in world.suspects(zone) {
         let Some((owner, object)) = heritage.owner.zip(heritage.object()) else { continue };
         let gone = !known.contains(owner) && (asked || world.has_wished(owner));
         if !gone || !is_absent(world, &object) {
             continue;
         }
-        for set in owned_sets(reader, zone, txt).into_iter().filter(|set| !is_wanted(world, zone, &set.name))
-        {
+        for set in owned_by(reader, zone, txt).into_iter().filter(|set| !is_wanted(world, zone, &set.name)) {
             let mut candidate = start(world, zone, set, Kind::StaleRecord, Reason::OwnerAbsent, Impact::None);
             candidate.evidence.push(format!("owner {owner}, made for {object}"));
             candidate.summary = format!(
@@ -105,14 +104,24 @@ fn is_absent(world: &World<'_>, object: &ObjectRef) -> bool {
         .is_some_and(|cluster| cluster.watches(&object.kind) && !world.is_here(object))
 }
 
-/// The records that an ownership TXT speaks for.
-fn owned_sets<'a>(wants: &InstanceWants, zone: &'a ZoneReading, txt: &RecordSet) -> Vec<&'a RecordSet> {
-    let Some((name, record_type)) = wants.instance.owner_name(&txt.name) else {
-        return Vec::new();
-    };
-    let fits = |set: &&RecordSet| {
+/// The records that an ownership TXT speaks for, as the instance reads its name.
+fn owned_by<'a>(wants: &InstanceWants, zone: &'a ZoneReading, txt: &RecordSet) -> Vec<&'a RecordSet> {
+    match wants.instance.owner_name(&txt.name) {
+        Some((name, record_type)) => owned_sets(zone, txt, &name, record_type.as_ref()).collect(),
+        None => Vec::new(),
+    }
+}
+
+/// The records that an ownership TXT speaks for, by the name and type that its own name tells.
+pub(super) fn owned_sets<'a>(
+    zone: &'a ZoneReading,
+    txt: &RecordSet,
+    name: &DomainName,
+    record_type: Option<&RecordType>,
+) -> impl Iterator<Item = &'a RecordSet> {
+    let fits = move |set: &&RecordSet| {
         // Under a plain name only what every version manages is kept.
-        let of_type = match &record_type {
+        let of_type = match record_type {
             None | Some(RecordType::Cname) => set.record_type.is_address(),
             Some(kind) => *kind == set.record_type,
         };
@@ -120,7 +129,7 @@ fn owned_sets<'a>(wants: &InstanceWants, zone: &'a ZoneReading, txt: &RecordSet)
             && set.set_identifier == txt.set_identifier
             && (set.record_type != RecordType::Txt || TxtRole::of(set) == TxtRole::Other)
     };
-    zone.at(&name).iter().filter(fits).collect()
+    zone.at(name).iter().filter(fits)
 }
 
 /// Anybody wants the name there, names it without having a target for it, or may want it.
@@ -221,7 +230,7 @@ pub fn removal(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner
     going.extend(zone.at(&set.name).iter().filter(half));
     let txts = zone.records().iter().filter(|txt| {
         let TxtRole::Heritage(heritage) = TxtRole::of(txt) else { return false };
-        let owned = owned_sets(wants, zone, txt);
+        let owned = owned_by(wants, zone, txt);
         // One that speaks for nothing would be left as an orphan, unless it is the TXT of another name.
         let idle = || {
             // A later version may have run in between.

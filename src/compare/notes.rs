@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use crate::compare::ladder::differences;
 use crate::compare::live::{Match, addresses, expected_of, judge};
 use crate::compare::mismatch::{empty_family, health_may_withdraw};
-use crate::compare::owner::{Ownership, heritage_names, ownership};
+use crate::compare::owner::{Ownership, Title};
+use crate::compare::texts::texts;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::covering;
 use crate::compare::world::World;
@@ -102,12 +103,13 @@ fn about_want(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &Zone
     let is_withdrawal = |one: &Candidate| one.key.kind == Kind::HealthWithdrawn && one.key.subject == subject;
     let withdrawn = 1 < same.len() && out.candidates.iter().any(is_withdrawal);
     let mut note = |reason, detail: &str| say(out, subject.clone(), reason, detail);
-    let strange = about_registry(wants, want, zone, &mut note);
+    let title = world.title(wants, want, zone);
+    let strange = about_registry(wants, want, &title, &mut note);
     if let Some(set) = found {
         about_spelling(want, &mut note);
         about_content(want, set, &mut note);
         about_answers(world, want, zone, &mut note);
-        let foreign = || matches!(ownership(&wants.instance, want, zone), Ownership::Foreign(_));
+        let foreign = || matches!(title.ownership, Ownership::Foreign(_));
         let agrees = || differences(world, &wants.instance.id, want, zone).is_none();
         if strange && foreign() && agrees() {
             note(SilentReason::ForeignOwnerAgrees, "another owner holds the record");
@@ -129,7 +131,7 @@ fn about_want(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &Zone
 fn about_registry(
     wants: &InstanceWants,
     want: &Want,
-    zone: &ZoneReading,
+    title: &Title,
     note: &mut dyn FnMut(SilentReason, &str),
 ) -> bool {
     let flags = &wants.instance.flags;
@@ -146,34 +148,17 @@ fn about_registry(
         note(SilentReason::RegistryOpaque, why);
         return false;
     }
-    let names = heritage_names(&wants.instance, &want.name, &want.record_type);
-    let mut strange = false;
-    let mut is_heritage = |set: &RecordSet| match TxtRole::of(set) {
-        TxtRole::Heritage(heritage) => {
-            strange |= heritage.owner != Some(&flags.owner_id);
-            true
-        }
-        TxtRole::Encrypted | TxtRole::Other => false,
-    };
     // Siblings of a routing set keep theirs under names of their own versions.
-    let is_own = |set: &RecordSet| match TxtRole::of(set) {
-        TxtRole::Heritage(heritage) => heritage.owner == Some(&flags.owner_id),
-        TxtRole::Encrypted | TxtRole::Other => false,
-    };
-    let mut held = 0;
-    for name in &names {
-        held += usize::from(zone.at(name).iter().filter(|set| is_heritage(set)).count() != 0);
-    }
-    if 1 < names.iter().filter(|name| zone.at(name).iter().any(is_own)).count() {
+    if title.has_extra {
         note(
             SilentReason::RegistryExtraTxt,
             "older ownership records of the same owner stand beside the new one",
         );
     }
-    if held != 0 && flags.affixes.maps(&want.name) {
+    if title.is_held && flags.affixes.maps(&want.name) {
         note(SilentReason::NameEquivalent, "the ownership record has a mapped name");
     }
-    strange
+    title.is_strange
 }
 
 /// The record was found although one side spells it otherwise than DNS compares it.
@@ -275,6 +260,10 @@ fn about_routing(
 
 /// One name in a public and a private zone, each with its own wish.
 fn split_horizon(world: &World<'_>, out: &mut Verdicts) {
+    let mut zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
+    if !zones.any(|zone| zone.zone.private) {
+        return;
+    }
     let wants: Vec<&Want> = world.wants.iter().flat_map(|one| &one.wants).collect();
     let side = |want: &Want| want.zone_id().and_then(|id| world.zone(id)).map(|zone| zone.zone.private);
     let mut private: BTreeSet<&DomainName> =
@@ -322,44 +311,40 @@ fn resolver_faults(world: &World<'_>, out: &mut Verdicts) {
 
 fn about_zone(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) {
     let id = &zone.zone.id;
-    let is_wanted = |name| world.wanted(name).any(|want| want.zone_id() == Some(id));
-    let owned = owned_names(world, zone, out);
-    let mut rows = 0;
-    for set in zone.records() {
-        let apex = set.name == zone.zone.name && matches!(set.record_type, RecordType::Ns | RecordType::Soa);
-        let registry = set.record_type == RecordType::Txt && !matches!(TxtRole::of(set), TxtRole::Other);
-        if apex || registry || is_wanted(&set.name) || owned.contains(&set.name) {
-            continue;
-        }
-        rows += 1;
-        if rows <= MAX_ROWS {
-            say(
-                out,
-                Subject::Record(set.key()),
-                SilentReason::UnmanagedRecord,
-                "nobody here owns or wants it",
-            );
-        }
-    }
-}
-
-/// Names with an ownership record; lists those whose objects we do not read, and those that a
-/// policy keeps.
-fn owned_names(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) -> TableSet<DomainName> {
-    let mut names = TableSet::default();
-    for set in zone.records().iter().filter(|set| set.record_type == RecordType::Txt) {
-        let TxtRole::Heritage(heritage) = TxtRole::of(set) else { continue };
-        for wants in world.wants {
-            let Some((name, _)) = wants.instance.flags.affixes.owner_name(&set.name) else { continue };
-            names.insert(name.clone());
-            if heritage.owner == Some(&wants.instance.flags.owner_id) {
-                about_leftover(world, wants, zone, &name, heritage, out);
+    for text in world.suspects(zone) {
+        for wants in
+            world.wants.iter().filter(|one| text.heritage.owner == Some(&one.instance.flags.owner_id))
+        {
+            if let Some((name, _)) = wants.instance.flags.affixes.owner_name(&text.set.name) {
+                about_leftover(world, wants, zone, &name, text.heritage, out);
             }
         }
     }
-    names
+    let is_wanted = |name| world.wanted(name).any(|want| want.zone_id() == Some(id));
+    let of_registry =
+        |set: &RecordSet| set.record_type == RecordType::Txt && TxtRole::of(set) != TxtRole::Other;
+    let is_apex = |set: &RecordSet| {
+        set.name == zone.zone.name && matches!(set.record_type, RecordType::Ns | RecordType::Soa)
+    };
+    let others = zone.records().iter().filter(|set| !is_apex(set) && !of_registry(set));
+    let mut unwanted = others.filter(|set| !is_wanted(&set.name)).peekable();
+    if unwanted.peek().is_none() {
+        return;
+    }
+    let owned = owned_names(world, zone);
+    for set in unwanted.filter(|set| !owned.contains(&set.name)).take(MAX_ROWS) {
+        say(out, Subject::Record(set.key()), SilentReason::UnmanagedRecord, "nobody here owns or wants it");
+    }
 }
 
+/// Names with an ownership record.
+fn owned_names(world: &World<'_>, zone: &ZoneReading) -> TableSet<DomainName> {
+    let affixes = || world.wants.iter().map(|one| &one.instance.flags.affixes);
+    let names = texts(zone).flat_map(|text| affixes().map(move |one| one.owner_name(&text.set.name)));
+    names.flatten().map(|(name, _)| name).collect()
+}
+
+/// Lists a name whose objects we do not read, or that a policy keeps.
 fn about_leftover(
     world: &World<'_>,
     wants: &InstanceWants,

@@ -26,54 +26,107 @@ pub enum Ownership {
     Unknown,
 }
 
+/// The ownership records of a wish in one zone, and what they come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Title {
+    /// Who owns the record, by the names that this version reads.
+    pub ownership: Ownership,
+    /// True if any record that some release reads stands there.
+    pub is_held: bool,
+    /// True if one of them names another owner, or none.
+    pub is_strange: bool,
+    /// True if the owner has several: an older one beside the new one.
+    pub has_extra: bool,
+}
+
 /// Reads the ownership of a wanted name and type.
 #[must_use]
 pub fn ownership(instance: &Instance, want: &Want, zone: &ZoneReading) -> Ownership {
-    let flags = &instance.flags;
-    if flags.registry != Registry::Txt || flags.txt_encrypt {
-        return Ownership::Unknown;
-    }
-    let sets: Vec<&RecordSet> = read_names(instance, want, zone)
-        .iter()
-        .flat_map(|name| zone.at(name))
-        .filter(|set| set.record_type == RecordType::Txt && set.set_identifier == want.set_identifier)
-        .collect();
-    let mut owners = BTreeSet::new();
-    for set in sets {
-        match TxtRole::of(set) {
-            TxtRole::Heritage(heritage) => {
-                owners.insert(heritage.owner.unwrap_or_default());
-            }
-            TxtRole::Encrypted => return Ownership::Unknown,
-            TxtRole::Other => {}
+    Title::of(instance, want, zone).ownership
+}
+
+// === impl Title ===
+
+impl Title {
+    const UNKNOWN: Self =
+        Self { ownership: Ownership::Unknown, is_held: false, is_strange: false, has_extra: false };
+
+    /// Reads the registry. Where it is kept elsewhere or encrypted, nothing is known.
+    #[must_use]
+    pub fn of(instance: &Instance, want: &Want, zone: &ZoneReading) -> Self {
+        let flags = &instance.flags;
+        if flags.registry != Registry::Txt || flags.txt_encrypt {
+            return Self::UNKNOWN;
         }
-    }
-    if owners.len() > 1 {
-        return Ownership::Conflict(owners.into_iter().map(Arc::from).collect());
-    }
-    match owners.pop_first() {
-        None => Ownership::Missing,
-        Some(owner) if flags.owns(owner) => Ownership::Own,
-        Some(owner) => Ownership::Foreign(owner.into()),
+        let unread = unread_type(instance, want, zone);
+        let mut title = Self { ownership: Ownership::Missing, ..Self::UNKNOWN };
+        let (mut owners, mut is_opaque, mut own) = (BTreeSet::new(), false, 0_usize);
+        for kind in kept_types(&want.record_type) {
+            let text = flags.affixes.txt_text(want.name.as_str(), kind);
+            let texts = || zone.at_text(&text).iter().filter(|set| set.record_type == RecordType::Txt);
+            // Whose the name is is asked only where something stands.
+            if texts().next().is_none()
+                || kind.is_none() && is_read_for_another(instance, &want.name, &DomainName::new(&text))
+            {
+                continue;
+            }
+            let mut is_own = false;
+            for set in texts() {
+                let counts =
+                    (kind.is_none() || kind != unread.as_ref()) && set.set_identifier == want.set_identifier;
+                match TxtRole::of(set) {
+                    TxtRole::Heritage(heritage) => {
+                        title.is_held = true;
+                        is_own |= heritage.owner == Some(&flags.owner_id);
+                        title.is_strange |= heritage.owner != Some(&flags.owner_id);
+                        if counts {
+                            owners.insert(heritage.owner.unwrap_or_default());
+                        }
+                    }
+                    TxtRole::Encrypted => is_opaque |= counts,
+                    TxtRole::Other => {}
+                }
+            }
+            own += usize::from(is_own);
+        }
+        title.has_extra = 1 < own;
+        title.ownership = match owners.first() {
+            _ if is_opaque => Ownership::Unknown,
+            _ if 1 < owners.len() => Ownership::Conflict(owners.into_iter().map(Arc::from).collect()),
+            None => Ownership::Missing,
+            Some(owner) if flags.owns(owner) => Ownership::Own,
+            Some(owner) => Ownership::Foreign((*owner).into()),
+        };
+        title
     }
 }
 
 /// From this release the ownership of an alias A is kept, and read, as that of an A.
 const ALIAS_AS_A: Version = Version::new(0, 22, 0);
 
-/// The names under which this version looks for the ownership of what stands there: for an alias A
-/// as for a CNAME before v0.22.0, and for a plain A never so. Without a record all names count.
-fn read_names(instance: &Instance, want: &Want, zone: &ZoneReading) -> Vec<DomainName> {
+/// The type under whose name this version does not look for the ownership of what stands there: for an
+/// alias A it looks as for a CNAME before v0.22.0, and for a plain A never so. Without a record all names
+/// count.
+fn unread_type(instance: &Instance, want: &Want, zone: &ZoneReading) -> Option<RecordType> {
     let here = zone.at(&want.name).iter();
     let held = here
         .filter(|set| set.record_type == want.record_type)
         .find(|set| set.set_identifier == want.set_identifier);
-    let unread = match held.filter(|_| want.record_type == RecordType::A).map(|set| set.content.alias()) {
+    match held.filter(|_| want.record_type == RecordType::A).map(|set| set.content.alias()) {
         Some(None) => Some(RecordType::Cname),
         Some(Some(_)) if instance.effective_version() < ALIAS_AS_A => Some(RecordType::A),
         Some(Some(_)) | None => None,
-    };
-    names_by_type(instance, &want.name, &want.record_type, unread.as_ref())
+    }
+}
+
+/// The types under whose names some release keeps the ownership of this one; `None` for the name without a
+/// type.
+fn kept_types(record_type: &RecordType) -> impl Iterator<Item = Option<&RecordType>> {
+    // Aliases of type A carried the prefix of a CNAME from v0.12.0 to v0.21.0.
+    let as_alias = (*record_type == RecordType::A).then_some(Some(&RecordType::Cname));
+    // Records of this type were never kept under a plain name. Source: registry/txt.go, `Records`.
+    let plain = (*record_type != RecordType::Aaaa).then_some(None);
+    [Some(Some(record_type)), as_alias, plain].into_iter().flatten()
 }
 
 /// The ownership records of a wanted name and type, in clear text.
@@ -111,31 +164,16 @@ pub fn former_members<'a>(wants: &InstanceWants, want: &Want, zone: &'a ZoneRead
         .collect()
 }
 
-/// Every name under which some release keeps the ownership of this name and type.
+/// Every name under which some release keeps the ownership of this name and type, sorted.
 #[must_use]
 pub fn heritage_names(instance: &Instance, name: &DomainName, record_type: &RecordType) -> Vec<DomainName> {
-    names_by_type(instance, name, record_type, None)
-}
-
-/// The same without the name that holds this type.
-fn names_by_type(
-    instance: &Instance,
-    name: &DomainName,
-    record_type: &RecordType,
-    without: Option<&RecordType>,
-) -> Vec<DomainName> {
     let affixes = &instance.flags.affixes;
-    // Aliases of type A carried the prefix of a CNAME from v0.12.0 to v0.21.0.
-    let as_alias = (*record_type == RecordType::A).then_some(&RecordType::Cname);
-    let kinds = [Some(record_type), as_alias].into_iter().flatten().filter(|kind| Some(*kind) != without);
-    let mut names: Vec<DomainName> = kinds.map(|kind| affixes.typed_name(name, kind)).collect();
-    // Records of this type were never kept under a plain name. Source: registry/txt.go, `Records`.
-    if *record_type != RecordType::Aaaa {
-        let plain = affixes.plain_name(name);
-        if !is_read_for_another(instance, name, &plain) {
-            names.push(plain);
-        }
-    }
+    let named = kept_types(record_type).map(|kind| match kind {
+        Some(kind) => (kind.as_str(), affixes.typed_name(name, kind)),
+        None => ("", affixes.plain_name(name)),
+    });
+    let own = named.filter(|(kind, txt)| !kind.is_empty() || !is_read_for_another(instance, name, txt));
+    let mut names: Vec<DomainName> = own.map(|(_, txt)| txt).collect();
     names.sort();
     names.dedup();
     names

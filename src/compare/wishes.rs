@@ -23,7 +23,7 @@ use crate::compare::fix;
 use crate::compare::ladder::{Step, differences, is_stale_by_denial};
 use crate::compare::live::{Judged, impact_of};
 use crate::compare::mismatch::auth_mismatch;
-use crate::compare::owner::{Ownership, ownership};
+use crate::compare::owner::Ownership;
 use crate::compare::resolvers::judge_resolvers;
 use crate::compare::show;
 use crate::compare::target::{dead_target, lacks_family};
@@ -238,7 +238,8 @@ impl Context<'_> {
     /// The record stands and its ownership cannot: it will never be updated.
     fn unowned_for_good(&self) -> Option<Candidate> {
         let too_long = self.want.invalid == Some(Reason::TxtLabelTooLong);
-        let unowned = || ownership(&self.wants.instance, self.want, self.zone) == Ownership::Missing;
+        let title = || self.world.title(self.wants, self.want, self.zone);
+        let unowned = || title().ownership == Ownership::Missing;
         (too_long && self.judged.harm.is_none() && unowned())
             .then(|| self.start(Kind::InvalidDesired, Reason::TxtLabelTooLong, Impact::Latent))
     }

@@ -1,5 +1,6 @@
 //! One round's views with the indexes that judging needs. Pure.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,6 +9,8 @@ use jiff::Timestamp;
 
 use crate::compare::delegation::name_servers;
 use crate::compare::lookups::{self, as_named};
+use crate::compare::owner::Title;
+use crate::compare::texts::{Text, suspects};
 use crate::desired::merge::is_same;
 use crate::model::heritage::TxtRole;
 use crate::model::observation::{Observation, Outcome, Vantage};
@@ -51,6 +54,12 @@ pub struct World<'a> {
     servers: Table<&'a ZoneId, BTreeSet<DomainName>>,
     /// The instances that have ever wanted anything.
     wishers: OnceCell<BTreeSet<Arc<str>>>,
+    /// The ownership of each wish in its own zone, by instance and place; read when first asked for.
+    titles: Vec<Vec<OnceCell<Title>>>,
+    /// Ownership records that need a look, by zone.
+    suspects: Table<&'a ZoneId, Vec<Text<'a>>>,
+    /// Zones that have been read completely.
+    zones: Table<&'a ZoneId, &'a ZoneReading>,
 }
 
 impl<'a> World<'a> {
@@ -88,10 +97,12 @@ impl<'a> World<'a> {
         }
         let zones = by_apex.values().flatten();
         let servers = zones.map(|zone| (&zone.zone.id, name_servers(zone))).collect();
+        let zones = snapshot.route53.value().into_iter().flat_map(|zones| zones.zones.values());
+        let read = zones.filter(|reading| reading.record_sets.is_some());
         let odd = snapshot.odd_objects();
         let undecided = undecided(snapshot, wants, &odd);
         let beside_wildcards = beside_wildcards(&answers, wants, snapshot.route53.value());
-        Self {
+        let mut world = Self {
             snapshot,
             wants,
             past,
@@ -106,7 +117,12 @@ impl<'a> World<'a> {
             by_apex,
             servers,
             wishers: OnceCell::new(),
-        }
+            titles: wants.iter().map(|one| vec![OnceCell::new(); one.wants.len()]).collect(),
+            zones: read.map(|reading| (&reading.zone.id, reading)).collect(),
+            suspects: Table::default(),
+        };
+        world.suspects = world.zones.iter().map(|(id, zone)| (*id, suspects(&world, zone))).collect();
+        world
     }
 
     /// The time of the round.
@@ -159,7 +175,24 @@ impl<'a> World<'a> {
     /// One zone that has been read completely.
     #[must_use]
     pub fn zone(&self, id: &ZoneId) -> Option<&'a ZoneReading> {
-        self.zones()?.zones.get(id).filter(|reading| reading.record_sets.is_some())
+        self.zones.get(id).copied()
+    }
+
+    /// The ownership records of a zone that may be left over, or that nobody here owns.
+    #[must_use]
+    pub fn suspects(&self, zone: &ZoneReading) -> &[Text<'a>] {
+        self.suspects.get(&zone.zone.id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// What the registry says about a wish; of one in its own zone it is read once.
+    #[must_use]
+    pub fn title(&self, wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Cow<'_, Title> {
+        let place = self.wants.iter().position(|one| std::ptr::eq(one, wants));
+        let here = place.filter(|_| want.zone_id() == Some(&zone.zone.id));
+        let cells = here.and_then(|place| self.titles.get(place));
+        let cell = cells.and_then(|cells| cells.get(wants.wants.element_offset(want)?));
+        let read = || Title::of(&wants.instance, want, zone);
+        cell.map_or_else(|| Cow::Owned(read()), |cell| Cow::Borrowed(cell.get_or_init(read)))
     }
 
     /// The hosted zones of exactly this name.

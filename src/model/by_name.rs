@@ -42,7 +42,7 @@ impl<T: Row> ByName<T> {
         for of_name in names() {
             let Some(first) = of_name.first() else { continue };
             // Never made anew: there is room for all.
-            places.insert_unique(hasher.hash_one(first.name()), place, |_| 0);
+            places.insert_unique(hasher.hash_one(first.name().as_str()), place, |_| 0);
             place = place.saturating_add(u32::try_from(of_name.len()).unwrap_or(u32::MAX));
         }
         Self { rows, places, hasher }
@@ -51,11 +51,18 @@ impl<T: Row> ByName<T> {
     /// The rows at one name.
     #[must_use]
     pub fn at(&self, name: &DomainName) -> &[T] {
+        self.at_text(name.as_str())
+    }
+
+    /// The same by the canonical text of the name.
+    #[must_use]
+    pub fn at_text(&self, name: &str) -> &[T] {
         let from = |place: &u32| usize::try_from(*place).ok().and_then(|place| self.rows.get(place..));
-        let is_there = |place: &u32| from(place).and_then(<[T]>::first).is_some_and(|row| row.name() == name);
+        let is_there =
+            |place: &u32| from(place).and_then(<[T]>::first).is_some_and(|row| row.name().as_str() == name);
         let place = self.places.find(self.hasher.hash_one(name), is_there);
         let rest = place.and_then(from).unwrap_or_default();
-        rest.get(..rest.iter().take_while(|row| row.name() == name).count()).unwrap_or_default()
+        rest.get(..rest.iter().take_while(|row| row.name().as_str() == name).count()).unwrap_or_default()
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::limits::MAX_NAME;
 use crate::model::by_name::{ByName, Row};
 use crate::model::{DomainName, RecordSet, RecordType};
 
@@ -237,6 +238,15 @@ impl ZoneReading {
     #[must_use]
     pub fn at(&self, name: &DomainName) -> &[RecordSet] {
         self.record_sets.as_deref().map_or(&[], |sets| sets.at(name))
+    }
+
+    /// The record sets at a name in any spelling. Nearly all are canonical, and are not copied to be found.
+    #[must_use]
+    pub fn at_text(&self, name: &str) -> &[RecordSet] {
+        if DomainName::is_canonical(name) && name.len() <= MAX_NAME {
+            return self.record_sets.as_deref().map_or(&[], |sets| sets.at_text(name));
+        }
+        self.at(&DomainName::new(name))
     }
 }
 

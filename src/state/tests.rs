@@ -45,7 +45,7 @@ fn what_cannot_be_understood_is_set_aside() {
     check("\u{0}\u{1}", "expected value");
     let half: String = good.chars().take(good.len() / 2).collect();
     check(&half, "EOF");
-    check(&good.replace("state/1", "state/2"), "dns-drift-state/2");
+    check(&good.replace("state/2", "state/1"), "dns-drift-state/1");
     check(&good.replace("\"saved_at\":\"2026", "\"saved_at\":\"2027"), "future");
     check(&good.replace("\"history\"", "\"histories\""), "missing field");
 }

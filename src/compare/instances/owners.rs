@@ -29,11 +29,11 @@ pub(super) fn owner_id_changed(world: &World<'_>, wants: &InstanceWants) -> Opti
     let mut owners: BTreeSet<Arc<str>> = BTreeSet::new();
     let mut names: BTreeSet<&DomainName> = BTreeSet::new();
     for (want, zone) in recorded(world, wants) {
-        match ownership(&wants.instance, want, zone) {
+        match &world.title(wants, want, zone).ownership {
             // A neighbour in this cluster publishes the same name: that says nothing about our id.
-            Ownership::Foreign(owner) if world.wants.iter().any(|other| other.instance.id == owner) => {}
+            Ownership::Foreign(owner) if world.wants.iter().any(|other| other.instance.id == *owner) => {}
             Ownership::Foreign(owner) if made_for(wants, want, zone) => {
-                owners.insert(owner);
+                owners.insert(Arc::clone(owner));
                 names.insert(&want.name);
             }
             Ownership::Missing => {}
@@ -67,7 +67,7 @@ pub(super) fn owner_id_changed(world: &World<'_>, wants: &InstanceWants) -> Opti
 pub(super) fn txt_affix_changed(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
     let mut found: Vec<String> = Vec::new();
     for (want, zone) in recorded(world, wants) {
-        match ownership(&wants.instance, want, zone) {
+        match &world.title(wants, want, zone).ownership {
             Ownership::Missing => found.extend(elsewhere(world, wants, want, zone)),
             // Names that came later carry the new affixes.
             Ownership::Own | Ownership::Foreign(_) | Ownership::Conflict(_) | Ownership::Unknown => {}
@@ -199,7 +199,7 @@ impl<'a> Unowned<'a> {
     pub(in crate::compare) fn of(world: &'a World<'_>, wants: &'a InstanceWants) -> Self {
         let mut by_object: Table<(&str, &str), Vec<(&Want, &ZoneId)>> = Table::default();
         for (want, zone) in recorded(world, wants) {
-            if ownership(&wants.instance, want, zone) == Ownership::Missing {
+            if world.title(wants, want, zone).ownership == Ownership::Missing {
                 for object in &want.objects {
                     let rows = by_object.entry((&object.namespace, &object.name)).or_default();
                     rows.push((want, &zone.zone.id));
