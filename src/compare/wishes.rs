@@ -91,7 +91,7 @@ fn judge_in_zone(
         holds.push(context.invalid(reason, step));
     }
     if want.conflict.as_ref().is_some_and(|one| counts(one.reason, step.as_ref())) {
-        holds.extend(context.conflict());
+        holds.extend(context.conflict(step.as_ref()));
     }
     if let Some(reason) = dead_target(world, want) {
         let dead = context.dead_target(reason);
@@ -244,14 +244,18 @@ impl Context<'_> {
             .then(|| self.start(Kind::InvalidDesired, Reason::TxtLabelTooLong, Impact::Latent))
     }
 
-    fn conflict(&self) -> Option<Candidate> {
+    fn conflict(&self, step: Option<&Step>) -> Option<Candidate> {
         let conflict = self.want.conflict.as_ref()?;
         let reason =
             if self.holds_all_claims(&conflict.claims) { Reason::MergedTargets } else { conflict.reason };
-        let impact = match reason {
+        let of_claims = match reason {
             Reason::DifferentTargets | Reason::MixedTypes => Impact::WrongPlace,
             _ => Impact::Degraded,
         };
+        // What users get is worse where the record is none of the claims.
+        let of_record = step.filter(|_| !self.holds_a_claim(&conflict.claims));
+        let of_record = of_record.map_or(Impact::None, |step| self.impact(step.kind, step.reason));
+        let impact = if of_claims.weight() < of_record.weight() { of_record } else { of_claims };
         let mut candidate = self.start(Kind::ConflictingDesired, reason, impact);
         candidate.onset = self.world.since_change(self.want.changed_at);
         candidate.evidence = conflict
@@ -259,8 +263,18 @@ impl Context<'_> {
             .iter()
             .map(|(object, targets)| format!("{object} asks for {}", targets.join(", ")))
             .collect();
-        candidate.window = sync_window(self.world, self.wants, self.want);
+        candidate.also = step.map(|step| Also { kind: step.kind, reason: step.reason }).into_iter().collect();
+        let sync = sync_window(self.world, self.wants, self.want);
+        candidate.window = step.and_then(|step| self.window(step)).or(sync);
         Some(candidate)
+    }
+
+    /// What stands there leads to a target of one of the claims.
+    fn holds_a_claim(&self, claims: &[(ObjectRef, Vec<Arc<str>>)]) -> bool {
+        let told: BTreeSet<String> =
+            claims.iter().flat_map(|(_, targets)| targets).map(|one| spelled(one)).collect();
+        let held = self.zone.at(&self.want.name).iter().flat_map(|set| set.content.targets());
+        held.into_iter().any(|target| told.contains(&spelled(&target)))
     }
 
     /// Some sources merge the targets of several objects in releases in which others pick one: the record

@@ -11,7 +11,7 @@ use crate::desired::submit::Submitted;
 use crate::finding::{Reason, SilentReason};
 use crate::model::record::RecordType;
 use crate::model::want::{Conflict, Unwanted};
-use crate::model::{DomainName, ObjectRef};
+use crate::model::{Content, DomainName, ObjectRef};
 
 /// What is left of the endpoints of one name and set identifier.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -89,7 +89,7 @@ fn resolve_type(
     let mut reason = united(&winner.endpoint.claims()).then_some(Reason::MergedTargets);
     objects.extend(winner.endpoint.claims().into_iter().map(|(object, _)| object));
     for claim in rest {
-        if claim.content != winner.content {
+        if !leads_alike(&claim.content, &winner.content) {
             reason = Some(Reason::DifferentTargets);
         }
         objects.extend(claim.endpoint.claims().into_iter().map(|(object, _)| object));
@@ -108,6 +108,12 @@ fn resolve_type(
     // Targets of one object never conflict with themselves.
     let reason = reason.filter(|_| 1 < objects.len());
     Some((winner, objects, reason.map(|reason| Conflict { reason, claims: all })))
+}
+
+/// True if both lead to the same targets: with another time to live or health evaluation only one of them
+/// survives, and nobody is led elsewhere.
+fn leads_alike(one: &Content, other: &Content) -> bool {
+    one == other || one.alias().is_some() == other.alias().is_some() && one.targets() == other.targets()
 }
 
 /// True if objects whose targets were united asked for different ones.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::desired::endpoint::Claim;
 use crate::desired::invalid::{invalid_reason, txt_label_too_long};
 use crate::desired::merge::{Resolved, resolve};
 use crate::desired::placement::{Destination, ZoneView};
@@ -259,21 +260,22 @@ fn is_respelled(name: &DomainName, submitted: &Submitted) -> bool {
 fn mark_mixed_routing(wants: &mut [Want]) {
     type Key = (DomainName, RecordType, Placement);
     let key = |want: &Want| -> Key { (want.name.clone(), want.record_type.clone(), want.placement.clone()) };
-    let mut sides: BTreeMap<Key, (Vec<ObjectRef>, Vec<ObjectRef>)> = BTreeMap::new();
+    let mut sides: BTreeMap<Key, (Vec<Claim>, Vec<Claim>)> = BTreeMap::new();
     // Nearly every name has no routed claim at all.
     let routed: TableSet<DomainName> =
         wants.iter().filter(|want| want.set_identifier.is_some()).map(|want| want.name.clone()).collect();
     for want in wants.iter().filter(|want| routed.contains(&want.name)) {
         let side = sides.entry(key(want)).or_default();
         let list = if want.set_identifier.is_none() { &mut side.0 } else { &mut side.1 };
-        list.extend(want.objects.iter().cloned());
+        let targets: Vec<Arc<str>> = want.targets().into_iter().map(Arc::from).collect();
+        list.extend(want.objects.iter().map(|object| (object.clone(), targets.clone())));
     }
     for want in wants.iter_mut().filter(|want| routed.contains(&want.name)) {
         let Some((simple, routed)) = sides.get(&key(want)) else { continue };
         if simple.is_empty() || routed.is_empty() || want.conflict.is_some() {
             continue;
         }
-        let claims = simple.iter().chain(routed).map(|object| (object.clone(), Vec::new())).collect();
+        let claims = simple.iter().chain(routed).cloned().collect();
         want.conflict = Some(Box::new(Conflict { reason: Reason::MixedRouting, claims }));
     }
 }
