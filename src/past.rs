@@ -23,7 +23,7 @@ use crate::model::zone::Zones;
 use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordType, ZoneId};
 use crate::past::answers::{Answered, Arrival};
 use crate::past::names::sight;
-pub use crate::past::names::{KeyRef, Names, Sighting};
+pub use crate::past::names::{KeyRef, Names, Others, Sighting};
 use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
 use crate::stored::pairs;
 
@@ -58,6 +58,8 @@ pub struct Past {
     pub last_at: Option<Timestamp>,
     /// Wishes and the record sets at wanted names, with each content that they had.
     pub names: Names,
+    /// Records at names while nobody wanted them.
+    pub others: Others,
     /// Objects.
     #[serde(with = "pairs")]
     pub objects: BTreeMap<ObjectRef, ObjectPast>,
@@ -167,7 +169,8 @@ impl Past {
             self.observe_wishes(wants, at);
         }
         if let Some(zones) = snapshot.route53.value() {
-            self.names.records_seen(zones, at);
+            self.names.records_seen(&mut self.others, zones, at);
+            self.others.forget(at);
             if lists_are_whole(snapshot) {
                 self.observe_strangers(zones, wants, &snapshot.odd_objects(), at);
             }
@@ -199,6 +202,7 @@ impl Past {
             earlier(at);
         }
         self.names.set_back(now);
+        self.others.set_back(now);
         self.delegations.values_mut().for_each(|all| sighted(all, now));
         for past in self.objects.values_mut() {
             past.first_at = past.first_at.min(now);
@@ -464,18 +468,6 @@ impl Past {
     #[must_use]
     pub fn record_since<'k>(&self, zone: &ZoneId, key: impl Into<KeyRef<'k>>) -> Option<Timestamp> {
         self.names.record(zone, key).last().map(|last| last.since)
-    }
-
-    /// The last look at the record with its former content, and the first with the present one; `None`
-    /// for a record that was never seen, and for the first part where it never had another content.
-    #[must_use]
-    pub fn record_changed<'k>(
-        &self,
-        zone: &ZoneId,
-        key: impl Into<KeyRef<'k>>,
-    ) -> Option<(Option<Timestamp>, Timestamp)> {
-        let (last, earlier) = self.names.record(zone, key).split_last()?;
-        Some((earlier.last().map(|one| one.until), last.since))
     }
 
     /// The first round without a wish that was last seen then; that time itself when no round is known.

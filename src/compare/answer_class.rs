@@ -7,13 +7,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::live::{Expected, Match, addresses, chain, judge, resolved, values};
 use crate::compare::mismatch::is_of_other_places;
+use crate::compare::wildcard::above;
 use crate::compare::wishes::signed;
 use crate::compare::world::World;
 use crate::model::DomainName;
 use crate::model::observation::{Observation, Outcome};
-use crate::model::record::{Content, RecordKey, RecordSet, RecordType, Value};
+use crate::model::record::{Content, RecordSet, RecordType, Value};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
+use crate::past::names::Held;
 
 /// A wanted record with its zone and what it should lead to.
 pub struct Name<'a> {
@@ -170,23 +172,69 @@ fn is_foreign_to(world: &World<'_>, host: &DomainName, seen: &Observation, found
     is_asked_here && !is_worldwide(host) && pool.len() < largest * 2 && pool.is_disjoint(found)
 }
 
-/// Something that the zone held earlier at this name, under this key or as another type.
+/// Something that the zone held earlier at this name, under this key, as another member or as another type,
+/// or that a wildcard answered before the name had a record of its own.
 fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Class> {
-    let own = name.want.key();
-    let others = [RecordType::A, RecordType::Aaaa, RecordType::Cname]
-        .into_iter()
-        .filter(|other| own.record_type.is_address() && *other != own.record_type)
-        .map(|record_type| RecordKey { record_type, set_identifier: None, ..own.clone() });
-    std::iter::once(own.clone()).chain(others).find_map(|key| {
-        let mut contents = world.past.earlier_records(&name.zone.zone.id, &key);
-        contents.find_map(|(content, ended)| {
-            let led = |content: &&Content| {
-                leads_to(content, &own.record_type, seen) || led_to(world, name, content, ended, seen)
-            };
-            let content = content.filter(led)?;
-            Some(Class::Stale { ended, ttl: content.ttl().or_else(|| ttl_of_target(name.zone, content)) })
+    let own = &name.want.record_type;
+    let stale = |content: &Content, ended: Timestamp| {
+        let ttl = content.ttl().or_else(|| ttl_of_target(name.zone, content));
+        Class::Stale { ended, ttl }
+    };
+    let led = |(content, ended): &(&Content, Timestamp)| {
+        leads_to(content, own, seen) || led_to(world, name, content, *ended, seen)
+    };
+    let before = former(world, name).into_iter().find(led);
+    let covered = || {
+        let came = came_at(world, name)?;
+        let mut sets = above(&name.want.name, name.zone).into_iter();
+        sets.find(|set| leads_to(&set.content, own, seen)).map(|set| (&set.content, came))
+    };
+    before.or_else(covered).map(|(content, ended)| stale(content, ended))
+}
+
+/// The contents that stood at the name and stand no more, each with its end: those of the own key first, the
+/// newest first.
+fn former<'a>(world: &World<'a>, name: &Name<'_>) -> Vec<(&'a Content, Timestamp)> {
+    let (id, own) = (&name.zone.zone.id, name.want);
+    let fits = |held: &&Held| {
+        let alike = held.record_type.is_address() && own.record_type.is_address();
+        held.place == *id && (alike || held.record_type == own.record_type)
+    };
+    let is_own =
+        |held: &&Held| held.record_type == own.record_type && held.set_identifier == own.set_identifier;
+    let rows = || world.past.names.records_at(&own.name).iter().filter(fits);
+    let ended = |held: &'a Held| {
+        let ends = held.sightings.iter().skip(1).map(|next| next.since);
+        let pairs = held.sightings.iter().zip(ends).rev();
+        pairs.filter_map(|(seen, end)| Some((seen.value.as_ref()?, end)))
+    };
+    let known = rows().filter(is_own).chain(rows().filter(|held| !is_own(held))).flat_map(ended);
+    // What stood there before anybody here wanted the name ended when something else was first seen, at the
+    // latest.
+    let starts = || rows().flat_map(|held| &held.sightings).map(|one| one.since);
+    let stands = |held: &Held, content: &Content| {
+        let here = name.zone.at(&own.name).iter();
+        here.filter(|set| set.record_type == held.record_type && set.set_identifier == held.set_identifier)
+            .any(|set| set.content == *content)
+    };
+    let of_others = world.past.others.at(&own.name).iter().filter(fits).flat_map(|held| {
+        held.sightings.iter().rev().filter_map(move |seen| {
+            let content = seen.value.as_ref().filter(|content| !stands(held, content))?;
+            Some((content, starts().filter(|start| seen.until < *start).min().unwrap_or(seen.until)))
         })
-    })
+    });
+    known.chain(of_others).collect()
+}
+
+/// When the name got a record of its own, if that was seen: before, a wildcard answered for it.
+fn came_at(world: &World<'_>, name: &Name<'_>) -> Option<Timestamp> {
+    let (id, own) = (&name.zone.zone.id, &name.want.name);
+    let here = world.past.names.records_at(own).iter().filter(|held| held.place == *id);
+    let runs = here.filter_map(|held| {
+        held.sightings.iter().rev().take_while(|one| one.value.is_some()).last().map(|one| one.since)
+    });
+    let stood = world.past.others.at(own).iter().any(|held| held.place == *id);
+    runs.min().filter(|came| !stood && world.past.first_at < Some(*came))
 }
 
 /// True if the answer is what the content says.

@@ -375,8 +375,10 @@ fn is_quarter_wrong(rows: &[Row<'_>], expected: &Expected) -> bool {
     for (_, verdict, seen, _) in rows {
         let found = addresses(seen);
         let foreign = match verdict {
-            Match::Right | Match::Unknown => 0,
-            Match::Partial => found.difference(&expected.addresses).count(),
+            // Of a host name's addresses, which rotate, not all may be known.
+            Match::Right if !expected.hosts.is_empty() => 0,
+            Match::Unknown => 0,
+            Match::Right | Match::Partial => found.difference(&expected.addresses).count(),
             Match::Elsewhere | Match::Denied => found.len().max(1),
         };
         wrong = wrong.saturating_add(foreign);

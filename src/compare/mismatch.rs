@@ -20,6 +20,7 @@ use crate::model::text::printable;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{TestedAnswer, TestedName, ZoneReading};
 use crate::model::{RecordKey, ZoneId};
+use crate::past::Sighting;
 use crate::report::Silent;
 use crate::snapshot::ViewName;
 
@@ -268,12 +269,26 @@ const SEEN_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 /// How far the clock of Route 53 may be ahead of ours.
 const SKEW: SignedDuration = SignedDuration::from_mins(1);
 
-/// While Route 53 may still be spreading the change that gave the record its present content.
+/// While Route 53 may still be spreading the latest change of the record, or of another member of its set:
+/// any of them may be answered.
+fn propagation(world: &World<'_>, zone: &ZoneId, key: &RecordKey) -> Option<Window> {
+    let here = world.past.names.records_at(&key.name).iter();
+    let of_set = here.filter(|held| held.place == *zone && held.record_type == key.record_type);
+    let windows = of_set.filter_map(|held| propagation_of(world, zone, &held.sightings));
+    windows.max_by_key(|window| window.until)
+}
+
+/// While Route 53 may still be spreading the change that gave one record its present content.
 ///
 /// A change names its zone only. That of the record was submitted between the last look at the former
 /// content and the first at the present one; those before and after are of other records.
-fn propagation(world: &World<'_>, zone: &ZoneId, key: &RecordKey) -> Option<Window> {
-    let (before, since) = world.past.record_changed(zone, key)?;
+fn propagation_of(
+    world: &World<'_>,
+    zone: &ZoneId,
+    sightings: &[Sighting<Option<Content>>],
+) -> Option<Window> {
+    let (last, former) = sightings.split_last()?;
+    let (before, since) = (former.last().map(|one| one.until), last.since);
     let earliest = before.unwrap_or(since - SEEN_WITHIN).max(since - SEEN_WITHIN);
     let changes = world.zones().into_iter().flat_map(|zones| &zones.changes);
     let mut own = changes

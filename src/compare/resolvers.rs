@@ -19,6 +19,7 @@ use crate::compare::delegation::{LOOKS, delegation_window};
 use crate::compare::live::{Match, answers, asks, questions, serves, union};
 use crate::compare::mismatch::empty_family;
 use crate::compare::verdict::{Candidate, Verdicts};
+use crate::compare::wildcard::above;
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
@@ -34,7 +35,7 @@ use crate::snapshot::ViewName;
 const LONGEST_TTL: u32 = 86_400;
 
 /// Time to live of an alias to a load balancer. Source: findings.md section 7.
-const ALIAS_TTL: u32 = 60;
+pub(super) const ALIAS_TTL: u32 = 60;
 
 /// What a negative answer lives when the zone's SOA is not known: the default of Route 53.
 const NEGATIVE_TTL: u32 = 900;
@@ -236,10 +237,12 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class) -> Option<Window> {
     let after = |reason, start: Timestamp, ttl: u32| {
         open(reason, start, lives(ttl).saturating_add(propagation), world.at())
     };
+    // Before the first look a wildcard may have answered for it.
     let own_ttl = name
         .zone
         .at(&name.want.name)
         .iter()
+        .chain(above(&name.want.name, name.zone))
         .map(|set| set.content.ttl().or_else(|| ttl_of_target(name.zone, &set.content)).unwrap_or(ALIAS_TTL))
         .max()
         .unwrap_or(ALIAS_TTL);

@@ -36,7 +36,13 @@ pub fn is_covered(want: &Want, zone: &ZoneReading) -> bool {
 /// The sets of the wildcard that answers for a name without a set of its own; empty where none does.
 #[must_use]
 pub fn covering<'a>(name: &DomainName, zone: &'a ZoneReading) -> &'a [RecordSet] {
-    if name.is_wildcard() || !zone.at(name).is_empty() {
+    if zone.at(name).is_empty() { above(name, zone) } else { &[] }
+}
+
+/// The sets of the wildcard that would answer for a name if it had no set of its own.
+#[must_use]
+pub fn above<'a>(name: &DomainName, zone: &'a ZoneReading) -> &'a [RecordSet] {
+    if name.is_wildcard() {
         return &[];
     }
     let mut name = name.clone();

@@ -5,12 +5,14 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::delegation::name_servers;
 use crate::compare::lookups::{self, as_named};
 use crate::compare::owner::Title;
+use crate::compare::resolvers::ALIAS_TTL;
 use crate::compare::texts::{Text, suspects};
+use crate::compare::wishes::signed;
 use crate::desired::merge::is_same;
 use crate::model::heritage::TxtRole;
 use crate::model::observation::{Observation, Outcome, Vantage};
@@ -101,7 +103,8 @@ impl<'a> World<'a> {
         let read = zones.filter(|reading| reading.record_sets.is_some());
         let odd = snapshot.odd_objects();
         let undecided = undecided(snapshot, wants, &odd);
-        let beside_wildcards = beside_wildcards(&answers, wants, snapshot.route53.value());
+        let lingers = |name: &DomainName| lingers(past, policy, snapshot.at, name);
+        let beside_wildcards = beside_wildcards(&answers, wants, snapshot.route53.value(), lingers);
         let mut world = Self {
             snapshot,
             wants,
@@ -309,12 +312,26 @@ fn undecided(snapshot: &Snapshot, wants: &[InstanceWants], odd: &[ObjectRef]) ->
     names
 }
 
+/// True if resolvers may still hold a record of the name that is gone.
+fn lingers(past: &Past, policy: &Policy, now: Timestamp, name: &DomainName) -> bool {
+    past.names.records_at(name).iter().any(|held| {
+        let gone = held.sightings.last().filter(|last| last.value.is_none());
+        let last = held.sightings.iter().rev().find_map(|one| one.value.as_ref());
+        gone.zip(last).is_some_and(|(gone, content)| {
+            let kept = SignedDuration::from_secs(content.ttl().unwrap_or(ALIAS_TTL).into());
+            now.duration_since(gone.since) < kept + signed(policy.propagation)
+        })
+    })
+}
+
 /// A wildcard is judged by names that nobody wants: walking all answers for each would make a round
-/// grow with the product of both. It answers for none that exists, be it for what lies below.
+/// grow with the product of both. It answers for none that exists, be it for what lies below, and not yet
+/// for one whose own record somebody may hold still.
 fn beside_wildcards<'a>(
     answers: &Table<&'a DomainName, Vec<&'a Observation>>,
     wants: &[InstanceWants],
     zones: Option<&Zones>,
+    lingers: impl Fn(&DomainName) -> bool,
 ) -> Table<DomainName, Vec<&'a Observation>> {
     let wanted = |name: &DomainName| wants.iter().any(|one| !one.at(name).is_empty());
     let unwanted = answers.keys().copied().filter(|name| !wanted(name));
@@ -322,7 +339,7 @@ fn beside_wildcards<'a>(
         .filter_map(|name| Some((name, name.wildcard_sibling().filter(|wildcard| wanted(wildcard))?)))
         .collect();
     let existing = lookups::existing(zones, made_up.keys().copied());
-    made_up.retain(|name, _| !existing.contains(*name));
+    made_up.retain(|name, _| !existing.contains(*name) && !lingers(name));
     let mut beside: Table<DomainName, Vec<&Observation>> = Table::default();
     for (name, wildcard) in made_up {
         beside.entry(wildcard).or_default().extend(answers.get(name).into_iter().flatten());

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::table::Table;
@@ -66,8 +66,19 @@ struct Name {
 }
 
 /// All names, in no order.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Names(Table<DomainName, Name>);
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Names(#[serde(with = "rows")] Table<DomainName, Name>);
+
+/// Names that nobody wants whose records are remembered: when one becomes wanted, resolvers may still hold
+/// what stood there before. A zone of others may have a million.
+const MAX_OTHERS: usize = 10_000;
+
+/// How long it matters what stood there: no answer is kept for longer than a day.
+const KEEP_OTHERS: SignedDuration = SignedDuration::from_hours(25);
+
+/// Records at names that nobody wanted when they were seen. Absence is not remembered.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Others(#[serde(with = "rows")] Table<DomainName, Vec<Held>>);
 
 // === impl KeyRef ===
 
@@ -150,11 +161,14 @@ impl Names {
 
     /// Takes in the record sets of this round at the names that are known. Of types that lead to no address
     /// only what somebody wanted: ownership records stand beside everything.
-    pub(super) fn records_seen(&mut self, zones: &Zones, at: Timestamp) {
+    pub(super) fn records_seen(&mut self, others: &mut Others, zones: &Zones, at: Timestamp) {
         let read = |id: &ZoneId| zones.zones.get(id).is_some_and(|reading| reading.record_sets.is_some());
         for (id, reading) in &zones.zones {
             for set in reading.records() {
-                let Some(name) = self.0.get_mut(&set.name) else { continue };
+                let Some(name) = self.0.get_mut(&set.name) else {
+                    others.seen(id, set, at);
+                    continue;
+                };
                 let wished = || name.wishes.iter().any(|wish| wish.is(&wish.place, set.into()));
                 if !set.record_type.is_address() && !wished() {
                     continue;
@@ -183,11 +197,6 @@ impl Names {
 
     /// The clock was set back: nothing is later than now.
     pub(super) fn set_back(&mut self, now: Timestamp) {
-        fn earlier<P, T>(rows: &mut [Row<P, T>], now: Timestamp) {
-            for one in rows.iter_mut().flat_map(|row| &mut row.sightings) {
-                (one.since, one.until) = (one.since.min(now), one.until.min(now));
-            }
-        }
         for name in self.0.values_mut() {
             name.wanted_at = now.min(name.wanted_at);
             earlier(&mut name.wishes, now);
@@ -240,16 +249,67 @@ impl Names {
     }
 }
 
-/// A list of names with what is known of each.
-impl Serialize for Names {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(&self.0)
+// === impl Others ===
+
+impl Others {
+    fn seen(&mut self, zone: &ZoneId, set: &RecordSet, at: Timestamp) {
+        if !set.record_type.is_address() {
+            return;
+        }
+        if !self.0.contains_key(&set.name) {
+            if MAX_OTHERS <= self.0.len() {
+                return;
+            }
+            self.0.insert(set.name.clone(), Vec::new());
+        }
+        if let Some(rows) = self.0.get_mut(&set.name) {
+            Row::take_in(rows, zone, set.into(), &Some(set.content.clone()), at);
+        }
+    }
+
+    /// Forgets what is long gone.
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        self.0.retain(|_, rows| {
+            rows.retain(|row| {
+                row.sightings.last().is_some_and(|last| now.duration_since(last.until) < KEEP_OTHERS)
+            });
+            !rows.is_empty()
+        });
+    }
+
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        self.0.values_mut().for_each(|rows| earlier(rows, now));
+    }
+
+    /// The record sets that stood at a name while nobody wanted it, over all zones.
+    #[must_use]
+    pub fn at(&self, name: &DomainName) -> &[Held] {
+        self.0.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
-impl<'de> Deserialize<'de> for Names {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Vec::<(DomainName, Name)>::deserialize(deserializer).map(|rows| Self(rows.into_iter().collect()))
+/// Nothing is later than now.
+fn earlier<P, T>(rows: &mut [Row<P, T>], now: Timestamp) {
+    for one in rows.iter_mut().flat_map(|row| &mut row.sightings) {
+        (one.since, one.until) = (one.since.min(now), one.until.min(now));
+    }
+}
+
+/// A list of names with what is known of each.
+mod rows {
+    use super::{Deserialize, Deserializer, DomainName, Serialize, Serializer, Table};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        names: &Table<DomainName, T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(names)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Table<DomainName, T>, D::Error> {
+        Vec::<(DomainName, T)>::deserialize(deserializer).map(|rows| rows.into_iter().collect())
     }
 }
 
