@@ -45,6 +45,7 @@ pub mod wrong_zone;
 pub use verdict::{Candidate, Coverage, Verdicts};
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -253,12 +254,13 @@ fn one_for_each_subject(world: &World<'_>, mut candidates: Vec<Candidate>) -> Ve
         kind if Kind::MissingRecord <= kind => flaps(one) && (one.window.is_some() || is_news(world, one)),
         _ => false,
     };
+    // Of two that say the same the graver one stays: two instances may have one id.
     candidates.sort_by(|left, right| {
-        (&left.key.subject, &left.key.zone_id, waits(left), left.key.kind).cmp(&(
+        let order = |one: &Candidate| (waits(one), one.key.kind, Reverse(one.severity));
+        (&left.key.subject, &left.key.zone_id, order(left)).cmp(&(
             &right.key.subject,
             &right.key.zone_id,
-            waits(right),
-            right.key.kind,
+            order(right),
         ))
     });
     let mut kept: BTreeMap<(Subject, Option<ZoneId>), Candidate> = BTreeMap::new();

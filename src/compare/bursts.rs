@@ -118,7 +118,8 @@ fn names_of_others(world: &World<'_>, wants: &InstanceWants) -> BTreeSet<DomainN
 
 /// A large share of the records that are still wanted vanished from a zone.
 fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) -> Option<Candidate> {
-    let is_wanted = |zone: &ZoneId, name: &DomainName| wants.at(name).iter().any(|want| want.zone_id() == Some(zone));
+    let is_wanted =
+        |zone: &ZoneId, name: &DomainName| wants.at(name).iter().any(|want| want.zone_id() == Some(zone));
     let counts = |(name, held): &(&DomainName, &Held)| {
         is_wanted(&held.place, name) && out.coverage.zones.contains_key(&held.place)
     };

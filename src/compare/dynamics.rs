@@ -290,7 +290,7 @@ impl Record<'_> {
         if self.shares_owner_id() {
             return Some(Cause::ControllerMisconfigured(Reason::OwnerIdShared));
         }
-        let others = self.world.wants.iter().filter(|other| other.instance.id != self.wants.instance.id);
+        let others = self.world.wants.iter().filter(|other| !std::ptr::eq(*other, self.wants));
         let here = |want: &Want| want.zone_id() == Some(&self.zone.zone.id) && want.is(&self.key);
         if others.into_iter().any(|other| other.at(&self.key.name).iter().any(here)) {
             return Some(Cause::ControllerMisconfigured(Reason::OverlappingInstances));

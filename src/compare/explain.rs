@@ -50,7 +50,7 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
                 Kind::HealthWithdrawn | Kind::DanglingRecord => true,
                 _ => false,
             };
-            of_target && same_place(cause, effect)
+            of_target && same_place(cause, effect) || is_sibling_silenced(cause, effect)
         }
         Kind::WrongZone | Kind::DelegationBroken | Kind::DnssecBroken | Kind::ZoneUnassociated => {
             effect.key.kind.is_live() && same_zone(cause, effect)
@@ -156,7 +156,9 @@ fn leaves(fault: Reason, effect: &Candidate) -> bool {
                 || kind == Kind::MissingRecord && effect.reason == Reason::Deleted
         }
         Reason::OverlappingInstances => {
-            ladder && effect.cause == Some(Cause::OwnerForeign) || kind == Kind::OwnerConflict
+            let of_both = [Cause::OwnerForeign, Cause::ControllerMisconfigured(fault)];
+            let is_of_both = effect.cause.as_ref().is_some_and(|cause| of_both.contains(cause));
+            is_of_both && (ladder || kind == Kind::Flapping) || kind == Kind::OwnerConflict
         }
         Reason::ZoneFilterMatchesNothing | Reason::DomainFilterQuoted => {
             ladder || matches!(kind, Kind::NoZone | Kind::StaleRecord)
@@ -215,6 +217,19 @@ fn same_place(cause: &Candidate, effect: &Candidate) -> bool {
         (None, _) | (_, None) => true,
     };
     zone && same_member && shares_name(cause, effect)
+}
+
+/// Another member of the routing set to which the target belongs: whoever is sent to the dead one is
+/// answered nothing, by those servers that are asked just then.
+fn is_sibling_silenced(cause: &Candidate, effect: &Candidate) -> bool {
+    let of = |one: &Candidate| one.key.subject.record().cloned();
+    let (Some(dead), Some(other)) = (of(cause), of(effect)) else { return false };
+    effect.key.kind == Kind::AuthMismatch
+        && matches!(effect.reason, Reason::Nodata | Reason::NsDisagree)
+        && dead.set_identifier.is_some()
+        && other.set_identifier.is_some()
+        && (dead.name, dead.record_type) == (other.name, other.record_type)
+        && cause.key.zone_id == effect.key.zone_id
 }
 
 fn shares_name(cause: &Candidate, effect: &Candidate) -> bool {

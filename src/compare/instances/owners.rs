@@ -1,8 +1,10 @@
 //! An instance whose owner id or TXT affixes no longer fit the ownership that is recorded, or that
 //! writes the names of another one. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::instances::start;
 use crate::compare::owner::{Ownership, heritages, ownership};
@@ -10,7 +12,9 @@ use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
 use crate::desired::merge::is_same;
 use crate::finding::{Impact, Kind, Reason};
+use crate::model::change::{Action, ChangeEventKind};
 use crate::model::heritage::TxtRole;
+use crate::model::instance::{Policy as Allowed, Registry};
 use crate::model::record::{RecordKey, RecordType};
 use crate::model::table::Table;
 use crate::model::want::{InstanceWants, Want};
@@ -22,6 +26,9 @@ use crate::snapshot::ViewName;
 /// Names that must agree where no earlier round shows the former id: another cluster may be made
 /// of the same manifests.
 const ENOUGH_NAMES: usize = 2;
+
+/// How long a record that went counts against whoever may have deleted it.
+const LATELY: SignedDuration = SignedDuration::from_hours(1);
 
 /// Everything that the instance wants and that is recorded belongs to one other id, made for the
 /// very same objects.
@@ -93,6 +100,107 @@ pub(super) fn txt_affix_changed(world: &World<'_>, wants: &InstanceWants) -> Opt
 
 /// Two instances of this cluster write the same records. The one that owns less of them is told.
 pub(super) fn overlapping_instances(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
+    both_write(world, wants).or_else(|| each_deletes(world, wants))
+}
+
+/// Under one owner id each deletes what only the other wants; once may have been a person.
+fn each_deletes(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
+    let (other, undone) = twins(world, wants)
+        .map(|other| (other, undone(world, wants, other)))
+        .find(|(_, undone)| 1 < undone.len())?;
+    let name = |one: &InstanceWants| match &one.instance.workload {
+        Some(workload) => workload.to_string(),
+        None => one.instance.id.to_string(),
+    };
+    let mut candidate = change(world, wants, Reason::OverlappingInstances);
+    let went = undone.iter().take(5);
+    candidate.evidence =
+        went.map(|(key, at)| format!("{key} went at {at}, while one of both wanted it")).collect();
+    candidate.summary = format!(
+        "{} and {} share the owner id {}: each deletes the records of the other.",
+        name(wants),
+        name(other),
+        wants.instance.flags.owner_id
+    );
+    candidate.fix = Fix {
+        summary: "Give each a --txt-owner-id of its own, or let one serve all.".to_owned(),
+        ..Fix::default()
+    };
+    Some(candidate)
+}
+
+/// Other instances that delete under the same owner id, where this one does, too.
+fn twins<'a>(world: &World<'a>, wants: &InstanceWants) -> impl Iterator<Item = &'a InstanceWants> {
+    let deletes = |one: &InstanceWants| {
+        one.instance.flags.policy == Allowed::Sync && one.instance.flags.registry == Registry::Txt
+    };
+    world.wants.iter().filter(move |other| {
+        other.instance.workload != wants.instance.workload
+            && other.instance.id == wants.instance.id
+            && deletes(other)
+            && deletes(wants)
+    })
+}
+
+/// True if another instance with the same owner id deletes the record, which it does not want.
+pub(in crate::compare) fn is_deleted_by_twin(world: &World<'_>, wants: &InstanceWants, want: &Want) -> bool {
+    let mut twins = twins(world, wants).peekable();
+    twins.peek().is_some() && {
+        let deleted = deletions(world);
+        twins.any(|twin| !went(world, &deleted, (wants, twin), want).is_empty())
+    }
+}
+
+/// Records that only one of two wants, and when they went.
+fn undone(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    other: &InstanceWants,
+) -> BTreeSet<(RecordKey, Timestamp)> {
+    let deleted = deletions(world);
+    let sides = [(wants, other), (other, wants)].into_iter();
+    let all = sides.flat_map(|(one, twin)| one.wants.iter().map(move |want| (one, twin, want)));
+    all.flat_map(|(one, twin, want)| {
+        went(world, &deleted, (one, twin), want).into_iter().map(|at| (want.key(), at))
+    })
+    .collect()
+}
+
+/// When a record that only the first of two wants went within the hour, although it wanted it then: as it
+/// was seen, or as the feed tells.
+fn went(
+    world: &World<'_>,
+    deleted: &Deletions<'_>,
+    (one, twin): (&InstanceWants, &InstanceWants),
+    want: &Want,
+) -> Vec<Timestamp> {
+    let zone = want.zone_id().filter(|id| twin.zones.contains(id) && twin.at(&want.name).is_empty());
+    let seen = world.past.names.wish(&one.instance.id, want).first().map(|first| first.since);
+    let told = want.changed_at.max(want.status_changed_at);
+    let Some((zone, wished)) = zone.zip(told.into_iter().chain(seen).min()) else { return Vec::new() };
+    let held = world.past.names.record(zone, want).iter().skip(1);
+    let went = held.filter(|one| one.value.is_none()).map(|one| one.since);
+    let told = deleted.get(&(&want.name, &want.record_type)).into_iter().flatten().copied();
+    let counts = |at: &Timestamp| wished < *at && world.at().duration_since(*at) < LATELY;
+    went.chain(told).filter(counts).collect()
+}
+
+/// Deletions by name and type.
+type Deletions<'a> = BTreeMap<(&'a DomainName, &'a RecordType), Vec<Timestamp>>;
+
+/// When each record was deleted, as the feed tells.
+fn deletions<'a>(world: &World<'a>) -> Deletions<'a> {
+    let mut all = Deletions::new();
+    for event in world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events) {
+        let ChangeEventKind::Applied(batch) = &event.kind else { continue };
+        for change in batch.changes.iter().filter(|change| change.action == Action::Delete) {
+            all.entry((&change.name, &change.record_type)).or_default().push(event.at);
+        }
+    }
+    all
+}
+
+fn both_write(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
     let (other, shared) = world
         .wants
         .iter()

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::compare::causes::by_version;
 use crate::compare::feed::spelled;
+use crate::compare::instances::owners::is_deleted_by_twin;
 use crate::compare::ladder::Step;
 use crate::compare::owner::{Ownership, has_heritage, ownership};
 use crate::compare::wishes::Context;
@@ -32,6 +33,9 @@ impl Context<'_> {
         }
         if let Some(cause) = self.owner_cause() {
             return Some(cause);
+        }
+        if step.kind == Kind::MissingRecord && is_deleted_by_twin(self.world, self.wants, self.want) {
+            return Some(Cause::ControllerMisconfigured(Reason::OverlappingInstances));
         }
         if self.policy_forbids(step) {
             return Some(Cause::Policy);
