@@ -333,9 +333,11 @@ pub fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mu
         }
     }
     cluster.objects = rows.into_iter().collect();
-    cluster.instances = discover(&workloads, &pods).instances.into_iter().map(Arc::new).collect();
-    if cluster.instances.is_empty() {
-        cluster.instances.extend(assumed.cloned());
+    let found = discover(&workloads, &pods);
+    cluster.has_other_providers = !found.ignored.is_empty();
+    cluster.instances = found.instances.into_iter().map(Arc::new).collect();
+    if let Some(assumed) = assumed.filter(|one| cluster.lacks(one)) {
+        cluster.instances.push(Arc::clone(assumed));
     }
     cluster.grants = roles.grants();
     cluster

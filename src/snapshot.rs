@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::finding::Reason;
 use crate::model::change::ChangeFeed;
 use crate::model::grant::Grant;
-use crate::model::instance::Instance;
+use crate::model::instance::{Instance, Origin};
 use crate::model::object::registry_word;
 use crate::model::observation::Observation;
 use crate::model::zone::Zones;
@@ -76,6 +76,9 @@ pub struct Cluster {
     pub objects: Objects,
     /// The running instances, sorted by id.
     pub instances: Vec<Arc<Instance>>,
+    /// True if there is any ExternalDNS that writes to another DNS provider: where it is the only one, none
+    /// is to be assumed beside it.
+    pub has_other_providers: bool,
     /// Kinds of objects that are watched, as the API spells them; absence of an object counts
     /// only for these.
     pub watched_kinds: Vec<Arc<str>>,
@@ -88,6 +91,13 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// True if the instance is to stand in because the cluster shows none. One that is merely assumed does
+    /// not where somebody writes the names to another provider.
+    #[must_use]
+    pub fn lacks(&self, instance: &Instance) -> bool {
+        self.instances.is_empty() && !(self.has_other_providers && instance.origin == Origin::Assumed)
+    }
+
     /// True if objects of a kind are watched; the kind as the ownership registry spells it.
     #[must_use]
     pub fn watches(&self, word: &str) -> bool {

@@ -180,10 +180,16 @@ fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Cla
         let ttl = content.ttl().or_else(|| ttl_of_target(name.zone, content));
         Class::Stale { ended, ttl }
     };
-    let led = |(content, ended): &(&Content, Timestamp)| {
-        leads_to(content, own, seen) || led_to(world, name, content, *ended, seen)
+    let led = |former: &Former<'_>| {
+        leads_to(former.content, own, seen) || led_to(world, name, former.content, former.ended, seen)
     };
     let before = former(world, name).into_iter().find(led);
+    // Of another member that is wanted, that one tells.
+    let is_told = |one: &Former<'_>| !is_of(name.want, one.held) && is_wanted(world, name, one.held);
+    if before.as_ref().is_some_and(is_told) {
+        return Some(Class::Nothing);
+    }
+    let before = before.map(|one| (one.content, one.ended));
     let covered = || {
         let came = came_at(world, name)?;
         let mut sets = above(&name.want.name, name.zone).into_iter();
@@ -192,38 +198,70 @@ fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Cla
     before.or_else(covered).map(|(content, ended)| stale(content, ended))
 }
 
-/// The contents that stood at the name and stand no more, each with its end: those of the own key first, the
-/// newest first.
-fn former<'a>(world: &World<'a>, name: &Name<'_>) -> Vec<(&'a Content, Timestamp)> {
+/// A content that stood at a name and stands no more.
+struct Former<'a> {
+    content: &'a Content,
+    ended: Timestamp,
+    held: &'a Held,
+}
+
+fn is_of(want: &Want, held: &Held) -> bool {
+    held.record_type == want.record_type && held.set_identifier == want.set_identifier
+}
+
+/// A member of a routing set that somebody here wants.
+fn is_wanted(world: &World<'_>, name: &Name<'_>, held: &Held) -> bool {
+    let here = |want: &&Want| want.zone_id() == Some(&name.zone.zone.id);
+    held.set_identifier.is_some() && world.wanted(&name.want.name).filter(here).any(|want| is_of(want, held))
+}
+
+/// What stood at the name and stands no more: under the own key first, the newest first.
+fn former<'a>(world: &World<'a>, name: &Name<'_>) -> Vec<Former<'a>> {
     let (id, own) = (&name.zone.zone.id, name.want);
-    let fits = |held: &&Held| {
+    let fits = |held: &&'a Held| {
         let alike = held.record_type.is_address() && own.record_type.is_address();
         held.place == *id && (alike || held.record_type == own.record_type)
     };
-    let is_own =
-        |held: &&Held| held.record_type == own.record_type && held.set_identifier == own.set_identifier;
     let rows = || world.past.names.records_at(&own.name).iter().filter(fits);
     let ended = |held: &'a Held| {
         let ends = held.sightings.iter().skip(1).map(|next| next.since);
         let pairs = held.sightings.iter().zip(ends).rev();
-        pairs.filter_map(|(seen, end)| Some((seen.value.as_ref()?, end)))
+        pairs.filter_map(move |(seen, ended)| Some(Former { content: seen.value.as_ref()?, ended, held }))
     };
+    let is_own = |held: &&'a Held| is_of(own, held);
     let known = rows().filter(is_own).chain(rows().filter(|held| !is_own(held))).flat_map(ended);
     // What stood there before anybody here wanted the name ended when something else was first seen, at the
     // latest.
-    let starts = || rows().flat_map(|held| &held.sightings).map(|one| one.since);
+    let starts: Vec<Timestamp> = rows().flat_map(|held| &held.sightings).map(|one| one.since).collect();
     let stands = |held: &Held, content: &Content| {
         let here = name.zone.at(&own.name).iter();
         here.filter(|set| set.record_type == held.record_type && set.set_identifier == held.set_identifier)
             .any(|set| set.content == *content)
     };
-    let of_others = world.past.others.at(&own.name).iter().filter(fits).flat_map(|held| {
-        held.sightings.iter().rev().filter_map(move |seen| {
-            let content = seen.value.as_ref().filter(|content| !stands(held, content))?;
-            Some((content, starts().filter(|start| seen.until < *start).min().unwrap_or(seen.until)))
-        })
-    });
-    known.chain(of_others).collect()
+    let mut all: Vec<Former<'a>> = known.collect();
+    // Of a zone that is gone nobody tells the end.
+    let alike = |held: &Held| held.record_type == own.record_type || held.record_type.is_address();
+    let is_gone = |held: &&Held| {
+        alike(held) && world.zones().is_some_and(|zones| !zones.zones.contains_key(&held.place))
+    };
+    let others = || world.past.others.at(&own.name).iter();
+    for held in world.past.names.records_at(&own.name).iter().chain(others()).filter(is_gone) {
+        if let Some(last) = held.sightings.last()
+            && let Some(content) = &last.value
+        {
+            all.push(Former { content, ended: last.until, held });
+        }
+    }
+    for held in others().filter(fits) {
+        for seen in held.sightings.iter().rev() {
+            let Some(content) = seen.value.as_ref().filter(|content| !stands(held, content)) else {
+                continue;
+            };
+            let ended = starts.iter().copied().filter(|start| seen.until < *start).min();
+            all.push(Former { content, ended: ended.unwrap_or(seen.until), held });
+        }
+    }
+    all
 }
 
 /// When the name got a record of its own, if that was seen: before, a wildcard answered for it.

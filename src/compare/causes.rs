@@ -119,7 +119,10 @@ impl Circumstances<'_> {
             .filter(|set| {
                 set.record_type == self.want.record_type && set.set_identifier != self.want.set_identifier
             })
-            .find(|set| set.set_identifier.is_none() || set.routing == self.want.routing)?;
+            .find(|set| {
+                let is_mix = set.set_identifier.is_none() != self.want.set_identifier.is_none();
+                is_mix || set.routing == self.want.routing
+            })?;
         let wish = Want { set_identifier: rival.set_identifier.clone(), ..self.want.clone() };
         match crate::compare::owner::ownership(&self.wants.instance, &wish, self.zone) {
             crate::compare::owner::Ownership::Foreign(_) => Some(Cause::OwnerForeign),

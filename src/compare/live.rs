@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use crate::compare::assumed::leads_there;
-use crate::compare::mismatch::{is_default, is_of_other_places};
+use crate::compare::mismatch::{is_default, is_of_other_places, is_referral};
 use crate::compare::wildcard::is_covered;
 use crate::compare::world::World;
 use crate::finding::Impact;
@@ -342,6 +342,8 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
         let in_view = |observation: &Observation| serves(world, observation, zone) && counts(observation);
         rows = answers(world, &want.name, &want.record_type, Vantage::Recursive, &in_view, &expected).rows;
     }
+    // A server that sends on has denied nothing: the zone that it names is not ours to see.
+    rows.retain(|(_, _, seen, _)| zone.is_some() || !is_referral(seen));
     let is_default_wanted = want.routing.as_deref().is_some_and(is_default);
     rows.retain(|(_, _, seen, _)| is_default_wanted || !is_of_other_places(&members(want, zone), seen));
     let at = rows.iter().map(|(_, _, seen, _)| seen.at).max();

@@ -91,7 +91,7 @@ fn publisher<'a>(
     if has_zone(wants) {
         return None;
     }
-    let others = world.wants.iter().filter(|other| other.instance.id != wants.instance.id);
+    let others = world.wants.iter().filter(|other| !std::ptr::eq(*other, wants));
     others.into_iter().find(|other| has_zone(other) && waits(other)).map(|other| &*other.instance.id)
 }
 

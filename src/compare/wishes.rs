@@ -521,7 +521,7 @@ pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want)
 /// Where one instance serves the public zones and one the private ones, both see every object, and
 /// each skips the hosts that only the other has a zone for.
 fn publisher<'a>(world: &World<'a>, wants: &InstanceWants, want: &Want) -> Option<&'a str> {
-    let others = world.wants.iter().filter(|other| other.instance.id != wants.instance.id);
+    let others = world.wants.iter().filter(|other| !std::ptr::eq(*other, wants));
     others
         .into_iter()
         .find(|other| other.at(&want.name).iter().any(|one| one.zone_id().is_some()))

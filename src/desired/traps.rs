@@ -88,6 +88,12 @@ const fn sentences(behaviour: Behaviour) -> (Option<&'static str>, Option<&'stat
         Behaviour::UnschedulableLeftOut => {
             (Some("Nodes that take no Pods are left out unless --no-exclude-unschedulable is given."), None)
         }
+        Behaviour::HostNetworkOnly => {
+            (Some("Pods that are not on the network of their host get no names."), None)
+        }
+        Behaviour::InternalIpv6Default => {
+            (Some("Internal IPv6 addresses of Nodes are published beside the external ones."), None)
+        }
         Behaviour::AliasBeyondTable
         | Behaviour::AliasFalse
         | Behaviour::AliasByType
@@ -95,6 +101,11 @@ const fn sentences(behaviour: Behaviour) -> (Option<&'static str>, Option<&'stat
         | Behaviour::TxtTyped
         | Behaviour::ZonePin
         | Behaviour::Ptr
+        | Behaviour::UnschedulableLeftOutOfServices
+        | Behaviour::InternalIpv6
+        | Behaviour::InternalIpv6OfNodes
+        | Behaviour::InternalIpv6OfPods
+        | Behaviour::InternalIpv6OfNodePorts
         | Behaviour::DualstackAnnotation => (None, None),
     }
 }

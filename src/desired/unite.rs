@@ -26,7 +26,12 @@ struct Key {
 /// conflict: no single answer would be right.
 #[must_use]
 pub fn unite(source: &str, endpoints: Vec<Endpoint>, version: Version) -> Vec<Endpoint> {
-    let across = does(version, Behaviour::SourceMerge) || matches!(source, "node" | "pod");
+    let merge = match source {
+        "node" | "pod" => Merge::All,
+        _ if does(version, Behaviour::SourceMerge) => Merge::All,
+        "service" => Merge::OfOneObject,
+        _ => Merge::None,
+    };
     let mut places: BTreeMap<Key, usize> = BTreeMap::new();
     let mut out: Vec<Endpoint> = Vec::new();
     for endpoint in endpoints {
@@ -39,7 +44,7 @@ pub fn unite(source: &str, endpoints: Vec<Endpoint>, version: Version) -> Vec<En
         };
         let place = places.get(&key).copied();
         match place.and_then(|index| out.get_mut(index)) {
-            Some(known) if may_unite(known, &endpoint, across) => add(known, endpoint),
+            Some(known) if may_unite(known, &endpoint, merge) => add(known, endpoint),
             Some(_) => out.push(endpoint),
             None => {
                 places.insert(key, out.len());
@@ -50,13 +55,23 @@ pub fn unite(source: &str, endpoints: Vec<Endpoint>, version: Version) -> Vec<En
     out
 }
 
-fn may_unite(known: &Endpoint, other: &Endpoint, across: bool) -> bool {
+/// Whose endpoints are united. Services were in all releases; of several one is named as a conflict, which
+/// it is until the record tells that all are served.
+#[derive(Clone, Copy, PartialEq)]
+enum Merge {
+    All,
+    OfOneObject,
+    None,
+}
+
+fn may_unite(known: &Endpoint, other: &Endpoint, merge: Merge) -> bool {
     // The same name twice, in a rule and in an annotation, is one endpoint in every release.
     if known.targets == other.targets && known.object == other.object && known.name == other.name {
         return true;
     }
     let mergeable = !matches!(known.record_type, RecordType::Cname);
-    across && mergeable && known.name == other.name
+    let covers = merge == Merge::All || merge == Merge::OfOneObject && known.object == other.object;
+    covers && mergeable && known.name == other.name
 }
 
 fn add(known: &mut Endpoint, other: Endpoint) {

@@ -57,8 +57,22 @@ pub enum Behaviour {
     Ptr,
     /// The ALB annotation on an Ingress gives the AAAA alias.
     DualstackAnnotation,
-    /// Nodes that take no Pods are left out although nobody said so.
+    /// Only Pods on the network of their host get names.
+    HostNetworkOnly,
+    /// The source of Nodes leaves out those that take no Pods, although nobody said so.
     UnschedulableLeftOut,
+    /// So does that of Services.
+    UnschedulableLeftOutOfServices,
+    /// Internal IPv6 addresses of Nodes join the external ones.
+    InternalIpv6,
+    /// They do unless a flag says no; later only where it says yes.
+    InternalIpv6Default,
+    /// The source of Nodes heeds that flag.
+    InternalIpv6OfNodes,
+    /// Services do for the Nodes of their Pods.
+    InternalIpv6OfPods,
+    /// Services of type `NodePort` do.
+    InternalIpv6OfNodePorts,
 }
 
 /// One row of the table.
@@ -120,7 +134,14 @@ pub const TABLE: &[Row] = &[
     from(Behaviour::ZonePin, Version::new(0, 22, 0), "executed"),
     from(Behaviour::Ptr, Version::new(0, 21, 0), "executed"),
     between(Behaviour::DualstackAnnotation, EVER, Version::new(0, 16, 0), "source/ingress.go, #5111"),
-    from(Behaviour::UnschedulableLeftOut, Version::new(0, 17, 0), "docs/flags.md"),
+    between(Behaviour::HostNetworkOnly, EVER, Version::new(0, 16, 0), "source/pod.go"),
+    from(Behaviour::UnschedulableLeftOut, Version::new(0, 15, 1), "source/node.go"),
+    from(Behaviour::UnschedulableLeftOutOfServices, Version::new(0, 21, 0), "source/service.go"),
+    from(Behaviour::InternalIpv6, Version::new(0, 13, 5), "source/node.go, source/service.go"),
+    between(Behaviour::InternalIpv6Default, EVER, Version::new(0, 19, 0), "externaldns/types.go"),
+    from(Behaviour::InternalIpv6OfNodes, Version::new(0, 17, 0), "source/node.go"),
+    from(Behaviour::InternalIpv6OfPods, Version::new(0, 18, 0), "source/service.go"),
+    from(Behaviour::InternalIpv6OfNodePorts, Version::new(0, 19, 0), "source/service.go"),
 ];
 
 #[cfg(test)]

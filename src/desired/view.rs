@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::desired::discover::{discover, log_targets};
+use crate::desired::discover::{Discovery, discover, log_targets};
 use crate::desired::health::{Change, Heard, KindState, Patience};
 use crate::desired::kinds::{Kind, Row};
 use crate::desired::needs::{idle_kinds, needed_kinds};
@@ -22,6 +22,7 @@ pub struct View {
     states: BTreeMap<Kind, KindState>,
     cluster: Option<Arc<Cluster>>,
     instances: Vec<Arc<Instance>>,
+    has_other_providers: bool,
     /// Rows changed since `cluster` was made.
     objects_changed: bool,
     instances_changed: bool,
@@ -38,6 +39,7 @@ impl View {
             states: kinds.iter().map(|kind| (*kind, KindState::new(*kind))).collect(),
             cluster: None,
             instances: Vec::new(),
+            has_other_providers: false,
             objects_changed: true,
             instances_changed: true,
             read_at: None,
@@ -154,6 +156,7 @@ impl View {
                 let cluster = Arc::new(Cluster {
                     objects: self.objects(),
                     instances: self.instances.clone(),
+                    has_other_providers: self.has_other_providers,
                     watched_kinds: self.watched_kinds(),
                     unread_kinds: self.unread_kinds(),
                     idle_kinds: idle_kinds(&self.instances),
@@ -169,10 +172,14 @@ impl View {
 
     fn refresh_instances(&mut self) {
         if std::mem::take(&mut self.instances_changed) {
-            let instances = self.discover();
+            let found = self.discover();
+            let has_other_providers = !found.ignored.is_empty();
+            let instances: Vec<_> = found.instances.into_iter().map(Arc::new).collect();
             // An instance that did not change is the same value in every view.
-            self.objects_changed |= instances != self.instances;
+            self.objects_changed |=
+                instances != self.instances || has_other_providers != self.has_other_providers;
             self.instances = instances;
+            self.has_other_providers = has_other_providers;
         }
     }
 
@@ -187,7 +194,7 @@ impl View {
         Objects::from_sorted(objects.collect())
     }
 
-    fn discover(&self) -> Vec<Arc<Instance>> {
+    fn discover(&self) -> Discovery {
         let (mut workloads, mut pods) = (Vec::new(), Vec::new());
         for row in self.states.values().flat_map(|state| state.rows().values()) {
             match row {
@@ -200,7 +207,7 @@ impl View {
         for (workload, provider) in &found.ignored {
             tracing::debug!(%workload, provider, "an ExternalDNS of another provider is not watched");
         }
-        found.instances.into_iter().map(Arc::new).collect()
+        found
     }
 
     fn unread_kinds(&self) -> Vec<Arc<str>> {

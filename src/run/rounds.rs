@@ -349,7 +349,7 @@ impl Assumption {
     /// Adds the instance to a cluster that shows none.
     pub(crate) fn apply(&mut self, snapshot: &mut Snapshot) {
         let Some(instance) = &self.instance else { return };
-        let Some(cluster) = snapshot.kubernetes.value.clone().filter(|one| one.instances.is_empty()) else {
+        let Some(cluster) = snapshot.kubernetes.value.clone().filter(|one| one.lacks(instance)) else {
             return;
         };
         let known = self.last.as_ref().filter(|(seen, _)| Arc::ptr_eq(seen, &cluster));

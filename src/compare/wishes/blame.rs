@@ -19,12 +19,18 @@ use crate::compare::owner::{Ownership, has_heritage, ownership};
 use crate::compare::wishes::Context;
 use crate::compare::world::World;
 use crate::finding::{Cause, Kind, Reason};
+use crate::model::Version;
 use crate::model::change::{
     Action, AppliedBatch, AttemptedChange, ChangeEvent, ChangeEventKind, FeedSource, SkipReason,
 };
+use crate::model::heritage::TxtRole;
 use crate::model::instance::Policy as Allowed;
 use crate::model::record::{RecordSet, RecordType};
 use crate::model::want::Want;
+
+/// From this release an ownership record that stands there is no obstacle. Source:
+/// kubernetes-sigs/external-dns#6617.
+const ADOPTS_TXT: Version = Version::new(0, 19, 0);
 
 impl Context<'_> {
     pub(super) fn cause(&self, step: &Step) -> Option<Cause> {
@@ -57,7 +63,9 @@ impl Context<'_> {
             let blocked = || has_heritage(&self.wants.instance, self.want, self.zone);
             // A sibling of another identifier blocks nothing, and neither does what it leaves open.
             let free = self.zone.at(&self.want.name).iter().all(|set| !set.record_type.is_address());
-            return (free && blocked()).then_some(Cause::OwnerOrphan);
+            // Since then a new record takes over the ownership record that it finds.
+            let heeds = self.wants.instance.effective_version() < ADOPTS_TXT;
+            return (heeds && free && blocked()).then_some(Cause::OwnerOrphan);
         }
         let owners: Vec<Ownership> = in_the_way.into_iter().map(|set| self.owner_of(set)).collect();
         if owners.iter().any(|owner| matches!(owner, Ownership::Foreign(_))) {
@@ -76,10 +84,12 @@ impl Context<'_> {
         let wanted = self.want.set_identifier.as_ref();
         let blocks = |set: &&RecordSet| {
             let held = set.set_identifier.as_ref();
-            // A CNAME stands alone, whatever the identifiers.
-            let excludes =
-                (set.record_type == RecordType::Cname) != (self.want.record_type == RecordType::Cname);
-            set.record_type.is_address() && (held == wanted || held.is_none() != wanted.is_none() || excludes)
+            // A CNAME stands alone, whatever the identifiers, and beside no other type.
+            let is_cname = self.want.record_type == RecordType::Cname;
+            let excludes = (set.record_type == RecordType::Cname) != is_cname;
+            let is_address = set.record_type.is_address();
+            let of_addresses = is_address && (held == wanted || held.is_none() != wanted.is_none());
+            of_addresses || excludes && (is_address || is_cname && TxtRole::of(set) == TxtRole::Other)
         };
         here.iter().filter(blocks).collect()
     }

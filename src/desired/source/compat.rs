@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use crate::desired::endpoint::{Endpoint, Shared, endpoints_for};
-use crate::desired::source::{SourceInput, status_targets};
+use crate::desired::source::{SourceInput, node, status_targets};
+use crate::desired::versions::Behaviour;
 use crate::model::object::{Body, KubeObject, Service};
 
 /// Annotation of kops' dns-controller for the names that the world sees.
@@ -47,7 +48,7 @@ pub(super) fn split(text: &str) -> Vec<String> {
 
 /// Addresses of the Nodes with the role `node`.
 fn of_nodes(input: &SourceInput<'_>, external: bool) -> Vec<String> {
-    let ipv6 = input.instance.flags.details.expose_internal_ipv6;
+    let ipv6 = node::shows_internal_ipv6(input, Behaviour::InternalIpv6OfPods);
     let counts = |kind: &str, address: &str| match (external, kind) {
         (true, "ExternalIP") | (false, "InternalIP") => true,
         (true, "InternalIP") => ipv6 && address.contains(':'),

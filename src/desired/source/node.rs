@@ -16,7 +16,7 @@ pub(super) fn read(
     annotations: Annotations<'_>,
 ) -> Yield {
     let mut out = Yield::default();
-    if !counts(node, input) {
+    if !counts(node, input, Behaviour::UnschedulableLeftOut) {
         return out;
     }
     let overriding = annotations.targets();
@@ -36,24 +36,33 @@ pub(super) fn read(
     out
 }
 
-/// True unless the Node takes no Pods and such are left out.
-pub(super) fn counts(node: &Node, input: &SourceInput<'_>) -> bool {
-    let left_out = input.instance.flags.details.exclude_unschedulable
-        && does(input.version(), Behaviour::UnschedulableLeftOut);
+/// True unless the Node takes no Pods and such are left out, as a source does from some release on.
+pub(super) fn counts(node: &Node, input: &SourceInput<'_>, leaves_out: Behaviour) -> bool {
+    let left_out = input.instance.flags.details.exclude_unschedulable && does(input.version(), leaves_out);
     !(node.unschedulable && left_out)
+}
+
+/// True if internal IPv6 addresses count as external. `by_flag`: whoever asks lets a flag decide.
+pub(super) fn shows_internal_ipv6(input: &SourceInput<'_>, by_flag: Behaviour) -> bool {
+    let does = |behaviour| does(input.version(), behaviour);
+    match input.instance.flags.details.expose_internal_ipv6 {
+        Some(said) if does(by_flag) => said,
+        None if does(by_flag) => does(Behaviour::InternalIpv6Default),
+        Some(_) | None => does(Behaviour::InternalIpv6),
+    }
 }
 
 /// External addresses, or internal ones if there is none.
 fn reachable(node: &Node, input: &SourceInput<'_>) -> Vec<String> {
     let internal: Vec<String> = addresses(node, "InternalIP").collect();
-    let external = external(node, input);
+    let external = external(node, input, Behaviour::InternalIpv6OfNodes);
     if addresses(node, "ExternalIP").next().is_none() { internal } else { external }
 }
 
-/// External addresses, and with the flag the internal ones of IPv6.
-fn external(node: &Node, input: &SourceInput<'_>) -> Vec<String> {
+/// External addresses, and the internal ones of IPv6 where they count.
+fn external(node: &Node, input: &SourceInput<'_>, by_flag: Behaviour) -> Vec<String> {
     let mut found: Vec<String> = addresses(node, "ExternalIP").collect();
-    if input.instance.flags.details.expose_internal_ipv6 {
+    if shows_internal_ipv6(input, by_flag) {
         found.extend(addresses(node, "InternalIP").filter(|one| one.contains(':')));
     }
     found
@@ -64,7 +73,7 @@ pub(super) fn external_of(name: &str, input: &SourceInput<'_>) -> Vec<String> {
     let Some(Body::Node(node)) = input.object("Node", "", name).map(|row| &row.body) else {
         return Vec::new();
     };
-    external(node, input)
+    external(node, input, Behaviour::InternalIpv6OfPods)
 }
 
 /// The same with every IPv6 address: Pods get those in any case.

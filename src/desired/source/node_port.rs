@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::desired::annotations::Annotations;
 use crate::desired::endpoint::{Endpoint, Shared, endpoint};
 use crate::desired::source::{SourceInput, headless, node};
+use crate::desired::versions::Behaviour;
 use crate::model::object::{Body, KubeObject, Node, Service};
 use crate::model::{RecordType, Version};
 
@@ -21,12 +22,12 @@ pub(super) fn targets(object: &KubeObject, service: &Service, input: &SourceInpu
             serving.as_ref().is_none_or(|names| names.iter().any(|name| **name == *row.reference.name))
         })
         .filter_map(|row| if let Body::Node(node) = &row.body { Some(node) } else { None })
-        .filter(|node| node::counts(node, input))
+        .filter(|node| node::counts(node, input, Behaviour::UnschedulableLeftOutOfServices))
         .collect();
     let of = |kind: &str| nodes.iter().flat_map(|node| node::addresses(node, kind)).collect::<Vec<_>>();
     let (mut external, internal) = (of("ExternalIP"), of("InternalIP"));
     let any_external = !external.is_empty();
-    if input.instance.flags.details.expose_internal_ipv6 {
+    if node::shows_internal_ipv6(input, Behaviour::InternalIpv6OfNodePorts) {
         external.extend(internal.iter().filter(|one| one.contains(':')).cloned());
     }
     match annotations.get("access") {

@@ -5,6 +5,7 @@
 use crate::desired::annotations::Annotations;
 use crate::desired::endpoint::endpoints_for;
 use crate::desired::source::{SourceInput, Yield, bare, compat, node};
+use crate::desired::versions::{Behaviour, does};
 use crate::model::object::{KubeObject, PodAddresses};
 
 /// What a Pod yields; whether it is ready does not count.
@@ -35,6 +36,12 @@ pub(super) fn read(
     out
 }
 
+/// A Pod on a network of its own, where only those of the host count.
+fn is_left_out(pod: &PodAddresses, input: &SourceInput<'_>) -> bool {
+    let hosts_only = does(input.version(), Behaviour::HostNetworkOnly);
+    !pod.host_network && (hosts_only || input.instance.flags.details.ignore_non_host_network_pods)
+}
+
 /// Hosts that the Pod asks for itself, each with the addresses that it leads to.
 fn own_names(
     object: &KubeObject,
@@ -43,7 +50,7 @@ fn own_names(
     annotations: Annotations<'_>,
 ) -> Vec<(String, Vec<String>)> {
     let details = &input.instance.flags.details;
-    if details.ignore_non_host_network_pods && !pod.host_network {
+    if is_left_out(pod, input) {
         return Vec::new();
     }
     let own: Vec<String> = pod.ips.first().cloned().into_iter().collect();
@@ -64,9 +71,7 @@ fn kops_names(
     input: &SourceInput<'_>,
 ) -> Vec<(String, Vec<String>)> {
     let details = &input.instance.flags.details;
-    if details.compatibility != "kops-dns-controller"
-        || (details.ignore_non_host_network_pods && !pod.host_network)
-    {
+    if details.compatibility != "kops-dns-controller" || is_left_out(pod, input) {
         return Vec::new();
     }
     let own: Vec<String> = pod.ips.first().cloned().into_iter().collect();

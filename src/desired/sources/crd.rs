@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::desired::endpoint::{Endpoint, Origin};
 use crate::desired::source::{SourceInput, Yield};
 use crate::desired::sources::left_alone;
+use crate::desired::sources::roster::has_other_crd;
 use crate::finding::SilentReason;
 use crate::limits::MAX_NAMES_PER_OBJECT;
 use crate::model::custom::{DnsEndpoint, LiteralEndpoint};
@@ -32,6 +33,10 @@ const NAPTR_WITH_DOT: Version = Version::new(0, 14, 1);
 #[must_use]
 pub fn read(object: &KubeObject, endpoint: &DnsEndpoint, input: &SourceInput<'_>) -> Yield {
     let mut out = Yield::default();
+    // With flags for another kind the source reads no object of this one.
+    if has_other_crd(input.instance) {
+        return out;
+    }
     if endpoint.endpoints.is_empty() {
         return left_alone(object, &[], SilentReason::NoHost, "the DNSEndpoint has no endpoint");
     }

@@ -111,7 +111,7 @@ fn is_route(source: &str) -> bool {
 }
 
 /// True if the `crd` source reads another kind than ExternalDNS' own.
-fn has_other_crd(instance: &Instance) -> bool {
+pub(super) fn has_other_crd(instance: &Instance) -> bool {
     let details = &instance.flags.details;
     details.crd_kind != Kind::DnsEndpoint.api_kind()
         || !details.crd_api_version.starts_with(Kind::DnsEndpoint.group())
