@@ -22,8 +22,9 @@ use crate::history::{History, Track};
 use crate::limits::MAX_EVIDENCE;
 use crate::model::by_name::ByName;
 use crate::model::shard::Shard;
+use crate::model::table::Table;
 use crate::model::text::printable;
-use crate::model::want::InstanceWants;
+use crate::model::want::{InstanceWants, Want};
 use crate::model::{RecordKey, ZoneId};
 use crate::past::{Past, lists_are_whole};
 use crate::policy::Policy;
@@ -170,7 +171,7 @@ impl Engine {
         }
         let faulty = self.faulty();
         let count = |state: State| findings.iter().filter(|finding| finding.state == state).count();
-        let with_findings = self.wanted_keys().filter(|key| faulty.contains(key)).count();
+        let with_findings = faulty.iter().map(|(zone, key)| self.wished(zone.as_ref(), key)).sum();
         let summary = Summary {
             names: verdicts.names,
             in_sync: verdicts.names.saturating_sub(with_findings).saturating_sub(verdicts.unknown),
@@ -197,9 +198,10 @@ impl Engine {
         }
     }
 
-    fn wanted_keys(&self) -> impl Iterator<Item = (Option<ZoneId>, RecordKey)> {
-        let wants = self.wants.iter().flat_map(|one| &one.wants).filter(|want| self.policy.owns(want));
-        wants.map(|want| (want.zone_id().cloned(), want.key()))
+    /// How many instances want a record there.
+    fn wished(&self, zone: Option<&ZoneId>, key: &RecordKey) -> usize {
+        let here = |want: &&Want| want.is(key) && want.zone_id() == zone && self.policy.owns(want);
+        self.wants.iter().flat_map(|one| one.at(&key.name)).filter(here).count()
     }
 
     /// Records with a finding that is not over.
@@ -215,12 +217,15 @@ impl Engine {
 
     fn zones(&self, snapshot: &Snapshot, faulty: &BTreeSet<(Option<ZoneId>, RecordKey)>) -> Vec<ZoneReport> {
         // Wanted records of each zone, and those among them with a finding.
-        let mut counts: BTreeMap<ZoneId, (usize, usize)> = BTreeMap::new();
-        for (zone, key) in self.wanted_keys() {
-            let Some(id) = zone.clone() else { continue };
-            let count = counts.entry(id).or_default();
-            count.0 += 1;
-            count.1 += usize::from(faulty.contains(&(zone, key)));
+        let mut counts: Table<&ZoneId, (usize, usize)> = Table::default();
+        let wants = self.wants.iter().flat_map(|one| &one.wants).filter(|want| self.policy.owns(want));
+        for id in wants.filter_map(Want::zone_id) {
+            counts.entry(id).or_default().0 += 1;
+        }
+        for (zone, key) in faulty {
+            if let Some(id) = zone {
+                counts.entry(id).or_default().1 += self.wished(Some(id), key);
+            }
         }
         let readings = snapshot.route53.value().into_iter().flat_map(|zones| zones.zones.values());
         let shard = self.policy.shard.as_ref();
@@ -320,6 +325,15 @@ fn views(snapshot: &Snapshot) -> BTreeMap<ViewName, ViewReport> {
     ])
 }
 
+/// How many records an instance wants in each zone.
+fn by_zone(wants: &InstanceWants) -> BTreeMap<ZoneId, usize> {
+    let mut counts: Table<&ZoneId, usize> = Table::default();
+    for id in wants.wants.iter().filter_map(Want::zone_id) {
+        *counts.entry(id).or_default() += 1;
+    }
+    counts.into_iter().map(|(id, count)| (id.clone(), count)).collect()
+}
+
 fn instance(wants: &InstanceWants) -> InstanceReport {
     let instance = &wants.instance;
     InstanceReport {
@@ -346,13 +360,7 @@ fn instance(wants: &InstanceWants) -> InstanceReport {
                 .collect(),
             traps: instance.version.map(traps).unwrap_or_default(),
             pods: instance.pods.clone(),
-            zones: wants.wants.iter().filter_map(|want| want.zone_id().cloned()).fold(
-                BTreeMap::new(),
-                |mut zones, id| {
-                    *zones.entry(id).or_default() += 1;
-                    zones
-                },
-            ),
+            zones: by_zone(wants),
             changed_at: instance.changed_at,
         },
     }

@@ -18,7 +18,7 @@ use crate::model::instance::Registry;
 use crate::model::observation::Outcome;
 use crate::model::want::InstanceWants;
 use crate::model::{DomainName, RecordType, ZoneId};
-use crate::past::names::Held;
+use crate::past::names::{Held, Wish};
 use crate::report::Fix;
 use crate::snapshot::ViewName;
 
@@ -66,23 +66,28 @@ pub(super) fn mass_deletion(world: &World<'_>, wants: &InstanceWants, out: &Verd
 
 /// A large share of the wishes vanished and has not come back.
 fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
-    let mine = world.past.names.wishes().filter(|(_, wish)| wish.place == wants.instance.id);
-    let mut lost = Vec::new();
-    let mut alive: Vec<(&DomainName, Timestamp, Timestamp)> = Vec::new();
-    let mut came: BTreeMap<&DomainName, Timestamp> = BTreeMap::new();
-    for (name, wish) in mine {
-        let (Some(first), Some(last)) = (wish.sightings.first(), wish.sightings.last()) else { continue };
-        let at = came.entry(name).or_insert(first.since);
-        *at = first.since.min(*at);
-        alive.push((name, first.since, last.until));
-        // What was wanted in this round is not looked up.
-        if last.until != world.at() && wants.at(name).is_empty() {
-            let (until, gone_at) = (last.until, world.past.lost_after(last.until));
-            lost.push(Loss { name, until, gone_at, zone: zone_of(world, wants, name) });
-        }
-    }
+    let mine = || world.past.names.wishes().filter(|(_, wish)| wish.place == wants.instance.id);
+    let span = |wish: &Wish| Some((wish.sightings.first()?.since, wish.sightings.last()?.until));
+    // Nearly always nothing is gone: what was wanted in this round is not looked up.
+    let gone = mine().filter_map(|(name, wish)| {
+        let (_, until) = span(wish).filter(|(_, until)| *until != world.at())?;
+        wants.at(name).is_empty().then_some((name, until))
+    });
+    let mut lost: Vec<Loss<'_>> = gone
+        .map(|(name, until)| {
+            let (gone_at, zone) = (world.past.lost_after(until), zone_of(world, wants, name));
+            Loss { name, until, gone_at, zone }
+        })
+        .collect();
     if lost.len() < LEAST_NAMES {
         return None;
+    }
+    let mut alive: Vec<(&DomainName, Timestamp, Timestamp)> =
+        mine().filter_map(|(name, wish)| span(wish).map(|(since, until)| (name, since, until))).collect();
+    let mut came: BTreeMap<&DomainName, Timestamp> = BTreeMap::new();
+    for (name, since, _) in &alive {
+        let at = came.entry(*name).or_insert(*since);
+        *at = (*since).min(*at);
     }
     // What another owner keeps is neither ours to lose nor ours to have.
     let foreign = names_of_others(world, wants);

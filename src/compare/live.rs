@@ -303,8 +303,6 @@ pub struct Judged {
     pub seen: bool,
     /// True if something is answered, be it known what or not.
     pub answered: bool,
-    /// Newest observation that took part.
-    pub at: Option<Timestamp>,
     /// True if a part of the answers is wrong, and that is a quarter of them or more.
     pub grave: bool,
 }
@@ -346,13 +344,12 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
     rows.retain(|(_, _, seen, _)| zone.is_some() || !is_referral(seen));
     let is_default_wanted = want.routing.as_deref().is_some_and(is_default);
     rows.retain(|(_, _, seen, _)| is_default_wanted || !is_of_other_places(&members(want, zone), seen));
-    let at = rows.iter().map(|(_, _, seen, _)| seen.at).max();
     let answered = rows.iter().any(|row| row.1 != Match::Denied);
     // Where the record leads to the wanted targets, an answer that cannot be compared is theirs.
     let stands = || zone.is_some_and(|zone| leads_there(want, zone) || is_covered(want, zone));
     let seen = rows.iter().any(|row| row.1 != Match::Unknown) || answered && stands();
     if !seen {
-        return Judged { harm: None, seen, answered, at, grave: false };
+        return Judged { harm: None, seen, answered, grave: false };
     }
     let harm = if want.set_identifier.is_some() {
         impact_of_member(world, want, zone, &rows)
@@ -360,7 +357,40 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
         worst(&rows.iter().map(|row| row.1).collect::<Vec<_>>())
     };
     let grave = harm == Some(Impact::Degraded) && is_quarter_wrong(&rows, &expected);
-    Judged { harm, seen, answered, at, grave }
+    Judged { harm, seen, answered, grave }
+}
+
+/// As [`impact_of`] where every look at a public name gives exactly the wanted addresses, which is nearly
+/// always so and told without comparing sets: no rule about live answers has anything to say then. `None`
+/// where that is not so.
+#[must_use]
+pub fn served_exactly(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Judged> {
+    let is_plain = want.set_identifier.is_none() && !want.name.is_wildcard();
+    let is_address = matches!(want.record_type, RecordType::A | RecordType::Aaaa);
+    let values = want.content.plain_values();
+    let can_tell =
+        is_plain && is_address && !zone.zone.private && world.snapshot.dns.state == ViewState::Read;
+    if !can_tell || values.is_empty() || values.iter().any(|value| value.ip().is_none()) {
+        return None;
+    }
+    let mut is_seen = false;
+    let looks =
+        world.answers.get(&want.name)?.iter().filter(|seen| asks(&seen.record_type, &want.record_type));
+    for seen in looks {
+        if seen.outcome != Outcome::Answer || !answers_exactly(seen, values) {
+            return None;
+        }
+        is_seen |= seen.vantage == Vantage::Authoritative && in_zone(seen, Some(&zone.zone.id));
+    }
+    is_seen.then_some(Judged { harm: None, seen: true, answered: true, grave: false })
+}
+
+/// True if the addresses of an answer are those of the values, none less and none more.
+fn answers_exactly(seen: &Observation, values: &[Value]) -> bool {
+    let of_type = || seen.answers.iter().filter(|record| matches!(&*record.record_type, "A" | "AAAA"));
+    let is_wanted = |ip: IpAddr| values.iter().any(|value| value.ip() == Some(ip));
+    let has = |value: &Value| of_type().any(|record| record.data.parse().ok() == value.ip());
+    of_type().all(|record| record.data.parse().is_ok_and(is_wanted)) && values.iter().all(has)
 }
 
 /// When the record of a wish was seen to change, while nobody can ask what it answers since: what was

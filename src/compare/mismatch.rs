@@ -242,18 +242,15 @@ pub fn empty_family(want: &Want, expected: &Expected) -> bool {
 /// A delegation below the apex takes the name away from the zone.
 #[must_use]
 pub fn occluded(zone: &ZoneReading, want: &Want) -> bool {
-    let mut name = Some(want.name.clone());
-    while let Some(current) =
-        name.filter(|current| *current != zone.zone.name && current.is_within(&zone.zone.name))
-    {
-        // A wanted NS or DS record is the delegation itself.
-        let is_cut_itself = current == want.name && matches!(want.record_type.as_str(), "NS" | "DS");
-        if !is_cut_itself && zone.at(&current).iter().any(|set| set.record_type == RecordType::Ns) {
-            return true;
-        }
-        name = current.parent();
-    }
-    false
+    let apex = &zone.zone.name;
+    let below = want.name.suffixes().take_while(|suffix| apex.as_str().len() < suffix.len());
+    want.name.is_within(apex)
+        && below.into_iter().any(|current| {
+            // A wanted NS or DS record is the delegation itself.
+            let is_cut_itself =
+                *current == *want.name.as_str() && matches!(want.record_type.as_str(), "NS" | "DS");
+            !is_cut_itself && zone.at_text(current).iter().any(|set| set.record_type == RecordType::Ns)
+        })
 }
 
 /// A server that sends those who ask to the servers of a zone below.

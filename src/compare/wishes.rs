@@ -21,7 +21,7 @@ use crate::compare::causes::{Circumstances, by_version};
 use crate::compare::feed::{Refusal, Refusals, spelled, still_counts};
 use crate::compare::fix;
 use crate::compare::ladder::{Step, differences, is_stale_by_denial};
-use crate::compare::live::{Judged, impact_of};
+use crate::compare::live::{Judged, impact_of, served_exactly};
 use crate::compare::mismatch::auth_mismatch;
 use crate::compare::owner::Ownership;
 use crate::compare::resolvers::judge_resolvers;
@@ -79,8 +79,9 @@ fn judge_in_zone(
     }
     let step = differences(world, &wants.instance.id, want, zone);
     let read_at = zone.name_read_at(&want.name).unwrap_or(world.at());
-    let judged = impact_of(world, want, Some(zone));
-    let context = Context { world, wants, want, zone, judged, read_at };
+    let exactly = served_exactly(world, want, zone);
+    let judged = exactly.unwrap_or_else(|| impact_of(world, want, Some(zone)));
+    let context = Context { world, wants, want, zone, judged, is_exact: exactly.is_some(), read_at };
     let mut holds = Vec::new();
     if let Some(step) = &step
         && let Some(refusal) = context.refusal(refused, step)
@@ -141,6 +142,8 @@ struct Context<'a> {
     want: &'a Want,
     zone: &'a ZoneReading,
     judged: Judged,
+    /// Every look gave exactly what is wanted.
+    is_exact: bool,
     read_at: Timestamp,
 }
 
@@ -334,17 +337,23 @@ impl Context<'_> {
         if let Some((reason, impact)) = after::private_target(self.world, self.wants, self.want, self.zone) {
             holds.push(self.start(Kind::PrivateTargetInPublicZone, reason, impact));
         }
+        let live = if self.is_exact { Vec::new() } else { self.live(out) };
+        if live.iter().all(|candidate| candidate.window.is_some()) && self.judged.harm.is_none() {
+            holds.extend(self.ownership());
+        }
+        holds.extend(live);
+        holds
+    }
+
+    /// What the zone's own servers answer, else what resolvers do.
+    fn live(&self, out: &mut Verdicts) -> Vec<Candidate> {
         let mut live: Vec<Candidate> =
             auth_mismatch(self.world, self.wants, self.want, self.zone, out).into_iter().collect();
         if live.is_empty() {
             live = judge_resolvers(self.world, self.wants, self.want, self.zone, out);
         }
         self.spare_other_family(&mut live);
-        if live.iter().all(|candidate| candidate.window.is_some()) && self.judged.harm.is_none() {
-            holds.extend(self.ownership());
-        }
-        holds.extend(live);
-        holds
+        live
     }
 
     fn ownership(&self) -> Option<Candidate> {
