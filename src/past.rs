@@ -452,18 +452,6 @@ impl Past {
         Some((&before.value, present.since))
     }
 
-    /// Contents that a record set had before its present one with the time when each ended, the
-    /// newest first; `None` is absence.
-    pub fn earlier_records<'k>(
-        &self,
-        zone: &ZoneId,
-        key: impl Into<KeyRef<'k>>,
-    ) -> impl Iterator<Item = (Option<&Content>, Timestamp)> {
-        let sightings = self.names.record(zone, key);
-        let ended = sightings.iter().rev().map(|sighting| sighting.since);
-        sightings.iter().rev().skip(1).map(|sighting| sighting.value.as_ref()).zip(ended)
-    }
-
     /// Since when the record set has had its present content; `None` when it is not remembered.
     #[must_use]
     pub fn record_since<'k>(&self, zone: &ZoneId, key: impl Into<KeyRef<'k>>) -> Option<Timestamp> {

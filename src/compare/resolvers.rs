@@ -272,8 +272,12 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class) -> Option<Window> {
     [own, delegation_window(world, name.zone)].into_iter().flatten().max_by_key(|window| window.until)
 }
 
+/// True if the record was seen to change, between two looks that leave no room for a third content.
 fn saw_change(world: &World<'_>, name: &Name<'_>) -> bool {
-    world.past.earlier_records(&name.zone.zone.id, name.want).next().is_some()
+    let sightings = world.past.names.record(&name.zone.zone.id, name.want);
+    let mut newest = sightings.iter().rev();
+    let gap = newest.next().zip(newest.next()).map(|(now, before)| now.since.duration_since(before.until));
+    gap.is_some_and(|gap| gap <= signed(world.policy.interval.saturating_mul(3)))
 }
 
 /// When the record got its present content. Without a change that we saw: the last change of the

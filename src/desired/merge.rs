@@ -87,6 +87,9 @@ fn resolve_type(
     let winner = rest.next()?;
     let mut objects = vec![winner.endpoint.object.clone()];
     let mut reason = united(&winner.endpoint.claims()).then_some(Reason::MergedTargets);
+    // One name for all Nodes or Pods is what those who give them one name want.
+    let is_pool = all.iter().all(|(object, _)| matches!(&*object.kind, "Node" | "Pod"));
+    reason = reason.filter(|_| !is_pool);
     objects.extend(winner.endpoint.claims().into_iter().map(|(object, _)| object));
     for claim in rest {
         if !leads_alike(&claim.content, &winner.content) {
