@@ -192,7 +192,7 @@ fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Cla
     let before = before.map(|one| (one.content, one.ended));
     let covered = || {
         let came = came_at(world, name)?;
-        let mut sets = above(&name.want.name, name.zone).into_iter();
+        let mut sets = above(&name.want.name, name.zone).iter();
         sets.find(|set| leads_to(&set.content, own, seen)).map(|set| (&set.content, came))
     };
     before.or_else(covered).map(|(content, ended)| stale(content, ended))

@@ -20,7 +20,7 @@ pub struct Text<'a> {
 }
 
 /// All ownership records of a zone, read as they come.
-pub fn texts<'a>(zone: &'a ZoneReading) -> impl Iterator<Item = Text<'a>> {
+pub fn texts(zone: &ZoneReading) -> impl Iterator<Item = Text<'_>> {
     let sets = zone.records().iter().filter(|set| set.record_type == RecordType::Txt);
     sets.filter_map(move |set| match TxtRole::of(set) {
         TxtRole::Heritage(heritage) => Some(Text { zone, set, heritage }),

@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::delegation::name_servers;
@@ -76,7 +77,7 @@ impl<'a> World<'a> {
         let looks = snapshot.dns.value().map_or(0, Vec::len);
         // A name is asked twice and more.
         let mut answers: Table<&DomainName, Vec<&Observation>> =
-            Table::with_capacity_and_hasher(looks / 2, Default::default());
+            Table::with_capacity_and_hasher(looks / 2, RandomState::default());
         let mut controls: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
         for observation in snapshot.observations() {
             if observation.vantage == Vantage::Control && observation.outcome == Outcome::Answer {

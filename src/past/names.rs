@@ -197,11 +197,11 @@ impl Names {
 
     /// The clock was set back: nothing is later than now.
     pub(super) fn set_back(&mut self, now: Timestamp) {
-        for name in self.0.values_mut() {
+        self.0.values_mut().for_each(|name| {
             name.wanted_at = now.min(name.wanted_at);
             earlier(&mut name.wishes, now);
             earlier(&mut name.records, now);
-        }
+        });
     }
 
     /// True if the name is or was wanted.
