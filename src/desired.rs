@@ -139,7 +139,7 @@ fn of_instance(
     let without_target = expecting(without_target, instance, &view, &mut stage.unwanted);
     let zones_of = view.as_ref().map(|(_, view)| view);
     stage.notes.retain(|note| {
-        note.name.as_ref().is_none_or(|name| leaves_alone(name, &instance.flags, zones_of).is_none())
+        note.name.as_ref().is_none_or(|name| leaves_alone(name, instance, zones_of).is_none())
     });
     let submitted = provider(stage.endpoints, instance).into_iter().map(|one| submit(one, instance));
     let plan = plan(submitted.collect(), instance, &view);
@@ -179,7 +179,7 @@ fn expecting(
     for mut object in objects {
         let reference = &object.object;
         object.names.retain(|name| {
-            let Some((reason, detail)) = leaves_alone(name, &instance.flags, view) else { return true };
+            let Some((reason, detail)) = leaves_alone(name, instance, view) else { return true };
             let (object, name) = (Some(reference.clone()), Some(name.clone()));
             unwanted.push(Unwanted { object, name, reason, detail });
             false
@@ -194,7 +194,7 @@ fn expecting(
 /// The zones as an instance sees them.
 #[must_use]
 pub fn zone_view<'a>(zones: Option<&'a Zones>, instance: &Instance) -> View<'a> {
-    zones.map(|zones| (zones, ZoneView::new(zones, &instance.flags)))
+    zones.map(|zones| (zones, ZoneView::new(zones, instance)))
 }
 
 /// The first stage: what the sources yield.

@@ -9,6 +9,7 @@ use crate::desired::submit::DEFAULT_TTL;
 use crate::desired::versions::{Behaviour, does};
 use crate::model::Version;
 use crate::model::instance::Instance;
+use crate::model::object::KubeObject;
 use crate::model::record::RecordType;
 
 /// Property of an alias record; plain ones do not have it.
@@ -17,6 +18,19 @@ const HEALTH: &str = "aws/evaluate-target-health";
 const BIAS: &str = "aws/geoproximity-bias";
 /// What an Ingress of the AWS load balancer controller carries for IPv6 (up to v0.15.1).
 pub const DUALSTACK: &str = "dualstack";
+
+/// The annotation of the AWS load balancer controller.
+pub(crate) fn is_dualstack(object: &KubeObject) -> bool {
+    object
+        .annotations
+        .get("alb.ingress.kubernetes.io/ip-address-type")
+        .is_some_and(|kind| kind == "dualstack")
+}
+
+/// Asks for the AAAA half of an alias, in releases that do not write it unasked.
+pub(crate) fn both_families(endpoint: &mut Endpoint) {
+    endpoint.properties.insert(DUALSTACK.to_owned(), String::new());
+}
 
 /// What the alias property says to a release.
 #[derive(Clone, Copy, PartialEq)]

@@ -5,9 +5,10 @@
 
 use regex::Regex;
 
+use crate::desired::versions::{Behaviour, does};
 use crate::finding::{Reason, SilentReason};
 use crate::model::heritage::TxtRole;
-use crate::model::instance::{Flags, Registry, ZoneType};
+use crate::model::instance::{Flags, Instance, Registry, ZoneType};
 use crate::model::table::Table;
 use crate::model::want::NoZone;
 use crate::model::zone::{HostedZone, ZoneReading, Zones};
@@ -58,6 +59,8 @@ struct DomainFilter {
     exclude: Vec<String>,
     regex: Option<Regex>,
     regex_exclude: Option<Regex>,
+    /// Exclusions alone keep names out, and not only zones.
+    excludes_names: bool,
 }
 
 /// Suffixes under which nobody can have a public hosted zone that matters: special-use names, the
@@ -102,8 +105,8 @@ const OUTSIDE: [&str; 30] = [
 impl<'a> ZoneView<'a> {
     /// Applies the zone filters of an instance.
     #[must_use]
-    pub fn new(zones: &'a Zones, flags: &Flags) -> Self {
-        let filter = DomainFilter::new(flags);
+    pub fn new(zones: &'a Zones, instance: &Instance) -> Self {
+        let (flags, filter) = (&instance.flags, DomainFilter::new(instance));
         let untold = has_untold_filters(flags);
         let in_view: Vec<&HostedZone> = zones
             .zones
@@ -133,7 +136,7 @@ impl<'a> ZoneView<'a> {
     /// Chooses the zones of a name: all matching private zones and the longest public one.
     #[must_use]
     pub fn destination(&self, name: &DomainName, pinned: Option<&ZoneId>) -> Destination {
-        if let Some(rule) = self.filter.excludes(name) {
+        if let Some(rule) = self.filter.excludes_name(name) {
             return self.filtered(name, rule);
         }
         let suitable = self.suitable(name);
@@ -206,11 +209,13 @@ impl<'a> ZoneView<'a> {
 #[must_use]
 pub fn leaves_alone(
     name: &DomainName,
-    flags: &Flags,
+    instance: &Instance,
     view: Option<&ZoneView<'_>>,
 ) -> Option<(SilentReason, String)> {
     let Some(view) = view else {
-        return DomainFilter::new(flags).excludes(name).map(|rule| (SilentReason::DomainFilter, rule));
+        return DomainFilter::new(instance)
+            .excludes_name(name)
+            .map(|rule| (SilentReason::DomainFilter, rule));
     };
     match view.destination(name, None) {
         Destination::FilteredName(rule) => Some((SilentReason::DomainFilter, rule)),
@@ -221,8 +226,8 @@ pub fn leaves_alone(
 
 /// False if the filters of the instance, on names or on zones, leave the name to others.
 #[must_use]
-pub fn takes(name: &DomainName, flags: &Flags, view: Option<&ZoneView<'_>>) -> bool {
-    let Some(view) = view else { return leaves_alone(name, flags, None).is_none() };
+pub fn takes(name: &DomainName, instance: &Instance, view: Option<&ZoneView<'_>>) -> bool {
+    let Some(view) = view else { return leaves_alone(name, instance, None).is_none() };
     match view.destination(name, None) {
         Destination::Zones(_) => true,
         Destination::NoZone(none) => !matches!(none.reason, Reason::FilteredOut | Reason::WrongType),
@@ -284,7 +289,9 @@ fn tags_match(zone: &HostedZone, flags: &Flags) -> bool {
 // === impl DomainFilter ===
 
 impl DomainFilter {
-    fn new(flags: &Flags) -> Self {
+    fn new(instance: &Instance) -> Self {
+        let flags = &instance.flags;
+        let does = |behaviour| does(instance.effective_version(), behaviour);
         let clean = |list: &[String]| -> Vec<String> {
             let text = |value: &String| value.trim().strip_suffix('.').unwrap_or(value.trim()).to_lowercase();
             list.iter().map(text).filter(|value| !value.is_empty()).collect()
@@ -292,16 +299,31 @@ impl DomainFilter {
         // A regular expression that does not compile keeps ExternalDNS from starting; matching
         // everything keeps the names visible meanwhile.
         let regex = |text: &str| if text.is_empty() { None } else { Regex::new(text).ok() };
+        let (mut include, mut exclude) =
+            (regex(&flags.regex_domain_filter), regex(&flags.regex_domain_exclusion));
+        if !does(Behaviour::BothRegexes) {
+            // One that is given counts alone, and the exclusion only beside the other.
+            exclude = exclude.filter(|_| !flags.regex_domain_filter.is_empty());
+            include = include.filter(|_| exclude.is_none());
+        }
         Self {
             include: clean(&flags.domain_filter),
             exclude: clean(&flags.exclude_domains),
-            regex: regex(&flags.regex_domain_filter),
-            regex_exclude: regex(&flags.regex_domain_exclusion),
+            regex: include,
+            regex_exclude: exclude,
+            excludes_names: does(Behaviour::ExclusionOfNames),
         }
     }
 
     fn matches(&self, name: &DomainName) -> bool {
         self.excludes(name).is_none()
+    }
+
+    /// As [`Self::excludes`] for a name that is not that of a zone.
+    fn excludes_name(&self, name: &DomainName) -> Option<String> {
+        let has_regex = self.regex.is_some() || self.regex_exclude.is_some();
+        let is_configured = has_regex || !self.include.is_empty() || self.excludes_names;
+        if is_configured { self.excludes(name) } else { None }
     }
 
     /// The rule that takes the name out, in its own words; `None` when it stays.

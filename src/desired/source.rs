@@ -88,6 +88,18 @@ impl<'a> SourceInput<'a> {
         self.objects.of_kind(kind).iter()
     }
 
+    /// Targets of the target annotation, where this release reads it from such an object.
+    #[must_use]
+    pub(crate) fn overriding(&self, object: &KubeObject, annotations: Annotations<'_>) -> Vec<String> {
+        let since = match &object.body {
+            Body::Service(_) => Some(Behaviour::TargetOfServices),
+            Body::Node(_) | Body::Pod(_) => Some(Behaviour::TargetOfNodesAndPods),
+            Body::Ingress(_) | Body::EndpointSlice(_) | Body::Custom(_) => None,
+        };
+        let is_read = since.is_none_or(|since| does(self.version(), since));
+        if is_read { annotations.targets() } else { Vec::new() }
+    }
+
     /// Hosts of the hostname annotation, unless the instance ignores it.
     #[must_use]
     pub fn annotated_hosts(&self, annotations: Annotations<'_>) -> Vec<String> {
@@ -213,16 +225,21 @@ fn left_alone(
     if !flags.namespace.is_empty() && *object.reference.namespace != *flags.namespace {
         return Some((SilentReason::NamespaceFilter, format!("--namespace={}", flags.namespace)));
     }
-    if !selects(&flags.annotation_filter, &object.annotations) {
+    let version = instance.effective_version();
+    let heeds = |filter: Option<Behaviour>| filter.is_none_or(|since| does(version, since));
+    let is_pod = matches!(object.body, Body::Pod(_));
+    let annotated = is_pod.then_some(Behaviour::FiltersOfPods);
+    if heeds(annotated) && !selects(&flags.annotation_filter, &object.annotations) {
         return Some((
             SilentReason::AnnotationFilter,
             format!("--annotation-filter={}", flags.annotation_filter),
         ));
     }
-    if !selects(&flags.label_filter, &object.labels) {
+    if heeds(label_filter(object)) && !selects(&flags.label_filter, &object.labels) {
         return Some((SilentReason::LabelFilter, format!("--label-filter={}", flags.label_filter)));
     }
-    if annotations.is_for_other_controller() && heeds_controller(object) {
+    let controlled = is_pod.then_some(Behaviour::ControllerOfPods);
+    if annotations.is_for_other_controller() && heeds_controller(object) && heeds(controlled) {
         let value = annotations.get("controller").unwrap_or_default();
         return Some((
             SilentReason::ControllerAnnotation,
@@ -242,6 +259,29 @@ fn left_alone(
         ));
     }
     None
+}
+
+/// From which release on a source heeds `--label-filter`; `None` for one that always did.
+fn label_filter(object: &KubeObject) -> Option<Behaviour> {
+    match &object.body {
+        Body::Ingress(_) | Body::Service(_) | Body::Custom(Custom::OpenshiftRoute(_)) => {
+            Some(Behaviour::LabelsOfIngresses)
+        }
+        Body::Node(_) => Some(Behaviour::LabelsOfNodes),
+        Body::Pod(_) => Some(Behaviour::FiltersOfPods),
+        Body::Custom(Custom::IstioGateway(_) | Custom::VirtualService(_)) => Some(Behaviour::LabelsOfIstio),
+        Body::Custom(Custom::HttpProxy(_) | Custom::TraefikRoute(_)) => {
+            Some(Behaviour::LabelsOfContourAndTraefik)
+        }
+        Body::EndpointSlice(_)
+        | Body::Custom(
+            Custom::GatewayRoute(_)
+            | Custom::Gateway(_)
+            | Custom::ListenerSet(_)
+            | Custom::Namespace
+            | Custom::DnsEndpoint(_),
+        ) => None,
+    }
 }
 
 /// The source of `DNSEndpoint` objects is the only one that takes them whoever is meant.

@@ -88,6 +88,12 @@ const fn sentences(behaviour: Behaviour) -> (Option<&'static str>, Option<&'stat
         Behaviour::UnschedulableLeftOut => {
             (Some("Nodes that take no Pods are left out unless --no-exclude-unschedulable is given."), None)
         }
+        Behaviour::BothRegexes => (
+            None,
+            Some(
+                "--regex-domain-exclusion makes --regex-domain-filter count for nothing, and does nothing alone.",
+            ),
+        ),
         Behaviour::HostNetworkOnly => {
             (Some("Pods that are not on the network of their host get no names."), None)
         }
@@ -103,6 +109,25 @@ const fn sentences(behaviour: Behaviour) -> (Option<&'static str>, Option<&'stat
         | Behaviour::Ptr
         | Behaviour::UnschedulableLeftOutOfServices
         | Behaviour::InternalIpv6
+        | Behaviour::TargetOfPodsBehindService
+        | Behaviour::TargetOfServices
+        | Behaviour::TargetOfNodesAndPods
+        | Behaviour::TtlOfPods
+        | Behaviour::InternalHostname
+        | Behaviour::ExternalNameIps
+        | Behaviour::ReadyForLocalTraffic
+        | Behaviour::SuffixListeners
+        | Behaviour::NodeNamesCombine
+        | Behaviour::LabelsOfIngresses
+        | Behaviour::LabelsOfNodes
+        | Behaviour::FiltersOfPods
+        | Behaviour::LabelsOfIstio
+        | Behaviour::LabelsOfContourAndTraefik
+        | Behaviour::ControllerOfPods
+        | Behaviour::ExclusionOfNames
+        | Behaviour::DualstackRoute
+        | Behaviour::DualstackTraefik
+        | Behaviour::TemplateOverPods
         | Behaviour::InternalIpv6OfNodes
         | Behaviour::InternalIpv6OfPods
         | Behaviour::InternalIpv6OfNodePorts

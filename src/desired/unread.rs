@@ -258,7 +258,7 @@ impl<'a> Reader<'a> {
     }
 
     fn takes_name(&self, name: &DomainName) -> bool {
-        takes(name, &self.input.instance.flags, self.view.as_ref().map(|(_, view)| view))
+        takes(name, self.input.instance, self.view.as_ref().map(|(_, view)| view))
     }
 
     /// What the object would want with other annotations; `None` when nothing changes.

@@ -57,6 +57,46 @@ pub enum Behaviour {
     Ptr,
     /// The ALB annotation on an Ingress gives the AAAA alias.
     DualstackAnnotation,
+    /// The `target` annotation of a Pod counts for its headless Service, and so does `endpoints-type`.
+    TargetOfPodsBehindService,
+    /// The `target` annotation of a Service counts.
+    TargetOfServices,
+    /// Those of Nodes and Pods do.
+    TargetOfNodesAndPods,
+    /// The TTL annotation of a Pod counts.
+    TtlOfPods,
+    /// A `ClusterIP` Service has its `internal-hostname` without a flag.
+    InternalHostname,
+    /// `spec.externalIPs` of an `ExternalName` Service count.
+    ExternalNameIps,
+    /// With a local traffic policy the Nodes of Pods that are ready count before others.
+    ReadyForLocalTraffic,
+    /// A wildcard listener takes hosts of any depth.
+    SuffixListeners,
+    /// `--combine-fqdn-annotation` and further names of a template count for Nodes.
+    NodeNamesCombine,
+    /// `--label-filter` counts for Ingresses, Services and Routes.
+    LabelsOfIngresses,
+    /// It counts for Nodes.
+    LabelsOfNodes,
+    /// It counts for Pods, and so does `--annotation-filter`.
+    FiltersOfPods,
+    /// It counts for the objects of Istio.
+    LabelsOfIstio,
+    /// It counts for those of Contour and Traefik.
+    LabelsOfContourAndTraefik,
+    /// The `controller` annotation of a Pod counts.
+    ControllerOfPods,
+    /// `--regex-domain-exclusion` counts beside `--regex-domain-filter`, and alone.
+    BothRegexes,
+    /// `--exclude-domains` alone keeps names out, not only zones.
+    ExclusionOfNames,
+    /// An annotation of a route gives the AAAA alias.
+    DualstackRoute,
+    /// The ALB annotation on an object of Traefik does.
+    DualstackTraefik,
+    /// A template alone decides the names of Pods; their annotations count only when both are combined.
+    TemplateOverPods,
     /// Only Pods on the network of their host get names.
     HostNetworkOnly,
     /// The source of Nodes leaves out those that take no Pods, although nobody said so.
@@ -134,6 +174,35 @@ pub const TABLE: &[Row] = &[
     from(Behaviour::ZonePin, Version::new(0, 22, 0), "executed"),
     from(Behaviour::Ptr, Version::new(0, 21, 0), "executed"),
     between(Behaviour::DualstackAnnotation, EVER, Version::new(0, 16, 0), "source/ingress.go, #5111"),
+    from(Behaviour::TargetOfPodsBehindService, Version::new(0, 12, 0), "source/service.go"),
+    from(Behaviour::TargetOfServices, Version::new(0, 13, 5), "source/service.go"),
+    from(Behaviour::TargetOfNodesAndPods, Version::new(0, 14, 0), "source/node.go, source/pod.go"),
+    from(Behaviour::TtlOfPods, Version::new(0, 18, 0), "source/pod.go"),
+    from(Behaviour::InternalHostname, Version::new(0, 14, 0), "source/service.go"),
+    from(Behaviour::ExternalNameIps, Version::new(0, 14, 1), "source/service.go"),
+    from(Behaviour::ReadyForLocalTraffic, Version::new(0, 14, 0), "source/service.go"),
+    from(Behaviour::SuffixListeners, Version::new(0, 14, 1), "source/gateway.go"),
+    from(Behaviour::NodeNamesCombine, Version::new(0, 18, 0), "source/node.go"),
+    from(Behaviour::LabelsOfIngresses, Version::new(0, 10, 1), "source/ingress.go"),
+    from(Behaviour::LabelsOfNodes, Version::new(0, 14, 0), "source/node.go"),
+    from(Behaviour::FiltersOfPods, Version::new(0, 19, 0), "source/pod.go"),
+    from(Behaviour::LabelsOfIstio, Version::new(0, 21, 0), "source/istio_gateway.go"),
+    from(
+        Behaviour::LabelsOfContourAndTraefik,
+        Version::new(0, 22, 0),
+        "source/contour_httpproxy.go, source/traefik_proxy.go",
+    ),
+    from(Behaviour::ControllerOfPods, Version::new(0, 22, 0), "source/pod.go"),
+    from(Behaviour::BothRegexes, Version::new(0, 21, 0), "endpoint/domain_filter.go"),
+    from(Behaviour::ExclusionOfNames, Version::new(0, 13, 2), "endpoint/domain_filter.go"),
+    between(Behaviour::DualstackRoute, Version::new(0, 15, 0), Version::new(0, 16, 0), "source/gateway.go"),
+    between(
+        Behaviour::DualstackTraefik,
+        Version::new(0, 13, 6),
+        Version::new(0, 16, 0),
+        "source/traefik_proxy.go",
+    ),
+    between(Behaviour::TemplateOverPods, Version::new(0, 18, 0), Version::new(0, 21, 0), "source/pod.go"),
     between(Behaviour::HostNetworkOnly, EVER, Version::new(0, 16, 0), "source/pod.go"),
     from(Behaviour::UnschedulableLeftOut, Version::new(0, 15, 1), "source/node.go"),
     from(Behaviour::UnschedulableLeftOutOfServices, Version::new(0, 21, 0), "source/service.go"),

@@ -54,7 +54,8 @@ pub(super) fn endpoints(
 
 fn kind(object: &KubeObject, input: &SourceInput<'_>) -> Kind {
     let annotations = Annotations::of(&object.annotations, &input.instance.flags);
-    match annotations.get("endpoints-type") {
+    let is_read = does(input.version(), Behaviour::TargetOfPodsBehindService);
+    match annotations.get("endpoints-type").filter(|_| is_read) {
         Some("NodeExternalIP") => Kind::NodeExternal,
         Some("HostIP") => Kind::Host,
         Some(_) | None if input.instance.flags.details.publish_host_ip => Kind::Host,
@@ -100,7 +101,7 @@ fn addresses(
     (kind, endpoint): (Kind, &SliceEndpoint),
 ) -> Vec<String> {
     let overriding = Annotations::of(&pod.annotations, &input.instance.flags).targets();
-    if !overriding.is_empty() {
+    if !overriding.is_empty() && does(input.version(), Behaviour::TargetOfPodsBehindService) {
         return overriding;
     }
     match kind {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::desired::adjust::DUALSTACK;
+use crate::desired::adjust::{both_families, is_dualstack};
 use crate::desired::annotations::{Annotations, HostSource};
 use crate::desired::source::{SourceInput, Yield, finish, targets_of, unwanted_hosts};
 use crate::desired::versions::{Behaviour, does};
@@ -66,19 +66,9 @@ pub(super) fn read(
     let all: Vec<&str> = own.into_iter().chain(templated.iter().map(String::as_str)).collect();
     let mut out = finish(object, instance, annotations, &all, &targets, out);
     if does(instance.effective_version(), Behaviour::DualstackAnnotation) && is_dualstack(object) {
-        for endpoint in &mut out.endpoints {
-            endpoint.properties.insert(DUALSTACK.to_owned(), String::new());
-        }
+        out.endpoints.iter_mut().for_each(both_families);
     }
     out
-}
-
-/// The annotation of the AWS load balancer controller.
-fn is_dualstack(object: &KubeObject) -> bool {
-    object
-        .annotations
-        .get("alb.ingress.kubernetes.io/ip-address-type")
-        .is_some_and(|kind| kind == "dualstack")
 }
 
 /// Hosts that count, and hosts that a rule takes out.

@@ -19,18 +19,20 @@ pub(super) fn read(
     if !counts(node, input, Behaviour::UnschedulableLeftOut) {
         return out;
     }
-    let overriding = annotations.targets();
+    let overriding = input.overriding(object, annotations);
     let targets = if overriding.is_empty() { reachable(node, input) } else { overriding };
     let flags = &input.instance.flags;
     let by_template = !flags.fqdn_templates.is_empty() || input.has_pairs();
     let shared = bare(object, annotations);
     let of = |host: &str| endpoints_for(host, &targets, &shared, input.version());
     let mut endpoints = Vec::new();
-    if !by_template || flags.combine_fqdn {
+    let combines = does(input.version(), Behaviour::NodeNamesCombine);
+    if !by_template || flags.combine_fqdn && combines {
         endpoints.extend(of(&object.reference.name));
     }
     endpoints.extend(input.paired(object, !endpoints.is_empty(), &mut out));
-    let templated = input.templated(object, !endpoints.is_empty(), &mut out);
+    let mut templated = input.templated(object, !endpoints.is_empty(), &mut out);
+    templated.truncate(if combines { usize::MAX } else { 1 });
     endpoints.extend(templated.iter().flat_map(|host| of(host)));
     out.endpoints = endpoints;
     out
@@ -76,11 +78,14 @@ pub(super) fn external_of(name: &str, input: &SourceInput<'_>) -> Vec<String> {
     external(node, input, Behaviour::InternalIpv6OfPods)
 }
 
-/// The same with every IPv6 address: Pods get those in any case.
+/// The same with every IPv6 address: Pods get those whatever the flag says.
 pub(super) fn external_or_ipv6(name: &str, input: &SourceInput<'_>) -> Vec<String> {
     let Some(Body::Node(node)) = input.object("Node", "", name).map(|row| &row.body) else {
         return Vec::new();
     };
+    if !does(input.version(), Behaviour::InternalIpv6) {
+        return addresses(node, "ExternalIP").collect();
+    }
     let counts =
         |kind: &str, address: &str| kind == "ExternalIP" || kind == "InternalIP" && address.contains(':');
     let found = node.addresses.iter().filter(|(kind, address)| counts(kind, address));

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::desired::annotations::Annotations;
 use crate::desired::endpoint::{Endpoint, Shared, endpoint};
 use crate::desired::source::{SourceInput, headless, node};
-use crate::desired::versions::Behaviour;
+use crate::desired::versions::{Behaviour, does};
 use crate::model::object::{Body, KubeObject, Node, Service};
 use crate::model::{RecordType, Version};
 
@@ -49,6 +49,7 @@ fn serving_nodes(object: &KubeObject, service: &Service, input: &SourceInput<'_>
             continue;
         }
         let class = match (pod.ready, row.deletion_at.is_some()) {
+            _ if !does(input.version(), Behaviour::ReadyForLocalTraffic) => 0,
             (true, false) => 0,
             (true, true) => 1,
             (false, _) => 2,

@@ -16,12 +16,19 @@ pub(super) fn read(
     annotations: Annotations<'_>,
 ) -> Yield {
     let mut out = Yield::default();
-    let (overriding, shared) = (annotations.targets(), bare(object, annotations));
-    for (host, derived) in own_names(object, pod, input, annotations) {
+    let overriding = input.overriding(object, annotations);
+    let mut shared = bare(object, annotations);
+    shared.ttl = shared.ttl.filter(|_| does(input.version(), Behaviour::TtlOfPods));
+    let flags = &input.instance.flags;
+    let by_template = !flags.fqdn_templates.is_empty() && !flags.combine_fqdn;
+    let annotated = !(by_template && does(input.version(), Behaviour::TemplateOverPods));
+    let names = if annotated { own_names(object, pod, input, annotations) } else { Vec::new() };
+    for (host, derived) in names {
         let targets = if overriding.is_empty() { derived } else { overriding.clone() };
         out.endpoints.extend(endpoints_for(&host, &targets, &shared, input.version()));
     }
-    for (host, targets) in kops_names(object, pod, input) {
+    let kops = if annotated { kops_names(object, pod, input) } else { Vec::new() };
+    for (host, targets) in kops {
         out.endpoints.extend(endpoints_for(&host, &targets, &shared, input.version()));
     }
     let paired = input.paired(object, !out.endpoints.is_empty(), &mut out);

@@ -10,6 +10,7 @@ use crate::desired::source::{
     SourceInput, Yield, compat, headless, names_of, node_port, shared, status_targets, targets_of,
     unwanted_hosts,
 };
+use crate::desired::versions::{Behaviour, does};
 use crate::finding::SilentReason;
 use crate::model::instance::Flags;
 use crate::model::object::{KubeObject, Service};
@@ -46,7 +47,9 @@ pub(super) fn read(
     let shared = shared(object, input.instance, annotations);
     if !external.is_empty() || !internal.is_empty() {
         // For the note about an overriding target.
-        drop(targets_of(object, &service.addresses, annotations, &mut out));
+        if does(input.version(), Behaviour::TargetOfServices) {
+            drop(targets_of(object, &service.addresses, annotations, &mut out));
+        }
     }
     let mut endpoints = Vec::new();
     let asked: [(&[String], Side); 2] = [(&external, Side::External), (&internal, Side::Internal)];
@@ -64,7 +67,7 @@ pub(super) fn read(
     if names.is_empty() {
         return out;
     }
-    if is_inside(service, flags) && annotations.targets().is_empty() {
+    if is_inside(service, flags) && input.overriding(object, annotations).is_empty() {
         let named = |name: &&String| !out.endpoints.iter().any(|one| one.name == **name);
         let names: Vec<String> = names.iter().filter(named).cloned().collect();
         return leave(object, &names, "a ClusterIP has a name only with --publish-internal-services", out);
@@ -80,8 +83,7 @@ fn of_hosts(
     (hosts, side): (&[String], Side),
 ) -> Vec<Endpoint> {
     let annotations = Annotations::of(&object.annotations, &input.instance.flags);
-    let overriding = annotations.targets();
-    let version = input.version();
+    let (overriding, version) = (input.overriding(object, annotations), input.version());
     let of_host = |host: &str| {
         if !overriding.is_empty() {
             return endpoints_for(host, &overriding, shared, version);
@@ -135,9 +137,15 @@ fn targets(object: &KubeObject, service: &Service, input: &SourceInput<'_>, side
     let cluster_ip = || service.cluster_ip.iter().filter(|ip| *ip != "None").cloned().collect();
     match service.service_type.as_str() {
         "LoadBalancer" if side == Side::Internal => cluster_ip(),
-        "LoadBalancer" | "ExternalName" if !service.external_ips.is_empty() => service.external_ips.clone(),
+        "LoadBalancer" if !service.external_ips.is_empty() => service.external_ips.clone(),
+        "ExternalName"
+            if !service.external_ips.is_empty() && does(input.version(), Behaviour::ExternalNameIps) =>
+        {
+            service.external_ips.clone()
+        }
         "LoadBalancer" => status_targets(&service.addresses),
-        "ClusterIP" if side == Side::Internal || input.instance.flags.publish_internal_services => {
+        "ClusterIP" if input.instance.flags.publish_internal_services => cluster_ip(),
+        "ClusterIP" if side == Side::Internal && does(input.version(), Behaviour::InternalHostname) => {
             cluster_ip()
         }
         "ExternalName" => service.external_name.iter().cloned().collect(),

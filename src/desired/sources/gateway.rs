@@ -4,10 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::desired::adjust::both_families;
 use crate::desired::annotations::Annotations;
 use crate::desired::source::{SourceInput, Yield, finish};
 use crate::desired::sources::gateway_listeners::{Guest, Parent, common_host, find, is_same_parent};
 use crate::desired::sources::left_alone;
+use crate::desired::versions::{Behaviour, does};
 use crate::finding::SilentReason;
 use crate::limits::MAX_NAMES_PER_OBJECT;
 use crate::model::Version;
@@ -20,6 +22,9 @@ const HOSTNAME_SOURCE: Version = Version::new(0, 21, 0);
 const PARENT_IN_SPEC: Version = Version::new(0, 17, 0);
 /// The one release that compared the generation with that of the condition.
 const GENERATION_COMPARED: Version = Version::new(0, 17, 0);
+
+/// The annotation that asks for the AAAA alias; its prefix is no matter of a flag.
+const DUALSTACK_ROUTE: &str = "external-dns.alpha.kubernetes.io/dualstack";
 
 /// Why nothing came of a parent; of several the last one is told.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +53,11 @@ pub fn read(object: &KubeObject, route: &GatewayRoute, input: &SourceInput<'_>) 
     for (host, targets) in bound {
         let targets: Vec<String> = targets.into_iter().collect();
         out = united(out, object, input, annotations, (&[&host], &targets));
+    }
+    if does(input.version(), Behaviour::DualstackRoute)
+        && object.annotations.get(DUALSTACK_ROUTE).is_some_and(|value| value == "true")
+    {
+        out.endpoints.iter_mut().for_each(both_families);
     }
     out
 }
@@ -141,7 +151,10 @@ fn bind(
     let guest = Guest { namespace, kind: &object.reference.kind };
     for listener in attached.listeners(input, &said.parent, &guest) {
         for host in hosts {
-            let Some(common) = common_host(&listener.hostname, host).filter(|host| !host.is_empty()) else {
+            let any_depth = does(input.version(), Behaviour::SuffixListeners);
+            let Some(common) =
+                common_host(&listener.hostname, host, any_depth).filter(|host| !host.is_empty())
+            else {
                 continue;
             };
             if bound.len() < MAX_NAMES_PER_OBJECT || bound.contains_key(&common) {

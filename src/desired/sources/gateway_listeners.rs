@@ -265,15 +265,18 @@ fn protocols_match(kind: &str, listener: &str, version: Version) -> bool {
 }
 
 /// The most specific host that both sides cover; an empty side covers everything, and a leading
-/// `*.` covers any depth.
+/// `*.` covers any depth, or one label only.
 #[must_use]
-pub fn common_host(left: &str, right: &str) -> Option<String> {
+pub fn common_host(left: &str, right: &str, any_depth: bool) -> Option<String> {
     let (left, right) = (canonical(left)?, canonical(right)?);
     if left.is_empty() {
         return Some(right);
     }
     if right.is_empty() || left == right {
         return Some(left);
+    }
+    if !any_depth && left.split('.').count() != right.split('.').count() {
+        return None;
     }
     let swap = right.len() < left.len() || (right.len() == left.len() && right.starts_with("*."));
     let (wide, narrow) = if swap { (right, left) } else { (left, right) };
@@ -308,14 +311,16 @@ mod tests {
     #[test]
     fn hosts_meet_at_the_narrower_one() {
         let check = |left: &str, right: &str, expected: Option<&str>| {
-            assert_eq!(common_host(left, right).as_deref(), expected, "{left:?} {right:?}");
-            assert_eq!(common_host(right, left).as_deref(), expected, "{right:?} {left:?}");
+            assert_eq!(common_host(left, right, true).as_deref(), expected, "{left:?} {right:?}");
+            assert_eq!(common_host(right, left, true).as_deref(), expected, "{right:?} {left:?}");
         };
         check("", "", Some(""));
         check("", "A.example.com", Some("a.example.com"));
         check("a.example.com", "a.example.com", Some("a.example.com"));
         check("*.example.com", "a.b.example.com", Some("a.b.example.com"));
         check("*.example.com", "*.b.example.com", Some("*.b.example.com"));
+        assert_eq!(common_host("*.example.com", "a.b.example.com", false), None);
+        assert_eq!(common_host("*.example.com", "a.example.com", false).as_deref(), Some("a.example.com"));
         check("*.example.com", "x.example.com", Some("x.example.com"));
         check("*.example.com", "example.com", None);
         check("*.example.com", "a.example.net", None);

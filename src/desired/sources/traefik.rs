@@ -6,8 +6,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::desired::adjust::{both_families, is_dualstack};
 use crate::desired::source::{SourceInput, Yield, finish};
 use crate::desired::sources::left_alone;
+use crate::desired::versions::{Behaviour, does};
 use crate::finding::SilentReason;
 use crate::limits::MAX_NAMES_PER_OBJECT;
 use crate::model::Version;
@@ -56,7 +58,12 @@ pub fn read(object: &KubeObject, route: &TraefikRoute, input: &SourceInput<'_>) 
 
 fn own(object: &KubeObject, hosts: &[String], targets: &[String], input: &SourceInput<'_>) -> Yield {
     let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
-    finish(object, input.instance, input.annotations(object), &hosts, targets, Yield::default())
+    let mut out =
+        finish(object, input.instance, input.annotations(object), &hosts, targets, Yield::default());
+    if does(input.version(), Behaviour::DualstackTraefik) && is_dualstack(object) {
+        out.endpoints.iter_mut().for_each(both_families);
+    }
+    out
 }
 
 /// What a route yields where templates are given: they may name the targets too.
