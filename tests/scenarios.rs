@@ -12,33 +12,25 @@
     reason = "a test may panic"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+#[path = "support/judge.rs"]
+mod judge;
+
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::Value;
+
+use self::judge::{Expected, judge};
 
 /// Cases that are known to be judged wrongly today. One that passes must leave the list.
 const NOT_YET: &[&str] = &[];
 
 /// Far above what a case needs; only a hang is longer.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-const FIELDS: [&str; 5] = ["kind", "severity", "impact", "reason", "cause"];
-
-#[derive(Deserialize)]
-struct Expected {
-    #[serde(default)]
-    title: String,
-    open: Option<Vec<BTreeMap<String, Option<String>>>>,
-    allowed: Option<BTreeSet<String>>,
-    never: Option<BTreeSet<String>>,
-    silent: Option<Vec<String>>,
-}
 
 #[test]
 fn every_scenario_is_judged_as_expected() {
@@ -176,68 +168,4 @@ fn drain(mut stream: impl Read + Send + 'static) -> std::sync::mpsc::Receiver<Ve
         drop(sender.send(bytes));
     });
     receiver
-}
-
-// === the judge ===
-
-fn judge(expected: &Expected, report: &Value) -> Vec<String> {
-    let mut faults = Vec::new();
-    let none = Vec::new();
-    let open: Vec<&Value> = report["findings"]
-        .as_array()
-        .unwrap_or(&none)
-        .iter()
-        .filter(|finding| finding["state"] == "open")
-        .collect();
-    let mut wanted = BTreeSet::new();
-    for row in expected.open.iter().flatten() {
-        let subject = row["subject"].as_deref().expect("a subject");
-        wanted.insert(subject);
-        judge_row(row, subject, &open, &mut faults);
-    }
-    for finding in &open {
-        let (kind, subject) = (word(finding, "kind"), word(finding, "subject"));
-        if expected.never.iter().flatten().any(|never| never == kind) {
-            faults.push(format!("{subject}: {kind} must never be open here"));
-        } else if !wanted.contains(subject)
-            && !expected.allowed.iter().flatten().any(|allowed| allowed == kind)
-        {
-            faults.push(format!("{subject}: unexpected open {kind} ({})", finding["reason"]));
-        }
-    }
-    let listed = report["silent"].as_array().unwrap_or(&none);
-    for reason in expected.silent.iter().flatten() {
-        if !listed.iter().any(|row| row["reason"] == reason.as_str()) {
-            faults.push(format!("silent reason {reason} is not listed"));
-        }
-    }
-    faults
-}
-
-fn judge_row(
-    row: &BTreeMap<String, Option<String>>,
-    subject: &str,
-    open: &[&Value],
-    faults: &mut Vec<String>,
-) {
-    let found: Vec<&&Value> = open.iter().filter(|finding| finding["subject"] == subject).collect();
-    let asked: Vec<(&str, &str)> =
-        FIELDS.iter().filter_map(|field| Some((*field, row.get(*field)?.as_deref()?))).collect();
-    if found.is_empty() {
-        faults.push(format!("{subject}: no open finding, wanted {asked:?}"));
-    } else if !found.iter().any(|finding| asked.iter().all(|(field, value)| finding[field] == *value)) {
-        let got: Vec<Vec<String>> = found
-            .iter()
-            .map(|finding| FIELDS.iter().map(|field| format!("{field}: {}", finding[field])).collect())
-            .collect();
-        faults.push(format!("{subject}: wanted {asked:?}, got {got:?}"));
-    }
-    if found.len() > 1 {
-        let kinds: Vec<&str> = found.iter().map(|finding| word(finding, "kind")).collect();
-        faults.push(format!("{subject}: {} open findings on one subject: {kinds:?}", found.len()));
-    }
-}
-
-fn word<'a>(finding: &'a Value, field: &str) -> &'a str {
-    finding[field].as_str().unwrap_or_default()
 }
