@@ -24,7 +24,7 @@ struct Source {
 
 /// Copies, changes and compiles the project; what does not compile is left out, round after round.
 pub fn build(project: &Path, copy: &Path) -> Result<Mutants> {
-    let files = copy_files(project, copy)?;
+    let files = copy_files(project, copy, |_| true)?;
     let mut mutants = Mutants::default();
     let mut sources = Vec::new();
     for file in files.into_iter().filter(|file| is_changed(file)) {
@@ -69,12 +69,18 @@ fn is_changed(file: &str) -> bool {
     is_ours && file.ends_with(".rs") && !file.ends_with("/tests.rs")
 }
 
-/// All files that git knows; those that did not change keep their time, so that cargo builds less.
-fn copy_files(project: &Path, copy: &Path) -> Result<Vec<String>> {
-    let listed =
-        Command::new("git").arg("-C").arg(project).args(["ls-files", "-co", "--exclude-standard"]).output();
+/// The recorded cases anew, without a build.
+pub fn copy_cases(project: &Path, copy: &Path) -> Result<()> {
+    let is_case = |file: &str| file.starts_with("tests/cases/") || file.starts_with("tests/scenarios/");
+    copy_files(project, copy, is_case).map(|_| ())
+}
+
+/// Files that git knows; those that did not change keep their time, so that cargo builds less.
+fn copy_files(project: &Path, copy: &Path, counts: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+    let mut git = Command::new("git");
+    let listed = git.arg("-C").arg(project).args(["ls-files", "-co", "--exclude-standard"]).output();
     let listed = String::from_utf8(listed.context("list the files with git")?.stdout)?;
-    let files: Vec<String> = listed.lines().map(str::to_owned).collect();
+    let files: Vec<String> = listed.lines().filter(|file| counts(file)).map(str::to_owned).collect();
     for file in &files {
         let (from, to) = (project.join(file), copy.join(file));
         let Ok(bytes) = std::fs::read(&from) else { continue };

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! The folder holds a copy of the project and the results. `build` makes the copy, with all changes that
-//! compile; `cases` judges every recorded case under each change that it reaches; `tests` runs the unit tests
+//! compile; `cases` judges every recorded case under each change that it reaches (`cases:again` those that
+//! no case has noticed, by the cases of today); `tests` runs the unit tests
 //! of the library under each change that the cases do not notice, or another test of the project with
 //! `tests:NAME`; `report` prints the tables. Each step goes on where it was ended; `build` starts anew.
 
@@ -36,7 +37,11 @@ fn main() -> Result<()> {
     for step in arguments {
         match step.split_once(':').unwrap_or((&step, "")) {
             ("build", _) => build(&work)?,
-            ("cases", _) => cases(&work)?,
+            ("cases", "") => cases(&work, |_| false)?,
+            ("cases", "again") => {
+                build::copy_cases(&project()?, &work.join("copy"))?;
+                cases(&work, |fate| !fate.starts_with("killed"))?;
+            }
             ("tests", name) => tests(&work, name)?,
             ("report", _) => println!("{}", summary::summary(&mutants(&work)?, &fates(&work)?)),
             (other, _) => bail!("no such step: {other}"),
@@ -45,18 +50,22 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+fn project() -> Result<PathBuf> {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().context("find the project")
+}
+
 fn build(work: &Path) -> Result<()> {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
-    let mutants = build::build(&project, &work.join("copy"))?;
+    let mutants = build::build(&project()?, &work.join("copy"))?;
     std::fs::write(work.join("mutants.json"), serde_json::to_vec_pretty(&mutants)?)?;
     std::fs::write(work.join("fates.tsv"), "")?;
     Ok(())
 }
 
-fn cases(work: &Path) -> Result<()> {
+/// Judges what is not known yet, and what is to be judged again.
+fn cases(work: &Path, again: impl Fn(&str) -> bool) -> Result<()> {
     let (copy, known) = (work.join("copy"), fates(work)?);
     let all = mutants(work)?.all.into_iter().filter(|mutant| !mutant.refused).map(|mutant| mutant.number);
-    let left: Vec<u32> = all.filter(|number| !known.contains_key(number)).collect();
+    let left: Vec<u32> = all.filter(|number| known.get(number).is_none_or(|fate| again(fate))).collect();
     let ask = |judge: &mut Judge, number| judge.ask(&copy, number);
     workers::each(&left, parallel(), Judge::default, ask, |number, fate| note(work, number, fate))
 }

@@ -269,9 +269,7 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 
     fn visit_expr_match(&mut self, expression: &'ast ExprMatch) {
-        let takes_all = |arm: &Arm| {
-            arm.guard.is_none() && matches!(&arm.pat, Pat::Wild(_) | Pat::Ident(_)) && !is_const(&arm.pat)
-        };
+        let takes_all = |arm: &Arm| arm.guard.is_none() && is_rest(&arm.pat);
         let has_rest = expression.arms.iter().any(takes_all);
         self.visit_expr(&expression.expr);
         for arm in &expression.arms {
@@ -331,9 +329,13 @@ fn holds_let(condition: &Expr) -> bool {
     }
 }
 
-/// A name in capitals is a value and takes only itself.
-fn is_const(pattern: &Pat) -> bool {
-    matches!(pattern, Pat::Ident(one) if one.ident.to_string().starts_with(char::is_uppercase))
+/// True for a pattern that takes everything. A name in capitals is a value and takes only itself.
+fn is_rest(pattern: &Pat) -> bool {
+    match pattern {
+        Pat::Wild(_) => true,
+        Pat::Ident(one) => one.subpat.is_none() && !one.ident.to_string().starts_with(char::is_uppercase),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
