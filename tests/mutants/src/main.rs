@@ -5,10 +5,10 @@
 //! ```
 //!
 //! The folder holds a copy of the project and the results. `build` makes the copy, with all changes that
-//! compile; `cases` judges every recorded case under each change that it reaches (`cases:again` those that
-//! no case has noticed, by the cases of today); `tests` runs the unit tests
-//! of the library under each change that the cases do not notice, or another test of the project with
-//! `tests:NAME`; `report` prints the tables. Each step goes on where it was ended; `build` starts anew.
+//! compile. `cases` judges every recorded case under each change that it reaches; `cases:again` those changes
+//! that no case has noticed, by the cases of today. `tests` runs the unit tests of the library under each
+//! change that is left, `tests:NAME` another test of the project. `report` prints the tables. Each step goes
+//! on where it was ended; `build` starts anew.
 
 mod build;
 mod mutators;

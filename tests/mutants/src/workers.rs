@@ -16,8 +16,8 @@ const MEMORY: &str = "8000000";
 /// How long a program may be silent while it loads the cases.
 const LOADING: Duration = Duration::from_mins(5);
 
-/// How long the cases of one change may take; many times what they take without it.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the cases of one change may take; many times what they take without it, and on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// What became of each change.
 pub type Fates = BTreeMap<u32, String>;
