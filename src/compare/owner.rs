@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::desired::merge::is_same;
+use crate::desired::versions::{Behaviour, does};
 use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::instance::{Instance, Registry};
 use crate::model::record::RecordType;
@@ -61,7 +62,9 @@ impl Title {
         let unread = unread_type(instance, want, zone);
         let mut title = Self { ownership: Ownership::Missing, ..Self::UNKNOWN };
         let (mut owners, mut is_opaque, mut own) = (BTreeSet::new(), false, 0_usize);
-        for kind in kept_types(&want.record_type) {
+        // The half that was added behind the plan had no ownership record, and was read back as that of the A.
+        let is_added = want.companion && !does(instance.effective_version(), Behaviour::AliasBothFamilies);
+        for kind in kept_types(if is_added { &RecordType::A } else { &want.record_type }) {
             let text = flags.affixes.txt_text(want.name.as_str(), kind);
             let texts = || zone.at_text(&text).iter().filter(|set| set.record_type == RecordType::Txt);
             // Whose the name is is asked only where something stands.

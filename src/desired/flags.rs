@@ -140,7 +140,7 @@ fn details(given: &mut Given) -> FlagDetails {
         publish_not_ready: given.switch("always-publish-not-ready-addresses", false),
         resolve_load_balancer_hostname: given.switch("resolve-service-load-balancer-hostname", false),
         exclude_unschedulable: given.switch("exclude-unschedulable", true),
-        expose_internal_ipv6: given.said("expose-internal-ipv6"),
+        expose_internal_ipv6: given.switch("expose-internal-ipv6", false),
         pod_source_domain: given.text("pod-source-domain"),
         ignore_non_host_network_pods: given.switch("ignore-non-host-network-pods", false),
         gateway_name: given.text("gateway-name"),

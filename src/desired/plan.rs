@@ -13,6 +13,7 @@ use crate::desired::placement::{Destination, ZoneView};
 use crate::desired::source::SourceInput;
 use crate::desired::sources::behind;
 use crate::desired::submit::Submitted;
+use crate::desired::versions::{Behaviour, does};
 use crate::finding::{Reason, SilentReason};
 use crate::model::by_name::ByName;
 use crate::model::heritage::TxtRole;
@@ -59,7 +60,7 @@ pub type View<'a> = Option<(&'a Zones, ZoneView<'a>)>;
 #[must_use]
 pub fn plan(submitted: Vec<Submitted>, instance: &Instance, view: &View<'_>) -> Plan {
     let mut out = Plan::default();
-    let groups = group(submitted, &instance.flags, &mut out.unwanted);
+    let groups = group(submitted, instance, &mut out.unwanted);
     for ((name, _), candidates) in groups {
         place(&name, candidates, instance, view.as_ref(), &mut out);
     }
@@ -69,14 +70,17 @@ pub fn plan(submitted: Vec<Submitted>, instance: &Instance, view: &View<'_>) -> 
 type Groups = BTreeMap<(DomainName, Option<Arc<str>>), Vec<Submitted>>;
 
 /// Groups by name and set identifier, and takes out what the instance does not manage.
-fn group(submitted: Vec<Submitted>, flags: &Flags, unwanted: &mut Vec<Unwanted>) -> Groups {
-    let mut groups = Groups::new();
+fn group(submitted: Vec<Submitted>, instance: &Instance, unwanted: &mut Vec<Unwanted>) -> Groups {
+    let (flags, mut groups) = (&instance.flags, Groups::new());
+    // Before the type was managed, the second half of an alias was added behind the plan.
+    let behind = !does(instance.effective_version(), Behaviour::AaaaManaged);
     for one in submitted {
         let name = DomainName::new(&one.endpoint.name);
         if name.as_str().is_empty() {
             continue;
         }
-        if !flags.managed_types.contains(one.record_type()) {
+        let is_added = behind && one.endpoint.origin.companion;
+        if !is_added && !flags.managed_types.contains(one.record_type()) {
             unwanted.push(Unwanted {
                 object: Some(one.endpoint.object.clone()),
                 name: Some(name),

@@ -164,10 +164,12 @@ fn txt_names(submitted: &Submitted, instance: &Instance) -> Vec<String> {
 #[must_use]
 pub fn txt_forms(submitted: &Submitted, instance: &Instance) -> Vec<String> {
     let (flags, version) = (&instance.flags, instance.effective_version());
-    if flags.registry != Registry::Txt {
+    let endpoint = &submitted.endpoint;
+    // The half that was added behind the plan has no ownership record of its own.
+    let is_added = endpoint.origin.companion && !does(version, Behaviour::AliasBothFamilies);
+    if flags.registry != Registry::Txt || is_added {
         return Vec::new();
     }
-    let endpoint = &submitted.endpoint;
     let typed = does(version, Behaviour::TxtTyped);
     let only_typed = flags.details.txt_new_format_only || flags.affixes.has_template() || flags.txt_encrypt;
     let plain = does(version, Behaviour::TxtPlain)

@@ -33,8 +33,11 @@ pub struct Submitted {
 
 /// What the provider would submit for an endpoint.
 #[must_use]
-pub fn submit(endpoint: Endpoint, instance: &Instance) -> Submitted {
+pub fn submit(mut endpoint: Endpoint, instance: &Instance) -> Submitted {
     let version = instance.effective_version();
+    if endpoint.set_identifier.is_none() && !does(version, Behaviour::RoutingAlone) {
+        endpoint.properties.retain(|name, _| !is_routing(name));
+    }
     let properties = &endpoint.properties;
     let content = match endpoint.targets.first() {
         Some(target) if endpoint.alias() == Some("true") && endpoint.record_type.is_address() => {
@@ -57,6 +60,12 @@ pub fn submit(endpoint: Endpoint, instance: &Instance) -> Submitted {
         content,
         endpoint,
     }
+}
+
+/// True for a property that chooses among several records of a name.
+fn is_routing(property: &str) -> bool {
+    let words = ["weight", "region", "failover", "geolocation-", "geoproximity-", "multi-value-answer"];
+    property.strip_prefix("aws/").is_some_and(|name| words.iter().any(|word| name.starts_with(word)))
 }
 
 fn plain(endpoint: &Endpoint) -> Content {

@@ -94,11 +94,14 @@ const fn sentences(behaviour: Behaviour) -> (Option<&'static str>, Option<&'stat
                 "--regex-domain-exclusion makes --regex-domain-filter count for nothing, and does nothing alone.",
             ),
         ),
+        Behaviour::CrdKind => (
+            None,
+            Some(
+                "--crd-source-kind and --crd-source-apiversion are read by nobody: DNSEndpoint is what counts.",
+            ),
+        ),
         Behaviour::HostNetworkOnly => {
             (Some("Pods that are not on the network of their host get no names."), None)
-        }
-        Behaviour::InternalIpv6Default => {
-            (Some("Internal IPv6 addresses of Nodes are published beside the external ones."), None)
         }
         Behaviour::AliasBeyondTable
         | Behaviour::AliasFalse
@@ -109,6 +112,11 @@ const fn sentences(behaviour: Behaviour) -> (Option<&'static str>, Option<&'stat
         | Behaviour::Ptr
         | Behaviour::UnschedulableLeftOutOfServices
         | Behaviour::InternalIpv6
+        | Behaviour::TemplateOfPods
+        | Behaviour::RoutingAlone
+        | Behaviour::EndpointSlices
+        | Behaviour::EmptyTypeIsAny
+        | Behaviour::PortOfParent
         | Behaviour::TargetOfPodsBehindService
         | Behaviour::TargetOfServices
         | Behaviour::TargetOfNodesAndPods

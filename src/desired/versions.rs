@@ -97,6 +97,18 @@ pub enum Behaviour {
     DualstackTraefik,
     /// A template alone decides the names of Pods; their annotations count only when both are combined.
     TemplateOverPods,
+    /// Headless Services are read from `EndpointSlice` objects.
+    EndpointSlices,
+    /// An empty `--service-type-filter` takes every Service.
+    EmptyTypeIsAny,
+    /// The port of a parent of a route counts.
+    PortOfParent,
+    /// `--fqdn-template` gives names to Pods.
+    TemplateOfPods,
+    /// Routing counts without a set identifier, and Route 53 refuses it.
+    RoutingAlone,
+    /// `--crd-source-kind` and its API version choose what the `crd` source reads.
+    CrdKind,
     /// Only Pods on the network of their host get names.
     HostNetworkOnly,
     /// The source of Nodes leaves out those that take no Pods, although nobody said so.
@@ -105,9 +117,7 @@ pub enum Behaviour {
     UnschedulableLeftOutOfServices,
     /// Internal IPv6 addresses of Nodes join the external ones.
     InternalIpv6,
-    /// They do unless a flag says no; later only where it says yes.
-    InternalIpv6Default,
-    /// The source of Nodes heeds that flag.
+    /// The source of Nodes lets a flag say so.
     InternalIpv6OfNodes,
     /// Services do for the Nodes of their Pods.
     InternalIpv6OfPods,
@@ -203,11 +213,16 @@ pub const TABLE: &[Row] = &[
         "source/traefik_proxy.go",
     ),
     between(Behaviour::TemplateOverPods, Version::new(0, 18, 0), Version::new(0, 21, 0), "source/pod.go"),
+    from(Behaviour::EndpointSlices, Version::new(0, 18, 0), "source/service.go"),
+    from(Behaviour::EmptyTypeIsAny, Version::new(0, 18, 0), "source/service.go"),
+    from(Behaviour::PortOfParent, Version::new(0, 13, 0), "source/gateway.go"),
+    from(Behaviour::TemplateOfPods, Version::new(0, 18, 0), "source/pod.go"),
+    from(Behaviour::RoutingAlone, Version::new(0, 21, 0), "provider/aws/aws.go"),
+    between(Behaviour::CrdKind, EVER, Version::new(0, 21, 0), "source/crd.go"),
     between(Behaviour::HostNetworkOnly, EVER, Version::new(0, 16, 0), "source/pod.go"),
     from(Behaviour::UnschedulableLeftOut, Version::new(0, 15, 1), "source/node.go"),
     from(Behaviour::UnschedulableLeftOutOfServices, Version::new(0, 21, 0), "source/service.go"),
     from(Behaviour::InternalIpv6, Version::new(0, 13, 5), "source/node.go, source/service.go"),
-    between(Behaviour::InternalIpv6Default, EVER, Version::new(0, 19, 0), "externaldns/types.go"),
     from(Behaviour::InternalIpv6OfNodes, Version::new(0, 17, 0), "source/node.go"),
     from(Behaviour::InternalIpv6OfPods, Version::new(0, 18, 0), "source/service.go"),
     from(Behaviour::InternalIpv6OfNodePorts, Version::new(0, 19, 0), "source/service.go"),

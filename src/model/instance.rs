@@ -274,7 +274,7 @@ pub struct FlagDetails {
     /// `--exclude-unschedulable`; on by default.
     pub exclude_unschedulable: bool,
     /// `--expose-internal-ipv6`.
-    pub expose_internal_ipv6: Option<bool>,
+    pub expose_internal_ipv6: bool,
     /// `--pod-source-domain`; empty when not given.
     pub pod_source_domain: String,
     /// `--ignore-non-host-network-pods`.
@@ -338,7 +338,7 @@ impl Default for FlagDetails {
             publish_not_ready: false,
             resolve_load_balancer_hostname: false,
             exclude_unschedulable: true,
-            expose_internal_ipv6: None,
+            expose_internal_ipv6: false,
             pod_source_domain: String::new(),
             ignore_non_host_network_pods: false,
             gateway_name: String::new(),

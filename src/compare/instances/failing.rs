@@ -21,6 +21,12 @@ use crate::snapshot::ViewName;
 /// How long an error of the controller counts after its last line, at least.
 const ERROR_LIFE: SignedDuration = SignedDuration::from_mins(10);
 
+/// So many errors of an unknown kind in a row are told.
+const ERRORS_IN_A_ROW: usize = 3;
+
+/// How much longer than its interval a reconcile may take.
+const SLACK: SignedDuration = SignedDuration::from_secs(30);
+
 /// Reconciles end in an error that belongs to no single record.
 pub(super) fn failing(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
     let feed = world.snapshot.changes.value()?;
@@ -44,18 +50,32 @@ pub(super) fn failing(world: &World<'_>, wants: &InstanceWants) -> Option<Candid
             | Reason::SourceError
             | Reason::OtherZone
     );
-    if run.len() < 2 || !known || life < world.at().duration_since(last) {
+    let told = if known { 2 <= run.len() } else { fails_each_time(&run, wants) };
+    if !told || life < world.at().duration_since(last) {
         return None;
     }
+    let reason = if known { reason } else { Reason::None };
     let mut candidate = start(world, wants, Kind::ControllerFailing, reason, Impact::Latent);
     candidate.certain = true;
     candidate.onset = run.first().map(|(at, _, _)| *at);
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Changes];
     candidate.evidence.push(format!("{} times, last at {last}: {message}", run.len()));
+    let why = if known { format!(" ({reason})") } else { String::new() };
     candidate.summary =
-        format!("Every reconcile of ExternalDNS {} ends in an error ({reason}).", wants.instance.id);
+        format!("Every reconcile of ExternalDNS {} ends in an error{why}.", wants.instance.id);
     candidate.fix = Fix { summary: advice(reason, message), ..Fix::default() };
     Some(candidate)
+}
+
+/// True if the latest reconciles ended in errors one after the other: of an error that is not known, a few
+/// now and then are no fault, and a log that tells nothing but errors does not show what went well between.
+fn fails_each_time(run: &[(Timestamp, Reason, &str)], wants: &InstanceWants) -> bool {
+    let rhythm = signed(wants.instance.flags.interval.saturating_mul(2)) + SLACK;
+    let follows = |(one, next): (&(Timestamp, Reason, &str), &(Timestamp, Reason, &str))| {
+        next.0.duration_since(one.0) <= rhythm
+    };
+    let latest = run.len().checked_sub(ERRORS_IN_A_ROW).and_then(|from| run.get(from..));
+    latest.is_some_and(|latest| latest.iter().zip(latest.iter().skip(1)).all(follows))
 }
 
 fn advice(reason: Reason, message: &str) -> String {

@@ -202,11 +202,6 @@ impl Given {
     }
 
     /// A switch; `default` when not given.
-    pub(super) fn said(&mut self, name: &str) -> Option<bool> {
-        self.typed(name, go_bool)
-    }
-
-    /// The same with a default.
     pub(super) fn switch(&mut self, name: &str, default: bool) -> bool {
         self.typed(name, go_bool).unwrap_or(default)
     }

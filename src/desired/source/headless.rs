@@ -30,7 +30,11 @@ pub(super) fn endpoints(
     let kind = kind(object, input);
     let not_ready = service.publish_not_ready || input.instance.flags.details.publish_not_ready;
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for slice in slices(object, input) {
+    // An Endpoints object, which older releases read, holds one family.
+    let one_family = !does(input.version(), Behaviour::EndpointSlices);
+    let is_four = |slice: &EndpointSlice| slice.address_type == "IPv4";
+    let has_four = slices(object, input).any(is_four);
+    for slice in slices(object, input).filter(|slice| !one_family || is_four(slice) == has_four) {
         if kind == Kind::Pod && !matches!(slice.address_type.as_str(), "" | "IPv4" | "IPv6") {
             continue;
         }
@@ -90,8 +94,7 @@ pub(super) fn selects(service: &Service, pod: &KubeObject) -> bool {
 
 /// Nodes are then read only when Services of type `NodePort` may count.
 fn without_nodes(input: &SourceInput<'_>) -> bool {
-    does(input.version(), Behaviour::NodesForNodePorts)
-        && !service::type_counts("NodePort", &input.instance.flags)
+    does(input.version(), Behaviour::NodesForNodePorts) && !service::type_counts("NodePort", input)
 }
 
 fn addresses(

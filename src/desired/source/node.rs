@@ -46,12 +46,10 @@ pub(super) fn counts(node: &Node, input: &SourceInput<'_>, leaves_out: Behaviour
 
 /// True if internal IPv6 addresses count as external. `by_flag`: whoever asks lets a flag decide.
 pub(super) fn shows_internal_ipv6(input: &SourceInput<'_>, by_flag: Behaviour) -> bool {
-    let does = |behaviour| does(input.version(), behaviour);
-    match input.instance.flags.details.expose_internal_ipv6 {
-        Some(said) if does(by_flag) => said,
-        None if does(by_flag) => does(Behaviour::InternalIpv6Default),
-        Some(_) | None => does(Behaviour::InternalIpv6),
+    if does(input.version(), by_flag) {
+        return input.instance.flags.details.expose_internal_ipv6;
     }
+    does(input.version(), Behaviour::InternalIpv6)
 }
 
 /// External addresses, or internal ones if there is none.

@@ -34,7 +34,9 @@ pub(super) fn read(
     let paired = input.paired(object, !out.endpoints.is_empty(), &mut out);
     out.endpoints.extend(paired);
     let has_own = !out.endpoints.is_empty();
-    for host in input.templated(object, has_own, &mut out) {
+    let by_template = does(input.version(), Behaviour::TemplateOfPods);
+    let templated = if by_template { input.templated(object, has_own, &mut out) } else { Vec::new() };
+    for host in templated {
         out.endpoints.extend(endpoints_for(&host, &pod.ips, &shared, input.version()));
     }
     for endpoint in &mut out.endpoints {

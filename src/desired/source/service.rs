@@ -40,7 +40,7 @@ pub(super) fn read(
     } else {
         (annotations.list("hostname"), annotations.list("internal-hostname"))
     };
-    if !type_counts(&service.service_type, flags) {
+    if !type_counts(&service.service_type, input) {
         let detail = format!("--service-type-filter={}", flags.service_types.join(","));
         return leave(object, &[external, internal].concat(), &detail, out);
     }
@@ -110,10 +110,12 @@ fn of_hosts(
     endpoints
 }
 
-/// True if Services of a type count; an empty word among the types means all of them.
-pub(super) fn type_counts(service_type: &str, flags: &Flags) -> bool {
-    let types = &flags.service_types;
-    types.is_empty() || types.iter().any(|one| one.is_empty() || one == service_type)
+/// True if Services of a type count; an empty word among the types means all of them, or was a type that no
+/// Service has.
+pub(super) fn type_counts(service_type: &str, input: &SourceInput<'_>) -> bool {
+    let types = &input.instance.flags.service_types;
+    let any_type = does(input.version(), Behaviour::EmptyTypeIsAny);
+    types.is_empty() || types.iter().any(|one| any_type && one.is_empty() || one == service_type)
 }
 
 /// ExternalDNS itself asks DNS for the addresses of the load balancer's host name.

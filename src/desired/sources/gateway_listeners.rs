@@ -8,6 +8,7 @@ use crate::desired::annotations::Annotations;
 use crate::desired::kinds::GATEWAY_API_GATEWAY;
 use crate::desired::selector::Selector;
 use crate::desired::source::{SourceInput, selects};
+use crate::desired::versions::{Behaviour, does};
 use crate::model::Version;
 use crate::model::custom::{Custom, Gateway, GatewayRoute, Listener, ListenerSet, NamespaceRule, ParentRef};
 use crate::model::object::{Body, KubeObject};
@@ -225,6 +226,7 @@ impl<'a> Attached<'a> {
         guest: &Guest<'_>,
     ) -> impl Iterator<Item = &'a Listener> {
         // The last of several listeners of one name is the one that a section means.
+        let by_port = does(input.version(), Behaviour::PortOfParent);
         let section = self.listeners.iter().rposition(|listener| listener.name == parent.section);
         self.listeners
             .iter()
@@ -232,7 +234,7 @@ impl<'a> Attached<'a> {
             .filter(|(at, _)| parent.section.is_empty() || section == Some(*at))
             .map(|(_, listener)| *listener)
             .filter(|listener| protocols_match(guest.kind, &listener.protocol, input.version()))
-            .filter(|listener| parent.port.is_none_or(|port| port == listener.port))
+            .filter(|listener| !by_port || parent.port.is_none_or(|port| port == listener.port))
             .filter(|listener| self.allows(input, listener, guest))
             .collect::<Vec<_>>()
             .into_iter()

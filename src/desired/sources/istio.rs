@@ -9,14 +9,18 @@ use std::sync::Arc;
 use crate::desired::annotations::Annotations;
 use crate::desired::source::{SourceInput, Yield, finish};
 use crate::desired::sources::{left_alone, one_of_each};
+use crate::desired::versions::{Behaviour, does};
 use crate::finding::SilentReason;
 use crate::limits::MAX_NAMES_PER_OBJECT;
 use crate::model::Version;
 use crate::model::custom::{Custom, IstioGateway, VirtualService};
+use crate::model::instance::{ALPHA_PREFIX, GA_PREFIX};
 use crate::model::object::{Body, KubeObject};
 
 /// From this release the targets may come from an Ingress.
 const FROM_INGRESS: Version = Version::new(0, 13, 6);
+/// The one release that cannot read which Ingress.
+const WITHOUT_INGRESS: Version = Version::new(0, 20, 0);
 /// From this release external addresses of Services count, before their load balancer.
 const EXTERNAL_IPS: Version = Version::new(0, 14, 1);
 
@@ -186,9 +190,7 @@ pub fn behind_gateway<'a>(
     gateway: &IstioGateway,
     input: &SourceInput<'a>,
 ) -> Vec<&'a KubeObject> {
-    let flags = &input.instance.flags;
-    let ingress = Annotations::of(&object.annotations, flags).get("ingress").filter(|text| !text.is_empty());
-    if let Some(text) = ingress.filter(|_| FROM_INGRESS <= input.version()) {
+    if let Some(text) = ingress_annotation(object, input).filter(|text| !text.is_empty()) {
         let found = place(text, &object.reference.namespace)
             .and_then(|(namespace, name)| input.object("Ingress", namespace, name))
             .filter(|ingress| in_scope(ingress, input));
@@ -202,6 +204,21 @@ pub fn behind_gateway<'a>(
         Body::Ingress(_) | Body::Custom(_) | Body::Node(_) | Body::Pod(_) | Body::EndpointSlice(_) => false,
     };
     services.filter(holds).filter(|object| in_scope(object, input)).collect()
+}
+
+/// The Ingress that a Gateway names. The key is made when ExternalDNS starts, before it reads its flags: one
+/// release has none then, and those after it have that of the default prefix. Source:
+/// kubernetes-sigs/external-dns#6186.
+fn ingress_annotation<'a>(object: &'a KubeObject, input: &SourceInput<'a>) -> Option<&'a str> {
+    let version = input.version();
+    if version < FROM_INGRESS || version == WITHOUT_INGRESS {
+        return None;
+    }
+    if version < WITHOUT_INGRESS {
+        return Annotations::of(&object.annotations, &input.instance.flags).get("ingress");
+    }
+    let prefix = if does(version, Behaviour::GaPrefix) { GA_PREFIX } else { ALPHA_PREFIX };
+    object.annotations.get(&format!("{prefix}ingress"))
 }
 
 /// The Gateways that a VirtualService names, and what is behind them.

@@ -4,6 +4,7 @@
 //! release.
 
 use crate::desired::kinds::Kind;
+use crate::desired::versions::{Behaviour, does};
 use crate::model::instance::Instance;
 
 /// A source that is modelled.
@@ -113,6 +114,9 @@ fn is_route(source: &str) -> bool {
 /// True if the `crd` source reads another kind than ExternalDNS' own.
 pub(super) fn has_other_crd(instance: &Instance) -> bool {
     let details = &instance.flags.details;
+    if !does(instance.effective_version(), Behaviour::CrdKind) {
+        return false;
+    }
     details.crd_kind != Kind::DnsEndpoint.api_kind()
         || !details.crd_api_version.starts_with(Kind::DnsEndpoint.group())
 }
