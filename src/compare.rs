@@ -214,15 +214,17 @@ fn coverage(snapshot: &Snapshot) -> Coverage {
 
 /// The instances of whose feed this round could read nothing, although there is one.
 fn unread_feeds(snapshot: &Snapshot, wants: &[InstanceWants]) -> BTreeSet<Arc<str>> {
-    let scopes: Vec<&str> = snapshot.changes.problems.iter().map(|problem| problem.scope.as_str()).collect();
-    let is_unread = |wants: &&InstanceWants| {
-        scopes.iter().any(|scope| {
-            let log = scope.strip_prefix("log ").unwrap_or_default();
-            let of = |pod: &PodHealth| log.starts_with(&format!("{}/{}/", pod.namespace, pod.name));
-            matches!(*scope, "all" | "log") || wants.instance.pods.iter().any(of)
-        })
-    };
-    wants.iter().filter(is_unread).map(|one| Arc::clone(&one.instance.id)).collect()
+    let unread = wants.iter().filter(|one| is_feed_unread(snapshot, one));
+    unread.map(|one| Arc::clone(&one.instance.id)).collect()
+}
+
+/// True if a log of the instance could not be read, or no feed at all.
+fn is_feed_unread(snapshot: &Snapshot, wants: &InstanceWants) -> bool {
+    snapshot.changes.problems.iter().any(|problem| {
+        let log = problem.scope.strip_prefix("log ").unwrap_or(&problem.scope);
+        let of = |pod: &PodHealth| log.starts_with(&format!("{}/{}/", pod.namespace, pod.name));
+        matches!(&*problem.scope, "all" | "log") || wants.instance.pods.iter().any(of)
+    })
 }
 
 /// A record in the zone that does not serve its name is the other half of that fault, no left-over

@@ -169,9 +169,18 @@ impl History {
             }
         }
         let told = self.told(&seen);
+        let troubled: BTreeSet<Place> =
+            verdicts.candidates.iter().map(|candidate| place(&candidate.key)).collect();
         for (key, track) in &mut self.tracks {
             let is_seen = seen.contains_key(key);
             let mut dark = dark_views(&track.candidate, &verdicts.coverage, is_seen);
+            // A refusal counts no longer than the difference that it was about, whatever its feed says.
+            if key.kind == Kind::FailedChange
+                && !track.candidate.also.is_empty()
+                && !troubled.contains(&place(key))
+            {
+                dark.retain(|view| *view != ViewName::Changes);
+            }
             if waiting.contains(&place(key)) {
                 dark.push(ViewName::Kubernetes);
             }

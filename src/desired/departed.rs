@@ -21,8 +21,8 @@ use crate::snapshot::Cluster;
 /// How long an instance is missed. Longer than anybody sleeps, and not for ever: it may have been meant.
 const MISSED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// Workloads that stay; Pods and Jobs get other names each time.
-const LASTING: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
+/// Workloads that stay, and a Pod that stands for itself; Jobs get other names each time.
+const LASTING: [&str; 4] = ["Deployment", "StatefulSet", "DaemonSet", "Pod"];
 
 /// The instances that were seen, by workload. Bounded by what a cluster runs in a day.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

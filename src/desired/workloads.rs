@@ -31,6 +31,7 @@ pub struct RawWorkload {
 pub struct RawWorkloadStatus {
     pub observed_generation: Option<i64>,
     pub ready_replicas: Option<i32>,
+    pub number_ready: Option<i32>,
 }
 
 /// Spec of a workload.
@@ -248,8 +249,9 @@ impl RawWorkload {
 
 /// The API leaves a zero out. A status that no controller has filled in yet tells nothing.
 fn ready_replicas(kind: &str, status: Option<&RawWorkloadStatus>) -> Option<i32> {
-    let status = status.filter(|status| status.observed_generation.is_some() && kind != "DaemonSet")?;
-    Some(status.ready_replicas.unwrap_or(0))
+    let status = status.filter(|status| status.observed_generation.is_some())?;
+    let ready = if kind == "DaemonSet" { status.number_ready } else { status.ready_replicas };
+    Some(ready.unwrap_or(0))
 }
 
 impl RawPod {

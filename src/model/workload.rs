@@ -218,10 +218,12 @@ impl Pod {
         self.statuses.iter().find(|status| &*status.name == container)
     }
 
-    /// True if the Pod has run to its end or was evicted: what remains is only its object.
+    /// True if the Pod has run to its end or was evicted: what remains is only its object. Nobody follows one
+    /// that stands for itself, so that its failure is that of what it ran.
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(&*self.phase, "Succeeded" | "Failed")
+            && (self.owner.is_some() || *self.phase == *"Succeeded")
     }
 }
 

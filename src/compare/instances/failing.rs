@@ -41,15 +41,20 @@ pub(super) fn failing(world: &World<'_>, wants: &InstanceWants) -> Option<Candid
         }
     }
     let life = ERROR_LIFE.max(signed(wants.instance.flags.interval.saturating_mul(3)));
-    let (last, reason, message) = *run.last()?;
-    let known = matches!(
-        reason,
-        Reason::AccessDenied
-            | Reason::Throttled
-            | Reason::Credentials
-            | Reason::SourceError
-            | Reason::OtherZone
-    );
+    let (last, ..) = *run.last()?;
+    let is_known = |(_, reason, _): &&(Timestamp, Reason, &str)| {
+        matches!(
+            reason,
+            Reason::AccessDenied
+                | Reason::Throttled
+                | Reason::Credentials
+                | Reason::SourceError
+                | Reason::OtherZone
+        )
+    };
+    // One of another sort in between does not end the run.
+    let (_, reason, message) = *run.iter().rev().find(is_known).or(run.last())?;
+    let known = run.iter().any(|one| is_known(&one));
     let told = if known { 2 <= run.len() } else { fails_each_time(&run, wants) };
     if !told || life < world.at().duration_since(last) {
         return None;

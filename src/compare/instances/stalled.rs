@@ -10,6 +10,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::instances::{start, wrote};
+use crate::compare::is_feed_unread;
 use crate::compare::verdict::Candidate;
 use crate::compare::wishes::signed;
 use crate::compare::world::World;
@@ -99,13 +100,13 @@ fn is_absent(world: &World<'_>, instance: &Instance) -> bool {
         let rolled = instance.changed_at.is_some_and(|at| world.at().duration_since(at) < PATIENCE);
         return known && !rolled && instance.ready_replicas == Some(0);
     }
-    let started = |pod: &PodHealth| pod.created_at.or(pod.started_at);
-    let waits_long = |pod: &PodHealth| {
-        !pod.ready
-            && !is_crashing(pod)
-            && started(pod).is_some_and(|at| PATIENCE < world.at().duration_since(at))
-    };
-    known && instance.pods.iter().all(waits_long)
+    known && instance.pods.iter().all(|pod| !is_crashing(pod) && waits_long(world, pod))
+}
+
+/// True for a Pod that has had the time to start and is not ready.
+fn waits_long(world: &World<'_>, pod: &PodHealth) -> bool {
+    let created = pod.created_at.or(pod.started_at);
+    !pod.ready && created.is_some_and(|at| PATIENCE < world.at().duration_since(at))
 }
 
 fn is_crashing(pod: &PodHealth) -> bool {
@@ -117,7 +118,8 @@ fn is_crashing(pod: &PodHealth) -> bool {
 /// Pod looks well for a moment.
 fn crash_loops(world: &World<'_>, wants: &InstanceWants) -> bool {
     let pods = &wants.instance.pods;
-    if !pods.is_empty() && pods.iter().all(is_crashing) {
+    // The Pod of the next roll-out may not even start.
+    if pods.iter().any(is_crashing) && pods.iter().all(|pod| is_crashing(pod) || waits_long(world, pod)) {
         return true;
     }
     let mut ends: Vec<Timestamp> = Vec::new();
@@ -140,7 +142,10 @@ fn silence(world: &World<'_>, wants: &InstanceWants) -> Option<Silence> {
     let limit = PATIENCE.max(signed(instance.flags.interval.saturating_mul(3)));
     let too_long = |at: Timestamp, until: Timestamp| limit < until.duration_since(at);
     // The container of a Pod that runs shorter than that has had no time to be silent.
-    let is_young = |pod: &PodHealth| pod.started_at.is_none_or(|at| !too_long(at, world.at()));
+    let is_young = |pod: &PodHealth| {
+        let begun = pod.started_at.or(pod.created_at);
+        begun.is_none_or(|at| !too_long(at, world.at()))
+    };
     if instance.pods.is_empty() || instance.pods.iter().any(is_young) {
         return None;
     }
@@ -165,7 +170,7 @@ fn last_reconcile(world: &World<'_>, wants: &InstanceWants) -> Option<(Timestamp
 fn last_line(world: &World<'_>, wants: &InstanceWants) -> Option<(Timestamp, Timestamp)> {
     let changes = &world.snapshot.changes;
     let talks = matches!(wants.instance.flags.details.log_level.as_str(), "info" | "debug" | "trace");
-    if changes.state != ViewState::Read || !changes.problems.is_empty() || !talks {
+    if changes.state != ViewState::Read || is_feed_unread(world.snapshot, wants) || !talks {
         return None;
     }
     let streams = || changes.value().into_iter().flat_map(|feed| &feed.streams);
