@@ -74,7 +74,7 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
             blind: blind_views(snapshot, past, policy),
             lost,
             ahead: ahead(snapshot, past),
-            dim: blind::dim_views(past),
+            dim: blind::dim_views(past, snapshot),
             unread_feeds: unread_feeds(snapshot, wants),
             ..coverage(snapshot)
         },

@@ -7,7 +7,7 @@ use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::past::{Blind, Past};
 use crate::report::Fix;
-use crate::snapshot::ViewName;
+use crate::snapshot::{Snapshot, ViewName, ViewState};
 
 /// States each view that has been blind for longer than the policy allows.
 pub fn judge_views(world: &World<'_>, out: &mut Verdicts) {
@@ -15,7 +15,7 @@ pub fn judge_views(world: &World<'_>, out: &mut Verdicts) {
         let rows = world.past.blind.iter().filter(|((of, _), _)| *of == view);
         let mut tired: Vec<&Blind> =
             rows.map(|(_, blind)| blind).filter(|blind| blind.is_stated(world.policy.blind_cycles)).collect();
-        tired.retain(|blind| concerns_view(view, blind));
+        tired.retain(|blind| concerns_view(view, blind, world.snapshot));
         tired.sort_by_key(|blind| blind.since);
         let Some(first) = tired.first() else { continue };
         out.candidates.push(candidate(world, view, first, &tired));
@@ -24,18 +24,20 @@ pub fn judge_views(world: &World<'_>, out: &mut Verdicts) {
 
 /// Views that could not be read in this round, whether that is stated yet or not.
 #[must_use]
-pub fn dim_views(past: &Past) -> BTreeSet<ViewName> {
-    let rows = past.blind.iter().filter(|((view, _), blind)| concerns_view(*view, blind));
+pub fn dim_views(past: &Past, snapshot: &Snapshot) -> BTreeSet<ViewName> {
+    let rows = past.blind.iter().filter(|((view, _), blind)| concerns_view(*view, blind, snapshot));
     rows.map(|((view, _), _)| *view).collect()
 }
 
-/// A dead name server or one odd object does not make a view blind; it is listed with the view.
-fn concerns_view(view: ViewName, blind: &Blind) -> bool {
+/// A dead name server or one odd object does not make a view blind; it is listed with the view. All servers
+/// together do: then nothing was read.
+fn concerns_view(view: ViewName, blind: &Blind, snapshot: &Snapshot) -> bool {
     let scope = blind.problem.scope.as_str();
     match view {
         ViewName::Kubernetes => !scope.contains('/'),
         ViewName::Route53 => true,
-        ViewName::Dns | ViewName::Changes => scope == "all",
+        ViewName::Dns => scope == "all" || matches!(snapshot.dns.state, ViewState::Stale | ViewState::Unread),
+        ViewName::Changes => scope == "all",
     }
 }
 

@@ -16,6 +16,7 @@ use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::zone::{Dnssec, ZoneReading};
+use crate::model::{DomainName, RecordType};
 use crate::report::Fix;
 use crate::snapshot::ViewName;
 
@@ -34,19 +35,47 @@ pub fn judge_dnssec(world: &World<'_>, out: &mut Verdicts) {
 /// What one resolver does with the names of a zone.
 #[derive(Default)]
 struct Resolver<'a> {
+    unchecked: bool,
+    questions: BTreeMap<(&'a DomainName, &'a str), Question<'a>>,
+}
+
+/// One name and type at one resolver. What it still holds of others proves nothing about this one.
+#[derive(Default)]
+struct Question<'a> {
     works: bool,
     failures: usize,
-    unchecked: bool,
     shown: Option<&'a Observation>,
+}
+
+impl<'a> Resolver<'a> {
+    fn works(&self) -> bool {
+        self.questions.values().any(|one| one.works)
+    }
+
+    /// A look that fails although the answer is there. Where a name leads out of the zone, that may be the
+    /// fault of the other one, unless nothing of this zone works.
+    fn fails(&self, zone: &ZoneReading) -> Option<&'a Observation> {
+        let mut bad = self.questions.iter().filter(|(_, one)| LOOKS <= one.failures && !one.works);
+        let counts = |name: &DomainName| !self.works() || !leads_out(zone, name);
+        bad.find(|((name, _), _)| self.unchecked && counts(name)).and_then(|(_, one)| one.shown)
+    }
+}
+
+fn leads_out(zone: &ZoneReading, name: &DomainName) -> bool {
+    let hosts = zone.at(name).iter().filter(|set| set.record_type == RecordType::Cname);
+    hosts.flat_map(|set| set.content.hosts()).any(|host| !host.is_within(&zone.zone.name))
 }
 
 fn broken(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
     let resolvers = resolvers(world, zone);
-    let fails = |one: &&Resolver<'_>| LOOKS <= one.failures && one.unchecked && !one.works;
-    let bad: Vec<&Resolver<'_>> = resolvers.values().filter(fails).collect();
-    let seen_at = bad.iter().filter_map(|one| one.shown).map(|seen| seen.at).max()?;
-    let judged = resolvers.values().filter(|one| one.works || fails(one)).count();
-    let impact = if bad.len() == judged { Impact::Down } else { Impact::Degraded };
+    let bad: Vec<&Observation> = resolvers.values().filter_map(|one| one.fails(zone)).collect();
+    let seen_at = bad.iter().map(|seen| seen.at).max()?;
+    // What users get is read from the public view, where it is asked.
+    let judged = || resolvers.iter().filter(|(_, one)| one.works() || one.fails(zone).is_some());
+    let of_public = judged().any(|((view, _), _)| *view == "public");
+    let mut heard = judged().filter(|((view, _), _)| !of_public || *view == "public");
+    let is_down = heard.all(|(_, one)| one.fails(zone).is_some());
+    let impact = if is_down { Impact::Down } else { Impact::Degraded };
     let reason = reason(world, zone, &bad);
     let key = FindingKey {
         subject: Subject::Zone(zone.zone.name.clone()),
@@ -56,7 +85,7 @@ fn broken(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
     };
     let mut candidate = Candidate::new(key, reason, impact, seen_at);
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
-    candidate.evidence = bad.iter().filter_map(|one| one.shown).map(describe).collect();
+    candidate.evidence = bad.iter().map(|seen| describe(seen)).collect();
     describe_zone(world, zone, &mut candidate);
     Some(candidate)
 }
@@ -70,22 +99,23 @@ fn resolvers<'a>(world: &World<'a>, zone: &ZoneReading) -> BTreeMap<(&'a str, &'
         if seen.vantage != Vantage::Recursive || internal || !world.control_works(seen) {
             continue;
         }
-        let row = out.entry((&seen.view, &seen.server)).or_default();
+        let resolver = out.entry((&seen.view, &seen.server)).or_default();
         let said = matches!(seen.outcome, Outcome::Answer | Outcome::Nodata | Outcome::Nxdomain);
-        match (seen.cd, said) {
-            (true, said) => row.unchecked |= said,
-            (false, true) => row.works = true,
-            (false, false) if seen.outcome == Outcome::Servfail => {
-                row.failures += 1;
-                row.shown = Some(seen);
-            }
-            (false, false) => {}
+        if seen.cd {
+            resolver.unchecked |= said;
+            continue;
+        }
+        let row = resolver.questions.entry((&seen.name, &seen.record_type)).or_default();
+        row.works |= said;
+        if seen.outcome == Outcome::Servfail {
+            row.failures += 1;
+            row.shown = Some(seen);
         }
     }
     out
 }
 
-fn reason(world: &World<'_>, zone: &ZoneReading, bad: &[&Resolver<'_>]) -> Reason {
+fn reason(world: &World<'_>, zone: &ZoneReading, bad: &[&Observation]) -> Reason {
     let parent = ds_at_parent(world, zone);
     let Some(dnssec) = &zone.zone.dnssec else { return by_error(bad) };
     let held = |record: &Arc<str>| parent.contains(&normal_ds(record));
@@ -99,8 +129,8 @@ fn reason(world: &World<'_>, zone: &ZoneReading, bad: &[&Resolver<'_>]) -> Reaso
     by_error(bad)
 }
 
-fn by_error(bad: &[&Resolver<'_>]) -> Reason {
-    let codes = bad.iter().filter_map(|one| one.shown?.ede.as_ref()).map(|error| error.code);
+fn by_error(bad: &[&Observation]) -> Reason {
+    let codes = bad.iter().filter_map(|seen| seen.ede.as_ref()).map(|error| error.code);
     let mut codes = codes.peekable();
     if codes.peek().is_some() && codes.all(|code| SIGNATURE.contains(&code)) {
         Reason::SigningError

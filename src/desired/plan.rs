@@ -72,15 +72,18 @@ type Groups = BTreeMap<(DomainName, Option<Arc<str>>), Vec<Submitted>>;
 /// Groups by name and set identifier, and takes out what the instance does not manage.
 fn group(submitted: Vec<Submitted>, instance: &Instance, unwanted: &mut Vec<Unwanted>) -> Groups {
     let (flags, mut groups) = (&instance.flags, Groups::new());
-    // Before the type was managed, the second half of an alias was added behind the plan.
-    let behind = !does(instance.effective_version(), Behaviour::AaaaManaged);
+    let does = |behaviour| does(instance.effective_version(), behaviour);
+    // Before it was written unasked, the second half of an alias was added behind the plan.
+    let behind = !does(Behaviour::AliasBothFamilies);
     for one in submitted {
         let name = DomainName::new(&one.endpoint.name);
         if name.as_str().is_empty() {
             continue;
         }
         let is_added = behind && one.endpoint.origin.companion;
-        if !is_added && !flags.managed_types.contains(one.record_type()) {
+        let is_cname = one.content.alias().is_some() && does(Behaviour::AliasIsCname);
+        let planned = if is_cname { &RecordType::Cname } else { one.record_type() };
+        if !is_added && !flags.managed_types.contains(planned) {
             unwanted.push(Unwanted {
                 object: Some(one.endpoint.object.clone()),
                 name: Some(name),

@@ -235,10 +235,15 @@ fn left_alone(
             format!("--annotation-filter={}", flags.annotation_filter),
         ));
     }
-    if heeds(label_filter(object)) && !selects(&flags.label_filter, &object.labels) {
+    let forgotten =
+        is_pod && flags.fqdn_templates.is_empty() && does(version, Behaviour::LabelsOfPodsForgotten);
+    let none = TextMap::default();
+    let labels = if forgotten { &none } else { &object.labels };
+    if heeds(label_filter(object)) && !selects(&flags.label_filter, labels) {
         return Some((SilentReason::LabelFilter, format!("--label-filter={}", flags.label_filter)));
     }
-    let controlled = is_pod.then_some(Behaviour::ControllerOfPods);
+    let is_traefik = matches!(object.body, Body::Custom(Custom::TraefikRoute(_)));
+    let controlled = (is_pod || is_traefik).then_some(Behaviour::ControllerOfPods);
     if annotations.is_for_other_controller() && heeds_controller(object) && heeds(controlled) {
         let value = annotations.get("controller").unwrap_or_default();
         return Some((

@@ -100,6 +100,10 @@ const fn sentences(behaviour: Behaviour) -> (Option<&'static str>, Option<&'stat
                 "--crd-source-kind and --crd-source-apiversion are read by nobody: DNSEndpoint is what counts.",
             ),
         ),
+        Behaviour::LabelsOfPodsForgotten => (
+            Some("A --label-filter that asks for a label takes no Pod unless --fqdn-template is given."),
+            None,
+        ),
         Behaviour::HostNetworkOnly => {
             (Some("Pods that are not on the network of their host get no names."), None)
         }
@@ -112,6 +116,9 @@ const fn sentences(behaviour: Behaviour) -> (Option<&'static str>, Option<&'stat
         | Behaviour::Ptr
         | Behaviour::UnschedulableLeftOutOfServices
         | Behaviour::InternalIpv6
+        | Behaviour::AliasIsCname
+        | Behaviour::GatewayInNamespace
+        | Behaviour::HostnameOfTraefik
         | Behaviour::TemplateOfPods
         | Behaviour::RoutingAlone
         | Behaviour::EndpointSlices

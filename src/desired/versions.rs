@@ -85,7 +85,7 @@ pub enum Behaviour {
     LabelsOfIstio,
     /// It counts for those of Contour and Traefik.
     LabelsOfContourAndTraefik,
-    /// The `controller` annotation of a Pod counts.
+    /// The `controller` annotation of a Pod counts, and that of a route of Traefik.
     ControllerOfPods,
     /// `--regex-domain-exclusion` counts beside `--regex-domain-filter`, and alone.
     BothRegexes,
@@ -109,6 +109,14 @@ pub enum Behaviour {
     RoutingAlone,
     /// `--crd-source-kind` and its API version choose what the `crd` source reads.
     CrdKind,
+    /// To the plan an alias is a CNAME.
+    AliasIsCname,
+    /// The labels of Pods are forgotten before `--label-filter` looks at them, but for templates.
+    LabelsOfPodsForgotten,
+    /// The Gateway of a `VirtualService` is read in its own namespace only, with `--namespace`.
+    GatewayInNamespace,
+    /// `--ignore-hostname-annotation` counts for Traefik.
+    HostnameOfTraefik,
     /// Only Pods on the network of their host get names.
     HostNetworkOnly,
     /// The source of Nodes leaves out those that take no Pods, although nobody said so.
@@ -219,6 +227,15 @@ pub const TABLE: &[Row] = &[
     from(Behaviour::TemplateOfPods, Version::new(0, 18, 0), "source/pod.go"),
     from(Behaviour::RoutingAlone, Version::new(0, 21, 0), "provider/aws/aws.go"),
     between(Behaviour::CrdKind, EVER, Version::new(0, 21, 0), "source/crd.go"),
+    between(Behaviour::AliasIsCname, EVER, Version::new(0, 14, 0), "provider/aws/aws.go"),
+    between(
+        Behaviour::LabelsOfPodsForgotten,
+        Version::new(0, 19, 0),
+        Version::new(0, 21, 0),
+        "source/pod.go",
+    ),
+    from(Behaviour::GatewayInNamespace, Version::new(0, 16, 0), "source/istio_virtualservice.go"),
+    from(Behaviour::HostnameOfTraefik, Version::new(0, 14, 1), "source/traefik_proxy.go"),
     between(Behaviour::HostNetworkOnly, EVER, Version::new(0, 16, 0), "source/pod.go"),
     from(Behaviour::UnschedulableLeftOut, Version::new(0, 15, 1), "source/node.go"),
     from(Behaviour::UnschedulableLeftOutOfServices, Version::new(0, 21, 0), "source/service.go"),

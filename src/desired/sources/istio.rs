@@ -139,7 +139,9 @@ fn named_gateways<'a>(
     let named = service.gateways.iter().filter(|name| !name.is_empty() && *name != "mesh");
     named.filter_map(|name| {
         let (namespace, name) = place(name, &object.reference.namespace)?;
-        let found = input.object("Gateway", namespace, name).filter(|one| in_scope(one, input))?;
+        let anywhere = !does(input.version(), Behaviour::GatewayInNamespace);
+        let found =
+            input.object("Gateway", namespace, name).filter(|one| anywhere || in_scope(one, input))?;
         if let Body::Custom(Custom::IstioGateway(gateway)) = &found.body {
             Some((found, gateway))
         } else {

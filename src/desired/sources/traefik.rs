@@ -35,7 +35,8 @@ static VALUE: LazyLock<Regex> = LazyLock::new(|| Regex::new("`([^,`]+)`").expect
 #[must_use]
 pub fn read(object: &KubeObject, route: &TraefikRoute, input: &SourceInput<'_>) -> Yield {
     let annotations = input.annotations(object);
-    let mut all = input.annotated_hosts(annotations);
+    let ignores = does(input.version(), Behaviour::HostnameOfTraefik);
+    let mut all = if ignores { input.annotated_hosts(annotations) } else { annotations.list("hostname") };
     all.extend(hosts(route));
     all.truncate(MAX_NAMES_PER_OBJECT);
     if let Some(detail) = other_group(route, input) {
