@@ -510,7 +510,7 @@ const INSTANCE_KINDS: [&str; 4] = ["Deployment", "StatefulSet", "DaemonSet", "Po
 /// True for kinds that compare a wish that is there with something. An annotation that nobody reads, a
 /// left-over and a burst rest on what is not there.
 fn rests_on_presence(kind: Kind) -> bool {
-    matches!(kind.rank(), 10..=26 | 30..=32 | 60..=65 | 72) && kind != Kind::AnnotationUnread
+    matches!(kind.rank(), 10..=26 | 30..=32 | 60..=65 | 70..=72) && kind != Kind::AnnotationUnread
 }
 
 #[cfg(test)]

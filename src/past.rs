@@ -164,9 +164,14 @@ impl Past {
     pub fn observe(&mut self, snapshot: &Snapshot, wants: &[InstanceWants], cycle: SignedDuration) {
         let at = snapshot.at;
         self.first_at.get_or_insert(at);
-        if lists_are_whole(snapshot) {
+        // A wish that is there is a fact, whatever could not be listed beside it.
+        if snapshot.kubernetes.state == ViewState::Read {
             self.observe_objects(snapshot, at);
             self.observe_wishes(wants, at);
+        }
+        if lists_are_whole(snapshot) {
+            self.observe_deletions(snapshot, at);
+            self.observe_losses(at);
         }
         if let Some(zones) = snapshot.route53.value() {
             self.names.records_seen(&mut self.others, zones, at);
@@ -282,6 +287,11 @@ impl Past {
             }
         }
         pack(&mut self.objects, before);
+    }
+
+    /// Objects that a round that saw all does not have.
+    fn observe_deletions(&mut self, snapshot: &Snapshot, at: Timestamp) {
+        let Some(cluster) = snapshot.kubernetes.value() else { return };
         let odd = snapshot.odd_objects();
         let is_odd = |reference: &ObjectRef| odd.iter().any(|one| one.shows(reference));
         for (reference, past) in &mut self.objects {
@@ -300,6 +310,10 @@ impl Past {
                 self.names.wish_seen(&one.instance.id, want, at);
             }
         }
+    }
+
+    /// What was not wanted in a round that saw all.
+    fn observe_losses(&mut self, at: Timestamp) {
         self.names.retain(|wanted| at.duration_since(wanted) < KEEP_UNWANTED);
         let is_news = |until: Timestamp| until != at && at.duration_since(until) < KEEP_LOSSES;
         let ends = self.names.wishes().filter_map(|(_, wish)| wish.sightings.last()).map(|last| last.until);

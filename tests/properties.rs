@@ -236,6 +236,8 @@ fn feeds_only_add_the_cause() {
             let part = |name: &str| path.components().any(|part| part.as_os_str() == name);
             part("external-dns") && !part("kubernetes") || part("cloudtrail")
         });
+        // Without a feed one look is none.
+        let blind = if case.rounds().len() == 1 { blind.again(SignedDuration::from_mins(1)) } else { blind };
         let (before, after) = (case.as_it_is(), blind.outcome());
         // What only a feed can see.
         let only_feed = |row: &[String; 7]| {
@@ -490,7 +492,10 @@ fn young(case: &Case) -> Case {
         Content::Tree(value) if path.starts_with(Path::new(&last).join("kubernetes")) => {
             for object in edits::objects(value) {
                 let kind = object["kind"].as_str().unwrap_or_default();
-                if matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Pod") {
+                let is_controller =
+                    kind == "Pod" && object.to_string().contains("external-dns/external-dns:");
+                if is_controller || matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
+                {
                     continue;
                 }
                 object["metadata"]["creationTimestamp"] = born.clone();

@@ -58,10 +58,10 @@ pub(super) fn mass_deletion(world: &World<'_>, wants: &InstanceWants, out: &Verd
     // Names that are not known have not vanished. Which are those of an odd object its ownership tells.
     let flags = &wants.instance.flags;
     let told = !world.has_odd_objects() || flags.registry == Registry::Txt && !flags.txt_encrypt;
-    if !out.coverage.kubernetes || !wants.unknown.is_empty() || !told {
-        return None;
-    }
-    wishes_vanished(world, wants).or_else(|| records_vanished(world, wants, out))
+    let are_known = out.coverage.kubernetes && wants.unknown.is_empty() && told;
+    let by_wishes = are_known.then(|| wishes_vanished(world, wants)).flatten();
+    // What is wanted still and gone rests on no absence in the cluster.
+    by_wishes.or_else(|| records_vanished(world, wants, out))
 }
 
 /// A large share of the wishes vanished and has not come back.
@@ -157,7 +157,7 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
     let burst = burst(world, lost, &alive, &[], zone)?;
     let reason = Reason::RecordsVanished;
     let mut candidate = start(world, wants, Kind::MassDeletion, reason, impact(world, &burst));
-    candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
+    candidate.rests_on = &[ViewName::Route53];
     candidate.evidence = lines("no longer recorded", &burst);
     candidate.certain = is_told(world, &burst);
     Some(dress(candidate, &burst, &wants.instance.id))

@@ -368,7 +368,11 @@ fn impact(name: &Name<'_>, reason: Reason, bad: &[&Row<'_>], rows: &[Row<'_>]) -
     views.dedup();
     let quorum = views.into_iter().any(|view| {
         let judged = rows.iter().filter(|row| row.view == view).count();
-        (private || view == "public" && 1 < judged) && is_quorum(view, bad, rows)
+        // Each may be wrong in a way of its own: together they leave nobody served.
+        let wrong: Vec<&Row<'_>> =
+            rows.iter().filter(|row| kind_of(row.class).is_some() && row.window.is_none()).collect();
+        let is_quorum = is_quorum(view, bad, rows) || is_quorum(view, &wrong, rows);
+        (private || view == "public" && 1 < judged) && is_quorum
     });
     match reason {
         _ if !quorum => Impact::Degraded,

@@ -249,9 +249,12 @@ impl RawWorkload {
 
 /// The API leaves a zero out. A status that no controller has filled in yet tells nothing.
 fn ready_replicas(kind: &str, status: Option<&RawWorkloadStatus>) -> Option<i32> {
+    // That of a DaemonSet is written out.
+    if kind == "DaemonSet" {
+        return status?.number_ready;
+    }
     let status = status.filter(|status| status.observed_generation.is_some())?;
-    let ready = if kind == "DaemonSet" { status.number_ready } else { status.ready_replicas };
-    Some(ready.unwrap_or(0))
+    Some(status.ready_replicas.unwrap_or(0))
 }
 
 impl RawPod {

@@ -166,6 +166,7 @@ pub(super) fn unread_objects(world: &World<'_>, wants: &InstanceWants, out: &mut
         };
         let mut candidate = Candidate::new(key, unread.reason, unread_impact(world, unread), world.at());
         candidate.object = Some(unread.object.clone());
+        candidate.covers = unread.if_read.iter().map(|(name, ..)| name.clone()).collect();
         candidate.onset = world.since_change(unread.changed_at);
         candidate.rests_on = &[ViewName::Kubernetes];
         candidate.evidence.push(format!("nobody reads {}", unread.keys.join(", ")));
