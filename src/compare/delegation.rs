@@ -10,15 +10,18 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
-use crate::compare::live::{Match, answers, expected, worst};
+use jiff::SignedDuration;
+
+use crate::compare::live::{Match, addresses, answers, asks, expected, worst};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::open;
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
 use crate::model::DomainName;
 use crate::model::observation::{Observation, Outcome, Vantage};
-use crate::model::record::RecordType;
+use crate::model::record::{RecordType, Value};
 use crate::model::zone::ZoneReading;
 use crate::report::{Fix, Silent};
 use crate::snapshot::ViewName;
@@ -174,9 +177,16 @@ fn broken(world: &World<'_>, zone: &ZoneReading, servers: &ByServer<'_>) -> Opti
     let states: BTreeMap<&DomainName, Service> =
         delegated.iter().map(|server| (server, state(server))).collect();
     let stranger = |server: &DomainName| !own.contains(server);
+    let misled = |server: &DomainName| {
+        let looks = servers.get(&(zone.zone.id.as_str(), server.clone()));
+        looks.is_some_and(|looks| misleads(world, zone, looks))
+    };
+    let is_bad = |server: &DomainName, state: Service| {
+        state == Service::Lame || stranger(server) && (state != Service::Answers || misled(server))
+    };
     let bad: BTreeSet<DomainName> = states
         .iter()
-        .filter(|(server, state)| **state == Service::Lame || stranger(server) && **state != Service::Answers)
+        .filter(|(server, state)| is_bad(server, **state))
         .map(|(server, _)| (*server).clone())
         .collect();
     let all_lame = states.values().all(|state| *state == Service::Lame);
@@ -187,6 +197,34 @@ fn broken(world: &World<'_>, zone: &ZoneReading, servers: &ByServer<'_>) -> Opti
         return Some(candidate(world, zone, Reason::DelegatedElsewhere, Impact::Down, &delegated));
     }
     (!bad.is_empty()).then(|| candidate(world, zone, Reason::LamePartial, Impact::Degraded, &bad))
+}
+
+/// How long a server of somebody else's may take to follow the zone.
+const FOLLOWS_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// True if a server answers a name that stands as it is wanted with addresses of another time: that of a former
+/// provider knows the zone as it was.
+fn misleads(world: &World<'_>, zone: &ZoneReading, looks: &[&Observation]) -> bool {
+    world.wants_in(&zone.zone.id).iter().any(|want| {
+        let here = zone.at(&want.name).iter().filter(|set| set.record_type == want.record_type);
+        let held: BTreeSet<IpAddr> =
+            here.flat_map(|set| set.content.plain_values()).filter_map(Value::ip).collect();
+        let wanted = want.content.plain_values();
+        let stands =
+            !wanted.is_empty() && wanted.iter().all(|value| value.ip().is_some_and(|ip| held.contains(&ip)));
+        let since = world.past.record_since(&zone.zone.id, *want);
+        let is_news = since.is_some_and(|since| {
+            world.past.first_at < Some(since) && world.at().duration_since(since) < FOLLOWS_WITHIN
+        });
+        let other = |seen: &&&Observation| {
+            seen.name == want.name
+                && asks(&seen.record_type, &want.record_type)
+                && seen.outcome == Outcome::Answer
+                && !addresses(seen).is_empty()
+                && addresses(seen).is_disjoint(&held)
+        };
+        stands && !is_news && LOOKS <= looks.iter().filter(other).count()
+    })
 }
 
 /// Whether a server serves the zone.
@@ -305,7 +343,7 @@ const LONGEST_DELEGATION: u32 = 172_800;
 #[must_use]
 pub fn delegation_window(world: &World<'_>, zone: &ZoneReading) -> Option<Window> {
     let (before, moved) = world.past.moved_delegation(&zone.zone.name)?;
-    let length = jiff::SignedDuration::from_secs(i64::from(before.ttl.min(LONGEST_DELEGATION)));
+    let length = SignedDuration::from_secs(i64::from(before.ttl.min(LONGEST_DELEGATION)));
     open(SilentReason::DelegationTtlWindow, moved, length, world.at())
 }
 
@@ -334,12 +372,7 @@ fn old_servers(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) -> Opt
     if candidate.window.is_none() && world.past.moved_delegation(&zone.zone.name).is_none() {
         // The move was before our time: the longest time to live that a parent gives may still run.
         candidate.window = world.past.first_at.and_then(|first| {
-            open(
-                SilentReason::DelegationTtlWindow,
-                first,
-                jiff::SignedDuration::from_secs(LONGEST_TTL),
-                world.at(),
-            )
+            open(SilentReason::DelegationTtlWindow, first, SignedDuration::from_secs(LONGEST_TTL), world.at())
         });
     }
     let list: Vec<&str> = bad.keys().copied().collect();
