@@ -19,7 +19,7 @@ use crate::model::change::ChangeEventKind;
 use crate::model::instance::{Instance, Origin, PodHealth, Policy};
 use crate::model::want::{InstanceWants, Want};
 use crate::report::Fix;
-use crate::snapshot::{ViewName, ViewState};
+use crate::snapshot::{Problem, ViewName, ViewState};
 
 /// Least silence that counts, and the time that a new Pod has to start.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
@@ -170,7 +170,11 @@ fn last_reconcile(world: &World<'_>, wants: &InstanceWants) -> Option<(Timestamp
 fn last_line(world: &World<'_>, wants: &InstanceWants) -> Option<(Timestamp, Timestamp)> {
     let changes = &world.snapshot.changes;
     let talks = matches!(wants.instance.flags.details.log_level.as_str(), "info" | "debug" | "trace");
-    if changes.state != ViewState::Read || is_feed_unread(world.snapshot, wants) || !talks {
+    // A clock that jumped is no matter of one log; those of others and the trail say nothing of this one.
+    let of_others =
+        |problem: &Problem| problem.scope.contains('/') || problem.scope.starts_with("cloudtrail");
+    let is_dim = changes.problems.iter().any(|problem| !of_others(problem));
+    if changes.state != ViewState::Read || is_dim || is_feed_unread(world.snapshot, wants) || !talks {
         return None;
     }
     let streams = || changes.value().into_iter().flat_map(|feed| &feed.streams);
