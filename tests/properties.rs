@@ -200,7 +200,8 @@ fn worlds_do_not_touch_each_other() {
     };
     for_each_of(&indices, |index| all[*index].id.clone(), check);
     let mixed = mixed.into_inner();
-    assert!(all.len() < mixed, "only {mixed} mixtures of {} worlds", all.len());
+    // Two worlds go together when their rounds do; most meet one or two others.
+    assert!(all.len() / 2 < mixed, "only {mixed} mixtures of {} worlds", all.len());
 }
 
 #[test]
