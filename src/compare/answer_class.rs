@@ -218,10 +218,10 @@ fn is_wanted(world: &World<'_>, name: &Name<'_>, held: &Held) -> bool {
 /// What stood at the name and stands no more: under the own key first, the newest first.
 fn former<'a>(world: &World<'a>, name: &Name<'_>) -> Vec<Former<'a>> {
     let (id, own) = (&name.zone.zone.id, name.want);
-    let fits = |held: &&'a Held| {
-        let alike = held.record_type.is_address() && own.record_type.is_address();
-        held.place == *id && (alike || held.record_type == own.record_type)
+    let alike = |held: &Held| {
+        held.record_type == own.record_type || held.record_type.is_address() && own.record_type.is_address()
     };
+    let fits = |held: &&'a Held| held.place == *id && alike(held);
     let rows = || world.past.names.records_at(&own.name).iter().filter(fits);
     let ended = |held: &'a Held| {
         let ends = held.sightings.iter().skip(1).map(|next| next.since);
@@ -240,7 +240,6 @@ fn former<'a>(world: &World<'a>, name: &Name<'_>) -> Vec<Former<'a>> {
     };
     let mut all: Vec<Former<'a>> = known.collect();
     // Of a zone that is gone nobody tells the end.
-    let alike = |held: &Held| held.record_type == own.record_type || held.record_type.is_address();
     let is_gone = |held: &&Held| {
         alike(held) && world.zones().is_some_and(|zones| !zones.zones.contains_key(&held.place))
     };
