@@ -89,13 +89,16 @@ pub const CONNECTION_WITHIN: Duration = Duration::from_hours(1);
 /// How long open connections may take to end once the program stops.
 pub const CONNECTIONS_STOP_WITHIN: Duration = Duration::from_secs(5);
 
-/// Longest annotation value that is looked at. Kubernetes allows 256 KiB for all annotations of
-/// an object together; a list of hosts or targets is far below this.
-pub const MAX_ANNOTATION: usize = 16_384;
+/// Longest annotation value that is looked at: what Kubernetes allows for all annotations of an object
+/// together. A host that is cut off would count as one that nobody wants.
+pub const MAX_ANNOTATION: usize = 262_144;
 
-/// Names that one object may ask for. An Ingress of the API server's size limit could hold more;
-/// nobody does, and each costs memory and DNS queries.
-pub const MAX_NAMES_PER_OBJECT: usize = 1_000;
+/// Longest text that the arguments and variables of a container may come to.
+pub const MAX_ARGUMENTS: usize = 16_384;
+
+/// Names that one object may ask for: more than one of the API server's size limit holds with hosts of a
+/// usual length. A name that is cut off would count as one that nobody wants.
+pub const MAX_NAMES_PER_OBJECT: usize = 50_000;
 
 /// Longest log line that is parsed; the rest of a longer one is dropped and counted.
 pub const MAX_LOG_LINE: usize = 65_536;

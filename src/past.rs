@@ -20,7 +20,7 @@ use crate::model::packed::pack;
 use crate::model::table::TableSet;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::Zones;
-use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordType, ZoneId};
+use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordSet, RecordType, ZoneId};
 use crate::past::answers::{Answered, Arrival};
 use crate::past::names::sight;
 pub use crate::past::names::{KeyRef, Names, Others, Sighting};
@@ -39,8 +39,8 @@ pub fn not_after(one: Timestamp, other: Timestamp) -> bool {
 /// How long a name that nobody wants any more is remembered.
 const KEEP_UNWANTED: SignedDuration = SignedDuration::from_hours(48);
 
-/// How long it matters when a wish was lost: longer than a burst lasts.
-const KEEP_LOSSES: SignedDuration = SignedDuration::from_hours(3);
+/// How long it matters when a wish was lost: as long as it is remembered.
+const KEEP_LOSSES: SignedDuration = KEEP_UNWANTED;
 
 /// Objects of others that are remembered: enough to say that there are some.
 const MAX_STRANGERS: usize = 1000;
@@ -274,6 +274,11 @@ impl Past {
                 deleted_at: None,
                 class_changed_at: None,
             });
+            let is_new = past.deleted_at.is_some() && past.last.created_at != object.created_at;
+            if is_new {
+                // Of its namesake it has nothing but the name.
+                (past.first_at, past.first_address_at, past.lost_at) = (at, None, None);
+            }
             if past.last.class() != object.class() {
                 past.class_changed_at = Some(at);
             }
@@ -307,7 +312,7 @@ impl Past {
         for one in wants {
             for want in &one.wants {
                 self.observe_attributes(&one.instance.id, want, at);
-                self.names.wish_seen(&one.instance.id, want, at);
+                self.names.wish_seen(&one.instance.id, want, at, &self.losses);
             }
         }
     }
@@ -470,6 +475,15 @@ impl Past {
     #[must_use]
     pub fn record_since<'k>(&self, zone: &ZoneId, key: impl Into<KeyRef<'k>>) -> Option<Timestamp> {
         self.names.record(zone, key).last().map(|last| last.since)
+    }
+
+    /// Since when the record set has had its present content, at a name that was wanted or not; `None` when it
+    /// is not remembered.
+    #[must_use]
+    pub fn stands_since(&self, zone: &ZoneId, set: &RecordSet) -> Option<Timestamp> {
+        let held = self.others.at(&set.name).iter().find(|held| held.is(zone, set.into()));
+        let unwanted = held.and_then(|held| held.sightings.last()).map(|last| last.since);
+        self.record_since(zone, set).or(unwanted)
     }
 
     /// The first round without a wish that was last seen then; that time itself when no round is known.

@@ -110,7 +110,7 @@ fn owned_by_neighbour(world: &World<'_>, wants: &InstanceWants, want: &Want, zon
 /// Ownership records of an instance under which nothing stands and that nobody wants.
 pub fn orphans(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate>) {
     let flags = &wants.instance.flags;
-    if flags.registry != crate::model::instance::Registry::Txt || flags.txt_encrypt {
+    if !flags.shows_ownership() {
         return;
     }
     // Few zones have any orphan at all.

@@ -7,14 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::compare::instances::prefix::rows;
+use crate::compare::live::told_to_users;
 use crate::compare::instances::start;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason};
 use crate::model::change::{Action, ChangeEventKind};
 use crate::model::heritage::TxtRole;
-use crate::model::instance::Registry;
 use crate::model::observation::Outcome;
 use crate::model::want::InstanceWants;
 use crate::model::{DomainName, RecordType, ZoneId};
@@ -57,7 +56,7 @@ type Scope = Option<Option<ZoneId>>;
 pub(super) fn mass_deletion(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) -> Option<Candidate> {
     // Names that are not known have not vanished. Which are those of an odd object its ownership tells.
     let flags = &wants.instance.flags;
-    let told = !world.has_odd_objects() || flags.registry == Registry::Txt && !flags.txt_encrypt;
+    let told = !world.has_odd_objects() || flags.shows_ownership();
     let are_known = out.coverage.kubernetes && wants.unknown.is_empty() && told;
     let by_wishes = are_known.then(|| wishes_vanished(world, wants)).flatten();
     // What is wanted still and gone rests on no absence in the cluster.
@@ -236,7 +235,7 @@ fn is_told(world: &World<'_>, burst: &Burst<'_>) -> bool {
 
 fn impact(world: &World<'_>, burst: &Burst<'_>) -> Impact {
     let denied = burst.names.iter().any(|name| {
-        let seen = rows(world, name, &RecordType::A);
+        let seen = told_to_users(world, name, &RecordType::A);
         !seen.is_empty() && seen.iter().all(|answer| answer.outcome != Outcome::Answer)
     });
     if denied { Impact::Down } else { Impact::Latent }

@@ -25,8 +25,9 @@ pub fn refused_deletions(
     refused: &Refusals,
     out: &mut Vec<Candidate>,
 ) {
-    for (key, refusal) in refused.iter() {
-        let zones = wants.zones.iter().filter_map(|id| world.zone(id));
+    for (key, called, refusal) in refused.iter() {
+        let zones = wants.zones.iter().filter(|id| called.is_none_or(|called| called == *id));
+        let zones = zones.filter_map(|id| world.zone(id));
         for zone in zones.filter(|zone| key.name.is_within(&zone.zone.name)) {
             let Some(set) = zone.at(&key.name).iter().find(|set| set.key() == *key) else { continue };
             let read_at = zone.read_at.unwrap_or(world.at());

@@ -35,7 +35,11 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
         }
         Kind::MassDeletion => burst(cause, effect),
         Kind::NoZone | Kind::FailedChange | Kind::InvalidDesired | Kind::NoAddress => {
-            same_place(cause, effect)
+            // What another object asks for has its address.
+            let of_another = cause.key.kind == Kind::NoAddress
+                && effect.object.as_ref().is_some_and(|object| Some(object) != cause.object.as_ref());
+            !of_another
+                && same_place(cause, effect)
                 && (effect.key.kind.is_record_ladder()
                     || effect.key.kind.is_live()
                     || effect.key.kind == Kind::OwnerOrphan)
@@ -57,9 +61,11 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
         }
         Kind::MissingRecord => effect.key.kind.is_live() && same_place(cause, effect),
         Kind::WrongAlias | Kind::WrongType | Kind::WrongRouting | Kind::StaleTarget | Kind::WrongTarget => {
+            // Where DNS answers what the zone holds, the record itself is the subject: another type or
+            // another member of the name has a fault of its own.
             let answers = effect.key.kind.is_live()
                 && !matches!(effect.key.kind, Kind::WildcardShadow | Kind::HealthWithdrawn);
-            answers && same_place(cause, effect)
+            answers && effect.key.subject == cause.key.subject && effect.key.zone_id == cause.key.zone_id
         }
         Kind::DanglingRecord => {
             effect.key.kind == Kind::StaleRecord
@@ -100,10 +106,14 @@ fn blinds(cause: &Candidate, effect: &Candidate) -> bool {
 /// cause of its own, and a refused change is what a human must mend in any case.
 fn controls(outer: Told<'_>, inner: Told<'_>) -> bool {
     let ((cause, onset), (effect, first_seen)) = (outer, inner);
-    // Wrong flags say themselves what they do; a controller that stands still leaves everything.
+    // Wrong flags say themselves what they do, but for a prefix, which is not the matter of what was wrong
+    // before it was in force; a controller that stands still leaves everything.
     let mut undone = faults(cause).filter(|(_, reason)| leaves(*reason, effect));
     same_instance(cause, effect)
-        && undone.any(|(kind, _)| kind == Kind::ControllerMisconfigured || onset <= first_seen)
+        && undone.any(|(kind, reason)| {
+            let says_itself = kind == Kind::ControllerMisconfigured && reason != Reason::AnnotationPrefixFlip;
+            says_itself || onset <= first_seen
+        })
 }
 
 /// The faults of an instance that one statement tells. Of those that it tells besides, only flags with a

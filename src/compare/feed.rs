@@ -19,7 +19,7 @@ use crate::model::change::{
     Action, AttemptedChange, ChangeEvent, ChangeEventKind, FeedSource, RefusalError, RefusedBatch,
 };
 use crate::model::heritage::Heritage;
-use crate::model::instance::{Instance, Registry};
+use crate::model::instance::Instance;
 use crate::model::record::{RecordKey, RecordType};
 use crate::model::suspects::{SAME_RECONCILE, Suspects, Unnamed};
 use crate::model::table::Table;
@@ -59,7 +59,7 @@ pub struct Refusal {
 }
 
 /// Refusals of one instance, by record and by the zone in which the record was to be written; `None` where
-/// the feed tells no zone in which anybody wants it.
+/// the feed does not tell it, or where it may stand for the zone in which the record is wanted.
 #[derive(Debug, Default)]
 pub struct Refusals {
     by_record: BTreeMap<(RecordKey, Option<ZoneId>), Refusal>,
@@ -88,7 +88,7 @@ struct Call<'a> {
 #[must_use]
 pub fn refusals(world: &World<'_>, wants: &InstanceWants) -> Refusals {
     let calls = calls(world, wants);
-    let wished = Wished { wants, by_target: OnceCell::new() };
+    let wished = Wished { world, wants, by_target: OnceCell::new() };
     let doubts = doubts(&calls, &wished);
     let mut out = Refusals::default();
     for call in &calls {
@@ -113,15 +113,16 @@ impl Refusals {
         [at(Some(zone)), at(None)].into_iter().flatten().max_by_key(|refusal| refusal.at)
     }
 
-    /// Those of known records.
-    pub fn iter(&self) -> impl Iterator<Item = (&RecordKey, &Refusal)> {
-        self.by_record.iter().map(|((key, _), refusal)| (key, refusal))
+    /// Those of known records, each with its zone.
+    pub fn iter(&self) -> impl Iterator<Item = (&RecordKey, Option<&ZoneId>, &Refusal)> {
+        self.by_record.iter().map(|((key, zone), refusal)| (key, zone.as_ref(), refusal))
     }
 }
 
 /// The wishes of one instance. Many sentences name nothing but a target; for each of them a walk over all
 /// wishes would be long.
 struct Wished<'a> {
+    world: &'a World<'a>,
     wants: &'a InstanceWants,
     by_target: OnceCell<Table<String, Vec<&'a Want>>>,
 }
@@ -163,7 +164,7 @@ fn calls<'a>(world: &World<'a>, wants: &InstanceWants) -> Vec<Call<'a>> {
         if !concerns(world, event, batch, wants, &controllers) {
             continue;
         }
-        let attempted = attempted_records(batch, &wants.instance);
+        let attempted = attempted_records(batch, wants);
         let in_log = matches!(event.source, FeedSource::Log { .. });
         let told_by = (in_log, !in_log);
         let call = Call { at: event.at, batch, attempted, alone: batch.alone, counts: true, told_by };
@@ -311,8 +312,7 @@ fn may_be_ours(
             || wished.into_iter().any(same)
     };
     // Only a registry of readable TXT records shows in calls who writes for it.
-    let flags = &wants.instance.flags;
-    let shows = flags.registry == Registry::Txt && !flags.txt_encrypt;
+    let shows = wants.instance.flags.shows_ownership();
     let stranger = shows && !known.is_empty() && !known.contains(principal);
     !stranger && (batch.attempted.is_empty() || batch.attempted.iter().any(repairs))
 }
@@ -329,7 +329,7 @@ fn attribute(call: &Call<'_>, wished: &Wished<'_>, doubts: &BTreeMap<Unnamed, Su
             one_of = if suspects.is_certain() { 1 } else { hit.len().max(1) };
         }
         for key in hit.iter().flat_map(|key| members(key, error, wants)) {
-            let zone = zone_of(call, &key, wants);
+            let zone = zone_of(call, &key, error.reason, wished);
             note(out, (key, zone), call, error.reason, None, (error, one_of));
         }
         culprits.extend(hit);
@@ -354,7 +354,8 @@ fn attribute(call: &Call<'_>, wished: &Wished<'_>, doubts: &BTreeMap<Unnamed, Su
             message: batch.message.clone(),
         };
         for key in members(victim, &error, wants) {
-            let (zone, culprit) = (zone_of(call, &key, wants), Some(culprit.name.clone()));
+            let zone = zone_of(call, &key, error.reason, wished);
+            let culprit = Some(culprit.name.clone());
             note(out, (key, zone), call, Reason::BatchVictim, culprit, (&error, 1));
         }
     }
@@ -416,12 +417,19 @@ fn attempt(batch: &RefusedBatch, key: &RecordKey) -> (Option<Action>, BTreeSet<S
     (action, told)
 }
 
-/// The zone of the call, if the record is wanted there: which of several zones of one name an instance
-/// writes to is not always known.
-fn zone_of(call: &Call<'_>, key: &RecordKey, wants: &InstanceWants) -> Option<ZoneId> {
-    let zone = call.batch.zone_id.as_ref()?;
-    let wanted = wants.at(&key.name).iter().any(|want| want.is(key) && want.zone_id() == Some(zone));
-    wanted.then(|| zone.clone())
+/// The zone of the call; `None` where it may stand for another one: a zone that does not exist any more, and
+/// a twin, because which of several zones of one name an instance writes to is not always known.
+fn zone_of(call: &Call<'_>, key: &RecordKey, reason: Reason, wished: &Wished<'_>) -> Option<ZoneId> {
+    let called = call.batch.zone_id.as_ref()?;
+    let zones = &wished.world.snapshot.route53.value()?.zones;
+    let twins = |one: &ZoneId, other: &ZoneId| {
+        let of = |id: &ZoneId| zones.get(id).map(|reading| (&reading.zone.name, reading.zone.private));
+        of(one).is_some() && of(one) == of(other)
+    };
+    let mut wanted = wished.wants.at(&key.name).iter().filter(|want| want.is(key));
+    let is_twin = wanted.clone().any(|want| want.zone_id().is_some_and(|id| twins(id, called)))
+        && !wanted.any(|want| want.zone_id() == Some(called));
+    (!is_twin && reason != Reason::NoSuchZone).then(|| called.clone())
 }
 
 /// Logs tell no set identifiers: the sentence does, or all wanted members are meant.
@@ -480,18 +488,27 @@ fn note(
 }
 
 /// The records of a batch, ownership TXT records mapped back to theirs.
-fn attempted_records(batch: &RefusedBatch, instance: &Instance) -> Vec<RecordKey> {
-    let mut keys: Vec<RecordKey> =
-        batch.attempted.iter().filter(|change| change.record_type != RecordType::Txt).map(key_of).collect();
+fn attempted_records(batch: &RefusedBatch, wants: &InstanceWants) -> Vec<RecordKey> {
+    let is_record = |change: &&AttemptedChange| {
+        change.record_type != RecordType::Txt
+            || wants_txt(wants, &change.name)
+                && !change.targets.iter().any(|value| Heritage::parse(value).is_some())
+    };
+    let mut keys: Vec<RecordKey> = batch.attempted.iter().filter(is_record).map(key_of).collect();
     if keys.is_empty() {
-        keys = batch.attempted.iter().filter_map(|change| txt_owner(&change.name, instance)).collect();
+        keys = batch.attempted.iter().filter_map(|change| txt_owner(&change.name, &wants.instance)).collect();
     }
     keys.sort();
     keys.dedup();
     keys
 }
 
-fn key_of(change: &AttemptedChange) -> RecordKey {
+/// Somebody wants a TXT record of this very name, which is no ownership record then.
+fn wants_txt(wants: &InstanceWants, name: &DomainName) -> bool {
+    wants.at(name).iter().any(|want| want.record_type == RecordType::Txt)
+}
+
+pub(super) fn key_of(change: &AttemptedChange) -> RecordKey {
     RecordKey {
         name: change.name.clone(),
         record_type: change.record_type.clone(),
@@ -539,6 +556,10 @@ fn by_name(
     wants: &InstanceWants,
 ) -> Vec<RecordKey> {
     let is_txt = error.record_type == Some(RecordType::Txt);
+    if is_txt && wants_txt(wants, name) {
+        let set_identifier = error.set_identifier.clone();
+        return vec![RecordKey { name: name.clone(), record_type: RecordType::Txt, set_identifier }];
+    }
     let owner = txt_owner(name, &wants.instance).filter(|_| error.record_type.is_none() || is_txt);
     // A host may be called as the ownership record of another one: the type tells which is meant.
     let of_owner = owner.as_ref().map(|owner| owned(owner, attempted)).unwrap_or_default();

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::compare::claimable::claimable;
 use crate::compare::fix::batch::Batch;
 use crate::compare::live::says_nothing;
@@ -19,7 +21,7 @@ use crate::desired::merge::is_same;
 use crate::desired::sources::roster::source_of_registry_word;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject};
 use crate::model::heritage::{Heritage, TxtRole};
-use crate::model::instance::{Policy as Allowed, Registry};
+use crate::model::instance::Policy as Allowed;
 use crate::model::observation::{Outcome, Vantage};
 use crate::model::record::{RecordSet, RecordType, Value};
 use crate::model::want::{InstanceWants, Want};
@@ -31,7 +33,7 @@ use crate::snapshot::ViewName;
 /// Owned records of one instance whose objects are gone or want something else.
 pub fn stale_records(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate>) {
     let flags = &wants.instance.flags;
-    if flags.registry != Registry::Txt || flags.txt_encrypt || !wants.unknown.is_empty() {
+    if !flags.shows_ownership() || !wants.unknown.is_empty() {
         return;
     }
     for zone in wants.zones.iter().filter_map(|id| world.zone(id)) {
@@ -43,13 +45,14 @@ pub fn stale_records(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Can
             }
             for set in owned_by(wants, zone, txt) {
                 let over = if is_wanted(world, zone, &set.name) {
-                    is_former_member(world, zone, set) && !stands_for_another(world, zone, set, heritage)
-                        || wants
-                            .instance
-                            .owner_name(&txt.name)
-                            .is_some_and(|(_, of)| of.as_ref() == Some(&set.record_type))
+                    let names_type = || {
+                        let owned = wants.instance.owner_name(&txt.name);
+                        owned.is_some_and(|(_, of)| of.as_ref() == Some(&set.record_type))
                             && flags.managed_types.contains(&set.record_type)
-                            && is_former_family(world, zone, set)
+                    };
+                    is_former_member(world, zone, set) && !stands_for_another(world, zone, set, heritage)
+                        || names_type()
+                            && (is_former_family(world, zone, set) || is_former_companion(world, zone, set))
                 } else {
                     !asks_still(world, set, heritage)
                 };
@@ -77,7 +80,9 @@ pub fn ownerless_records(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Ca
     let Some(reader) = world.wants.iter().find(|one| one.zones.contains(&zone.zone.id)) else { return };
     for Text { set: txt, heritage, .. } in world.suspects(zone) {
         let Some((owner, object)) = heritage.owner.zip(heritage.object()) else { continue };
-        let gone = !known.contains(owner) && (asked || world.has_wished(owner));
+        // Another cluster may go on with an id that was shared.
+        let was_ours = || world.has_wished(owner) && world.remembered(&object).is_some();
+        let gone = !known.contains(owner) && (asked || was_ours());
         if !gone || !is_absent(world, &object) {
             continue;
         }
@@ -88,7 +93,8 @@ pub fn ownerless_records(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Ca
                 "{} belongs to the owner id {owner}, which no ExternalDNS of this cluster has.",
                 set.key()
             );
-            candidate.window = grace_deleted(world, reader, &object, set);
+            candidate.window = grace_deleted(world, reader, zone, &object, set);
+            candidate.object = made_for(world, &object);
             candidate.fix = removal(reader, zone, set, Some(owner));
             out.push(candidate);
         }
@@ -162,6 +168,15 @@ fn is_former_family(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> b
             let plain = want.set_identifier.is_none() && is_plain(&want.content);
             plain && want.record_type != set.record_type && zone.at(&want.name).iter().any(met)
         })
+}
+
+/// A record of a type that stands beside others, at a name that is wanted with other types only.
+fn is_former_companion(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool {
+    let same_type = |want: &Want| want.record_type == set.record_type;
+    !set.record_type.is_address()
+        && !world.may_be_given(&set.name)
+        && !world.wanted(&set.name).any(|want| same_type(want) || want.record_type == RecordType::Cname)
+        && world.wanted(&set.name).any(|want| want.zone_id() == Some(&zone.zone.id))
 }
 
 fn is_plain(content: &Content) -> bool {
@@ -276,7 +291,8 @@ fn stale_record(
     let reason = if keeps { Reason::PolicyKeeps } else { Reason::NotDeleted };
     let mut candidate = start(world, zone, set, Kind::StaleRecord, reason, Impact::None);
     candidate.key.instance = Some(wants.instance.id.clone());
-    candidate.window = grace_deleted(world, wants, &object, set);
+    candidate.window = grace_deleted(world, wants, zone, &object, set);
+    candidate.object = made_for(world, &object);
     candidate.summary =
         format!("{} stays in zone {}, but {object} no longer asks for it.", set.key(), zone.zone.name);
     candidate.fix = removal(wants, zone, set, heritage.owner);
@@ -303,15 +319,26 @@ fn start(
     candidate
 }
 
+/// The object that an ownership record names, as the cluster names it: whoever mutes it means its left-overs
+/// too. `None` for one that was never here.
+fn made_for(world: &World<'_>, object: &ObjectRef) -> Option<ObjectRef> {
+    world.remembered(object).map(|past| past.last.reference.clone())
+}
+
 /// From the deletion of the object, or from the round in which it stopped to want the name.
+///
+/// What the object itself says is believed within the rounds between which the wish ended: it may be touched
+/// every minute, and a wish may end with the flags of the instance or with a Gateway.
 fn grace_deleted(
     world: &World<'_>,
     wants: &InstanceWants,
+    zone: &ZoneReading,
     object: &ObjectRef,
     set: &RecordSet,
 ) -> Option<crate::finding::Window> {
     let gone = world.remembered(object);
-    let renamed = gone.filter(|past| past.deleted_at.is_none()).and_then(|past| past.last.changed_at);
+    let here = gone.filter(|past| past.deleted_at.is_none());
+    let renamed = here.and_then(|past| past.last.changed_at);
     // Other members of a routing set may be wanted still.
     let wished = world.wished(&set.name).iter().filter(|wish| wish.set_identifier == set.set_identifier);
     let dropped = wished.filter_map(|wish| wish.sightings.last()).map(|last| last.until).max();
@@ -320,8 +347,17 @@ fn grace_deleted(
         let length = signed(wants.instance.sync_window(world.policy.deleted_floor));
         return open(SilentReason::GraceDeleted, at, length, world.at());
     }
+    renamed?;
+    let ended = match dropped {
+        Some(last) => {
+            let lost = world.past.lost_after(last);
+            let told = [renamed, here?.last.status_changed_at].into_iter().flatten();
+            told.filter(|at| last < *at && *at <= lost).min().unwrap_or(lost)
+        }
+        None => renamed?.min(world.past.stands_since(&zone.zone.id, set).unwrap_or(Timestamp::MAX)),
+    };
     let length = signed(wants.instance.sync_window(world.policy.sync_floor));
-    open(SilentReason::SyncWindow, renamed?, length, world.at())
+    open(SilentReason::SyncWindow, ended, length, world.at())
 }
 
 /// The same for a record as its ownership tells; `None` where that is not ours to read.
@@ -334,7 +370,7 @@ fn grace_of(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> Option<cr
             }
             TxtRole::Heritage(_) | TxtRole::Encrypted | TxtRole::Other => None,
         });
-        texts.into_iter().find_map(|object| grace_deleted(world, one, &object, set))
+        texts.into_iter().find_map(|object| grace_deleted(world, one, zone, &object, set))
     })
 }
 

@@ -460,6 +460,37 @@ pub fn serves(world: &World<'_>, observation: &Observation, zone: Option<&ZoneRe
     }
 }
 
+/// What users of a name are told that need not be wanted: by the servers of its zone, else by the resolvers
+/// of the view that the zone serves. Answers that say nothing are left out. Source: findings.md section 6.
+#[must_use]
+pub fn told_to_users<'a>(
+    world: &World<'a>,
+    name: &DomainName,
+    record_type: &RecordType,
+) -> Vec<&'a Observation> {
+    let asked = if *record_type == RecordType::Aaaa { "AAAA" } else { "A" };
+    let public = |reading: &&ZoneReading| !reading.zone.private;
+    let zone = world.zones_over(name).find(public).or_else(|| world.zones_over(name).next());
+    let is_private = zone.is_some_and(|reading| reading.zone.private);
+    let of_public = |seen: &Observation| {
+        let mut zones = world.zones_over(name).filter(public);
+        seen.zone_id.is_none() || zones.any(|reading| in_zone(seen, Some(&reading.zone.id)))
+    };
+    let all = world.answers.get(name).map(Vec::as_slice).unwrap_or_default();
+    let useful = || {
+        let of_type = all.iter().copied().filter(|seen| *seen.record_type == *asked && !seen.cd);
+        of_type.filter(|seen| !says_nothing(seen.outcome))
+    };
+    let by_servers = |seen: &&Observation| {
+        seen.vantage == Vantage::Authoritative && !is_private && of_public(seen)
+    };
+    let rows: Vec<&Observation> = useful().filter(by_servers).collect();
+    if !rows.is_empty() {
+        return rows;
+    }
+    useful().filter(|seen| seen.vantage == Vantage::Recursive && serves(world, seen, zone)).collect()
+}
+
 /// What the answers of several servers come to, for a name that each of them should answer.
 #[must_use]
 pub fn worst(rows: &[Match]) -> Option<Impact> {

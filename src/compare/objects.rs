@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::compare::live::{impact_of, says_nothing};
+use crate::compare::live::{impact_of, told_to_users};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject};
 use crate::model::heritage::TxtRole;
 use crate::model::instance::Policy as Allowed;
-use crate::model::observation::{Outcome, Vantage};
+use crate::model::observation::Outcome;
 use crate::model::want::{InstanceWants, WithoutTarget};
 use crate::model::{DomainName, RecordType};
 use crate::report::{Fix, Silent};
@@ -130,14 +130,12 @@ fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> I
         {
             continue;
         }
-        let answers = world.answers.get(name).map(Vec::as_slice).unwrap_or_default();
-        let useful = answers.iter().filter(|answer| {
-            matches!(answer.vantage, Vantage::Authoritative | Vantage::Recursive)
-                && !says_nothing(answer.outcome)
-        });
-        let outcomes: Vec<Outcome> = useful.map(|answer| answer.outcome).collect();
-        seen |= !outcomes.is_empty();
-        if !outcomes.is_empty() && outcomes.iter().all(|outcome| *outcome != Outcome::Answer) {
+        let told: Vec<_> = [RecordType::A, RecordType::Aaaa]
+            .iter()
+            .flat_map(|family| told_to_users(world, name, family))
+            .collect();
+        seen |= !told.is_empty();
+        if !told.is_empty() && told.iter().all(|answer| answer.outcome != Outcome::Answer) {
             return Impact::Down;
         }
     }

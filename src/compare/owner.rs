@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::desired::merge::is_same;
 use crate::desired::versions::{Behaviour, does};
 use crate::model::heritage::{Heritage, TxtRole};
-use crate::model::instance::{Instance, Registry};
+use crate::model::instance::Instance;
 use crate::model::record::RecordType;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
@@ -56,7 +56,7 @@ impl Title {
     #[must_use]
     pub fn of(instance: &Instance, want: &Want, zone: &ZoneReading) -> Self {
         let flags = &instance.flags;
-        if flags.registry != Registry::Txt || flags.txt_encrypt {
+        if !flags.shows_ownership() {
             return Self::UNKNOWN;
         }
         let unread = unread_type(instance, want, zone);

@@ -34,7 +34,7 @@ use crate::compare::wrong_zone::wrong_zone;
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject, Window};
 use crate::model::instance::Policy as Allowed;
 use crate::model::observation::Vantage;
-use crate::model::record::{RecordKey, RecordType, Value};
+use crate::model::record::{RecordKey, RecordSet, RecordType, Routing, Value};
 use crate::model::want::{InstanceWants, NoZone, Placement, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ObjectRef};
@@ -438,9 +438,22 @@ impl Context<'_> {
             Some(harm) if is_empty && harm != Impact::WrongPlace => Impact::Latent,
             Some(Impact::Down) if self.has_other_family() => Impact::Degraded,
             Some(harm) => harm,
+            None if reason == Reason::Weight && self.is_never_served() => Impact::Degraded,
             None if reason == Reason::AliasExpectedCname || kind == Kind::MissingRecord => Impact::None,
             None => Impact::Latent,
         }
+    }
+
+    /// The member has weight 0 in the zone, where it is to be served and others are.
+    fn is_never_served(&self) -> bool {
+        let weight = |set: &RecordSet| match set.routing.as_deref() {
+            Some(Routing::Weighted(weight)) => Some(*weight),
+            _ => None,
+        };
+        let set = || self.zone.at(&self.want.name).iter().filter(|set| set.record_type == self.want.record_type);
+        let own = set().find(|set| self.want.is(&set.key())).and_then(weight);
+        let is_wanted = !matches!(self.want.routing.as_deref(), Some(Routing::Weighted(0)));
+        own == Some(0) && is_wanted && set().any(|set| weight(set) != Some(0))
     }
 
     /// One address family of two is missing: users of the other one are served.
@@ -472,7 +485,7 @@ impl Context<'_> {
     }
 
     fn window(&self, step: &Step) -> Option<Window> {
-        if step.kind == Kind::MissingRecord && step.reason == Reason::Deleted {
+        if step.kind == Kind::MissingRecord && step.reason == Reason::Deleted && !self.is_made_anew() {
             return None;
         }
         let sync = sync_window(self.world, self.wants, self.want);
@@ -486,9 +499,18 @@ impl Context<'_> {
         }
     }
 
+    /// The record had gone before the object came: while nobody wanted it, as it should.
+    fn is_made_anew(&self) -> bool {
+        let gone = self.world.past.record_since(&self.zone.zone.id, self.want);
+        self.want.created_at.zip(gone).is_some_and(|(created, gone)| gone < created)
+    }
+
     fn grace_new(&self) -> Option<Window> {
         let policy = self.world.policy;
-        let addressed = self.want.status_changed_at.or_else(|| self.first_address_seen());
+        // A status that is written again and again tells nothing of the first address.
+        let seen = self.world.past.wish_since(&self.wants.instance.id, self.want);
+        let written = self.want.status_changed_at.map(|at| seen.map_or(at, |seen| at.min(seen)));
+        let addressed = written.or_else(|| self.first_address_seen());
         match (addressed, self.want.created_at) {
             (Some(at), _) => open(SilentReason::GraceNew, at, signed(policy.first_address), self.world.at()),
             (None, Some(created)) => {
@@ -505,15 +527,23 @@ impl Context<'_> {
     }
 }
 
-/// From the last change of the wish: the object's own time, or the round in which the wish is known to
+/// From the last change of the wish: the time of the object or the instance, or the round in which the wish is known to
 /// have changed, whichever is earlier. An object that somebody touches every minute must not stay in
 /// its window for ever.
 pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want) -> Option<Window> {
-    let touched = want.changed_at.max(want.status_changed_at);
+    // What an instance wants is new with its flags, too.
+    let touched = want.changed_at.max(want.status_changed_at).max(wants.instance.changed_at);
     let seen = world.past.wish_since(&wants.instance.id, want);
-    // Without a time of the status an address is as new as its first sight.
+    // Without a time of the status an address is as new as its first sight. And what the object did not
+    // bring about came with the flags of the instance, a Gateway or a Node.
+    let mut sightings = world.past.names.wish(&wants.instance.id, want).iter().rev().skip(1);
+    let by_others = sightings.next().is_some_and(|before| {
+        // Claims that change places are not news each time.
+        touched.is_some_and(|at| at < before.until) && !sightings.any(|one| one.value == want.content)
+    });
     let news = seen.filter(|seen| {
-        want.status_changed_at.is_none() && world.past.first_at.is_some_and(|first| first < *seen)
+        (want.status_changed_at.is_none() || by_others)
+            && world.past.first_at.is_some_and(|first| first < *seen)
     });
     let start = match (touched, seen) {
         (Some(_), Some(_)) if news.is_some() => news?,

@@ -38,6 +38,8 @@ struct Known {
     instance: Arc<Instance>,
     first_at: Timestamp,
     seen_at: Timestamp,
+    /// The first round without it; `None` while it is there.
+    gone_at: Option<Timestamp>,
 }
 
 /// An instance in the state file. Its flags come from its command line again.
@@ -53,6 +55,8 @@ struct Stored {
     changed_at: Option<Timestamp>,
     first_at: Timestamp,
     seen_at: Timestamp,
+    #[serde(default)]
+    gone_at: Option<Timestamp>,
 }
 
 /// What ExternalDNS reads of its environment.
@@ -109,6 +113,7 @@ impl From<Departed> for Vec<Stored> {
                 changed_at: one.instance.changed_at,
                 first_at: one.first_at,
                 seen_at: one.seen_at,
+                gone_at: one.gone_at,
             }
         };
         departed.known.into_iter().map(stored).collect()
@@ -125,7 +130,7 @@ impl From<Vec<Stored>> for Departed {
                 changed_at: one.changed_at,
                 ..of_command_line(command_line, &one.container, one.version, &one.workload)
             });
-            (one.workload, Known { instance, first_at: one.first_at, seen_at: one.seen_at })
+            (one.workload, Known { instance, first_at: one.first_at, seen_at: one.seen_at, gone_at: one.gone_at })
         };
         Self { known: stored.into_iter().map(known).collect(), last: None }
     }
@@ -157,9 +162,10 @@ impl Departed {
             .collect();
         self.known.retain(|_, one| {
             let here = one.seen_at == at;
+            let gone_at = if here { at } else { *one.gone_at.get_or_insert(at) };
             // The same owner id runs elsewhere, or another one came when this one went.
             let replaced = cluster.instances.iter().any(|other| other.id == one.instance.id)
-                || firsts.iter().any(|first| one.seen_at < *first);
+                || firsts.iter().any(|first| one.seen_at < *first && *first <= gone_at);
             here || at.duration_since(one.seen_at) < MISSED_FOR && !replaced && worked(&one.instance)
         });
         let gone: Vec<&Known> = self.known.values().filter(|one| one.seen_at < at).collect();
@@ -210,7 +216,7 @@ impl Departed {
                 continue;
             };
             let first_at = self.known.get(workload).map_or(at, |one| one.first_at);
-            let known = Known { instance: Arc::clone(instance), first_at, seen_at: at };
+            let known = Known { instance: Arc::clone(instance), first_at, seen_at: at, gone_at: None };
             self.known.insert(workload.clone(), known);
         }
     }

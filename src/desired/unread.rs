@@ -344,7 +344,7 @@ fn renamed(object: &KubeObject, from: &str, to: &str) -> Option<KubeObject> {
 /// A key under the right prefix whose name is nearly one that is read.
 fn typo(object: &Arc<KubeObject>, own: &Reader<'_>) -> Option<UnreadAnnotations> {
     let prefix = own.input.instance.flags.annotation_prefix.as_str();
-    let (key, meant) = object.annotations.keys().find_map(|key| {
+    let mut misspelt = object.annotations.keys().filter_map(|key| {
         let name = key.strip_prefix(prefix)?;
         if KNOWN.contains(&name) {
             return None;
@@ -352,17 +352,19 @@ fn typo(object: &Arc<KubeObject>, own: &Reader<'_>) -> Option<UnreadAnnotations>
         let near = KNOWN.iter().filter(|known| is_misspelling(name, known, NAME_PER_EDIT));
         let meant = near.min_by_key(|known| strsim::damerau_levenshtein(known, name))?;
         Some((key, *meant))
-    })?;
-    let mut annotations = object.annotations.to_map();
-    let value = annotations.remove(key)?;
-    annotations.entry(format!("{prefix}{meant}")).or_insert(value);
-    let corrected = KubeObject { annotations: annotations.into(), ..(**object).clone() };
-    own.changes(object, &corrected).map(|if_read| UnreadAnnotations {
-        object: object.reference.clone(),
-        reason: Reason::Typo,
-        keys: vec![key.to_owned()],
-        if_read,
-        changed_at: object.changed_at,
+    });
+    misspelt.find_map(|(key, meant)| {
+        let mut annotations = object.annotations.to_map();
+        let value = annotations.remove(key)?;
+        annotations.entry(format!("{prefix}{meant}")).or_insert(value);
+        let corrected = KubeObject { annotations: annotations.into(), ..(**object).clone() };
+        own.changes(object, &corrected).map(|if_read| UnreadAnnotations {
+            object: object.reference.clone(),
+            reason: Reason::Typo,
+            keys: vec![key.to_owned()],
+            if_read,
+            changed_at: object.changed_at,
+        })
     })
 }
 

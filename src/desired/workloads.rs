@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::desired::objects::{RawMeta, nullable};
-use crate::limits::MAX_ANNOTATION;
+use crate::limits::MAX_ARGUMENTS;
 use crate::model::ObjectRef;
 use crate::model::text::truncate;
 use crate::model::workload::{Container, ContainerStatus, Pod, Workload};
@@ -358,8 +358,8 @@ fn expand(text: &str, env: &BTreeMap<String, String>) -> String {
             out.push('$');
             rest = after;
         }
-        if out.len() > MAX_ANNOTATION {
-            return truncate(&out, MAX_ANNOTATION);
+        if out.len() > MAX_ARGUMENTS {
+            return truncate(&out, MAX_ARGUMENTS);
         }
     }
     out.push_str(rest);
@@ -390,7 +390,7 @@ mod tests {
             env.insert(format!("V{index}"), value);
             value = expand(&format!("$(V{index})$(V{index})"), &env);
         }
-        assert!(value.len() <= MAX_ANNOTATION);
+        assert!(value.len() <= MAX_ARGUMENTS);
     }
 
     #[test]

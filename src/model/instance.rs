@@ -375,6 +375,12 @@ impl Flags {
         owner == self.owner_id || !owner.is_empty() && owner == self.migrate_from_owner
     }
 
+    /// True if the registry keeps ownership in TXT records that can be read.
+    #[must_use]
+    pub fn shows_ownership(&self) -> bool {
+        self.registry == Registry::Txt && !self.txt_encrypt
+    }
+
     /// The second prefix, whose annotations count where the one in force has none; `None` for most.
     ///
     /// Source: kubernetes-sigs/external-dns#6703, from v0.23.0.

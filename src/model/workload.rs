@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::limits::MAX_ANNOTATION;
+use crate::limits::MAX_ARGUMENTS;
 use crate::model::ObjectRef;
 
 /// A Deployment, StatefulSet or DaemonSet.
@@ -145,7 +145,7 @@ impl Container {
         let (mut arguments, mut length) = (Vec::new(), 0);
         for word in words.iter().skip(at + 1) {
             // However often a long value stands in a script, it is not written out for ever.
-            if SEPARATORS.contains(&word.as_str()) || MAX_ANNOTATION < length {
+            if SEPARATORS.contains(&word.as_str()) || MAX_ARGUMENTS < length {
                 break;
             }
             let before = arguments.len();
@@ -185,7 +185,7 @@ impl Container {
         while let Some((before, after)) = rest.split_once('$') {
             out.push_str(before);
             let (name, tail) = reference(after);
-            match self.env.get(name).filter(|value| out.len() + value.len() <= MAX_ANNOTATION) {
+            match self.env.get(name).filter(|value| out.len() + value.len() <= MAX_ARGUMENTS) {
                 _ if name.is_empty() => out.push('$'),
                 Some(value) => out.push_str(value),
                 None => out.extend(["$(", name, ")"]),
@@ -284,7 +284,7 @@ mod tests {
         let all: Vec<&str> = ["sh"].into_iter().chain(given).collect();
         let read = arguments(&["sh", "-c", &script], &all, false);
         let length: usize = read.iter().map(String::len).sum();
-        assert!(length < 2 * MAX_ANNOTATION, "{length}");
+        assert!(length < 2 * MAX_ARGUMENTS, "{length}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! All of a name lies in one place, because a round looks up every name several times and a search in a
 //! large map costs more than what it finds.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -117,7 +118,7 @@ impl<P: PartialEq, T: Clone + PartialEq> Row<P, T> {
         }
     }
 
-    fn is(&self, place: &P, key: KeyRef<'_>) -> bool {
+    pub(super) fn is(&self, place: &P, key: KeyRef<'_>) -> bool {
         self.record_type == *key.record_type
             && self.set_identifier.as_ref() == key.set_identifier
             && self.place == *place
@@ -147,14 +148,26 @@ impl<P: PartialEq, T: Clone + PartialEq> Row<P, T> {
 // === impl Names ===
 
 impl Names {
-    /// Takes in a wish of this round.
-    pub(super) fn wish_seen(&mut self, instance: &Arc<str>, want: &Want, at: Timestamp) {
+    /// Takes in a wish of this round. One that had been lost in between is new, also with what it had;
+    /// `losses` are the last rounds of those that were.
+    pub(super) fn wish_seen(
+        &mut self,
+        instance: &Arc<str>,
+        want: &Want,
+        at: Timestamp,
+        losses: &BTreeMap<Timestamp, Timestamp>,
+    ) {
         if !self.0.contains_key(&want.name) {
             let new = Name { wanted_at: at, wishes: Vec::new(), records: Vec::new() };
             self.0.insert(want.name.clone(), new);
         }
         if let Some(name) = self.0.get_mut(&want.name) {
             name.wanted_at = at;
+            let row = name.wishes.iter_mut().find(|row| row.is(instance, want.into()));
+            let was_lost = |row: &&mut Wish| row.sightings.last().is_some_and(|last| losses.contains_key(&last.until));
+            if let Some(row) = row.filter(was_lost) {
+                return begin(&mut row.sightings, &want.content, at);
+            }
             Row::take_in(&mut name.wishes, instance, want.into(), &want.content, at);
         }
     }
@@ -317,12 +330,15 @@ mod rows {
 pub(super) fn sight<T: Clone + PartialEq>(sightings: &mut Vec<Sighting<T>>, value: &T, at: Timestamp) {
     match sightings.last_mut() {
         Some(last) if last.value == *value => last.until = at,
-        Some(_) | None => {
-            // Most things never change, and there are many of them.
-            sightings.reserve_exact(1);
-            sightings.push(Sighting { value: value.clone(), since: at, until: at });
-        }
+        Some(_) | None => begin(sightings, value, at),
     }
+}
+
+/// Begins a new sighting, whatever was seen before.
+fn begin<T: Clone>(sightings: &mut Vec<Sighting<T>>, value: &T, at: Timestamp) {
+    // Most things never change, and there are many of them.
+    sightings.reserve_exact(1);
+    sightings.push(Sighting { value: value.clone(), since: at, until: at });
     if MAX_SIGHTINGS < sightings.len() {
         sightings.remove(0);
     }

@@ -68,23 +68,27 @@ fn alone(batch: RefusedBatch) -> RefusedBatch {
     RefusedBatch { alone: true, ..batch }
 }
 
-/// Name, reason, how often, one of how many.
-fn judged(names: &str, events: Vec<ChangeEvent>) -> Vec<(String, Reason, usize, usize)> {
-    let feed = ChangeFeed { events, ..ChangeFeed::default() };
-    let snapshot = Snapshot {
+fn unread() -> Snapshot {
+    Snapshot {
         at: at(1_000),
         kubernetes: Reading::off(),
         route53: Reading::off(),
         dns: Reading::off(),
-        changes: Reading::read(at(1_000), feed),
-    };
+        changes: Reading::off(),
+    }
+}
+
+/// Name, reason, how often, one of how many.
+fn judged(names: &str, events: Vec<ChangeEvent>) -> Vec<(String, Reason, usize, usize)> {
+    let feed = ChangeFeed { events, ..ChangeFeed::default() };
+    let snapshot = Snapshot { changes: Reading::read(at(1_000), feed), ..unread() };
     let all = [wants(names)];
     let (past, policy) = (Past::default(), Policy::default());
     let world = World::new(&snapshot, &all, &past, &policy);
     let found = refusals(&world, &all[0]);
     found
         .iter()
-        .map(|(key, refusal)| (key.name.to_string(), refusal.reason, refusal.count, refusal.one_of))
+        .map(|(key, _, refusal)| (key.name.to_string(), refusal.reason, refusal.count, refusal.one_of))
         .collect()
 }
 
@@ -154,8 +158,10 @@ fn a_plain_record_is_not_refused_for_its_alias_target() {
     all[1].demanded_alias = false;
     mixed.wants = ByName::new(all);
     let one = batch(both, "r1");
-    let attempted = attempted_records(&one, &mixed.instance);
-    let wished = Wished { wants: &mixed, by_target: OnceCell::new() };
+    let attempted = attempted_records(&one, &mixed);
+    let (snapshot, past, policy) = (unread(), Past::default(), Policy::default());
+    let world = World::new(&snapshot, &[], &past, &policy);
+    let wished = Wished { world: &world, wants: &mixed, by_target: OnceCell::new() };
     let hit = records_of(&one.errors[0], &one, &attempted, &wished);
     assert_eq!(hit.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["a.example.com"]);
 }

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use crate::compare::fix::quote;
 use crate::compare::owner::{Ownership, former_members, heritage_names, ownership};
 use crate::model::heritage::TxtRole;
-use crate::model::instance::{Instance, Registry, TYPED_TXT};
+use crate::model::instance::{Instance, TYPED_TXT};
 use crate::model::record::{AliasTarget, Content, RecordSet, RecordType, Value};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
@@ -100,7 +100,7 @@ impl Batch {
     /// Another owner's claim is not for us to take; whoever reads the fix has to settle it first.
     fn own(&mut self, instance: &Instance, want: &Want, zone: &ZoneReading) {
         let flags = &instance.flags;
-        let readable = flags.registry == Registry::Txt && !flags.txt_encrypt;
+        let readable = flags.shows_ownership();
         if !readable || matches!(ownership(instance, want, zone), Ownership::Foreign(_) | Ownership::Unknown)
         {
             return;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::compare::instances::prefix::rows;
+use crate::compare::live::told_to_users;
 use crate::compare::instances::start;
 use crate::compare::verdict::Candidate;
 use crate::compare::wishes::served_elsewhere;
@@ -132,7 +132,7 @@ fn lacks_zone(want: &Want, why: Reason) -> bool {
 }
 
 fn impact_on(world: &World<'_>, name: &DomainName) -> Impact {
-    let seen = rows(world, name, &RecordType::A);
+    let seen = told_to_users(world, name, &RecordType::A);
     if seen.is_empty() {
         let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
         let recorded =

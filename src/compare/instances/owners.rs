@@ -345,8 +345,13 @@ fn elsewhere(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &ZoneR
     })
     .filter(|set| {
         // Ownership of a sibling: the same object may have several hosts, or have had them.
+        let is_siblings = |name: &DomainName| {
+            !wants.at(name).is_empty()
+                || !world.wished(name).is_empty()
+                || zone.at(name).iter().any(|one| one.record_type.is_address())
+        };
         let owner = wants.instance.owner_name(&set.name);
-        owner.is_none_or(|(name, _)| wants.at(&name).is_empty() && world.wished(&name).is_empty())
+        owner.is_none_or(|(name, _)| !is_siblings(&name))
     })
     .map(|set| format!("the ownership of {} stands at {}", want.name, set.name))
     .collect()

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::compare::fix::{edit, kubectl};
 use crate::compare::instances::start;
-use crate::compare::live::{Expected, Match, judge, says_nothing};
+use crate::compare::live::{Expected, Match, judge, told_to_users};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
-use crate::model::observation::Vantage;
 use crate::model::record::Value;
 use crate::model::want::{InstanceWants, UnreadAnnotations};
 use crate::model::{DomainName, RecordType};
@@ -28,6 +27,7 @@ pub(super) fn prefix_flip(world: &World<'_>, wants: &InstanceWants) -> Option<Ca
     let impact = rows.iter().map(|one| unread_impact(world, one)).max_by_key(|impact| impact.weight())?;
     let reason = Reason::AnnotationPrefixFlip;
     let mut candidate = start(world, wants, Kind::ControllerMisconfigured, reason, impact);
+    candidate.onset = wants.instance.changed_at;
     candidate.evidence =
         rows.iter().map(|one| format!("{} carries {}", one.object, one.keys.join(", "))).collect();
     candidate.summary = format!(
@@ -75,7 +75,8 @@ fn renaming(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations
     }
 }
 
-/// An earlier round wanted what the unread annotations ask for, and it is not wanted any more.
+/// An earlier round wanted what the unread annotations ask for, and it is not wanted any more. An instance
+/// that is as it was then reads what it did: somebody renamed the keys.
 fn was_read(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations) -> bool {
     unread.if_read.iter().any(|(name, record_type, targets)| {
         let wishes = world
@@ -88,7 +89,8 @@ fn was_read(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations
                 crate::model::Content::Alias(target) => BTreeSet::from([target.dns_name.to_string()]),
                 crate::model::Content::TrafficPolicy(_) => BTreeSet::new(),
             };
-            sighting.until < world.at() && targets.iter().all(|target| held.contains(&target.to_lowercase()))
+            let flipped = wants.instance.changed_at.is_none_or(|changed| sighting.until < changed);
+            flipped && sighting.until < world.at() && targets.iter().all(|target| held.contains(&target.to_lowercase()))
         })
     })
 }
@@ -102,7 +104,7 @@ fn nobody_uses_prefix(world: &World<'_>, wants: &InstanceWants) -> bool {
 /// What users of the names get, measured against what the unread annotations ask for.
 fn unread_impact(world: &World<'_>, unread: &UnreadAnnotations) -> Impact {
     let each = unread.if_read.iter().map(|(name, record_type, targets)| {
-        let (expected, seen) = (wanted_targets(world, record_type, targets), rows(world, name, record_type));
+        let (expected, seen) = (wanted_targets(world, record_type, targets), told_to_users(world, name, record_type));
         if seen.is_empty() {
             // Nobody asked: what the zones hold is assumed to be answered.
             let stands = world.zones_over(name).any(|zone| !zone.at(name).is_empty());
@@ -128,23 +130,6 @@ fn unread_impact(world: &World<'_>, unread: &UnreadAnnotations) -> Impact {
         }
     });
     each.max_by_key(|impact| impact.weight()).unwrap_or(Impact::Latent)
-}
-
-/// Useful answers for one name and family.
-pub(in crate::compare) fn rows<'a>(
-    world: &World<'a>,
-    name: &DomainName,
-    record_type: &RecordType,
-) -> Vec<&'a crate::model::observation::Observation> {
-    let asked = if *record_type == RecordType::Aaaa { "AAAA" } else { "A" };
-    let all = world.answers.get(name).cloned().unwrap_or_default();
-    all.into_iter()
-        .filter(|answer| {
-            matches!(answer.vantage, Vantage::Authoritative | Vantage::Recursive)
-                && &*answer.record_type == asked
-                && !says_nothing(answer.outcome)
-        })
-        .collect()
 }
 
 fn wanted_targets(world: &World<'_>, record_type: &RecordType, targets: &[std::sync::Arc<str>]) -> Expected {

@@ -1,21 +1,15 @@
 //! A role that lists a source and may not watch it. Pure.
 
+use std::collections::BTreeSet;
+
 use crate::compare::instances::start;
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
-use crate::finding::{Impact, Kind, Reason};
+use crate::desired::kinds::Kind;
+use crate::desired::sources::roster::{kinds_of, source_of};
+use crate::finding::{Impact, Kind as Finding, Reason};
 use crate::model::want::InstanceWants;
 use crate::report::Fix;
-
-/// What each source lists and watches first. Source: kubernetes-sigs/external-dns:docs/sources.
-const SOURCES: [(&str, &str, &str); 6] = [
-    ("ingress", "networking.k8s.io", "ingresses"),
-    ("service", "", "services"),
-    ("pod", "", "pods"),
-    ("node", "", "nodes"),
-    ("crd", "externaldns.k8s.io", "dnsendpoints"),
-    ("gateway-httproute", "gateway.networking.k8s.io", "httproutes"),
-];
 
 /// The instance sees the objects of its start and no change of them.
 pub(super) fn watch_missing(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
@@ -29,21 +23,27 @@ pub(super) fn watch_missing(world: &World<'_>, wants: &InstanceWants) -> Option<
     let allows = |group: &str, resource: &str, verb: &str| {
         ours.iter().any(|grant| grant.allows(group, resource, verb))
     };
-    let blind: Vec<String> = SOURCES
-        .iter()
-        .filter(|(source, _, _)| instance.flags.sources.iter().any(|given| given == source))
-        .filter(|(_, group, resource)| allows(group, resource, "list") && !allows(group, resource, "watch"))
-        .map(|(_, _, resource)| (*resource).to_owned())
+    // Kinds that only lend an address or a label are read by some releases and not by others.
+    let is_source = |kind: &Kind| {
+        let source = source_of(kind.as_str());
+        *kind == Kind::Gateway
+            || instance.flags.sources.iter().any(|given| Some(given.as_str()) == source)
+    };
+    let blind: BTreeSet<&str> = kinds_of(instance)
+        .filter(is_source)
+        .map(|kind| (kind.group(), kind.plural()))
+        .filter(|(group, resource)| allows(group, resource, "list") && !allows(group, resource, "watch"))
+        .map(|(_, resource)| resource)
         .collect();
     if blind.is_empty() {
         return None;
     }
     let mut candidate =
-        start(world, wants, Kind::ControllerMisconfigured, Reason::RbacWatchMissing, Impact::Latent);
+        start(world, wants, Finding::ControllerMisconfigured, Reason::RbacWatchMissing, Impact::Latent);
     candidate.summary = format!(
         "ExternalDNS {} may list {} and not watch them: it never sees a change.",
         instance.id,
-        blind.join(", ")
+        blind.iter().copied().collect::<Vec<_>>().join(", ")
     );
     candidate.evidence = blind.iter().map(|one| format!("no verb watch on {one}")).collect();
     candidate.fix = Fix {

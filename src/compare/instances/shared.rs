@@ -10,11 +10,12 @@ use jiff::SignedDuration;
 use crate::compare::instances::start;
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
+use crate::desired::sources::roster::source_of_registry_word;
 use crate::finding::{Impact, Kind, Reason};
 use crate::model::change::{Action, AttemptedChange, ChangeEventKind, FeedSource};
 use crate::model::instance::Policy;
 use crate::model::want::InstanceWants;
-use crate::model::{Heritage, ObjectRef, RecordType, Version};
+use crate::model::{DomainName, Heritage, ObjectRef, RecordType, Version};
 use crate::report::Fix;
 use crate::snapshot::ViewName;
 
@@ -66,17 +67,26 @@ fn written_anew(world: &World<'_>, wants: &InstanceWants) -> BTreeSet<ObjectRef>
     .collect()
 }
 
-/// Objects that a caller of Route 53 wrote ownership for, and that nobody here has ever seen.
+/// Objects that a caller of Route 53 wrote ownership for, and that nobody here has ever seen: since we look, or
+/// again after it had been deleted. An object of before may be gone, and its record with it.
 fn written_by_others(world: &World<'_>, wants: &InstanceWants) -> BTreeSet<ObjectRef> {
     let mut found = BTreeSet::new();
+    let mut deleted: BTreeSet<&DomainName> = BTreeSet::new();
     for event in world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events) {
         let changes = match (&event.kind, &event.source) {
             (ChangeEventKind::Applied(batch), FeedSource::CloudTrail { .. }) => &batch.changes,
             _ => continue,
         };
-        if world.at().duration_since(event.at) < LIFE {
-            let objects = changes.iter().filter_map(|change| heritage_of(wants, change)?.object());
-            found.extend(objects.filter(|object| is_strange(world, wants, object)));
+        let is_late = world.past.first_at < Some(event.at) && world.heard_since(event.at);
+        for change in changes {
+            if change.action == Action::Delete {
+                deleted.insert(&change.name);
+                continue;
+            }
+            let is_anew = is_late || deleted.contains(&change.name);
+            let object = heritage_of(wants, change).filter(|_| is_anew).and_then(Heritage::object);
+            let is_fresh = world.at().duration_since(event.at) < LIFE;
+            found.extend(object.filter(|object| is_fresh && is_strange(world, wants, object)));
         }
     }
     found
@@ -124,7 +134,8 @@ fn are_too_many(world: &World<'_>, wants: &InstanceWants, standing: &BTreeSet<Ob
 fn is_strange(world: &World<'_>, wants: &InstanceWants, object: &ObjectRef) -> bool {
     let cluster = world.snapshot.kubernetes.value();
     let watched = cluster.is_some_and(|cluster| cluster.watches(&object.kind));
-    let source = wants.instance.flags.sources.iter().any(|source| source.eq_ignore_ascii_case(&object.kind));
+    let source = source_of_registry_word(&object.kind);
+    let source = wants.instance.flags.sources.iter().any(|given| Some(given.as_str()) == source);
     let known = world.remembered(object).is_some() || world.is_odd(object);
     let in_reach =
         wants.instance.flags.namespace.is_empty() || *object.namespace == *wants.instance.flags.namespace;

@@ -49,7 +49,9 @@ pub(super) fn stalled(
         return Some(stall(world, wants, Reason::DryRun, Some(cause)));
     }
     if is_absent(world, instance) {
-        return Some(stall(world, wants, Reason::Absent, None));
+        let mut candidate = stall(world, wants, Reason::Absent, None);
+        candidate.onset = absent_since(instance);
+        return Some(candidate);
     }
     if crash_loops(world, wants) {
         let cause = if instance.flags.policy == Policy::Missing {
@@ -57,7 +59,9 @@ pub(super) fn stalled(
         } else {
             fails.map(|_| Cause::ControllerFailing)
         };
-        return Some(stall(world, wants, Reason::CrashLoop, cause));
+        let mut candidate = stall(world, wants, Reason::CrashLoop, cause);
+        candidate.onset = fatal_ends(world, wants).first().copied();
+        return Some(candidate);
     }
     let silence = silence(world, wants)?;
     let mut candidate = stall(world, wants, Reason::NoReconcile, None);
@@ -103,6 +107,16 @@ fn is_absent(world: &World<'_>, instance: &Instance) -> bool {
     known && instance.pods.iter().all(|pod| !is_crashing(pod) && waits_long(world, pod))
 }
 
+/// Since when nothing has run, as far as the workload or Pods that never started tell.
+fn absent_since(instance: &Instance) -> Option<Timestamp> {
+    if instance.replicas == Some(0) || instance.pods.is_empty() {
+        return instance.changed_at.filter(|_| instance.origin != Origin::Departed);
+    }
+    let never_ran = |pod: &PodHealth| pod.started_at.is_none() && pod.restarts == 0;
+    let all = instance.pods.iter().all(never_ran);
+    instance.pods.iter().filter_map(|pod| pod.created_at).min().filter(|_| all)
+}
+
 /// True for a Pod that has had the time to start and is not ready.
 fn waits_long(world: &World<'_>, pod: &PodHealth) -> bool {
     let created = pod.created_at.or(pod.started_at);
@@ -122,6 +136,13 @@ fn crash_loops(world: &World<'_>, wants: &InstanceWants) -> bool {
     if pods.iter().any(is_crashing) && pods.iter().all(|pod| is_crashing(pod) || waits_long(world, pod)) {
         return true;
     }
+    let ends = fatal_ends(world, wants);
+    let recent = ends.iter().filter(|at| world.at().duration_since(**at) < CRASH_SPAN).count();
+    2 <= recent && pods.iter().all(|pod| 0 < pod.restarts)
+}
+
+/// The fatal ends since the last loop that went well, in the order of time.
+fn fatal_ends(world: &World<'_>, wants: &InstanceWants) -> Vec<Timestamp> {
     let mut ends: Vec<Timestamp> = Vec::new();
     for event in world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events) {
         match &event.kind {
@@ -132,8 +153,7 @@ fn crash_loops(world: &World<'_>, wants: &InstanceWants) -> bool {
             _ => {}
         }
     }
-    let recent = ends.iter().filter(|at| world.at().duration_since(**at) < CRASH_SPAN).count();
-    2 <= recent && pods.iter().all(|pod| 0 < pod.restarts)
+    ends
 }
 
 /// The silence of the instance, if it is too long; `None` while all is well or nobody can say.

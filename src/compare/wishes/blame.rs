@@ -12,21 +12,21 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::compare::causes::by_version;
-use crate::compare::feed::spelled;
+use crate::compare::feed::{key_of, spelled};
 use crate::compare::instances::owners::is_deleted_by_twin;
 use crate::compare::ladder::Step;
 use crate::compare::owner::{Ownership, has_heritage, ownership};
 use crate::compare::wishes::Context;
 use crate::compare::world::World;
 use crate::finding::{Cause, Kind, Reason};
-use crate::model::Version;
+use crate::model::{Content, Version};
 use crate::model::change::{
     Action, AppliedBatch, AttemptedChange, ChangeEvent, ChangeEventKind, FeedSource, SkipReason,
 };
 use crate::model::heritage::TxtRole;
 use crate::model::instance::Policy as Allowed;
 use crate::model::record::{RecordSet, RecordType};
-use crate::model::want::Want;
+use crate::model::want::{InstanceWants, Want};
 
 /// From this release an ownership record that stands there is no obstacle. Source:
 /// kubernetes-sigs/external-dns#6617.
@@ -130,7 +130,7 @@ impl Context<'_> {
     /// The feed shows a successful change of this record by somebody who is not the controller.
     fn changed_by_hand(&self) -> Option<&ChangeEvent> {
         let feed = self.world.snapshot.changes.value()?;
-        let controllers = controller_principals(self.world);
+        let controllers = writers(self.world);
         let last = feed.events.iter().rev().find(|event| match &event.kind {
             ChangeEventKind::Applied(batch) => {
                 matches!(event.source, FeedSource::CloudTrail { .. })
@@ -231,4 +231,40 @@ pub(crate) fn controller_principals(world: &World<'_>) -> BTreeSet<Arc<str>> {
             }
         })
         .collect()
+}
+
+/// Principals that need not be people: the controllers, and whoever writes what an instance wants or has
+/// wanted, where ownership is not kept in readable TXT records and no call tells who writes for it.
+pub(crate) fn writers(world: &World<'_>) -> BTreeSet<Arc<str>> {
+    let mut known = controller_principals(world);
+    let silent: Vec<&InstanceWants> =
+        world.wants.iter().filter(|one| !one.instance.flags.shows_ownership()).collect();
+    if silent.is_empty() {
+        return known;
+    }
+    for event in world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events) {
+        let (FeedSource::CloudTrail { principal, .. }, ChangeEventKind::Applied(batch)) =
+            (&event.source, &event.kind)
+        else {
+            continue;
+        };
+        let mut pairs = silent.iter().flat_map(|one| batch.changes.iter().map(move |change| (one, change)));
+        if pairs.any(|(one, change)| was_wished(world, one, change)) {
+            known.insert(Arc::clone(principal));
+        }
+    }
+    known
+}
+
+/// The change writes what the instance wants for the record, or has wanted.
+fn was_wished(world: &World<'_>, wants: &InstanceWants, change: &AttemptedChange) -> bool {
+    let told: BTreeSet<String> = change.targets.iter().map(|target| spelled(target)).collect();
+    let key = key_of(change);
+    let is_told = |content: &Content| {
+        told == content.targets().iter().map(|one| spelled(one)).collect::<BTreeSet<String>>()
+    };
+    let wished = world.past.names.wish(&wants.instance.id, &key);
+    let wanted = wants.at(&change.name).iter().filter(|want| want.is(&key));
+    let mut contents = wished.iter().map(|one| &one.value).chain(wanted.map(|want| &want.content));
+    change.action != Action::Delete && !told.is_empty() && contents.any(is_told)
 }
