@@ -51,7 +51,7 @@ use std::sync::Arc;
 
 use crate::compare::wishes::signed;
 use crate::compare::world::World;
-use crate::finding::{Kind, Subject};
+use crate::finding::{Kind, Reason, SilentReason, Subject};
 use crate::model::instance::PodHealth;
 use crate::model::want::InstanceWants;
 use crate::model::zone::ZoneReading;
@@ -94,6 +94,7 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
                 let before = out.candidates.len();
                 leftovers::stale_records(&world, one, &mut out.candidates);
                 note_windows(&mut out, before);
+                note_kept(&mut out, before);
             }
             deletions::refused_deletions(&world, one, &refused, &mut out.candidates);
             instances::judge_instance(&world, one, &mut out);
@@ -136,6 +137,18 @@ fn note_windows(out: &mut Verdicts, from: usize) {
         Some(Silent { subject: candidate.key.subject.clone(), reason: window.reason, detail })
     });
     out.silent.extend(waits.collect::<Vec<_>>());
+}
+
+/// A left-over that the policy keeps is listed beside its finding, whatever sort of left-over it is.
+fn note_kept(out: &mut Verdicts, from: usize) {
+    let new = out.candidates.get(from..).unwrap_or_default();
+    let kept = new.iter().filter(|candidate| candidate.reason == Reason::PolicyKeeps);
+    let kept = kept.map(|candidate| Silent {
+        subject: candidate.key.subject.clone(),
+        reason: SilentReason::PolicyLeftover,
+        detail: "the policy of the instance never deletes".to_owned(),
+    });
+    out.silent.extend(kept.collect::<Vec<_>>());
 }
 
 /// What was read too long ago proves nothing any more, and neither does what has been unreadable for

@@ -85,9 +85,10 @@ impl First<'_> {
     }
 
     fn over(&self, kind: Kind) -> Over {
-        if self.stands || is_one_story(self.candidate.key.kind, kind) {
+        let is_same = is_one_story(self.candidate.key.kind, kind);
+        if self.stands || is_same && self.candidate.window.is_some() {
             Over::Instead
-        } else if self.is_waiting_over(kind) || self.names(kind) {
+        } else if is_same || self.is_waiting_over(kind) || self.names(kind) {
             Over::Beside
         } else {
             Over::Not
@@ -156,8 +157,14 @@ impl History {
                 && dark_views(candidate, &verdicts.coverage, true).is_empty()
         });
         for (key, candidate) in &seen {
-            // One story under two names keeps its confirmation. Its age belongs to the kind.
-            let confirmed = open.get(&place(key)).is_some_and(|kind| is_one_story(*kind, key.kind));
+            // One story under two names keeps its confirmation, unless it becomes louder: a record that one
+            // owner gives up and another takes over is gone for a moment. Its age belongs to the kind.
+            let confirmed = open.get(&place(key)).is_some_and(|kind| {
+                let before = FindingKey { kind: *kind, ..(*key).clone() };
+                let loudness = self.tracks.get(&before).map(|track| track.candidate.severity);
+                is_one_story(*kind, key.kind)
+                    && loudness.is_none_or(|severity| candidate.severity <= severity)
+            });
             let track = self
                 .tracks
                 .entry(key.clone())

@@ -74,6 +74,9 @@ pub struct Past {
     /// that it finds, whoever that was made for.
     #[serde(with = "pairs", default)]
     idle: BTreeMap<(Arc<str>, ObjectRef), Span>,
+    /// The first reading of each hosted zone.
+    #[serde(with = "pairs", default)]
+    zones: BTreeMap<ZoneId, Timestamp>,
     /// Views that cannot be read, by view and scope.
     #[serde(with = "pairs")]
     pub blind: BTreeMap<(ViewName, String), Blind>,
@@ -176,6 +179,10 @@ impl Past {
         if let Some(zones) = snapshot.route53.value() {
             self.names.records_seen(&mut self.others, zones, at);
             self.others.forget(at);
+            for reading in zones.zones.values().filter(|reading| reading.record_sets.is_some()) {
+                self.zones.entry(reading.zone.id.clone()).or_insert(at);
+            }
+            self.zones.retain(|id, _| zones.zones.contains_key(id));
             if lists_are_whole(snapshot) {
                 self.observe_strangers(zones, wants, &snapshot.odd_objects(), at);
             }
@@ -223,6 +230,7 @@ impl Past {
         for span in self.strangers.values_mut().chain(self.idle.values_mut()) {
             *span = Span { since: span.since.min(now), until: span.until.min(now) };
         }
+        self.zones.values_mut().for_each(|at| *at = now.min(*at));
         for blind in self.blind.values_mut() {
             (blind.since, blind.counted_at) = (blind.since.min(now), blind.counted_at.min(now));
         }
@@ -319,7 +327,7 @@ impl Past {
 
     /// What was not wanted in a round that saw all.
     fn observe_losses(&mut self, at: Timestamp) {
-        self.names.retain(|wanted| at.duration_since(wanted) < KEEP_UNWANTED);
+        self.names.retain(&mut self.others, |wanted| at.duration_since(wanted) < KEEP_UNWANTED);
         let is_news = |until: Timestamp| until != at && at.duration_since(until) < KEEP_LOSSES;
         let ends = self.names.wishes().filter_map(|(_, wish)| wish.sightings.last()).map(|last| last.until);
         for until in ends.filter(|until| is_news(*until)) {
@@ -428,11 +436,18 @@ impl Past {
                         continue;
                     }
                     let Some(object) = heritage.object() else { continue };
-                    let stands = flags.affixes.owner_name(&set.name).is_some_and(|(name, _)| {
-                        reading.at(&name).iter().any(|set| set.record_type.is_address())
-                    });
+                    let owned = flags.affixes.owner_name(&set.name).map(|(name, _)| name);
+                    let owned = owned.iter().flat_map(|name| reading.at(name));
+                    let owned: Vec<&RecordSet> = owned.filter(|set| set.record_type.is_address()).collect();
+                    let stands = !owned.is_empty();
                     let key = (one.instance.id.clone(), object);
-                    let since = self.idle.get(&key).map_or(at, |idle| idle.since);
+                    // A zone that is read for the first time, and an object that is forgotten while its
+                    // record stays, show nothing new.
+                    let id = &reading.zone.id;
+                    let is_first = self.zones.get(id) == Some(&at);
+                    let stood = owned.iter().map(|set| self.stands_since(id, set)).min().flatten();
+                    let begun = if is_first || stands && stood.is_none() { self.first_at } else { stood };
+                    let since = self.idle.get(&key).map_or(begun.unwrap_or(at), |idle| idle.since);
                     let rows = if stands { &mut self.strangers } else { &mut self.idle };
                     if rows.len() < MAX_STRANGERS {
                         rows.entry(key).or_insert(Span { since, until: at }).until = at;

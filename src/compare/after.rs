@@ -175,7 +175,7 @@ fn orphan(
     };
     let mut candidate = Candidate::new(key, Reason::None, Impact::None, zone.read_at.unwrap_or(world.at()));
     if let Some(at) = left_at {
-        let length = wants.instance.sync_window(world.policy.deleted_floor);
+        let length = wants.instance.sync_window(1, world.policy.deleted_floor);
         candidate.window = crate::compare::wishes::open(
             crate::finding::SilentReason::GraceDeleted,
             at,

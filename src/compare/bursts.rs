@@ -40,6 +40,14 @@ struct Loss<'a> {
     zone: Option<ZoneId>,
 }
 
+/// A name while it was there: its first and its last round, and where it lies.
+struct Life<'a> {
+    name: &'a DomainName,
+    since: Timestamp,
+    last: Timestamp,
+    zone: Option<ZoneId>,
+}
+
 /// Names that vanished together, and how many there were before.
 struct Burst<'a> {
     names: BTreeSet<&'a DomainName>,
@@ -81,20 +89,23 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     if lost.len() < LEAST_NAMES {
         return None;
     }
-    let mut alive: Vec<(&DomainName, Timestamp, Timestamp)> =
-        mine().filter_map(|(name, wish)| span(wish).map(|(since, until)| (name, since, until))).collect();
+    let mut alive: Vec<Life<'_>> = mine()
+        .filter_map(|(name, wish)| {
+            let (since, last) = span(wish)?;
+            Some(Life { name, since, last, zone: zone_of(world, wants, name) })
+        })
+        .collect();
     let mut came: BTreeMap<&DomainName, Timestamp> = BTreeMap::new();
-    for (name, since, _) in &alive {
+    for Life { name, since, .. } in &alive {
         let at = came.entry(*name).or_insert(*since);
         *at = (*since).min(*at);
     }
     // What another owner keeps is neither ours to lose nor ours to have.
     let foreign = names_of_others(world, wants);
     lost.retain(|loss| !foreign.contains(loss.name) && !world.is_undecided(loss.name));
-    alive.retain(|(name, _, _)| !foreign.contains(*name));
-    let zone = |name: &DomainName| zone_of(world, wants, name);
+    alive.retain(|life| !foreign.contains(life.name));
     let came: Vec<Timestamp> = came.into_values().collect();
-    let burst = burst(world, lost, &alive, &came, zone)?;
+    let burst = burst(world, lost, &alive, &came)?;
     let without: BTreeSet<&DomainName> = wants.without_target.iter().flat_map(|one| &one.names).collect();
     let by_address =
         burst.names.iter().filter(|name| without.contains(*name)).count() * 2 >= burst.names.len();
@@ -150,10 +161,12 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
         return None;
     }
     let own = world.past.names.records().filter(counts);
-    let alive: Vec<(&DomainName, Timestamp, Timestamp)> =
-        own.filter_map(|(name, held)| span(held).map(|(since, last)| (name, since, last))).collect();
-    let zone = |name: &DomainName| zone_of(world, wants, name);
-    let burst = burst(world, lost, &alive, &[], zone)?;
+    let life = |(name, held)| {
+        let (since, last) = span(held)?;
+        Some(Life { name, since, last, zone: Some(held.place.clone()) })
+    };
+    let alive: Vec<Life<'_>> = own.filter_map(life).collect();
+    let burst = burst(world, lost, &alive, &[])?;
     let reason = Reason::RecordsVanished;
     let mut candidate = start(world, wants, Kind::MassDeletion, reason, impact(world, &burst));
     candidate.rests_on = &[ViewName::Route53];
@@ -168,9 +181,8 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
 fn burst<'a>(
     world: &World<'_>,
     mut lost: Vec<Loss<'a>>,
-    alive: &[(&DomainName, Timestamp, Timestamp)],
+    alive: &[Life<'a>],
     came: &[Timestamp],
-    zone_of: impl Fn(&DomainName) -> Option<ZoneId>,
 ) -> Option<Burst<'a>> {
     // What went while nobody looked for hours did not go at once.
     lost.retain(|loss| world.at().duration_since(loss.until) < BURST_LIFE);
@@ -178,9 +190,9 @@ fn burst<'a>(
     let scopes = lost.iter().flat_map(|loss| [(Some(loss.zone.clone()), loss.gone_at), (None, loss.gone_at)]);
     let starts: BTreeSet<(Scope, Timestamp)> = scopes.collect();
     let there = |scope: &Scope, until: Timestamp| {
-        let there = alive.iter().filter(|(_, since, last)| *since <= until && until <= *last);
-        let names = there.map(|(name, _, _)| *name).filter(|name| is_in(scope, zone_of(name).as_ref()));
-        names.collect::<BTreeSet<_>>()
+        let there = alive.iter().filter(|life| life.since <= until && until <= life.last);
+        let there = there.filter(|life| is_in(scope, life.zone.as_ref()));
+        there.map(|life| life.name).collect::<BTreeSet<_>>()
     };
     let mut scopes: BTreeSet<Scope> = BTreeSet::new();
     let mut names: BTreeSet<&'a DomainName> = BTreeSet::new();

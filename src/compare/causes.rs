@@ -74,7 +74,10 @@ impl Circumstances<'_> {
                 Some(if of_record { Cause::InvalidDesired(Reason::TooManyValues) } else { Cause::ZoneQuota })
             }
             Reason::CnameConflict => invalid.or_else(|| self.of_type_change()),
-            Reason::AlreadyExists => invalid.or_else(|| self.owner.clone()).or(Some(Cause::OwnerMissing)),
+            Reason::AlreadyExists => {
+                let owner = invalid.or_else(|| self.owner.clone());
+                owner.or(Some(if self.is_blocked() { Cause::OwnerOrphan } else { Cause::OwnerMissing }))
+            }
             Reason::RoutingPolicyMix => self.of_routing(Reason::MixedRouting).or(Some(Cause::OwnerMissing)),
             Reason::RoutingDuplicate => self.of_routing(Reason::DuplicateSetIdentifier),
             Reason::InvalidRdata => {
@@ -82,6 +85,13 @@ impl Circumstances<'_> {
             }
             _ => invalid,
         }
+    }
+
+    /// Nothing stands at the name but its ownership: that is what exists already, whatever the release makes of
+    /// it.
+    fn is_blocked(&self) -> bool {
+        let is_free = self.zone.at(&self.want.name).iter().all(|set| !set.record_type.is_address());
+        is_free && crate::compare::owner::has_heritage(&self.wants.instance, self.want, self.zone)
     }
 
     /// The record in the way is somebody else's, or ours and its deletion is never sent.
@@ -127,6 +137,7 @@ impl Circumstances<'_> {
         match crate::compare::owner::ownership(&self.wants.instance, &wish, self.zone) {
             crate::compare::owner::Ownership::Foreign(_) => Some(Cause::OwnerForeign),
             crate::compare::owner::Ownership::Missing => Some(Cause::OwnerMissing),
+            crate::compare::owner::Ownership::Own if self.policy_forbids => Some(Cause::Policy),
             _ => None,
         }
     }

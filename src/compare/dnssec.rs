@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::compare::delegation::{LOOKS, delegated_twin};
+use crate::compare::live::questions;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
@@ -94,7 +95,7 @@ fn broken(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
 fn resolvers<'a>(world: &World<'a>, zone: &ZoneReading) -> BTreeMap<(&'a str, &'a str), Resolver<'a>> {
     let mut out: BTreeMap<(&str, &str), Resolver<'_>> = BTreeMap::new();
     let names: BTreeSet<_> = world.wants_in(&zone.zone.id).iter().map(|want| &want.name).collect();
-    for seen in names.into_iter().filter_map(|name| world.answers.get(name)).flatten() {
+    for seen in names.into_iter().flat_map(|name| questions(world, name)) {
         let internal = world.policy.view(&seen.view).is_some_and(|view| view.internal);
         if seen.vantage != Vantage::Recursive || internal || !world.control_works(seen) {
             continue;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::compare::instances::owners::is_deleted_by_twin;
 use crate::compare::ladder::targets;
 use crate::compare::show;
 use crate::compare::verdict::{Candidate, Verdicts};
@@ -292,7 +293,8 @@ impl Record<'_> {
         }
         let others = self.world.wants.iter().filter(|other| !std::ptr::eq(*other, self.wants));
         let here = |want: &Want| want.zone_id() == Some(&self.zone.zone.id) && want.is(&self.key);
-        if others.into_iter().any(|other| other.at(&self.key.name).iter().any(here)) {
+        let both_want = others.into_iter().any(|other| other.at(&self.key.name).iter().any(here));
+        if both_want || is_deleted_by_twin(self.world, self.wants, self.want) {
             return Some(Cause::ControllerMisconfigured(Reason::OverlappingInstances));
         }
         if let Some(conflict) = &self.want.conflict {

@@ -28,6 +28,9 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
     if is_half_of(cause, effect) {
         return true;
     }
+    if is_louder(effect, cause) {
+        return false;
+    }
     match cause.key.kind {
         Kind::ObserverBlind => blinds(cause, effect),
         Kind::ControllerStalled | Kind::ControllerFailing | Kind::ControllerMisconfigured => {
@@ -76,6 +79,15 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
     }
 }
 
+/// What DNS answers is a louder matter than what would explain it: the whole is no consequence of a part, an
+/// outage of one address family or of all servers none of a single server's. What is told of an instance or
+/// a view is as loud as what it explains.
+fn is_louder(effect: &Candidate, cause: &Candidate) -> bool {
+    effect.key.kind.is_live()
+        && matches!(cause.key.kind.rank(), 10..=52)
+        && cause.severity < effect.severity
+}
+
 /// A half of the same thing says so itself. The other half speaks for both when it is as loud, and no
 /// matter of a lesser sort: an ownership record says nothing of one that is missing.
 fn is_half_of(cause: &Candidate, effect: &Candidate) -> bool {
@@ -111,8 +123,9 @@ fn controls(outer: Told<'_>, inner: Told<'_>) -> bool {
     let mut undone = faults(cause).filter(|(_, reason)| leaves(*reason, effect));
     same_instance(cause, effect)
         && undone.any(|(kind, reason)| {
-            let says_itself = kind == Kind::ControllerMisconfigured && reason != Reason::AnnotationPrefixFlip;
-            says_itself || onset <= first_seen
+            let may_be_older =
+                reason == Reason::AnnotationPrefixFlip && effect.key.kind.is_record_ladder();
+            kind == Kind::ControllerMisconfigured && !may_be_older || onset <= first_seen
         })
 }
 
@@ -359,7 +372,7 @@ mod tests {
         check(
             &format!("{app}/A wrong_type cname_instead_of_a"),
             &format!("{app}/AAAA resolver_stale positive"),
-            true,
+            false,
         );
         check(&format!("{app}/A owner_missing none"), &missing, false);
         check(
@@ -397,7 +410,8 @@ mod tests {
         assert!(!explains((&stalled, at(5)), (&missing, at(4))), "the flags of the stall are the stall");
         stalled.also.push(also(Reason::AnnotationPrefixFlip));
         assert!(explains((&stalled, at(5)), (&unread, at(4))));
-        assert!(explains((&stalled, at(5)), (&missing, at(4))), "wrong flags say what they do");
+        assert!(explains((&stalled, at(5)), (&missing, at(5))), "what is not read any more");
+        assert!(!explains((&stalled, at(5)), (&missing, at(4))), "it was wrong before");
         assert_eq!(cause_word(&stalled, &missing), Some(Cause::ControllerStalled));
     }
 

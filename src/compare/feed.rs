@@ -264,12 +264,10 @@ fn concerns(
     known: &BTreeSet<Arc<str>>,
 ) -> bool {
     match &event.source {
-        FeedSource::Log { namespace, pod, .. } => {
-            let runs = |instance: &Instance| {
-                instance.pods.iter().any(|health| health.namespace == *namespace && health.name == *pod)
-            };
-            // The log of a Pod that is gone still tells what its successor will meet.
-            runs(&wants.instance) || !world.wants.iter().any(|other| runs(&other.instance))
+        // The log of a Pod that is gone still tells what its successor will meet.
+        FeedSource::Log { .. } => {
+            wants.instance.wrote(&event.source)
+                || !world.wants.iter().any(|other| other.instance.wrote(&event.source))
         }
         FeedSource::CloudTrail { principal, .. } => {
             let mut owners = batch

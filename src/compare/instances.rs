@@ -116,10 +116,5 @@ pub(super) fn start(
 
 /// True if the line was written by a Pod of the instance.
 pub(in crate::compare) fn wrote(wants: &InstanceWants, source: &FeedSource) -> bool {
-    match source {
-        FeedSource::Log { namespace, pod, .. } => {
-            wants.instance.pods.iter().any(|health| health.namespace == *namespace && health.name == *pod)
-        }
-        FeedSource::CloudTrail { .. } => false,
-    }
+    wants.instance.wrote(source)
 }

@@ -245,6 +245,9 @@ fn missing(world: &World<'_>, want: &Want, zone: &ZoneReading) -> (Kind, Reason)
     };
     let has_sibling = want.record_type.is_address()
         && want.record_type != RecordType::Cname
-        && zone.at(&want.name).iter().any(|set| set.record_type == sibling);
+        && zone
+            .at(&want.name)
+            .iter()
+            .any(|set| set.record_type == sibling && set.set_identifier == want.set_identifier);
     (Kind::MissingRecord, if has_sibling { Reason::OneFamily } else { Reason::Absent })
 }

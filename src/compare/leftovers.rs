@@ -341,10 +341,11 @@ fn grace_deleted(
     let renamed = here.and_then(|past| past.last.changed_at);
     // Other members of a routing set may be wanted still.
     let wished = world.wished(&set.name).iter().filter(|wish| wish.set_identifier == set.set_identifier);
-    let dropped = wished.filter_map(|wish| wish.sightings.last()).map(|last| last.until).max();
+    let ended = wished.filter_map(|wish| wish.sightings.last()).map(|last| last.until);
+    let dropped = ended.filter(|until| *until != world.at()).max();
     let deleted = gone.and_then(|past| past.deleted_at);
     if let Some(at) = deleted.or(dropped.filter(|_| renamed.is_none())) {
-        let length = signed(wants.instance.sync_window(world.policy.deleted_floor));
+        let length = signed(wants.instance.sync_window(1, world.policy.deleted_floor));
         return open(SilentReason::GraceDeleted, at, length, world.at());
     }
     renamed?;
@@ -356,7 +357,7 @@ fn grace_deleted(
         }
         None => renamed?.min(world.past.stands_since(&zone.zone.id, set).unwrap_or(Timestamp::MAX)),
     };
-    let length = signed(wants.instance.sync_window(world.policy.sync_floor));
+    let length = signed(wants.instance.sync_window(1, world.policy.sync_floor));
     open(SilentReason::SyncWindow, ended, length, world.at())
 }
 

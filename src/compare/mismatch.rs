@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use crate::compare::live::{Expected, Match, answers, asks, judge, said, union, worst};
+use crate::compare::live::{Expected, Match, answers, asks, judge, questions, said, union, worst};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
@@ -182,11 +182,11 @@ fn computed(answer: &TestedAnswer, expected: &Expected) -> String {
 
 /// One bad look that a second one contradicts is listed, and is no verdict.
 fn note_contradictions(world: &World<'_>, want: &Want, id: &ZoneId, expected: &Expected, out: &mut Verdicts) {
-    let observations = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
-    let ours = observations.iter().filter(|seen| seen.zone_id.as_deref() == Some(id.as_str()));
-    let mut by_server: std::collections::BTreeMap<&str, (usize, usize)> = std::collections::BTreeMap::new();
-    for seen in ours.filter(|seen| *seen.record_type == *want.record_type.as_str()) {
-        let row = by_server.entry(&seen.server).or_default();
+    let observations = questions(world, &want.name);
+    let ours = observations.into_iter().filter(|seen| seen.zone_id.as_deref() == Some(id.as_str()));
+    let mut by_server: std::collections::BTreeMap<_, (usize, usize)> = std::collections::BTreeMap::new();
+    for seen in ours.filter(|seen| asks(&seen.record_type, &want.record_type)) {
+        let row = by_server.entry((&*seen.server, &seen.name, &*seen.record_type)).or_default();
         let good = judge(seen, expected) == Match::Right;
         if good { row.0 += 1 } else { row.1 += 1 }
     }

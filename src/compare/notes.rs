@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::compare::ladder::differences;
-use crate::compare::live::{Match, addresses, expected_of, judge};
+use crate::compare::live::{Match, addresses, asks, expected_of, judge, questions};
 use crate::compare::mismatch::{empty_family, health_may_withdraw};
 use crate::compare::owner::{Ownership, Title};
 use crate::compare::texts::texts;
@@ -216,9 +216,8 @@ fn about_answers(
     }
     let expected = expected_of(world, want, Some(zone));
     let rotates = expected.rotating && want.invalid != Some(Reason::AliasOnIp);
-    let seen = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
-    let ours = seen.iter().filter(|answer| *answer.record_type == *want.record_type.as_str());
-    for answer in ours {
+    let seen = questions(world, &want.name);
+    for answer in seen.into_iter().filter(|answer| asks(&answer.record_type, &want.record_type)) {
         let found = addresses(answer);
         let right = judge(answer, &expected) == Match::Right;
         if rotates && right && !found.is_empty() && found != expected.addresses {

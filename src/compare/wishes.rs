@@ -551,7 +551,8 @@ pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want)
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => return None,
     };
-    let length = signed(wants.instance.sync_window(world.policy.sync_floor));
+    let records = seen.map_or(1, |seen| world.wished_since(&wants.instance.id, seen));
+    let length = signed(wants.instance.sync_window(records, world.policy.sync_floor));
     open(SilentReason::SyncWindow, start, length, world.at())
 }
 

@@ -57,6 +57,8 @@ pub struct World<'a> {
     servers: Table<&'a ZoneId, BTreeSet<DomainName>>,
     /// The instances that have ever wanted anything.
     wishers: OnceCell<BTreeSet<Arc<str>>>,
+    /// How many wishes of each instance changed in each round; counted when first asked for.
+    changes: OnceCell<Table<(Arc<str>, Timestamp), usize>>,
     /// The ownership of each wish in its own zone, by instance and place; read when first asked for.
     titles: Vec<Vec<OnceCell<Title>>>,
     /// Ownership records that need a look, by zone.
@@ -121,6 +123,7 @@ impl<'a> World<'a> {
             by_apex,
             servers,
             wishers: OnceCell::new(),
+            changes: OnceCell::new(),
             titles: wants.iter().map(|one| vec![OnceCell::new(); one.wants.len()]).collect(),
             zones: read.map(|reading| (&reading.zone.id, reading)).collect(),
             suspects: Table::default(),
@@ -265,6 +268,22 @@ impl<'a> World<'a> {
     pub fn has_wished(&self, instance: &str) -> bool {
         let wishers = || self.past.names.wishes().map(|(_, wish)| Arc::clone(&wish.place)).collect();
         self.wishers.get_or_init(wishers).contains(instance)
+    }
+
+    /// How many wishes of an instance got their present content in one round.
+    #[must_use]
+    pub fn wished_since(&self, instance: &Arc<str>, since: Timestamp) -> usize {
+        let count = || {
+            let mut counts: Table<(Arc<str>, Timestamp), usize> = Table::default();
+            for (_, wish) in self.past.names.wishes() {
+                if let Some(last) = wish.sightings.last() {
+                    let of_round = counts.entry((Arc::clone(&wish.place), last.since)).or_default();
+                    *of_round = of_round.saturating_add(1);
+                }
+            }
+            counts
+        };
+        self.changes.get_or_init(count).get(&(Arc::clone(instance), since)).copied().unwrap_or(1)
     }
 
     /// All wants of a name in a zone, over all instances.

@@ -104,6 +104,7 @@ fn workload_of(pod: &Pod) -> ObjectRef {
 fn from_workload(workload: &Workload, container: &Container, pods: &[&Pod]) -> Instance {
     let pod_labels = pods.iter().map(|pod| &pod.labels);
     let labels = [&workload.template_labels, &workload.labels].into_iter().chain(pod_labels);
+    let container = still_running(container, pods).unwrap_or(container);
     let version = version_of(container, labels);
     Instance {
         replicas: workload.replicas,
@@ -113,6 +114,24 @@ fn from_workload(workload: &Workload, container: &Container, pods: &[&Pod]) -> I
         pods: health(pods, &container.name),
         ..instance(container, version, &workload.reference)
     }
+}
+
+/// The container of an older Pod that goes on working while the one of the present template does not get
+/// ready: what is wanted is what that one wants. `None` where the template runs, or nothing does.
+fn still_running<'a>(container: &Container, pods: &[&'a Pod]) -> Option<&'a Container> {
+    let of = |pod: &'a Pod| pod.containers.iter().find(|one| one.name == container.name);
+    let is_template = |one: &Container| one.image == container.image && one.arguments() == container.arguments();
+    let is_ready = |pod: &Pod| {
+        let status = pod.status(&container.name);
+        status.and_then(|status| status.ready).unwrap_or(pod.ready)
+    };
+    let live = || pods.iter().copied().filter(|pod| !pod.is_over() && pod.deletion_at.is_none());
+    let mut of_template = live().filter(|pod| of(pod).is_some_and(is_template)).peekable();
+    let is_stuck = of_template.peek().is_some() && !of_template.any(is_ready);
+    // A Pod that was written down without its arguments tells nothing.
+    let runs = |one: &&Container| !is_template(one) && one.arguments().is_empty() == container.arguments().is_empty();
+    let working = live().filter(|pod| is_ready(pod)).max_by_key(|pod| pod.created_at);
+    working.filter(|_| is_stuck).and_then(of).filter(runs)
 }
 
 fn from_pods(owner: &ObjectRef, newest: &Pod, container: &Container, pods: &[&Pod]) -> Instance {

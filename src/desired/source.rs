@@ -222,7 +222,10 @@ fn left_alone(
     now: Timestamp,
 ) -> Option<(SilentReason, String)> {
     let flags = &instance.flags;
-    if !flags.namespace.is_empty() && *object.reference.namespace != *flags.namespace {
+    // A Node has none and is read wherever.
+    let is_elsewhere =
+        !object.reference.namespace.is_empty() && *object.reference.namespace != *flags.namespace;
+    if !flags.namespace.is_empty() && is_elsewhere {
         return Some((SilentReason::NamespaceFilter, format!("--namespace={}", flags.namespace)));
     }
     let version = instance.effective_version();

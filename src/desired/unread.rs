@@ -96,21 +96,32 @@ pub fn unread_annotations(
 /// all routes that hang on them.
 fn holders(own: &Reader<'_>, readers: &OtherReaders<'_>) -> Vec<UnreadAnnotations> {
     let holders = own.cluster.objects.values().filter(|object| is_holder(object));
-    holders.filter_map(|holder| holder_with_other_prefix(holder, own, readers)).collect()
+    holders
+        .filter_map(|holder| {
+            let mut others = under_other_prefixes(holder, own, readers);
+            let by_prefix = others.find_map(|(prefix, renamed)| {
+                let if_read = changes_of_hanging(holder, renamed, own)?;
+                Some(other_prefix_of(holder, &prefix, if_read))
+            });
+            by_prefix.or_else(|| {
+                corrections(holder, own).into_iter().find_map(|(key, corrected)| {
+                    let if_read = changes_of_hanging(holder, corrected, own)?;
+                    Some(typo_of(holder, key, if_read))
+                })
+            })
+        })
+        .collect()
 }
 
 fn is_holder(object: &KubeObject) -> bool {
     matches!(&object.body, Body::Custom(Custom::Gateway(_) | Custom::ListenerSet(_)))
 }
 
-fn holder_with_other_prefix(
-    holder: &Arc<KubeObject>,
-    own: &Reader<'_>,
-    readers: &OtherReaders<'_>,
-) -> Option<UnreadAnnotations> {
-    let (prefix, renamed) = under_other_prefixes(holder, own, readers).next()?;
+/// What the objects that hang on a holder would want with other annotations of it; `None` when nothing
+/// changes.
+fn changes_of_hanging(holder: &Arc<KubeObject>, other: KubeObject, own: &Reader<'_>) -> Option<Wanted> {
     let mut objects = own.cluster.objects.clone();
-    objects.insert(Arc::new(renamed));
+    objects.insert(Arc::new(other));
     let after = SourceInput { objects: &objects, ..own.input };
     let mut if_read = Wanted::new();
     for object in own.hanging_on(holder) {
@@ -119,7 +130,7 @@ fn holder_with_other_prefix(
             if_read.extend(own.wanted(read));
         }
     }
-    (!if_read.is_empty()).then(|| other_prefix_of(holder, &prefix, if_read))
+    (!if_read.is_empty()).then_some(if_read)
 }
 
 fn other_prefix(
@@ -343,8 +354,15 @@ fn renamed(object: &KubeObject, from: &str, to: &str) -> Option<KubeObject> {
 
 /// A key under the right prefix whose name is nearly one that is read.
 fn typo(object: &Arc<KubeObject>, own: &Reader<'_>) -> Option<UnreadAnnotations> {
+    corrections(object, own).into_iter().find_map(|(key, corrected)| {
+        own.changes(object, &corrected).map(|if_read| typo_of(object, key, if_read))
+    })
+}
+
+/// The misspelt keys, and the object with each of them as it is meant.
+fn corrections<'a>(object: &'a KubeObject, own: &Reader<'_>) -> Vec<(&'a str, KubeObject)> {
     let prefix = own.input.instance.flags.annotation_prefix.as_str();
-    let mut misspelt = object.annotations.keys().filter_map(|key| {
+    let misspelt = object.annotations.keys().filter_map(|key| {
         let name = key.strip_prefix(prefix)?;
         if KNOWN.contains(&name) {
             return None;
@@ -353,19 +371,24 @@ fn typo(object: &Arc<KubeObject>, own: &Reader<'_>) -> Option<UnreadAnnotations>
         let meant = near.min_by_key(|known| strsim::damerau_levenshtein(known, name))?;
         Some((key, *meant))
     });
-    misspelt.find_map(|(key, meant)| {
-        let mut annotations = object.annotations.to_map();
-        let value = annotations.remove(key)?;
-        annotations.entry(format!("{prefix}{meant}")).or_insert(value);
-        let corrected = KubeObject { annotations: annotations.into(), ..(**object).clone() };
-        own.changes(object, &corrected).map(|if_read| UnreadAnnotations {
-            object: object.reference.clone(),
-            reason: Reason::Typo,
-            keys: vec![key.to_owned()],
-            if_read,
-            changed_at: object.changed_at,
+    misspelt
+        .filter_map(|(key, meant)| {
+            let mut annotations = object.annotations.to_map();
+            let value = annotations.remove(key)?;
+            annotations.entry(format!("{prefix}{meant}")).or_insert(value);
+            Some((key, KubeObject { annotations: annotations.into(), ..object.clone() }))
         })
-    })
+        .collect()
+}
+
+fn typo_of(object: &KubeObject, key: &str, if_read: Wanted) -> UnreadAnnotations {
+    UnreadAnnotations {
+        object: object.reference.clone(),
+        reason: Reason::Typo,
+        keys: vec![key.to_owned()],
+        if_read,
+        changed_at: object.changed_at,
+    }
 }
 
 #[cfg(test)]

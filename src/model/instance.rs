@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::model::change::FeedSource;
 use crate::model::heritage::TxtAffixes;
 use crate::model::{DomainName, ObjectRef, RecordType, Version};
 
@@ -422,17 +423,27 @@ impl Instance {
         self.flags.affixes.owner_name(txt)
     }
 
+    /// True for a log of one of its Pods. A Pod may run several instances, each in a container of its own.
+    #[must_use]
+    pub fn wrote(&self, source: &FeedSource) -> bool {
+        let FeedSource::Log { namespace, pod, container } = source else { return false };
+        let is_own = self.container.is_empty() || container.is_empty() || *container == self.container;
+        is_own && self.pods.iter().any(|health| health.namespace == *namespace && health.name == *pod)
+    }
+
     /// How long the instance may take to carry a change of an object into Route 53.
     ///
-    /// Source: findings.md section 7, the sync window: 2 x interval + batch interval + zone cache,
-    /// at least `floor`.
+    /// Source: findings.md section 7, the sync window: 2 x interval + batches x batch interval + zone cache,
+    /// at least `floor`. `records` is how many changed at once, each with its ownership.
     #[must_use]
-    pub fn sync_window(&self, floor: Duration) -> Duration {
+    pub fn sync_window(&self, records: usize, floor: Duration) -> Duration {
         let flags = &self.flags;
+        let changes = u32::try_from(records.saturating_mul(2)).unwrap_or(u32::MAX);
+        let batches = changes.div_ceil(flags.details.batch_change_size.max(1)).max(1);
         let length = flags
             .interval
             .saturating_mul(2)
-            .saturating_add(flags.batch_change_interval)
+            .saturating_add(flags.batch_change_interval.saturating_mul(batches))
             .saturating_add(flags.zones_cache_duration)
             .saturating_add(flags.cache_time);
         length.max(floor)

@@ -203,9 +203,16 @@ impl Names {
         }
     }
 
-    /// Forgets the names that `keep`, given the latest round in which one was wanted, does not hold.
-    pub(super) fn retain(&mut self, keep: impl Fn(Timestamp) -> bool) {
-        self.0.retain(|_, name| keep(name.wanted_at));
+    /// Forgets the names that `keep`, given the latest round in which one was wanted, does not hold. What
+    /// stands there goes on as a record that nobody wants.
+    pub(super) fn retain(&mut self, others: &mut Others, keep: impl Fn(Timestamp) -> bool) {
+        self.0.retain(|name, one| {
+            let kept = keep(one.wanted_at);
+            if !kept {
+                others.take_over(name, std::mem::take(&mut one.records));
+            }
+            kept
+        });
     }
 
     /// The clock was set back: nothing is later than now.
@@ -277,6 +284,16 @@ impl Others {
         }
         if let Some(rows) = self.0.get_mut(&set.name) {
             Row::take_in(rows, zone, set.into(), &Some(set.content.clone()), at);
+        }
+    }
+
+    /// Takes over the records of a name that is wanted no more.
+    fn take_over(&mut self, name: &DomainName, mut rows: Vec<Held>) {
+        rows.retain(|row| {
+            row.record_type.is_address() && row.sightings.last().is_some_and(|last| last.value.is_some())
+        });
+        if !rows.is_empty() && self.0.len() < MAX_OTHERS {
+            self.0.insert(name.clone(), rows);
         }
     }
 

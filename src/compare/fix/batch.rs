@@ -256,7 +256,7 @@ fn heritage(instance: &Instance, want: &Want) -> Vec<RecordSet> {
 
 /// The object as the registry spells it.
 fn resource(object: &ObjectRef) -> String {
-    format!("{}/{}/{}", object.kind.to_lowercase(), object.namespace, object.name)
+    format!("{}/{}/{}", object.registry_word(), object.namespace, object.name)
 }
 
 fn speaks_for(set: &RecordSet, owner: &str) -> bool {

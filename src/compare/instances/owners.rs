@@ -116,12 +116,16 @@ fn each_deletes(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
     let went = undone.iter().take(5);
     candidate.evidence =
         went.map(|(key, at)| format!("{key} went at {at}, while one of both wanted it")).collect();
-    candidate.summary = format!(
-        "{} and {} share the owner id {}: each deletes the records of the other.",
-        name(wants),
-        name(other),
-        wants.instance.flags.owner_id
-    );
+    candidate.summary = if other.instance.flags.registry == Registry::Noop {
+        format!("{} has no registry and deletes the records of {}.", name(other), name(wants))
+    } else {
+        format!(
+            "{} and {} share the owner id {}: each deletes the records of the other.",
+            name(wants),
+            name(other),
+            wants.instance.flags.owner_id
+        )
+    };
     candidate.fix = Fix {
         summary: "Give each a --txt-owner-id of its own, or let one serve all.".to_owned(),
         ..Fix::default()
@@ -129,16 +133,17 @@ fn each_deletes(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
     Some(candidate)
 }
 
-/// Other instances that delete under the same owner id, where this one does, too.
+/// Other instances that delete under the same owner id, where this one does, too; and those without a
+/// registry, which delete whatever they do not want.
 fn twins<'a>(world: &World<'a>, wants: &InstanceWants) -> impl Iterator<Item = &'a InstanceWants> {
     let deletes = |one: &InstanceWants| {
         one.instance.flags.policy == Allowed::Sync && one.instance.flags.registry == Registry::Txt
     };
     world.wants.iter().filter(move |other| {
+        let heeds_nobody =
+            other.instance.flags.policy == Allowed::Sync && other.instance.flags.registry == Registry::Noop;
         other.instance.workload != wants.instance.workload
-            && other.instance.id == wants.instance.id
-            && deletes(other)
-            && deletes(wants)
+            && (heeds_nobody || other.instance.id == wants.instance.id && deletes(other) && deletes(wants))
     })
 }
 

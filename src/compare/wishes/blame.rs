@@ -34,14 +34,16 @@ const ADOPTS_TXT: Version = Version::new(0, 19, 0);
 
 impl Context<'_> {
     pub(super) fn cause(&self, step: &Step) -> Option<Cause> {
+        // The role of another instance may be a stranger to the feed.
+        let by_twin = step.kind == Kind::MissingRecord && is_deleted_by_twin(self.world, self.wants, self.want);
+        if by_twin {
+            return Some(Cause::ControllerMisconfigured(Reason::OverlappingInstances));
+        }
         if self.changed_by_hand().is_some() {
             return Some(Cause::ManualChange);
         }
         if let Some(cause) = self.owner_cause() {
             return Some(cause);
-        }
-        if step.kind == Kind::MissingRecord && is_deleted_by_twin(self.world, self.wants, self.want) {
-            return Some(Cause::ControllerMisconfigured(Reason::OverlappingInstances));
         }
         if self.policy_forbids(step) {
             return Some(Cause::Policy);
