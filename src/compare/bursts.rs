@@ -247,7 +247,7 @@ fn is_told(world: &World<'_>, burst: &Burst<'_>) -> bool {
 
 fn impact(world: &World<'_>, burst: &Burst<'_>) -> Impact {
     let denied = burst.names.iter().any(|name| {
-        let seen = told_to_users(world, name, &RecordType::A);
+        let seen = told_to_users(world, name, None);
         !seen.is_empty() && seen.iter().all(|answer| answer.outcome != Outcome::Answer)
     });
     if denied { Impact::Down } else { Impact::Latent }

@@ -1,7 +1,7 @@
 //! Deletions that Route 53 refuses: the record stays although nobody wants it. Pure.
 
 use crate::compare::feed::{Refusal, Refusals, still_counts};
-use crate::compare::leftovers::{is_owned_by, is_wanted, removal};
+use crate::compare::leftovers::{is_former_family, is_owned_by, is_wanted, removal};
 use crate::compare::show;
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
@@ -33,7 +33,7 @@ pub fn refused_deletions(
             let read_at = zone.read_at.unwrap_or(world.at());
             let counts = still_counts(refusal, &wants.instance, read_at)
                 && was_deletion(world, refusal, key)
-                && !is_wanted(world, zone, &key.name);
+                && (!is_wanted(world, zone, set) || is_former_family(world, zone, set));
             if counts {
                 out.push(candidate(world, wants, zone, set, refusal));
             }

@@ -118,15 +118,27 @@ fn blinds(cause: &Candidate, effect: &Candidate) -> bool {
 /// cause of its own, and a refused change is what a human must mend in any case.
 fn controls(outer: Told<'_>, inner: Told<'_>) -> bool {
     let ((cause, onset), (effect, first_seen)) = (outer, inner);
-    // Wrong flags say themselves what they do, but for a prefix, which is not the matter of what was wrong
-    // before it was in force; a controller that stands still leaves everything.
+    // Where ownership is confused the cause of each record says so; other flags do nothing before they are in
+    // force, and a controller that stands still leaves everything.
     let mut undone = faults(cause).filter(|(_, reason)| leaves(*reason, effect));
     same_instance(cause, effect)
         && undone.any(|(kind, reason)| {
-            let may_be_older =
-                reason == Reason::AnnotationPrefixFlip && effect.key.kind.is_record_ladder();
-            kind == Kind::ControllerMisconfigured && !may_be_older || onset <= first_seen
+            let is_matched = kind == Kind::ControllerMisconfigured && tells_by_cause(reason, effect);
+            is_matched || onset <= first_seen
         })
+}
+
+/// True for flags whose work is told from that of others by what it does, whenever it began.
+fn tells_by_cause(reason: Reason, effect: &Candidate) -> bool {
+    match reason {
+        Reason::OwnerIdChanged | Reason::TxtAffixChanged | Reason::OwnerIdShared | Reason::OverlappingInstances => {
+            true
+        }
+        // Neither flag nor filter tells since when it is so; what is never read is never old.
+        Reason::AnnotationPrefixFlip => !effect.key.kind.is_record_ladder(),
+        Reason::ZoneFilterMatchesNothing => effect.key.kind == Kind::NoZone,
+        _ => false,
+    }
 }
 
 /// The faults of an instance that one statement tells. Of those that it tells besides, only flags with a

@@ -44,17 +44,17 @@ pub fn stale_records(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Can
                 continue;
             }
             for set in owned_by(wants, zone, txt) {
-                let over = if is_wanted(world, zone, &set.name) {
-                    let names_type = || {
-                        let owned = wants.instance.owner_name(&txt.name);
-                        owned.is_some_and(|(_, of)| of.as_ref() == Some(&set.record_type))
-                            && flags.managed_types.contains(&set.record_type)
-                    };
+                let names_type = || {
+                    let owned = wants.instance.owner_name(&txt.name);
+                    owned.is_some_and(|(_, of)| of.as_ref() == Some(&set.record_type))
+                        && flags.managed_types.contains(&set.record_type)
+                };
+                let over = if is_wanted(world, zone, set) {
                     is_former_member(world, zone, set) && !stands_for_another(world, zone, set, heritage)
-                        || names_type()
-                            && (is_former_family(world, zone, set) || is_former_companion(world, zone, set))
+                        || names_type() && is_former_family(world, zone, set)
                 } else {
-                    !asks_still(world, set, heritage)
+                    let is_bare = || world.wanted(&set.name).next().is_none();
+                    !asks_still(world, set, heritage) && (is_bare() || names_type() || set.record_type.is_address())
                 };
                 if over && seen.insert(set.key()) {
                     out.extend(stale_record(world, wants, zone, set, heritage));
@@ -86,7 +86,7 @@ pub fn ownerless_records(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Ca
         if !gone || !is_absent(world, &object) {
             continue;
         }
-        for set in owned_by(reader, zone, txt).into_iter().filter(|set| !is_wanted(world, zone, &set.name)) {
+        for set in owned_by(reader, zone, txt).into_iter().filter(|set| !is_wanted(world, zone, set)) {
             let mut candidate = start(world, zone, set, Kind::StaleRecord, Reason::OwnerAbsent, Impact::None);
             candidate.evidence.push(format!("owner {owner}, made for {object}"));
             candidate.summary = format!(
@@ -138,11 +138,23 @@ pub(super) fn owned_sets<'a>(
     zone.at(name).iter().filter(fits)
 }
 
-/// Anybody wants the name there, names it without having a target for it, or may want it.
+/// Anybody wants the record there or one that excludes it, names it without having a target for it, or may
+/// want it. Beside a mail record nothing is said of an address, and the other way round.
 #[must_use]
-pub fn is_wanted(world: &World<'_>, zone: &ZoneReading, name: &DomainName) -> bool {
-    world.may_be_given(name)
-        || world.wanted(name).any(|want| want.zone_id().is_none_or(|id| *id == zone.zone.id))
+pub fn is_wanted(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool {
+    world.may_be_given(&set.name)
+        || world.wanted(&set.name).any(|want| {
+            want.zone_id().is_none_or(|id| *id == zone.zone.id) && concerns(want, &set.record_type)
+        })
+}
+
+/// True if a wish is about a record of this type: addresses, aliases and CNAMEs stand for each other, and
+/// beside a CNAME nothing else can stand.
+fn concerns(want: &Want, record_type: &RecordType) -> bool {
+    want.record_type == *record_type
+        || want.record_type.is_address() && record_type.is_address()
+        || want.record_type == RecordType::Cname
+        || *record_type == RecordType::Cname
 }
 
 /// A member of a routing set whose name is wanted by other members only.
@@ -157,7 +169,7 @@ fn is_former_member(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> b
 /// Addresses of one family at a name that is wanted with those of the other only, and has them.
 ///
 /// As long as the wanted record lacks or is an alias, the pair is the fault of that one.
-fn is_former_family(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool {
+pub(super) fn is_former_family(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool {
     if !matches!(set.record_type, RecordType::A | RecordType::Aaaa) || world.may_be_given(&set.name) {
         return false;
     }
@@ -168,15 +180,6 @@ fn is_former_family(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> b
             let plain = want.set_identifier.is_none() && is_plain(&want.content);
             plain && want.record_type != set.record_type && zone.at(&want.name).iter().any(met)
         })
-}
-
-/// A record of a type that stands beside others, at a name that is wanted with other types only.
-fn is_former_companion(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool {
-    let same_type = |want: &Want| want.record_type == set.record_type;
-    !set.record_type.is_address()
-        && !world.may_be_given(&set.name)
-        && !world.wanted(&set.name).any(|want| same_type(want) || want.record_type == RecordType::Cname)
-        && world.wanted(&set.name).any(|want| want.zone_id() == Some(&zone.zone.id))
 }
 
 fn is_plain(content: &Content) -> bool {
@@ -208,7 +211,7 @@ fn wishes_of<'a>(
 
 /// The object still asks for the name, in another zone.
 fn asks_still(world: &World<'_>, set: &RecordSet, heritage: Heritage<'_>) -> bool {
-    wishes_of(world, set, heritage).next().is_some()
+    wishes_of(world, set, heritage).any(|want| concerns(want, &set.record_type))
 }
 
 /// The object asks for another identifier, whose record is not there yet: that is the fault.
@@ -386,9 +389,12 @@ fn dead_hosts(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candidate>) {
     let complete = world.policy.inventory.as_ref().is_some_and(|inventory| inventory.complete);
     for set in zone.records().iter().filter(|set| set.record_type.is_address()) {
         let Some(host) = target_host(set).filter(|host| is_denied(world, host)) else { continue };
+        if stands_privately(world, zone, &host) {
+            continue;
+        }
         let owner = owner_of(world, zone, set);
         let in_scope = owner.is_some() || world.policy.leftovers_in_zone;
-        if !in_scope || is_wanted(world, zone, &set.name) || policy_keeps(world, zone, &set.name) {
+        if !in_scope || is_wanted(world, zone, set) || policy_keeps(world, zone, &set.name) {
             continue;
         }
         let service = claimable(&host);
@@ -428,6 +434,12 @@ fn target_host(set: &RecordSet) -> Option<DomainName> {
     set.content.hosts().pop_first()
 }
 
+/// A host of a private zone is there for those that see this one, whatever the public zone of its name says.
+pub(super) fn stands_privately(world: &World<'_>, zone: &ZoneReading, host: &DomainName) -> bool {
+    let mut private = world.zones_over(host).filter(|other| other.zone.private);
+    zone.zone.private && private.any(|other| !other.at(host).is_empty())
+}
+
 /// All own servers of the host that said anything said that it does not exist.
 pub(super) fn is_denied(world: &World<'_>, host: &DomainName) -> bool {
     let seen = world.answers.get(host).map(Vec::as_slice).unwrap_or_default();
@@ -448,7 +460,7 @@ fn foreign_addresses(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candid
         let foreign = !addresses.is_empty() && addresses.iter().all(|ip| !inventory.addresses.contains(ip));
         let owner = owner_of(world, zone, set);
         let in_scope = owner.is_some() || world.policy.leftovers_in_zone;
-        if !foreign || !in_scope || is_wanted(world, zone, &set.name) || policy_keeps(world, zone, &set.name)
+        if !foreign || !in_scope || is_wanted(world, zone, set) || policy_keeps(world, zone, &set.name)
         {
             continue;
         }

@@ -461,14 +461,15 @@ pub fn serves(world: &World<'_>, observation: &Observation, zone: Option<&ZoneRe
 }
 
 /// What users of a name are told that need not be wanted: by the servers of its zone, else by the resolvers
-/// of the view that the zone serves. Answers that say nothing are left out. Source: findings.md section 6.
+/// of the view that the zone serves, for one address family or whatever was asked. Answers that say nothing
+/// are left out. Source: findings.md section 6.
 #[must_use]
 pub fn told_to_users<'a>(
     world: &World<'a>,
     name: &DomainName,
-    record_type: &RecordType,
+    record_type: Option<&RecordType>,
 ) -> Vec<&'a Observation> {
-    let asked = if *record_type == RecordType::Aaaa { "AAAA" } else { "A" };
+    let asked = record_type.map(|kind| if *kind == RecordType::Aaaa { "AAAA" } else { "A" });
     let public = |reading: &&ZoneReading| !reading.zone.private;
     let zone = world.zones_over(name).find(public).or_else(|| world.zones_over(name).next());
     let is_private = zone.is_some_and(|reading| reading.zone.private);
@@ -478,7 +479,10 @@ pub fn told_to_users<'a>(
     };
     let all = world.answers.get(name).map(Vec::as_slice).unwrap_or_default();
     let useful = || {
-        let of_type = all.iter().copied().filter(|seen| *seen.record_type == *asked && !seen.cd);
+        let of_type = all.iter().copied().filter(|seen| {
+            let fits = asked.is_none_or(|asked| *seen.record_type == *asked);
+            fits && !seen.cd && !matches!(&*seen.record_type, "NS" | "DS" | "SOA")
+        });
         of_type.filter(|seen| !says_nothing(seen.outcome))
     };
     let by_servers = |seen: &&Observation| {

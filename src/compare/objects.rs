@@ -130,10 +130,7 @@ fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> I
         {
             continue;
         }
-        let told: Vec<_> = [RecordType::A, RecordType::Aaaa]
-            .iter()
-            .flat_map(|family| told_to_users(world, name, family))
-            .collect();
+        let told = told_to_users(world, name, None);
         seen |= !told.is_empty();
         if !told.is_empty() && told.iter().all(|answer| answer.outcome != Outcome::Answer) {
             return Impact::Down;

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::compare::delegation::LOOKS;
+use crate::compare::leftovers::stands_privately;
 use crate::compare::live::{resolved, says_nothing};
 use crate::compare::world::World;
 use crate::finding::Reason;
@@ -26,6 +27,10 @@ pub fn dead_target(world: &World<'_>, want: &Want) -> Option<Reason> {
     }
     if loops_in_zones(world, want, &host) || loops_in_answers(world, want) {
         return Some(Reason::Loop);
+    }
+    let zone = want.zone_id().and_then(|id| world.zone(id));
+    if zone.is_some_and(|zone| stands_privately(world, zone, &host)) {
+        return None;
     }
     let seen = world.answers.get(&host)?;
     let own: Vec<&Observation> = seen

@@ -499,10 +499,11 @@ impl Context<'_> {
         }
     }
 
-    /// The record had gone before the object came: while nobody wanted it, as it should.
+    /// The record went while nobody wanted it, as it should, and is wanted again.
     fn is_made_anew(&self) -> bool {
         let gone = self.world.past.record_since(&self.zone.zone.id, self.want);
-        self.want.created_at.zip(gone).is_some_and(|(created, gone)| gone < created)
+        let wished = self.world.past.names.wish(&self.wants.instance.id, self.want);
+        gone.is_some_and(|gone| !wished.iter().any(|wish| wish.since <= gone && gone <= wish.until))
     }
 
     fn grace_new(&self) -> Option<Window> {

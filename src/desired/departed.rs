@@ -28,9 +28,16 @@ const LASTING: [&str; 4] = ["Deployment", "StatefulSet", "DaemonSet", "Pod"];
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<Stored>", into = "Vec<Stored>")]
 pub struct Departed {
-    known: BTreeMap<ObjectRef, Known>,
+    known: BTreeMap<Place, Known>,
     /// The cluster that was filled last, who was missing, and the result: equal views stay the same.
-    last: Option<(Arc<Cluster>, Vec<ObjectRef>, Arc<Cluster>)>,
+    last: Option<(Arc<Cluster>, Vec<Place>, Arc<Cluster>)>,
+}
+
+/// A workload, and the container in it.
+type Place = (ObjectRef, Arc<str>);
+
+fn place(instance: &Instance) -> Option<Place> {
+    Some((instance.workload.clone()?, Arc::clone(&instance.container)))
 }
 
 #[derive(Clone, Debug)]
@@ -96,7 +103,7 @@ fn without_secrets(args: &[String]) -> Vec<String> {
 
 impl From<Departed> for Vec<Stored> {
     fn from(departed: Departed) -> Self {
-        let stored = |(workload, one): (ObjectRef, Known)| {
+        let stored = |((workload, _), one): (Place, Known)| {
             let own = |(name, value): &(&String, &String)| {
                 name.starts_with(OWN_VARIABLES) || **value == format!("$({name})")
             };
@@ -130,7 +137,7 @@ impl From<Vec<Stored>> for Departed {
                 changed_at: one.changed_at,
                 ..of_command_line(command_line, &one.container, one.version, &one.workload)
             });
-            (one.workload, Known { instance, first_at: one.first_at, seen_at: one.seen_at, gone_at: one.gone_at })
+            ((one.workload, one.container), Known { instance, first_at: one.first_at, seen_at: one.seen_at, gone_at: one.gone_at })
         };
         Self { known: stored.into_iter().map(known).collect(), last: None }
     }
@@ -139,8 +146,8 @@ impl From<Vec<Stored>> for Departed {
 impl PartialEq for Departed {
     /// What is kept in the state file counts.
     fn eq(&self, other: &Self) -> bool {
-        let spans = |one: &Self| -> Vec<(ObjectRef, Timestamp, Timestamp)> {
-            one.known.iter().map(|(workload, one)| (workload.clone(), one.first_at, one.seen_at)).collect()
+        let spans = |one: &Self| -> Vec<(Place, Timestamp, Timestamp)> {
+            one.known.iter().map(|(place, one)| (place.clone(), one.first_at, one.seen_at)).collect()
         };
         spans(self) == spans(other)
     }
@@ -157,7 +164,7 @@ impl Departed {
         let firsts: Vec<Timestamp> = cluster
             .instances
             .iter()
-            .filter_map(|one| self.known.get(one.workload.as_ref()?))
+            .filter_map(|one| self.known.get(&place(one)?))
             .map(|one| one.first_at)
             .collect();
         self.known.retain(|_, one| {
@@ -172,7 +179,7 @@ impl Departed {
         if gone.is_empty() {
             return None;
         }
-        let missing: Vec<ObjectRef> = gone.iter().filter_map(|one| one.instance.workload.clone()).collect();
+        let missing: Vec<Place> = gone.iter().filter_map(|one| place(&one.instance)).collect();
         if let Some((from, who, filled)) = &self.last
             && Arc::ptr_eq(from, cluster)
             && *who == missing
@@ -203,7 +210,7 @@ impl Departed {
         if one.instance.origin != Origin::Departed || !one.without_target.is_empty() {
             return false;
         }
-        let known = one.instance.workload.as_ref().and_then(|workload| self.known.get(workload));
+        let known = place(&one.instance).and_then(|place| self.known.get(&place));
         let ended = known.is_none_or(|known| last_wish.is_none_or(|wish| wish < known.seen_at));
         let owns_little = || zones.is_none_or(|zones| owned_names(one, zones) < LEAST_NAMES);
         is_replaced(one, all) && (ended || owns_little())
@@ -215,9 +222,10 @@ impl Departed {
             else {
                 continue;
             };
-            let first_at = self.known.get(workload).map_or(at, |one| one.first_at);
+            let place = (workload.clone(), Arc::clone(&instance.container));
+            let first_at = self.known.get(&place).map_or(at, |one| one.first_at);
             let known = Known { instance: Arc::clone(instance), first_at, seen_at: at, gone_at: None };
-            self.known.insert(workload.clone(), known);
+            self.known.insert(place, known);
         }
     }
 }

@@ -172,9 +172,6 @@ pub struct RawLoadBalancerIngress {
     pub hostname: String,
 }
 
-/// Annotations that are large, frequent and never decide a record.
-const DROPPED_ANNOTATIONS: [&str; 2] = [LAST_APPLIED, "meta.helm.sh/release-name"];
-
 /// Reads `null` like an absent member: hand-written YAML has both.
 pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
@@ -287,7 +284,8 @@ impl RawMeta {
 fn bounded(annotations: BTreeMap<String, String>) -> TextMap {
     annotations
         .into_iter()
-        .filter(|(key, _)| !DROPPED_ANNOTATIONS.contains(&key.as_str()))
+        // Large, frequent, and no filter is about it.
+        .filter(|(key, _)| key != LAST_APPLIED)
         .map(|(key, value)| {
             if value.len() <= MAX_ANNOTATION {
                 (key, value)

@@ -157,6 +157,17 @@ impl<'a> SourceInput<'a> {
         })
     }
 
+    /// The first name that the templates of the instance write; nothing where it has none, or where that is
+    /// empty.
+    pub(crate) fn first_templated(&self, object: &KubeObject, out: &mut Yield) -> Option<String> {
+        let written = template::written(&self.instance.flags.fqdn_templates, object);
+        let names = written.unwrap_or_else(|error| {
+            out.unknown = Some(format!("{}: {error}", object.reference));
+            Vec::new()
+        });
+        names.into_iter().next().filter(|name| !name.is_empty())
+    }
+
     /// Names by the templates of the instance: none where it has none, or where the endpoints of
     /// the object itself count alone.
     pub(crate) fn templated(&self, object: &KubeObject, has_own: bool, out: &mut Yield) -> Vec<String> {

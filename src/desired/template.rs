@@ -33,6 +33,19 @@ pub enum TemplateError {
 ///
 /// See [`TemplateError`].
 pub fn names(templates: &[String], object: &KubeObject) -> Result<Vec<String>, TemplateError> {
+    let mut names = written(templates, object)?;
+    names.retain(|name| !name.is_empty());
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+/// The names as the templates write them, empty ones too.
+///
+/// # Errors
+///
+/// See [`TemplateError`].
+pub fn written(templates: &[String], object: &KubeObject) -> Result<Vec<String>, TemplateError> {
     let root = data::of_object(object);
     let mut names = Vec::new();
     for text in templates {
@@ -41,9 +54,6 @@ pub fn names(templates: &[String], object: &KubeObject) -> Result<Vec<String>, T
         let parts = result.split(',').map(str::trim);
         names.extend(parts.map(|name| name.strip_suffix('.').unwrap_or(name).to_owned()));
     }
-    names.retain(|name| !name.is_empty());
-    names.sort();
-    names.dedup();
     Ok(names)
 }
 

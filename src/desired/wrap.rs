@@ -138,10 +138,8 @@ fn embedded(ip: IpAddr) -> Option<Ipv4Addr> {
 
 /// By address; a host name passes the exclusion and not the list. `None` when nothing is left.
 fn filter_targets(mut endpoint: Endpoint, flags: &Flags) -> Option<Endpoint> {
-    let nets = |list: &[String]| -> Vec<Net> {
-        let texts = list.iter().flat_map(|text| text.split(',')).map(str::trim);
-        texts.filter_map(net).collect()
-    };
+    // Each value is one network; a list in one value is none, and passed over.
+    let nets = |list: &[String]| -> Vec<Net> { list.iter().filter_map(|text| net(text)).collect() };
     let (included, excluded) = (nets(&flags.target_net_filter), nets(&flags.exclude_target_net));
     if endpoint.origin.from_dns || (included.is_empty() && excluded.is_empty()) {
         return Some(endpoint);

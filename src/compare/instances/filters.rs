@@ -11,7 +11,7 @@ use crate::finding::{Impact, Kind, Reason, SilentReason};
 use crate::model::instance::{Policy, ZoneType};
 use crate::model::observation::Outcome;
 use crate::model::want::{InstanceWants, Placement, Want};
-use crate::model::{DomainName, RecordType};
+use crate::model::DomainName;
 use crate::report::Fix;
 use crate::snapshot::{ViewName, ViewState};
 
@@ -58,6 +58,7 @@ pub(super) fn domain_filter_quoted(world: &World<'_>, wants: &InstanceWants) -> 
     let impact = unserved(world, wants).unwrap_or(Impact::Latent);
     let mut candidate =
         start(world, wants, Kind::ControllerMisconfigured, Reason::DomainFilterQuoted, impact);
+    candidate.onset = wants.instance.changed_at;
     candidate.evidence = odd;
     candidate.summary = format!(
         "A filter of ExternalDNS {} carries quotes or commas, which match no name.",
@@ -92,6 +93,7 @@ pub(super) fn zone_filter_matches_nothing(world: &World<'_>, wants: &InstanceWan
     let impact = unserved(world, wants).unwrap_or(Impact::Latent);
     let mut candidate =
         start(world, wants, Kind::ControllerMisconfigured, Reason::ZoneFilterMatchesNothing, impact);
+    candidate.onset = wants.instance.changed_at;
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
     candidate.evidence =
         zones.zones.values().take(5).map(|one| format!("not handled: {}", one.zone.name)).collect();
@@ -132,7 +134,7 @@ fn lacks_zone(want: &Want, why: Reason) -> bool {
 }
 
 fn impact_on(world: &World<'_>, name: &DomainName) -> Impact {
-    let seen = told_to_users(world, name, &RecordType::A);
+    let seen = told_to_users(world, name, None);
     if seen.is_empty() {
         let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
         let recorded =

@@ -89,7 +89,10 @@ fn was_read(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations
                 crate::model::Content::Alias(target) => BTreeSet::from([target.dns_name.to_string()]),
                 crate::model::Content::TrafficPolicy(_) => BTreeSet::new(),
             };
-            let flipped = wants.instance.changed_at.is_none_or(|changed| sighting.until < changed);
+            let lost = world.past.lost_after(sighting.until);
+            let renamed = unread.changed_at.is_some_and(|at| sighting.until < at && at <= lost);
+            let flipped = !renamed
+                && wants.instance.changed_at.is_none_or(|changed| sighting.until < changed);
             flipped && sighting.until < world.at() && targets.iter().all(|target| held.contains(&target.to_lowercase()))
         })
     })
@@ -104,7 +107,7 @@ fn nobody_uses_prefix(world: &World<'_>, wants: &InstanceWants) -> bool {
 /// What users of the names get, measured against what the unread annotations ask for.
 fn unread_impact(world: &World<'_>, unread: &UnreadAnnotations) -> Impact {
     let each = unread.if_read.iter().map(|(name, record_type, targets)| {
-        let (expected, seen) = (wanted_targets(world, record_type, targets), told_to_users(world, name, record_type));
+        let (expected, seen) = (wanted_targets(world, record_type, targets), told_to_users(world, name, Some(record_type)));
         if seen.is_empty() {
             // Nobody asked: what the zones hold is assumed to be answered.
             let stands = world.zones_over(name).any(|zone| !zone.at(name).is_empty());

@@ -11,6 +11,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::compare::causes::by_version;
 use crate::compare::feed::{key_of, spelled};
 use crate::compare::instances::owners::is_deleted_by_twin;
@@ -144,7 +146,8 @@ impl Context<'_> {
         last.filter(|event| match (&event.source, &event.kind) {
             (FeedSource::CloudTrail { principal, .. }, ChangeEventKind::Applied(batch)) => {
                 let own = batch.changes.iter().filter(|change| self.touches(change));
-                !controllers.contains(principal) && own.into_iter().any(|change| self.stands(change))
+                let counts = |change: &AttemptedChange| self.stands(change) && self.was_against(change, event.at);
+                !controllers.contains(principal) && own.into_iter().any(counts)
             }
             _ => false,
         })
@@ -178,6 +181,22 @@ impl Context<'_> {
                     set.content.targets().iter().map(|one| spelled(one)).collect();
                 told.is_empty() || told == targets
             }),
+        }
+    }
+
+    /// True if the change went against what was wanted then: a record that is taken away before anybody wants
+    /// it, and the address of that day, are no fault of whoever wrote them.
+    fn was_against(&self, change: &AttemptedChange, at: Timestamp) -> bool {
+        match change.action {
+            Action::Delete => self.want.created_at.is_none_or(|created| created < at),
+            Action::Create | Action::Upsert => {
+                let told: BTreeSet<String> = change.targets.iter().map(|target| spelled(target)).collect();
+                let mut earlier = self.world.past.earlier_wishes(&self.wants.instance.id, self.want);
+                told.is_empty()
+                    || !earlier.any(|content| {
+                        told == content.targets().iter().map(|one| spelled(one)).collect::<BTreeSet<String>>()
+                    })
+            }
         }
     }
 

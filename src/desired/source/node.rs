@@ -31,8 +31,11 @@ pub(super) fn read(
         endpoints.extend(of(&object.reference.name));
     }
     endpoints.extend(input.paired(object, !endpoints.is_empty(), &mut out));
-    let mut templated = input.templated(object, !endpoints.is_empty(), &mut out);
-    templated.truncate(if combines { usize::MAX } else { 1 });
+    let templated = if combines {
+        input.templated(object, !endpoints.is_empty(), &mut out)
+    } else {
+        input.first_templated(object, &mut out).into_iter().collect()
+    };
     endpoints.extend(templated.iter().flat_map(|host| of(host)));
     out.endpoints = endpoints;
     out
