@@ -282,6 +282,11 @@ fn one_for_each_subject(world: &World<'_>, mut candidates: Vec<Candidate>) -> Ve
     for candidate in candidates {
         let place = (candidate.key.subject.clone(), candidate.key.zone_id.clone());
         match kept.get_mut(&place) {
+            // What is muted for one instance is not for another.
+            Some(first) if speaks_for(world, first, &candidate) => {
+                let also = std::mem::take(&mut first.also);
+                *first = Candidate { also, ..candidate };
+            }
             Some(first) => {
                 let also = crate::report::Also { kind: candidate.key.kind, reason: candidate.reason };
                 if first.key.kind != also.kind && !first.also.contains(&also) {
@@ -294,6 +299,14 @@ fn one_for_each_subject(world: &World<'_>, mut candidates: Vec<Candidate>) -> Ve
         }
     }
     kept.into_values().collect()
+}
+
+/// True if the second statement says the same and nobody asked for quiet about it.
+fn speaks_for(world: &World<'_>, first: &Candidate, second: &Candidate) -> bool {
+    first.key.kind == second.key.kind
+        && first.severity == second.severity
+        && mute::of(world, first).is_some()
+        && mute::of(world, second).is_none()
 }
 
 /// True if the record has been as it is for less than two looks.

@@ -282,8 +282,8 @@ impl Past {
                 deleted_at: None,
                 class_changed_at: None,
             });
-            let is_new = past.deleted_at.is_some() && past.last.created_at != object.created_at;
-            if is_new {
+            let differ = past.last.created_at.zip(object.created_at).is_some_and(|(old, new)| old != new);
+            if differ {
                 // Of its namesake it has nothing but the name.
                 (past.first_at, past.first_address_at, past.lost_at) = (at, None, None);
             }

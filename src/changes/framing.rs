@@ -118,25 +118,33 @@ fn bound(line: &str) -> (&str, bool) {
 }
 
 fn read_json(body: &str) -> Option<LogLine<'_>> {
-    if let Ok(JsonLine { msg: Some(message), level, time, zone_id, zone_name, profile }) =
-        serde_json::from_str(body)
-    {
-        return Some(LogLine {
-            at: time.and_then(|text| read_time(&text)),
-            level: level.and_then(|text| Level::from_word(&text)),
-            message,
-            zone_id: zone_id.and_then(|text| read_zone_id(&text)),
-            zone_name: zone_name.map(|text| DomainName::from_route53(&text)),
-            profile,
-            oversize: false,
-        });
+    if let Some(line) = read_logrus(body) {
+        return Some(line);
     }
     let DockerLine { log, time } = serde_json::from_str(body).ok()?;
     let inner = log.trim_end_matches(['\r', '\n']);
-    let parts = if inner.starts_with('{') { None } else { read_text(inner) };
+    let parts = if inner.starts_with('{') { read_logrus(inner) } else { read_text(inner) };
     let mut parts = parts.unwrap_or_else(|| LogLine::bare(Cow::Borrowed(inner))).into_owned();
     parts.at = parts.at.or_else(|| read_time(&time?));
     Some(parts)
+}
+
+/// Reads a line of `--log-format=json`; `None` for any other object.
+fn read_logrus(body: &str) -> Option<LogLine<'_>> {
+    let Ok(JsonLine { msg: Some(message), level, time, zone_id, zone_name, profile }) =
+        serde_json::from_str(body)
+    else {
+        return None;
+    };
+    Some(LogLine {
+        at: time.and_then(|text| read_time(&text)),
+        level: level.and_then(|text| Level::from_word(&text)),
+        message,
+        zone_id: zone_id.and_then(|text| read_zone_id(&text)),
+        zone_name: zone_name.map(|text| DomainName::from_route53(&text)),
+        profile,
+        oversize: false,
+    })
 }
 
 /// Reads `key=value key="value" ...`; `None` unless it is a line of logrus.

@@ -37,8 +37,13 @@ pub fn private_target(
     let values = want.content.plain_values();
     let classes: Vec<Reason> = values.iter().filter_map(Value::ip).filter_map(private_class).collect();
     let first = *classes.first()?;
-    if classes.len() != values.len() {
-        // Who gets one of the others is served.
+    let is_public = |set: &RecordSet| {
+        let mut addresses = set.content.plain_values().iter().filter_map(Value::ip);
+        set.record_type.is_address()
+            && (set.content.alias().is_some() || addresses.any(|ip| private_class(ip).is_none()))
+    };
+    if classes.len() != values.len() || zone.at(&want.name).iter().any(is_public) {
+        // Who gets one of the others, another family or another member is served.
         return Some((first, Impact::Degraded));
     }
     let private_twin = wants
@@ -149,7 +154,8 @@ fn is_orphan(world: &World<'_>, zone: &ZoneReading, names: &BTreeSet<DomainName>
             let recorded = zone.at(name).iter().any(|set| {
                 set.record_type != RecordType::Txt || of_txt && TxtRole::of(set) == TxtRole::Other
             });
-            !recorded && !world.may_be_given(name) && world.wanted(name).next().is_none()
+            let here = |want: &Want| want.zone_id().is_none_or(|id| *id == zone.zone.id);
+            !recorded && !world.may_be_given(name) && !world.wanted(name).any(here)
         })
 }
 

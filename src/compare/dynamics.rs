@@ -338,24 +338,33 @@ impl Record<'_> {
     // === churn ===
 
     /// Writes since the record has had its present content.
+    /// When the record was written as it was. A trail tells what stood there before; a log does not, and what
+    /// it tells counts while the record has not changed.
+    fn needless(&self, by_trail: bool, since: Timestamp) -> BTreeSet<Timestamp> {
+        let held = Held::of(self.sightings.last().and_then(|last| last.value.as_ref()));
+        let mut before: Option<Held> = None;
+        let mut times = BTreeSet::new();
+        for (at, writes) in self.batches(by_trail) {
+            for write in writes {
+                let told = Held::after(write.change);
+                let same = match &told {
+                    Held::Present => since <= at,
+                    Held::Absent | Held::Targets(_) => told == *before.as_ref().unwrap_or(&held),
+                };
+                if same && write.change.action == Action::Upsert {
+                    // Two containers may tell of one write.
+                    times.insert(at);
+                }
+                before = Some(told).filter(|told| *told != Held::Present);
+            }
+        }
+        times
+    }
+
     fn churn(&self) -> Option<Candidate> {
         let since = self.sightings.last().filter(|last| last.value.is_some())?.since;
-        let held = Held::of(self.sightings.last()?.value.as_ref());
-        let needless = |write: &&&Write<'_>| {
-            let told = Held::after(write.change);
-            write.change.action == Action::Upsert
-                && (told == held || told == Held::Present && since <= write.event.at)
-        };
-        let count = |by_trail: bool| {
-            let counted = self
-                .writes
-                .iter()
-                .filter(needless)
-                .filter(|write| by_trail == matches!(write.event.source, FeedSource::CloudTrail { .. }));
-            // Two containers may tell of one write.
-            counted.map(|write| write.event.at).collect::<BTreeSet<_>>()
-        };
-        let times = [count(true), count(false)].into_iter().max_by_key(BTreeSet::len)?;
+        let times = [self.needless(true, since), self.needless(false, since)];
+        let times = times.into_iter().max_by_key(BTreeSet::len)?;
         if times.len() < NEEDLESS_WRITES {
             return None;
         }

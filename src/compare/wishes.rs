@@ -23,6 +23,7 @@ use crate::compare::fix;
 use crate::compare::ladder::{Step, differences, is_stale_by_denial};
 use crate::compare::live::{Judged, impact_of, served_exactly};
 use crate::compare::mismatch::auth_mismatch;
+use crate::compare::mute;
 use crate::compare::owner::Ownership;
 use crate::compare::resolvers::judge_resolvers;
 use crate::compare::show;
@@ -161,6 +162,7 @@ impl Context<'_> {
     /// What every finding about a wanted record carries.
     fn dress(&self, mut candidate: Candidate) -> Candidate {
         candidate.object = self.want.objects.first().cloned();
+        self.prefer_who_is_not_muted(&mut candidate);
         candidate.desired = show::want(self.want);
         candidate.recorded = show::records(self.zone.at(&self.want.name));
         candidate.live = show::live(self.world, &self.want.name);
@@ -179,6 +181,20 @@ impl Context<'_> {
         }
         fix::fill(self.world, &mut candidate, self.wants, self.want, Some(self.zone));
         candidate
+    }
+
+    /// One of several objects that ask for the record does not speak for the quiet of the others.
+    fn prefer_who_is_not_muted(&self, candidate: &mut Candidate) {
+        if self.want.objects.len() < 2 {
+            return;
+        }
+        for object in &self.want.objects {
+            let first = candidate.object.replace(object.clone());
+            if mute::of(self.world, candidate).is_none() {
+                return;
+            }
+            candidate.object = first;
+        }
     }
 
     /// The refused change that keeps the record from what is wanted.

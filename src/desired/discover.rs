@@ -18,8 +18,8 @@ pub struct Discovery {
     pub ignored: Vec<(ObjectRef, String)>,
 }
 
-/// A tag may be a date, whose year is no release.
-const LEAST_YEAR: u16 = 1_000;
+/// No release has such a major version: a tag may be a date, or number the builds of somebody's own.
+const LEAST_FOREIGN_MAJOR: u16 = 1;
 
 /// The label that carries the version where the image tag does not.
 const VERSION_LABEL: &str = "app.kubernetes.io/version";
@@ -202,7 +202,7 @@ fn version_of<'a>(
     labels: impl IntoIterator<Item = &'a BTreeMap<String, String>>,
 ) -> Option<Version> {
     let (_, tag) = name_and_tag(&container.image);
-    let read = |text: &str| text.parse().ok().filter(|version: &Version| version.major < LEAST_YEAR);
+    let read = |text: &str| text.parse().ok().filter(|version: &Version| version.major < LEAST_FOREIGN_MAJOR);
     tag.and_then(read).or_else(|| labels.into_iter().find_map(|labels| read(labels.get(VERSION_LABEL)?)))
 }
 

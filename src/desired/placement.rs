@@ -343,7 +343,8 @@ impl DomainFilter {
     }
 
     fn has_child_of(&self, zone: &DomainName) -> bool {
-        self.include.iter().any(|value| DomainName::new(value.trim_start_matches('.')).is_within(zone))
+        let mut names = self.include.iter().filter(|value| !value.starts_with('.'));
+        names.any(|value| DomainName::new(value).is_within(zone))
     }
 }
 

@@ -203,11 +203,13 @@ impl TxtAffixes {
         texts.iter().flat_map(|text| [self.undo_wildcard(text), DomainName::new(text)]).collect()
     }
 
-    /// Removes prefix and suffix; the suffix stands at the end of the first label.
+    /// Removes prefix and suffix; the suffix stands behind the first label and may go on over several.
     fn strip(&self, txt: &DomainName, kind: &str) -> Option<String> {
         let (prefix, suffix) = (fill(&self.prefix, kind), fill(&self.suffix, kind));
         let rest = txt.as_str().strip_prefix(&*prefix)?;
-        let (first, tail) = rest.split_once('.').unwrap_or((rest, ""));
+        let dots = suffix.bytes().filter(|byte| *byte == b'.').count();
+        let end = rest.match_indices('.').nth(dots).map(|(at, _)| at);
+        let (first, tail) = end.map_or((rest, ""), |at| (&rest[..at], &rest[at + 1..]));
         let first = first.strip_suffix(&*suffix)?;
         if first.is_empty() {
             return None;

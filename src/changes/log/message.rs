@@ -49,7 +49,7 @@ pub(super) struct ZoneRef {
 const ALL_ZONES: &str = "failed to submit all changes for the following zones:";
 
 /// How the messages of a failed reconcile begin, lower case, besides fatal ones.
-const RUN_FAILED: [&str; 9] = [
+const RUN_FAILED: [&str; 12] = [
     "failed to do run once",
     "records retrieval failed",
     "failed to list hosted zones",
@@ -59,6 +59,10 @@ const RUN_FAILED: [&str; 9] = [
     "failed to get zones",
     "getting zones",
     "failed to sync ",
+    // Sources of their own words. Up to v0.13.4 nothing stands before them.
+    "failed to get node address from",
+    "failed to apply template on",
+    "invalid gateway name (name or namespace/name)",
 ];
 
 static OWNER: LazyLock<Regex> = LazyLock::new(|| {
@@ -84,7 +88,7 @@ static CONFLICT: LazyLock<Regex> = LazyLock::new(|| {
 });
 static SOURCE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"failed to sync |no endpoints|unable to (?:list|watch|get)|cannot (?:list|watch|get) resource|is forbidden: User|could not find the requested resource|no matches for kind|informer|template|\bsource\b|kubernetes|/apis?/",
+        r"failed to sync |no endpoints|unable to (?:list|watch|get)|cannot (?:list|watch|get) resource|is forbidden: User|could not find the requested resource|no matches for kind|informer|template|node address|invalid gateway name|\bsource\b|kubernetes|/apis?/",
     )
 });
 

@@ -11,6 +11,7 @@ use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::record::Value;
 use crate::model::want::{InstanceWants, UnreadAnnotations};
 use crate::model::{DomainName, RecordType};
+use crate::past::names::Wish;
 use crate::report::Fix;
 use crate::snapshot::ViewName;
 
@@ -83,13 +84,17 @@ fn was_read(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations
             .wished(name)
             .iter()
             .filter(|wish| wish.place == wants.instance.id && wish.record_type == *record_type);
-        wishes.flat_map(|wish| &wish.sightings).any(|sighting| {
+        let with_end = |wish: &'_ Wish| {
+            let next = wish.sightings.iter().skip(1).map(|next| Some(next.since)).chain([None]);
+            wish.sightings.iter().cloned().zip(next).collect::<Vec<_>>()
+        };
+        wishes.flat_map(with_end).any(|(sighting, next)| {
             let held: BTreeSet<String> = match &sighting.value {
                 crate::model::Content::Values { values, .. } => values.iter().map(Value::to_string).collect(),
                 crate::model::Content::Alias(target) => BTreeSet::from([target.dns_name.to_string()]),
                 crate::model::Content::TrafficPolicy(_) => BTreeSet::new(),
             };
-            let lost = world.past.lost_after(sighting.until);
+            let lost = next.unwrap_or_else(|| world.past.lost_after(sighting.until));
             let renamed = unread.changed_at.is_some_and(|at| sighting.until < at && at <= lost);
             let flipped = !renamed
                 && wants.instance.changed_at.is_none_or(|changed| sighting.until < changed);
