@@ -110,7 +110,7 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     let by_address =
         burst.names.iter().filter(|name| without.contains(*name)).count() * 2 >= burst.names.len();
     let reason = if by_address { Reason::LbStatusLost } else { Reason::WantsVanished };
-    let mut candidate = start(world, wants, Kind::MassDeletion, reason, impact(world, &burst));
+    let mut candidate = start(world, wants, Kind::MassDeletion, reason, impact(world, wants, &burst));
     candidate.evidence = lines("no longer wanted", &burst);
     candidate.certain = is_told(world, &burst);
     Some(dress(candidate, &burst, &wants.instance.id))
@@ -168,7 +168,7 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
     let alive: Vec<Life<'_>> = own.filter_map(life).collect();
     let burst = burst(world, lost, &alive, &[])?;
     let reason = Reason::RecordsVanished;
-    let mut candidate = start(world, wants, Kind::MassDeletion, reason, impact(world, &burst));
+    let mut candidate = start(world, wants, Kind::MassDeletion, reason, impact(world, wants, &burst));
     candidate.rests_on = &[ViewName::Route53];
     candidate.evidence = lines("no longer recorded", &burst);
     candidate.certain = is_told(world, &burst);
@@ -245,9 +245,9 @@ fn is_told(world: &World<'_>, burst: &Burst<'_>) -> bool {
     LEAST_NAMES <= names.collect::<BTreeSet<_>>().len()
 }
 
-fn impact(world: &World<'_>, burst: &Burst<'_>) -> Impact {
+fn impact(world: &World<'_>, wants: &InstanceWants, burst: &Burst<'_>) -> Impact {
     let denied = burst.names.iter().any(|name| {
-        let seen = told_to_users(world, name, None);
+        let seen = told_to_users(world, wants, name, None);
         !seen.is_empty() && seen.iter().all(|answer| answer.outcome != Outcome::Answer)
     });
     if denied { Impact::Down } else { Impact::Latent }

@@ -315,8 +315,10 @@ impl Record<'_> {
     fn shares_owner_id(&self) -> bool {
         let owner = self.wants.instance.flags.owner_id.as_str();
         let Some(cluster) = self.world.snapshot.kubernetes.value() else { return false };
-        let seen = self.world.past.strangers.keys();
-        let ours = seen.filter(|(instance, _)| *instance == self.wants.instance.id);
+        let first = self.world.past.first_at;
+        // A left-over of long ago is none of theirs.
+        let seen = self.world.past.strangers.iter().filter(|(_, seen)| first < Some(seen.since));
+        let ours = seen.map(|(key, _)| key).filter(|(instance, _)| *instance == self.wants.instance.id);
         if ours.map(|(_, object)| object).any(|object| crate::past::is_watched(cluster, object)) {
             return true;
         }

@@ -148,6 +148,13 @@ pub fn is_wanted(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool
         })
 }
 
+/// As above, but for a former member and a former family, which the wish for another one does not hold.
+fn is_held(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool {
+    is_wanted(world, zone, set)
+        && !is_former_member(world, zone, set)
+        && !is_former_family(world, zone, set)
+}
+
 /// True if a wish is about a record of this type: addresses, aliases and CNAMEs stand for each other, and
 /// beside a CNAME nothing else can stand.
 fn concerns(want: &Want, record_type: &RecordType) -> bool {
@@ -394,7 +401,7 @@ fn dead_hosts(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candidate>) {
         }
         let owner = owner_of(world, zone, set);
         let in_scope = owner.is_some() || world.policy.leftovers_in_zone;
-        if !in_scope || is_wanted(world, zone, set) || policy_keeps(world, zone, &set.name) {
+        if !in_scope || is_held(world, zone, set) || policy_keeps(world, zone, &set.name) {
             continue;
         }
         let service = claimable(&host);
@@ -460,7 +467,7 @@ fn foreign_addresses(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candid
         let foreign = !addresses.is_empty() && addresses.iter().all(|ip| !inventory.addresses.contains(ip));
         let owner = owner_of(world, zone, set);
         let in_scope = owner.is_some() || world.policy.leftovers_in_zone;
-        if !foreign || !in_scope || is_wanted(world, zone, set) || policy_keeps(world, zone, &set.name)
+        if !foreign || !in_scope || is_held(world, zone, set) || policy_keeps(world, zone, &set.name)
         {
             continue;
         }

@@ -15,7 +15,7 @@ use crate::finding::Impact;
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::record::{Content, RecordSet, RecordType, Routing, Value};
 use crate::model::text::printable;
-use crate::model::want::Want;
+use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ZoneId};
 use crate::snapshot::ViewState;
@@ -460,18 +460,21 @@ pub fn serves(world: &World<'_>, observation: &Observation, zone: Option<&ZoneRe
     }
 }
 
-/// What users of a name are told that need not be wanted: by the servers of its zone, else by the resolvers
+/// What users of a name are told that an instance need not want: by the servers of its zone, else by the resolvers
 /// of the view that the zone serves, for one address family or whatever was asked. Answers that say nothing
 /// are left out. Source: findings.md section 6.
 #[must_use]
 pub fn told_to_users<'a>(
     world: &World<'a>,
+    wants: &InstanceWants,
     name: &DomainName,
     record_type: Option<&RecordType>,
 ) -> Vec<&'a Observation> {
     let asked = record_type.map(|kind| if *kind == RecordType::Aaaa { "AAAA" } else { "A" });
     let public = |reading: &&ZoneReading| !reading.zone.private;
-    let zone = world.zones_over(name).find(public).or_else(|| world.zones_over(name).next());
+    let own = || world.zones_over(name).filter(|reading| wants.zones.contains(&reading.zone.id));
+    let any = || world.zones_over(name).find(public).or_else(|| world.zones_over(name).next());
+    let zone = own().find(public).or_else(|| own().next()).or_else(any);
     let is_private = zone.is_some_and(|reading| reading.zone.private);
     let of_public = |seen: &Observation| {
         let mut zones = world.zones_over(name).filter(public);

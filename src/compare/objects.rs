@@ -130,7 +130,7 @@ fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> I
         {
             continue;
         }
-        let told = told_to_users(world, name, None);
+        let told = told_to_users(world, wants, name, None);
         seen |= !told.is_empty();
         if !told.is_empty() && told.iter().all(|answer| answer.outcome != Outcome::Answer) {
             return Impact::Down;

@@ -37,7 +37,7 @@ pub fn discover(workloads: &[Workload], pods: &[Pod]) -> Discovery {
     for workload in workloads {
         seen.insert(&workload.reference);
         let pods = by_owner.get(&workload.reference).map(Vec::as_slice).unwrap_or_default();
-        for container in workload.containers.iter().filter(|container| runs_external_dns(container)) {
+        for container in workload.containers.iter().filter(|one| is_instance(one, &workload.containers)) {
             found.add(from_workload(workload, container, pods));
         }
     }
@@ -45,7 +45,7 @@ pub fn discover(workloads: &[Workload], pods: &[Pod]) -> Discovery {
         let Some(newest) = pods.iter().filter(|pod| !pod.is_over()).max_by_key(|pod| pod.created_at) else {
             continue;
         };
-        for container in newest.containers.iter().filter(|container| runs_external_dns(container)) {
+        for container in newest.containers.iter().filter(|one| is_instance(one, &newest.containers)) {
             found.add(from_pods(owner, newest, container, pods));
         }
     }
@@ -67,6 +67,14 @@ pub fn runs_external_dns(container: &Container) -> bool {
     let (name, _) = name_and_tag(&container.image);
     let companion = ["webhook", "operator", "exporter"].iter().any(|word| name.contains(word));
     (has("--provider") && has("--source")) || (name.contains("external-dns") && !companion)
+}
+
+/// True if the container runs ExternalDNS and is not the provider that another container of the Pod asks.
+fn is_instance(container: &Container, all: &[Container]) -> bool {
+    let of_webhook = |one: &Container| one.arguments().iter().any(|arg| arg == "--provider=webhook");
+    let is_bare = || !container.arguments().iter().any(|arg| arg.starts_with("--source"));
+    let is_provider = all.iter().any(|one| one.name != container.name && of_webhook(one));
+    runs_external_dns(container) && !(is_provider && is_bare())
 }
 
 /// The containers of the instances' Pods, whose logs tell what was tried. Sorted.

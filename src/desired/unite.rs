@@ -52,7 +52,28 @@ pub fn unite(source: &str, endpoints: Vec<Endpoint>, version: Version) -> Vec<En
             }
         }
     }
+    if sorts_targets(source, version) {
+        out.iter_mut().for_each(|endpoint| endpoint.targets.sort());
+    }
     out
+}
+
+/// From this release on most sources sort the targets of an endpoint.
+const SORTS: Version = Version::new(0, 7, 6);
+
+/// In this release the source `service` does not.
+const SERVICE_UNSORTED: Version = Version::new(0, 19, 0);
+
+/// From this release on all targets are sorted, whatever the source.
+const SORTS_ALL: Version = Version::new(0, 20, 0);
+
+/// True if the first target, which an alias leads to, is the first in the order of the text and not as it is
+/// written in the object.
+///
+/// Source: kubernetes-sigs/external-dns:source/ingress.go and its like, endpoint/endpoint.go (`NewTargets`).
+fn sorts_targets(source: &str, version: Version) -> bool {
+    let is_unsorted = source == "crd" || source == "service" && SERVICE_UNSORTED <= version;
+    SORTS_ALL <= version || SORTS <= version && !is_unsorted
 }
 
 /// Whose endpoints are united. Services were in all releases; of several one is named as a conflict, which

@@ -88,8 +88,14 @@ impl<'a> TxtRole<'a> {
     /// Says what a TXT record set is to the registry.
     #[must_use]
     pub fn of(set: &'a RecordSet) -> Self {
-        let Some(Value::Text(first)) = set.content.plain_values().first() else { return Self::Other };
-        match Heritage::parse(first) {
+        let values = set.content.plain_values();
+        let Some(Value::Text(first)) = values.first() else { return Self::Other };
+        // At an apex it may stand beside other texts, of which the order tells nothing.
+        let heritage = values.iter().find_map(|value| match value {
+            Value::Text(text) => Heritage::parse(text),
+            _ => None,
+        });
+        match heritage {
             Some(heritage) => Self::Heritage(heritage),
             None if looks_encrypted(first) => Self::Encrypted,
             None => Self::Other,

@@ -116,7 +116,7 @@ fn unserved(world: &World<'_>, wants: &InstanceWants) -> Option<Impact> {
         others.any(|other| other.at(name).iter().any(|want| want.zone_id().is_some()))
     };
     let names = names.into_iter().filter(|name| !others(name));
-    names.map(|name| impact_on(world, name)).max_by_key(|impact| impact.weight())
+    names.map(|name| impact_on(world, wants, name)).max_by_key(|impact| impact.weight())
 }
 
 /// True if the instance works in an account that we do not read: Route 53 serves a name of it from a
@@ -133,8 +133,8 @@ fn lacks_zone(want: &Want, why: Reason) -> bool {
     }
 }
 
-fn impact_on(world: &World<'_>, name: &DomainName) -> Impact {
-    let seen = told_to_users(world, name, None);
+fn impact_on(world: &World<'_>, wants: &InstanceWants, name: &DomainName) -> Impact {
+    let seen = told_to_users(world, wants, name, None);
     if seen.is_empty() {
         let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
         let recorded =

@@ -25,7 +25,7 @@ pub(super) fn prefix_flip(world: &World<'_>, wants: &InstanceWants) -> Option<Ca
         return None;
     }
     let rows = if lost.is_empty() { &unread } else { &lost };
-    let impact = rows.iter().map(|one| unread_impact(world, one)).max_by_key(|impact| impact.weight())?;
+    let impact = rows.iter().map(|one| unread_impact(world, wants, one)).max_by_key(|impact| impact.weight())?;
     let reason = Reason::AnnotationPrefixFlip;
     let mut candidate = start(world, wants, Kind::ControllerMisconfigured, reason, impact);
     candidate.onset = wants.instance.changed_at;
@@ -110,9 +110,9 @@ fn nobody_uses_prefix(world: &World<'_>, wants: &InstanceWants) -> bool {
 }
 
 /// What users of the names get, measured against what the unread annotations ask for.
-fn unread_impact(world: &World<'_>, unread: &UnreadAnnotations) -> Impact {
+fn unread_impact(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations) -> Impact {
     let each = unread.if_read.iter().map(|(name, record_type, targets)| {
-        let (expected, seen) = (wanted_targets(world, record_type, targets), told_to_users(world, name, Some(record_type)));
+        let (expected, seen) = (wanted_targets(world, record_type, targets), told_to_users(world, wants, name, Some(record_type)));
         if seen.is_empty() {
             // Nobody asked: what the zones hold is assumed to be answered.
             let stands = world.zones_over(name).any(|zone| !zone.at(name).is_empty());
@@ -157,7 +157,7 @@ pub(super) fn unread_objects(world: &World<'_>, wants: &InstanceWants, out: &mut
             instance: Some(wants.instance.id.clone()),
             kind: Kind::AnnotationUnread,
         };
-        let mut candidate = Candidate::new(key, unread.reason, unread_impact(world, unread), world.at());
+        let mut candidate = Candidate::new(key, unread.reason, unread_impact(world, wants, unread), world.at());
         candidate.object = Some(unread.object.clone());
         candidate.covers = unread.if_read.iter().map(|(name, ..)| name.clone()).collect();
         candidate.onset = world.since_change(unread.changed_at);

@@ -8,8 +8,12 @@ use crate::compare::world::World;
 use crate::desired::kinds::Kind;
 use crate::desired::sources::roster::{kinds_of, source_of};
 use crate::finding::{Impact, Kind as Finding, Reason};
+use crate::model::Version;
 use crate::model::want::InstanceWants;
 use crate::report::Fix;
+
+/// From this release on every source reads what its watch has told.
+const CACHES_ALL: Version = Version::new(0, 21, 0);
 
 /// The instance sees the objects of its start and no change of them.
 pub(super) fn watch_missing(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
@@ -29,8 +33,12 @@ pub(super) fn watch_missing(world: &World<'_>, wants: &InstanceWants) -> Option<
         *kind == Kind::Gateway
             || instance.flags.sources.iter().any(|given| Some(given.as_str()) == source)
     };
+    // These sources list their objects anew in every loop of older releases.
+    let lists = |kind: &Kind| {
+        matches!(kind, Kind::DnsEndpoint | Kind::IstioGateway) && instance.effective_version() < CACHES_ALL
+    };
     let blind: BTreeSet<&str> = kinds_of(instance)
-        .filter(is_source)
+        .filter(|kind| is_source(kind) && !lists(kind))
         .map(|kind| (kind.group(), kind.plural()))
         .filter(|(group, resource)| allows(group, resource, "list") && !allows(group, resource, "watch"))
         .map(|(_, resource)| resource)
