@@ -492,6 +492,12 @@ impl Past {
         self.names.record(zone, key).last().map(|last| last.since)
     }
 
+    /// The first reading of a hosted zone; `None` before it.
+    #[must_use]
+    pub fn zone_since(&self, zone: &ZoneId) -> Option<Timestamp> {
+        self.zones.get(zone).copied()
+    }
+
     /// Since when the record set has had its present content, at a name that was wanted or not; `None` when it
     /// is not remembered.
     #[must_use]

@@ -327,7 +327,10 @@ impl Context<'_> {
             return None;
         }
         let misplaced = wrong_zone(self.world, self.wants, self.want, self.zone, step)?;
-        let mut candidate = self.start(Kind::WrongZone, misplaced.reason, misplaced.impact);
+        // Of two address families the other one may be served.
+        let one_of_two = misplaced.impact == Impact::Down && self.has_other_family();
+        let impact = if one_of_two { Impact::Degraded } else { misplaced.impact };
+        let mut candidate = self.start(Kind::WrongZone, misplaced.reason, impact);
         if !zones_alone || misplaced.reason == Reason::NotTheDelegatedOne {
             candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
         }
@@ -562,8 +565,11 @@ pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want)
         (want.status_changed_at.is_none() || by_others)
             && world.past.first_at.is_some_and(|first| first < *seen)
     });
+    // A zone that came while we looked has to be seen by the instance first.
+    let zone_since = want.zone_id().and_then(|id| world.past.zone_since(id));
+    let news = news.max(zone_since.filter(|since| world.past.first_at < Some(*since)));
     let start = match (touched, seen) {
-        (Some(_), Some(_)) if news.is_some() => news?,
+        (Some(_), _) if news.is_some() => news?,
         (Some(touched), Some(seen)) => touched.min(seen),
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => return None,

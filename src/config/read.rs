@@ -317,7 +317,9 @@ pub(super) fn assumed(given: Option<&AssumedConfig>) -> Arc<Instance> {
         Some(_) | None => ASSUMED_ARGS.map(str::to_owned).to_vec(),
     };
     let version = given.and_then(|given| given.version);
-    let flags = Flags::from_args(&args, &BTreeMap::new(), version);
+    let mut flags = Flags::from_args(&args, &BTreeMap::new(), version);
+    // Nobody told an owner id or an affix: whose a record is cannot be known.
+    flags.txt_encrypt |= given.is_none();
     Arc::new(Instance {
         id: flags.owner_id.as_str().into(),
         origin: if given.is_some() { Origin::Configured } else { Origin::Assumed },

@@ -2,7 +2,7 @@
 //!
 //! Source: kubernetes-sigs/external-dns:source/wrappers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::desired::endpoint::{Endpoint, Origin, suitable_type};
@@ -24,7 +24,7 @@ pub fn wrap(endpoints: Vec<Endpoint>, instance: &Instance) -> Vec<Endpoint> {
     out.extend(extra);
     let mut out: Vec<Endpoint> = out.into_iter().filter_map(|one| filter_targets(one, flags)).collect();
     if does(version, Behaviour::Ptr) && flags.managed_types.contains(&RecordType::Ptr) {
-        let pointers: Vec<Endpoint> = out.iter().flat_map(|one| pointers(one, flags)).collect();
+        let pointers = pointers(&out, flags);
         for one in &mut out {
             one.properties.remove(RECORD_TYPE);
         }
@@ -177,27 +177,48 @@ fn within(ip: IpAddr, (net, length): Net) -> bool {
     width == other && left.checked_shr(host_bits).unwrap_or(0) == right.checked_shr(host_bits).unwrap_or(0)
 }
 
-/// The PTR records of an endpoint's addresses.
-fn pointers(endpoint: &Endpoint, flags: &Flags) -> Vec<Endpoint> {
-    let asked = endpoint.properties.get(RECORD_TYPE).is_some_and(|value| value.eq_ignore_ascii_case("ptr"));
-    if !(asked || flags.details.create_ptr) || !endpoint.record_type.is_address() {
-        return Vec::new();
+/// The PTR records of all addresses: one for each, which leads to every name that has it, with the lowest TTL.
+///
+/// Source: kubernetes-sigs/external-dns:source/wrappers/ptr.go (`generatePTREndpoints`).
+fn pointers(endpoints: &[Endpoint], flags: &Flags) -> Vec<Endpoint> {
+    let mut by_address: BTreeMap<IpAddr, Endpoint> = BTreeMap::new();
+    for endpoint in endpoints.iter().filter(|one| asks_for_pointer(one, flags)) {
+        let addresses: BTreeSet<IpAddr> =
+            endpoint.targets.iter().filter_map(|one| one.parse().ok()).collect();
+        for ip in addresses {
+            let pointer = by_address.entry(ip).or_insert_with(|| Endpoint {
+                name: reverse(ip),
+                record_type: RecordType::Ptr,
+                targets: Vec::new(),
+                ttl: None,
+                set_identifier: None,
+                properties: BTreeMap::new(),
+                object: endpoint.object.clone(),
+                origin: Origin { unlabelled: true, ..Origin::default() },
+            });
+            pointer.ttl = pointer.ttl.into_iter().chain(endpoint.ttl).min();
+            if !pointer.targets.contains(&endpoint.name) {
+                pointer.targets.push(endpoint.name.clone());
+            }
+        }
     }
-    if endpoint.alias() == Some("true") || endpoint.name.starts_with('*') {
-        return Vec::new();
-    }
-    let addresses: BTreeSet<IpAddr> = endpoint.targets.iter().filter_map(|one| one.parse().ok()).collect();
-    let pointer = |ip: IpAddr| Endpoint {
-        name: reverse(ip),
-        record_type: RecordType::Ptr,
-        targets: vec![endpoint.name.clone()],
-        ttl: endpoint.ttl,
-        set_identifier: None,
-        properties: std::collections::BTreeMap::new(),
-        object: endpoint.object.clone(),
-        origin: Origin { unlabelled: true, ..Origin::default() },
+    let sorted = by_address.into_values().map(|mut pointer| {
+        pointer.targets.sort();
+        pointer
+    });
+    sorted.collect()
+}
+
+/// By its annotation, which takes it out with any other word; else by the flag.
+fn asks_for_pointer(endpoint: &Endpoint, flags: &Flags) -> bool {
+    let asked = match endpoint.properties.get(RECORD_TYPE) {
+        Some(word) => word.eq_ignore_ascii_case("ptr"),
+        None => flags.details.create_ptr,
     };
-    addresses.into_iter().map(pointer).collect()
+    asked
+        && endpoint.record_type.is_address()
+        && endpoint.alias() != Some("true")
+        && !endpoint.name.starts_with('*')
 }
 
 /// Source: RFC 1035 section 3.5, RFC 3596 section 2.5.

@@ -107,11 +107,9 @@ fn is_absent(world: &World<'_>, instance: &Instance) -> bool {
     known && instance.pods.iter().all(|pod| !is_crashing(pod) && waits_long(world, pod))
 }
 
-/// Since when nothing has run, as far as the workload or Pods that never started tell.
+/// Since when nothing has run, as Pods that never started tell. A workload without Pods tells no time: what
+/// scales it may leave none.
 fn absent_since(instance: &Instance) -> Option<Timestamp> {
-    if instance.replicas == Some(0) || instance.pods.is_empty() {
-        return instance.changed_at.filter(|_| instance.origin != Origin::Departed);
-    }
     let never_ran = |pod: &PodHealth| pod.started_at.is_none() && pod.restarts == 0;
     let all = instance.pods.iter().all(never_ran);
     instance.pods.iter().filter_map(|pod| pod.created_at).min().filter(|_| all)
