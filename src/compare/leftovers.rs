@@ -348,7 +348,7 @@ fn grace_deleted(
 ) -> Option<crate::finding::Window> {
     let gone = world.remembered(object);
     let here = gone.filter(|past| past.deleted_at.is_none());
-    let renamed = here.and_then(|past| past.last.changed_at);
+    let renamed = here.and_then(|past| past.last.changed_at.max(wants.instance.changed_at));
     // Other members of a routing set may be wanted still.
     let wished = world.wished(&set.name).iter().filter(|wish| wish.set_identifier == set.set_identifier);
     let ended = wished.filter_map(|wish| wish.sightings.last()).map(|last| last.until);
