@@ -24,7 +24,7 @@ use crate::engine::Engine;
 use crate::finding::Reason;
 use crate::model::change::{ChangeFeed, FeedSource};
 use crate::model::instance::Instance;
-use crate::model::object::Body;
+use crate::model::object::{Body, KubeObject};
 use crate::model::observation::Observation;
 use crate::model::text::printable;
 use crate::model::zone::Zones;
@@ -165,9 +165,9 @@ impl Player {
             let needed = needed(cluster);
             cluster.watched_kinds = self.watched_kinds(cluster, &needed, &refused);
             let is_missing = |kind: &Kind| self.is_missing(*kind, cluster);
-            let unread = needed.iter().filter(|kind| {
-                refused.iter().any(|scope| scope == kind.as_str()) || is_missing(kind)
-            });
+            let unread = needed
+                .iter()
+                .filter(|kind| refused.iter().any(|scope| scope == kind.as_str()) || is_missing(kind));
             cluster.unread_kinds = unread.map(|kind| Arc::from(kind.as_str())).collect();
             cluster.idle_kinds = idle_kinds(&cluster.instances);
         }
@@ -208,16 +208,9 @@ impl Player {
     /// No cluster is without Nodes or, where a headless Service has addresses, their slices: a recording that
     /// never had any was made without them.
     fn is_missing(&self, kind: Kind, cluster: &Cluster) -> bool {
-        let services = cluster.objects.values().filter_map(|object| match &object.body {
-            Body::Service(service) => Some(service),
-            _ => None,
-        });
-        let mut services = services.map(|service| service.service_type.as_str());
-        let counts = match kind {
-            Kind::Node => services.any(|kind| kind == "NodePort"),
-            Kind::EndpointSlice => true,
-            _ => false,
-        };
+        let is_node_port = |object: &Arc<KubeObject>| matches!(&object.body, Body::Service(service) if service.service_type == "NodePort");
+        let counts =
+            kind == Kind::EndpointSlice || kind == Kind::Node && cluster.objects.values().any(is_node_port);
         counts && !self.seen.contains(&kind)
     }
 

@@ -83,9 +83,7 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
 /// outage of one address family or of all servers none of a single server's. What is told of an instance or
 /// a view is as loud as what it explains.
 fn is_louder(effect: &Candidate, cause: &Candidate) -> bool {
-    effect.key.kind.is_live()
-        && matches!(cause.key.kind.rank(), 10..=52)
-        && cause.severity < effect.severity
+    effect.key.kind.is_live() && matches!(cause.key.kind.rank(), 10..=52) && cause.severity < effect.severity
 }
 
 /// A half of the same thing says so itself. The other half speaks for both when it is as loud, and no
@@ -131,9 +129,10 @@ fn controls(outer: Told<'_>, inner: Told<'_>) -> bool {
 /// True for flags whose work is told from that of others by what it does, whenever it began.
 fn tells_by_cause(reason: Reason, effect: &Candidate) -> bool {
     match reason {
-        Reason::OwnerIdChanged | Reason::TxtAffixChanged | Reason::OwnerIdShared | Reason::OverlappingInstances => {
-            true
-        }
+        Reason::OwnerIdChanged
+        | Reason::TxtAffixChanged
+        | Reason::OwnerIdShared
+        | Reason::OverlappingInstances => true,
         // Neither flag nor filter tells since when it is so; what is never read is never old.
         Reason::AnnotationPrefixFlip => !effect.key.kind.is_record_ladder(),
         Reason::ZoneFilterMatchesNothing => effect.key.kind == Kind::NoZone,

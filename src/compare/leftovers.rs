@@ -54,7 +54,8 @@ pub fn stale_records(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Can
                         || names_type() && is_former_family(world, zone, set)
                 } else {
                     let is_bare = || world.wanted(&set.name).next().is_none();
-                    !asks_still(world, set, heritage) && (is_bare() || names_type() || set.record_type.is_address())
+                    !asks_still(world, set, heritage)
+                        && (is_bare() || names_type() || set.record_type.is_address())
                 };
                 if over && seen.insert(set.key()) {
                     out.extend(stale_record(world, wants, zone, set, heritage));
@@ -150,9 +151,7 @@ pub fn is_wanted(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool
 
 /// As above, but for a former member and a former family, which the wish for another one does not hold.
 fn is_held(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool {
-    is_wanted(world, zone, set)
-        && !is_former_member(world, zone, set)
-        && !is_former_family(world, zone, set)
+    is_wanted(world, zone, set) && !is_former_member(world, zone, set) && !is_former_family(world, zone, set)
 }
 
 /// True if a wish is about a record of this type: addresses, aliases and CNAMEs stand for each other, and
@@ -467,8 +466,7 @@ fn foreign_addresses(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candid
         let foreign = !addresses.is_empty() && addresses.iter().all(|ip| !inventory.addresses.contains(ip));
         let owner = owner_of(world, zone, set);
         let in_scope = owner.is_some() || world.policy.leftovers_in_zone;
-        if !foreign || !in_scope || is_held(world, zone, set) || policy_keeps(world, zone, &set.name)
-        {
+        if !foreign || !in_scope || is_held(world, zone, set) || policy_keeps(world, zone, &set.name) {
             continue;
         }
         let mut candidate =

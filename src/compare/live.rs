@@ -488,9 +488,8 @@ pub fn told_to_users<'a>(
         });
         of_type.filter(|seen| !says_nothing(seen.outcome))
     };
-    let by_servers = |seen: &&Observation| {
-        seen.vantage == Vantage::Authoritative && !is_private && of_public(seen)
-    };
+    let by_servers =
+        |seen: &&Observation| seen.vantage == Vantage::Authoritative && !is_private && of_public(seen);
     let rows: Vec<&Observation> = useful().filter(by_servers).collect();
     if !rows.is_empty() {
         return rows;

@@ -469,7 +469,8 @@ impl Context<'_> {
             Some(Routing::Weighted(weight)) => Some(*weight),
             _ => None,
         };
-        let set = || self.zone.at(&self.want.name).iter().filter(|set| set.record_type == self.want.record_type);
+        let set =
+            || self.zone.at(&self.want.name).iter().filter(|set| set.record_type == self.want.record_type);
         let own = set().find(|set| self.want.is(&set.key())).and_then(weight);
         let is_wanted = !matches!(self.want.routing.as_deref(), Some(Routing::Weighted(0)));
         own == Some(0) && is_wanted && set().any(|set| weight(set) != Some(0))

@@ -137,7 +137,10 @@ impl From<Vec<Stored>> for Departed {
                 changed_at: one.changed_at,
                 ..of_command_line(command_line, &one.container, one.version, &one.workload)
             });
-            ((one.workload, one.container), Known { instance, first_at: one.first_at, seen_at: one.seen_at, gone_at: one.gone_at })
+            (
+                (one.workload, one.container),
+                Known { instance, first_at: one.first_at, seen_at: one.seen_at, gone_at: one.gone_at },
+            )
         };
         Self { known: stored.into_iter().map(known).collect(), last: None }
     }

@@ -128,7 +128,8 @@ fn from_workload(workload: &Workload, container: &Container, pods: &[&Pod]) -> I
 /// ready: what is wanted is what that one wants. `None` where the template runs, or nothing does.
 fn still_running<'a>(container: &Container, pods: &[&'a Pod]) -> Option<&'a Container> {
     let of = |pod: &'a Pod| pod.containers.iter().find(|one| one.name == container.name);
-    let is_template = |one: &Container| one.image == container.image && one.arguments() == container.arguments();
+    let is_template =
+        |one: &Container| one.image == container.image && one.arguments() == container.arguments();
     let is_ready = |pod: &Pod| {
         let status = pod.status(&container.name);
         status.and_then(|status| status.ready).unwrap_or(pod.ready)
@@ -137,7 +138,9 @@ fn still_running<'a>(container: &Container, pods: &[&'a Pod]) -> Option<&'a Cont
     let mut of_template = live().filter(|pod| of(pod).is_some_and(is_template)).peekable();
     let is_stuck = of_template.peek().is_some() && !of_template.any(is_ready);
     // A Pod that was written down without its arguments tells nothing.
-    let runs = |one: &&Container| !is_template(one) && one.arguments().is_empty() == container.arguments().is_empty();
+    let runs = |one: &&Container| {
+        !is_template(one) && one.arguments().is_empty() == container.arguments().is_empty()
+    };
     let working = live().filter(|pod| is_ready(pod)).max_by_key(|pod| pod.created_at);
     working.filter(|_| is_stuck).and_then(of).filter(runs)
 }

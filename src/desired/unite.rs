@@ -53,7 +53,9 @@ pub fn unite(source: &str, endpoints: Vec<Endpoint>, version: Version) -> Vec<En
         }
     }
     if sorts_targets(source, version) {
-        out.iter_mut().for_each(|endpoint| endpoint.targets.sort());
+        for endpoint in &mut out {
+            endpoint.targets.sort();
+        }
     }
     out
 }

@@ -93,7 +93,7 @@ impl<'a> TxtRole<'a> {
         // At an apex it may stand beside other texts, of which the order tells nothing.
         let heritage = values.iter().find_map(|value| match value {
             Value::Text(text) => Heritage::parse(text),
-            _ => None,
+            Value::Ip(_) | Value::Host(_) | Value::Named(_) => None,
         });
         match heritage {
             Some(heritage) => Self::Heritage(heritage),
@@ -215,7 +215,8 @@ impl TxtAffixes {
         let rest = txt.as_str().strip_prefix(&*prefix)?;
         let dots = suffix.bytes().filter(|byte| *byte == b'.').count();
         let end = rest.match_indices('.').nth(dots).map(|(at, _)| at);
-        let (first, tail) = end.map_or((rest, ""), |at| (&rest[..at], &rest[at + 1..]));
+        let (first, tail) = end.and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, ""));
+        let tail = tail.strip_prefix('.').unwrap_or(tail);
         let first = first.strip_suffix(&*suffix)?;
         if first.is_empty() {
             return None;

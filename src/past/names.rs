@@ -164,7 +164,8 @@ impl Names {
         if let Some(name) = self.0.get_mut(&want.name) {
             name.wanted_at = at;
             let row = name.wishes.iter_mut().find(|row| row.is(instance, want.into()));
-            let was_lost = |row: &&mut Wish| row.sightings.last().is_some_and(|last| losses.contains_key(&last.until));
+            let was_lost =
+                |row: &&mut Wish| row.sightings.last().is_some_and(|last| losses.contains_key(&last.until));
             if let Some(row) = row.filter(was_lost) {
                 return begin(&mut row.sightings, &want.content, at);
             }

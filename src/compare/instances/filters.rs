@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::compare::live::told_to_users;
 use crate::compare::instances::start;
+use crate::compare::live::told_to_users;
 use crate::compare::verdict::Candidate;
 use crate::compare::wishes::served_elsewhere;
 use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason, SilentReason};
+use crate::model::DomainName;
 use crate::model::instance::{Policy, ZoneType};
 use crate::model::observation::Outcome;
 use crate::model::want::{InstanceWants, Placement, Want};
-use crate::model::DomainName;
 use crate::report::Fix;
 use crate::snapshot::{ViewName, ViewState};
 

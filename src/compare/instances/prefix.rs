@@ -25,7 +25,8 @@ pub(super) fn prefix_flip(world: &World<'_>, wants: &InstanceWants) -> Option<Ca
         return None;
     }
     let rows = if lost.is_empty() { &unread } else { &lost };
-    let impact = rows.iter().map(|one| unread_impact(world, wants, one)).max_by_key(|impact| impact.weight())?;
+    let impact =
+        rows.iter().map(|one| unread_impact(world, wants, one)).max_by_key(|impact| impact.weight())?;
     let reason = Reason::AnnotationPrefixFlip;
     let mut candidate = start(world, wants, Kind::ControllerMisconfigured, reason, impact);
     candidate.onset = wants.instance.changed_at;
@@ -96,9 +97,11 @@ fn was_read(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations
             };
             let lost = next.unwrap_or_else(|| world.past.lost_after(sighting.until));
             let renamed = unread.changed_at.is_some_and(|at| sighting.until < at && at <= lost);
-            let flipped = !renamed
-                && wants.instance.changed_at.is_none_or(|changed| sighting.until < changed);
-            flipped && sighting.until < world.at() && targets.iter().all(|target| held.contains(&target.to_lowercase()))
+            let flipped =
+                !renamed && wants.instance.changed_at.is_none_or(|changed| sighting.until < changed);
+            flipped
+                && sighting.until < world.at()
+                && targets.iter().all(|target| held.contains(&target.to_lowercase()))
         })
     })
 }
@@ -112,7 +115,10 @@ fn nobody_uses_prefix(world: &World<'_>, wants: &InstanceWants) -> bool {
 /// What users of the names get, measured against what the unread annotations ask for.
 fn unread_impact(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations) -> Impact {
     let each = unread.if_read.iter().map(|(name, record_type, targets)| {
-        let (expected, seen) = (wanted_targets(world, record_type, targets), told_to_users(world, wants, name, Some(record_type)));
+        let (expected, seen) = (
+            wanted_targets(world, record_type, targets),
+            told_to_users(world, wants, name, Some(record_type)),
+        );
         if seen.is_empty() {
             // Nobody asked: what the zones hold is assumed to be answered.
             let stands = world.zones_over(name).any(|zone| !zone.at(name).is_empty());
@@ -157,7 +163,8 @@ pub(super) fn unread_objects(world: &World<'_>, wants: &InstanceWants, out: &mut
             instance: Some(wants.instance.id.clone()),
             kind: Kind::AnnotationUnread,
         };
-        let mut candidate = Candidate::new(key, unread.reason, unread_impact(world, wants, unread), world.at());
+        let mut candidate =
+            Candidate::new(key, unread.reason, unread_impact(world, wants, unread), world.at());
         candidate.object = Some(unread.object.clone());
         candidate.covers = unread.if_read.iter().map(|(name, ..)| name.clone()).collect();
         candidate.onset = world.since_change(unread.changed_at);

@@ -30,8 +30,7 @@ pub(super) fn watch_missing(world: &World<'_>, wants: &InstanceWants) -> Option<
     // Kinds that only lend an address or a label are read by some releases and not by others.
     let is_source = |kind: &Kind| {
         let source = source_of(kind.as_str());
-        *kind == Kind::Gateway
-            || instance.flags.sources.iter().any(|given| Some(given.as_str()) == source)
+        *kind == Kind::Gateway || instance.flags.sources.iter().any(|given| Some(given.as_str()) == source)
     };
     // These sources list their objects anew in every loop of older releases.
     let lists = |kind: &Kind| {

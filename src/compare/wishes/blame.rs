@@ -21,7 +21,6 @@ use crate::compare::owner::{Ownership, has_heritage, ownership};
 use crate::compare::wishes::Context;
 use crate::compare::world::World;
 use crate::finding::{Cause, Kind, Reason};
-use crate::model::{Content, Version};
 use crate::model::change::{
     Action, AppliedBatch, AttemptedChange, ChangeEvent, ChangeEventKind, FeedSource, SkipReason,
 };
@@ -29,6 +28,7 @@ use crate::model::heritage::TxtRole;
 use crate::model::instance::Policy as Allowed;
 use crate::model::record::{RecordSet, RecordType};
 use crate::model::want::{InstanceWants, Want};
+use crate::model::{Content, Version};
 
 /// From this release an ownership record that stands there is no obstacle. Source:
 /// kubernetes-sigs/external-dns#6617.
@@ -37,7 +37,8 @@ const ADOPTS_TXT: Version = Version::new(0, 19, 0);
 impl Context<'_> {
     pub(super) fn cause(&self, step: &Step) -> Option<Cause> {
         // The role of another instance may be a stranger to the feed.
-        let by_twin = step.kind == Kind::MissingRecord && is_deleted_by_twin(self.world, self.wants, self.want);
+        let by_twin =
+            step.kind == Kind::MissingRecord && is_deleted_by_twin(self.world, self.wants, self.want);
         if by_twin {
             return Some(Cause::ControllerMisconfigured(Reason::OverlappingInstances));
         }
@@ -146,7 +147,8 @@ impl Context<'_> {
         last.filter(|event| match (&event.source, &event.kind) {
             (FeedSource::CloudTrail { principal, .. }, ChangeEventKind::Applied(batch)) => {
                 let own = batch.changes.iter().filter(|change| self.touches(change));
-                let counts = |change: &AttemptedChange| self.stands(change) && self.was_against(change, event.at);
+                let counts =
+                    |change: &AttemptedChange| self.stands(change) && self.was_against(change, event.at);
                 !controllers.contains(principal) && own.into_iter().any(counts)
             }
             _ => false,
