@@ -77,6 +77,9 @@ pub struct Past {
     /// The first reading of each hosted zone.
     #[serde(with = "pairs", default)]
     zones: BTreeMap<ZoneId, Timestamp>,
+    /// The first list with each hosted zone.
+    #[serde(with = "pairs", default)]
+    listed: BTreeMap<ZoneId, Timestamp>,
     /// Views that cannot be read, by view and scope.
     #[serde(with = "pairs")]
     pub blind: BTreeMap<(ViewName, String), Blind>,
@@ -182,7 +185,11 @@ impl Past {
             for reading in zones.zones.values().filter(|reading| reading.record_sets.is_some()) {
                 self.zones.entry(reading.zone.id.clone()).or_insert(at);
             }
+            for id in zones.zones.keys() {
+                self.listed.entry(id.clone()).or_insert(at);
+            }
             self.zones.retain(|id, _| zones.zones.contains_key(id));
+            self.listed.retain(|id, _| zones.zones.contains_key(id));
             if lists_are_whole(snapshot) {
                 self.observe_strangers(zones, wants, &snapshot.odd_objects(), at);
             }
@@ -230,7 +237,7 @@ impl Past {
         for span in self.strangers.values_mut().chain(self.idle.values_mut()) {
             *span = Span { since: span.since.min(now), until: span.until.min(now) };
         }
-        self.zones.values_mut().for_each(|at| *at = now.min(*at));
+        self.zones.values_mut().chain(self.listed.values_mut()).for_each(|at| *at = now.min(*at));
         for blind in self.blind.values_mut() {
             (blind.since, blind.counted_at) = (blind.since.min(now), blind.counted_at.min(now));
         }
@@ -492,10 +499,11 @@ impl Past {
         self.names.record(zone, key).last().map(|last| last.since)
     }
 
-    /// The first reading of a hosted zone; `None` before it.
+    /// When a hosted zone was first listed, if lists before it had others; `None` for one that was there.
     #[must_use]
-    pub fn zone_since(&self, zone: &ZoneId) -> Option<Timestamp> {
-        self.zones.get(zone).copied()
+    pub fn zone_came(&self, zone: &ZoneId) -> Option<Timestamp> {
+        let first = self.listed.values().min()?;
+        self.listed.get(zone).filter(|since| first < since).copied()
     }
 
     /// Since when the record set has had its present content, at a name that was wanted or not; `None` when it

@@ -16,7 +16,7 @@ use crate::compare::wildcard::covering;
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::heritage::TxtRole;
-use crate::model::record::{RecordSet, Value};
+use crate::model::record::{RecordSet, Routing, Value};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ObjectRef, RecordKey, RecordType};
@@ -39,8 +39,8 @@ pub fn private_target(
     let first = *classes.first()?;
     let is_public = |set: &RecordSet| {
         let mut addresses = set.content.plain_values().iter().filter_map(Value::ip);
-        set.record_type.is_address()
-            && (set.content.alias().is_some() || addresses.any(|ip| private_class(ip).is_none()))
+        let waits = matches!(set.routing.as_deref(), Some(Routing::Weighted(0) | Routing::Failover(false)));
+        set.record_type.is_address() && !waits && addresses.any(|ip| private_class(ip).is_none())
     };
     if classes.len() != values.len() || zone.at(&want.name).iter().any(is_public) {
         // Who gets one of the others, another family or another member is served.

@@ -405,7 +405,11 @@ mod tests {
         assert!(explains((&stalled, at(5)), (&missing, at(6))));
         assert!(!explains((&stalled, at(5)), (&missing, at(4))));
         let flags = candidate("prod controller_misconfigured zone_filter_matches_nothing");
-        assert!(explains((&flags, at(5)), (&missing, at(4))), "wrong flags say what they do");
+        assert!(explains((&flags, at(5)), (&missing, at(5))), "what they leave undone");
+        assert!(!explains((&flags, at(5)), (&missing, at(4))), "what was wrong before them");
+        let shared = candidate("prod controller_misconfigured owner_id_shared");
+        let deleted = candidate("app.example.com/A missing_record deleted");
+        assert!(explains((&shared, at(5)), (&deleted, at(4))), "the cause tells whose work it is");
         missing.key.instance = Some("other".into());
         assert!(!explains((&stalled, at(5)), (&missing, at(6))), "another instance");
     }

@@ -528,7 +528,7 @@ fn records_of(
 ) -> Vec<RecordKey> {
     let wants = wished.wants;
     if let Some(name) = &error.name {
-        return by_name(name, error, attempted, wants);
+        return by_name(name, error, attempted, wished);
     }
     if let Some(fragment) = &error.fragment {
         let hit = by_fragment(fragment, attempted, wants);
@@ -551,10 +551,19 @@ fn by_name(
     name: &DomainName,
     error: &RefusalError,
     attempted: &[RecordKey],
-    wants: &InstanceWants,
+    wished: &Wished<'_>,
 ) -> Vec<RecordKey> {
+    let wants = wished.wants;
     let is_txt = error.record_type == Some(RecordType::Txt);
-    if is_txt && wants_txt(wants, name) {
+    // One that stands as it is wanted has no part in it.
+    let stands = |want: &Want| {
+        let mut zones = wished.world.zones_over(name);
+        want.record_type == RecordType::Txt
+            && zones.any(|zone| {
+                zone.at(name).iter().any(|set| want.is(&set.key()) && set.content == want.content)
+            })
+    };
+    if is_txt && wants_txt(wants, name) && !wants.at(name).iter().any(stands) {
         let set_identifier = error.set_identifier.clone();
         return vec![RecordKey { name: name.clone(), record_type: RecordType::Txt, set_identifier }];
     }

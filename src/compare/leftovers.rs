@@ -149,9 +149,10 @@ pub fn is_wanted(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool
         })
 }
 
-/// As above, but for a former member and a former family, which the wish for another one does not hold.
-fn is_held(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool {
-    is_wanted(world, zone, set) && !is_former_member(world, zone, set) && !is_former_family(world, zone, set)
+/// As above, but for a former member and a former family of ours, which the wish for another one does not hold.
+fn is_held(world: &World<'_>, zone: &ZoneReading, set: &RecordSet, owner: Option<&Arc<str>>) -> bool {
+    let is_former = || is_former_member(world, zone, set) || is_former_family(world, zone, set);
+    is_wanted(world, zone, set) && !(owner.is_some() && is_former())
 }
 
 /// True if a wish is about a record of this type: addresses, aliases and CNAMEs stand for each other, and
@@ -236,7 +237,9 @@ fn stands_for_another(
 #[must_use]
 pub fn is_owned_by(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet) -> bool {
     let names = heritage_names(&wants.instance, &set.name, &set.record_type);
-    names.iter().flat_map(|name| zone.at(name)).any(|txt| match TxtRole::of(txt) {
+    let texts = names.iter().flat_map(|name| zone.at(name));
+    let mut of_member = texts.filter(|txt| txt.set_identifier == set.set_identifier);
+    of_member.any(|txt| match TxtRole::of(txt) {
         TxtRole::Heritage(heritage) => heritage.owner == Some(&wants.instance.flags.owner_id),
         TxtRole::Encrypted | TxtRole::Other => false,
     })
@@ -364,7 +367,10 @@ fn grace_deleted(
             let told = [renamed, here?.last.status_changed_at].into_iter().flatten();
             told.filter(|at| last < *at && *at <= lost).min().unwrap_or(lost)
         }
-        None => renamed?.min(world.past.stands_since(&zone.zone.id, set).unwrap_or(Timestamp::MAX)),
+        None => {
+            let stands = world.past.stands_since(&zone.zone.id, set).or(world.past.first_at);
+            renamed?.min(stands.unwrap_or(Timestamp::MAX))
+        }
     };
     let length = signed(wants.instance.sync_window(1, world.policy.sync_floor));
     open(SilentReason::SyncWindow, ended, length, world.at())
@@ -400,7 +406,7 @@ fn dead_hosts(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candidate>) {
         }
         let owner = owner_of(world, zone, set);
         let in_scope = owner.is_some() || world.policy.leftovers_in_zone;
-        if !in_scope || is_held(world, zone, set) || policy_keeps(world, zone, &set.name) {
+        if !in_scope || is_held(world, zone, set, owner.as_ref()) || policy_keeps(world, zone, &set.name) {
             continue;
         }
         let service = claimable(&host);
@@ -442,7 +448,11 @@ fn target_host(set: &RecordSet) -> Option<DomainName> {
 
 /// A host of a private zone is there for those that see this one, whatever the public zone of its name says.
 pub(super) fn stands_privately(world: &World<'_>, zone: &ZoneReading, host: &DomainName) -> bool {
-    let mut private = world.zones_over(host).filter(|other| other.zone.private);
+    let sees = |other: &&ZoneReading| match (&zone.zone.vpcs, &other.zone.vpcs) {
+        (Some(ours), Some(theirs)) => ours.iter().any(|one| theirs.iter().any(|other| one.id == other.id)),
+        (None, _) | (_, None) => true,
+    };
+    let mut private = world.zones_over(host).filter(|other| other.zone.private).filter(sees);
     zone.zone.private && private.any(|other| !other.at(host).is_empty())
 }
 
@@ -466,7 +476,11 @@ fn foreign_addresses(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candid
         let foreign = !addresses.is_empty() && addresses.iter().all(|ip| !inventory.addresses.contains(ip));
         let owner = owner_of(world, zone, set);
         let in_scope = owner.is_some() || world.policy.leftovers_in_zone;
-        if !foreign || !in_scope || is_held(world, zone, set) || policy_keeps(world, zone, &set.name) {
+        if !foreign
+            || !in_scope
+            || is_held(world, zone, set, owner.as_ref())
+            || policy_keeps(world, zone, &set.name)
+        {
             continue;
         }
         let mut candidate =

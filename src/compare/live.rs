@@ -12,6 +12,7 @@ use crate::compare::mismatch::{is_default, is_of_other_places, is_referral};
 use crate::compare::wildcard::is_covered;
 use crate::compare::world::World;
 use crate::finding::Impact;
+use crate::model::instance::ZoneType;
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::record::{Content, RecordSet, RecordType, Routing, Value};
 use crate::model::text::printable;
@@ -473,7 +474,11 @@ pub fn told_to_users<'a>(
     let asked = record_type.map(|kind| if *kind == RecordType::Aaaa { "AAAA" } else { "A" });
     let public = |reading: &&ZoneReading| !reading.zone.private;
     let own = || world.zones_over(name).filter(|reading| wants.zones.contains(&reading.zone.id));
-    let any = || world.zones_over(name).find(public).or_else(|| world.zones_over(name).next());
+    let wants_private = wants.instance.flags.zone_type == ZoneType::Private;
+    let any = || {
+        let fits = |reading: &&ZoneReading| reading.zone.private == wants_private;
+        world.zones_over(name).find(fits).or_else(|| world.zones_over(name).next())
+    };
     let zone = own().find(public).or_else(|| own().next()).or_else(any);
     let is_private = zone.is_some_and(|reading| reading.zone.private);
     let of_public = |seen: &Observation| {
@@ -481,10 +486,20 @@ pub fn told_to_users<'a>(
         seen.zone_id.is_none() || zones.any(|reading| in_zone(seen, Some(&reading.zone.id)))
     };
     let all = world.answers.get(name).map(Vec::as_slice).unwrap_or_default();
+    // A host answers with addresses, unless nothing but mail and the like was ever asked for at the name.
+    let wanted = wants.at(name).iter().map(|want| &want.record_type);
+    let wished = world.wished(name).iter().filter(|wish| wish.place == wants.instance.id);
+    let mut types = wanted.chain(wished.map(|wish| &wish.record_type)).peekable();
+    let is_host = types.peek().is_none() || types.any(RecordType::is_address);
     let useful = || {
         let of_type = all.iter().copied().filter(|seen| {
-            let fits = asked.is_none_or(|asked| *seen.record_type == *asked);
-            fits && !seen.cd && !matches!(&*seen.record_type, "NS" | "DS" | "SOA")
+            let kind = &*seen.record_type;
+            let fits = match asked {
+                Some(asked) => *kind == *asked,
+                None if is_host => matches!(kind, "A" | "AAAA" | "CNAME"),
+                None => !matches!(kind, "NS" | "DS" | "SOA"),
+            };
+            fits && !seen.cd
         });
         of_type.filter(|seen| !says_nothing(seen.outcome))
     };

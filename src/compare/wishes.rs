@@ -31,14 +31,15 @@ use crate::compare::target::{dead_target, lacks_family};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::answers_elsewhere;
 use crate::compare::world::World;
-use crate::compare::wrong_zone::wrong_zone;
+use crate::compare::wrong_zone::{is_served_in_public, wrong_zone};
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject, Window};
 use crate::model::instance::Policy as Allowed;
 use crate::model::observation::Vantage;
 use crate::model::record::{RecordKey, RecordSet, RecordType, Routing, Value};
 use crate::model::want::{InstanceWants, NoZone, Placement, Want};
 use crate::model::zone::ZoneReading;
-use crate::model::{DomainName, ObjectRef};
+use crate::model::{Content, DomainName, ObjectRef};
+use crate::past::Sighting;
 use crate::report::{Also, Silent};
 use crate::snapshot::{ViewName, ViewState};
 
@@ -328,7 +329,7 @@ impl Context<'_> {
         }
         let misplaced = wrong_zone(self.world, self.wants, self.want, self.zone, step)?;
         // Of two address families the other one may be served.
-        let one_of_two = misplaced.impact == Impact::Down && self.has_other_family();
+        let one_of_two = misplaced.impact == Impact::Down && self.has_other_family_in_public();
         let impact = if one_of_two { Impact::Degraded } else { misplaced.impact };
         let mut candidate = self.start(Kind::WrongZone, misplaced.reason, impact);
         if !zones_alone || misplaced.reason == Reason::NotTheDelegatedOne {
@@ -481,13 +482,26 @@ impl Context<'_> {
         self.other_family().is_some()
     }
 
+    /// The same where the record stands in a zone that nobody is led to.
+    fn has_other_family_in_public(&self) -> bool {
+        let twin = self.twin_type();
+        self.wants
+            .at(&self.want.name)
+            .iter()
+            .any(|other| twin.as_ref() == Some(&other.record_type) && is_served_in_public(self.world, other))
+    }
+
+    fn twin_type(&self) -> Option<RecordType> {
+        match self.want.record_type {
+            RecordType::A => Some(RecordType::Aaaa),
+            RecordType::Aaaa => Some(RecordType::A),
+            _ => None,
+        }
+    }
+
     /// The wish for the other address family, if its users are served.
     fn other_family(&self) -> Option<&Want> {
-        let twin = match self.want.record_type {
-            RecordType::A => RecordType::Aaaa,
-            RecordType::Aaaa => RecordType::A,
-            _ => return None,
-        };
+        let twin = self.twin_type()?;
         self.wants.at(&self.want.name).iter().find(|other| {
             let serves = |judged: Judged| judged.seen && judged.harm.is_none();
             other.record_type == twin && serves(impact_of(self.world, other, Some(self.zone)))
@@ -548,6 +562,9 @@ impl Context<'_> {
     }
 }
 
+/// A wish that is again what it was so shortly before goes back and forth.
+const GOES_BACK: SignedDuration = SignedDuration::from_mins(10);
+
 /// From the last change of the wish: the time of the object or the instance, or the round in which the wish is known to
 /// have changed, whichever is earlier. An object that somebody touches every minute must not stay in
 /// its window for ever.
@@ -558,26 +575,30 @@ pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want)
     // Without a time of the status an address is as new as its first sight. And what the object did not
     // bring about came with the flags of the instance, a Gateway or a Node.
     let mut sightings = world.past.names.wish(&wants.instance.id, want).iter().rev().skip(1);
-    let by_others = sightings.next().is_some_and(|before| {
-        // Claims that change places are not news each time.
-        touched.is_some_and(|at| at < before.until) && !sightings.any(|one| one.value == want.content)
-    });
+    // Claims that change places are not news each time.
+    let goes_back = |seen: Timestamp, one: &Sighting<Content>| {
+        one.value == want.content && seen.duration_since(one.until) < GOES_BACK
+    };
+    let by_others = want.objects.len() < 2
+        && sightings.next().is_some_and(|before| {
+            touched.is_some_and(|at| at < before.until)
+                && !sightings.any(|one| seen.is_some_and(|seen| goes_back(seen, one)))
+        });
     let news = seen.filter(|seen| {
         (want.status_changed_at.is_none() || by_others)
             && world.past.first_at.is_some_and(|first| first < *seen)
     });
-    // A zone that came while we looked has to be seen by the instance first.
-    let zone_since = want.zone_id().and_then(|id| world.past.zone_since(id));
-    let news = news.max(zone_since.filter(|since| world.past.first_at < Some(*since)));
     let start = match (touched, seen) {
-        (Some(_), _) if news.is_some() => news?,
+        (Some(_), Some(_)) if news.is_some() => news?,
         (Some(touched), Some(seen)) => touched.min(seen),
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => return None,
     };
+    // A zone that came while we looked has to be seen by the instance first.
+    let zone_since = want.zone_id().and_then(|id| world.past.zone_came(id));
     let records = seen.map_or(1, |seen| world.wished_since(&wants.instance.id, seen));
     let length = signed(wants.instance.sync_window(records, world.policy.sync_floor));
-    open(SilentReason::SyncWindow, start, length, world.at())
+    open(SilentReason::SyncWindow, zone_since.map_or(start, |since| start.max(since)), length, world.at())
 }
 
 /// Another instance of the cluster that has a zone for the same record.

@@ -273,6 +273,10 @@ impl<'a> World<'a> {
     /// How many wishes of an instance got their present content in one round.
     #[must_use]
     pub fn wished_since(&self, instance: &Arc<str>, since: Timestamp) -> usize {
+        // What was there when we began is not all of one day.
+        if self.past.first_at == Some(since) {
+            return 1;
+        }
         let count = || {
             let mut counts: Table<(Arc<str>, Timestamp), usize> = Table::default();
             for (_, wish) in self.past.names.wishes() {

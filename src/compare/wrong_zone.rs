@@ -67,6 +67,11 @@ fn misled(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Misplace
         .or_else(|| behind_a_private_zone(world, want, zone))
 }
 
+/// True if users of the public view get what is wanted, wherever it stands.
+pub(super) fn is_served_in_public(world: &World<'_>, want: &Want) -> bool {
+    seen_in_public(world, want) && public_impact(world, want).is_none()
+}
+
 fn public_zones<'a>(world: &World<'a>) -> impl Iterator<Item = &'a ZoneReading> {
     let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
     zones.filter(|zone| !zone.zone.private && zone.record_sets.is_some())

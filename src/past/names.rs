@@ -18,6 +18,9 @@ use crate::model::{Content, DomainName, RecordKey, RecordSet, RecordType, ZoneId
 /// Changes that are remembered of one record or wish.
 const MAX_SIGHTINGS: usize = 32;
 
+/// A wish that is gone for less than this is one that went on: the least sync window.
+const ABSENCE: SignedDuration = SignedDuration::from_mins(3);
+
 /// A value and the rounds in which it was seen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sighting<T> {
@@ -164,8 +167,11 @@ impl Names {
         if let Some(name) = self.0.get_mut(&want.name) {
             name.wanted_at = at;
             let row = name.wishes.iter_mut().find(|row| row.is(instance, want.into()));
-            let was_lost =
-                |row: &&mut Wish| row.sightings.last().is_some_and(|last| losses.contains_key(&last.until));
+            // Nobody follows a status that is empty for a moment.
+            let was_lost = |row: &&mut Wish| {
+                let last = row.sightings.last().and_then(|last| losses.get(&last.until));
+                last.is_some_and(|lost| ABSENCE <= at.duration_since(*lost))
+            };
             if let Some(row) = row.filter(was_lost) {
                 return begin(&mut row.sightings, &want.content, at);
             }

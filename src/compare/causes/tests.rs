@@ -7,7 +7,9 @@ use crate::model::{Content, DomainName, RecordSet, Routing};
 
 fn instance(version: Version) -> Instance {
     let assumed = Config::from_value(&serde_json::Value::Null).expect("the defaults").assumed();
-    Instance { version: Some(version), ..Instance::clone(&assumed) }
+    let mut flags = assumed.flags.clone();
+    flags.txt_encrypt = false;
+    Instance { version: Some(version), flags, ..Instance::clone(&assumed) }
 }
 
 fn want(record_type: RecordType, target: &str) -> Want {

@@ -11,6 +11,7 @@ use crate::compare::owner::{Ownership, heritages, ownership};
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
 use crate::desired::merge::is_same;
+use crate::desired::placement::takes;
 use crate::finding::{Impact, Kind, Reason};
 use crate::model::change::{Action, ChangeEventKind};
 use crate::model::heritage::TxtRole;
@@ -180,6 +181,11 @@ fn went(
     want: &Want,
 ) -> Vec<Timestamp> {
     let zone = want.zone_id().filter(|id| twin.zones.contains(id) && twin.at(&want.name).is_empty());
+    // What its filters and types leave to others it never deletes.
+    let flags = &twin.instance.flags;
+    let zone = zone.filter(|_| {
+        flags.managed_types.contains(&want.record_type) && takes(&want.name, &twin.instance, None)
+    });
     let seen = world.past.names.wish(&one.instance.id, want).first().map(|first| first.since);
     let told = want.changed_at.max(want.status_changed_at);
     let Some((zone, wished)) = zone.zip(told.into_iter().chain(seen).min()) else { return Vec::new() };
@@ -187,7 +193,9 @@ fn went(
     let went = held.filter(|one| one.value.is_none()).map(|one| one.since);
     let told = deleted.get(&(&want.name, &want.record_type)).into_iter().flatten().copied();
     let counts = |at: &Timestamp| wished < *at && world.at().duration_since(*at) < LATELY;
-    went.chain(told).filter(counts).collect()
+    // One deletion may be seen by us and told by the feed, at another time each.
+    let (went, told): (Vec<_>, Vec<_>) = (went.filter(counts).collect(), told.filter(counts).collect());
+    if went.len() < told.len() { told } else { went }
 }
 
 /// Deletions by name and type.

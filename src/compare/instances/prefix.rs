@@ -96,10 +96,14 @@ fn was_read(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations
                 crate::model::Content::TrafficPolicy(_) => BTreeSet::new(),
             };
             let lost = next.unwrap_or_else(|| world.past.lost_after(sighting.until));
-            let renamed = unread.changed_at.is_some_and(|at| sighting.until < at && at <= lost);
-            let flipped =
-                !renamed && wants.instance.changed_at.is_none_or(|changed| sighting.until < changed);
-            flipped
+            // The object changed with the wish; or later, while the instance says that it never did.
+            let rolled = wants.instance.changed_at;
+            let with_instance = rolled.is_some_and(|at| sighting.until < at && at <= lost);
+            let renamed = unread.changed_at.is_some_and(|at| {
+                let is_older = rolled.is_some_and(|changed| changed <= sighting.until);
+                sighting.until < at && (at <= lost && !with_instance || is_older)
+            });
+            !renamed
                 && sighting.until < world.at()
                 && targets.iter().all(|target| held.contains(&target.to_lowercase()))
         })

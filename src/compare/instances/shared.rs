@@ -3,7 +3,7 @@
 //! A left-over of an object that is gone looks alike. What tells them apart: a left-over is never
 //! written anew, and an instance that deletes does not keep several of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
@@ -72,23 +72,33 @@ fn written_anew(world: &World<'_>, wants: &InstanceWants) -> BTreeSet<ObjectRef>
 fn written_by_others(world: &World<'_>, wants: &InstanceWants) -> BTreeSet<ObjectRef> {
     let mut found = BTreeSet::new();
     let mut deleted: BTreeSet<&DomainName> = BTreeSet::new();
+    // What was written again before we looked, unless it was deleted again.
+    let mut again: BTreeMap<&DomainName, ObjectRef> = BTreeMap::new();
     for event in world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events) {
         let changes = match (&event.kind, &event.source) {
             (ChangeEventKind::Applied(batch), FeedSource::CloudTrail { .. }) => &batch.changes,
             _ => continue,
         };
         let is_late = world.past.first_at < Some(event.at) && world.heard_since(event.at);
+        let is_fresh = world.at().duration_since(event.at) < LIFE;
         for change in changes {
             if change.action == Action::Delete {
                 deleted.insert(&change.name);
+                again.remove(&change.name);
                 continue;
             }
-            let is_anew = is_late || deleted.contains(&change.name);
-            let object = heritage_of(wants, change).filter(|_| is_anew).and_then(Heritage::object);
-            let is_fresh = world.at().duration_since(event.at) < LIFE;
-            found.extend(object.filter(|object| is_fresh && is_strange(world, wants, object)));
+            let object = heritage_of(wants, change).and_then(Heritage::object);
+            let Some(object) = object.filter(|object| is_fresh && is_strange(world, wants, object)) else {
+                continue;
+            };
+            if is_late {
+                found.insert(object);
+            } else if deleted.contains(&change.name) {
+                again.insert(&change.name, object);
+            }
         }
     }
+    found.extend(again.into_values());
     found
 }
 

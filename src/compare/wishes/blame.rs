@@ -193,11 +193,20 @@ impl Context<'_> {
             Action::Delete => self.want.created_at.is_none_or(|created| created < at),
             Action::Create | Action::Upsert => {
                 let told: BTreeSet<String> = change.targets.iter().map(|target| spelled(target)).collect();
-                let mut earlier = self.world.past.earlier_wishes(&self.wants.instance.id, self.want);
-                told.is_empty()
-                    || !earlier.any(|content| {
-                        told == content.targets().iter().map(|one| spelled(one)).collect::<BTreeSet<String>>()
-                    })
+                let sightings = self.world.past.names.wish(&self.wants.instance.id, self.want);
+                let ends = sightings.iter().skip(1).map(|next| Some(next.since)).chain([None]);
+                let mut then = sightings.iter().zip(ends).filter(|(_, end)| end.is_none_or(|end| at < end));
+                // Another TTL is written with the same targets.
+                let now: BTreeSet<String> =
+                    self.want.content.targets().iter().map(|one| spelled(one)).collect();
+                if told == now {
+                    return true;
+                }
+                // What was wanted then, or when we first looked.
+                let wished = then.next().map(|(one, _)| one.value.targets());
+                let wished: Option<BTreeSet<String>> =
+                    wished.map(|targets| targets.iter().map(|one| spelled(one)).collect());
+                told.is_empty() || wished.is_none_or(|wished| wished != told)
             }
         }
     }
@@ -260,6 +269,7 @@ pub(crate) fn controller_principals(world: &World<'_>) -> BTreeSet<Arc<str>> {
 /// wanted, where ownership is not kept in readable TXT records and no call tells who writes for it.
 pub(crate) fn writers(world: &World<'_>) -> BTreeSet<Arc<str>> {
     let mut known = controller_principals(world);
+    let mut strangers: BTreeSet<Arc<str>> = BTreeSet::new();
     let silent: Vec<&InstanceWants> =
         world.wants.iter().filter(|one| !one.instance.flags.shows_ownership()).collect();
     if silent.is_empty() {
@@ -271,16 +281,24 @@ pub(crate) fn writers(world: &World<'_>) -> BTreeSet<Arc<str>> {
         else {
             continue;
         };
-        let mut pairs = silent.iter().flat_map(|one| batch.changes.iter().map(move |change| (one, change)));
-        if pairs.any(|(one, change)| was_wished(world, one, change)) {
-            known.insert(Arc::clone(principal));
+        for (one, change) in
+            silent.iter().flat_map(|one| batch.changes.iter().map(move |change| (one, change)))
+        {
+            match was_wished(world, one, change) {
+                Some(true) => known.insert(Arc::clone(principal)),
+                Some(false) => strangers.insert(Arc::clone(principal)),
+                None => false,
+            };
         }
     }
+    // Who writes what nobody ever wanted there is no controller, whatever else it sets right.
+    known.retain(|principal| !strangers.contains(principal));
     known
 }
 
-/// The change writes what the instance wants for the record, or has wanted.
-fn was_wished(world: &World<'_>, wants: &InstanceWants, change: &AttemptedChange) -> bool {
+/// True if the change writes what the instance wants for the record, or has wanted; `None` where it never wanted
+/// any, or the trail does not tell the value.
+fn was_wished(world: &World<'_>, wants: &InstanceWants, change: &AttemptedChange) -> Option<bool> {
     let told: BTreeSet<String> = change.targets.iter().map(|target| spelled(target)).collect();
     let key = key_of(change);
     let is_told = |content: &Content| {
@@ -288,6 +306,7 @@ fn was_wished(world: &World<'_>, wants: &InstanceWants, change: &AttemptedChange
     };
     let wished = world.past.names.wish(&wants.instance.id, &key);
     let wanted = wants.at(&change.name).iter().filter(|want| want.is(&key));
-    let mut contents = wished.iter().map(|one| &one.value).chain(wanted.map(|want| &want.content));
-    change.action != Action::Delete && !told.is_empty() && contents.any(is_told)
+    let mut contents = wished.iter().map(|one| &one.value).chain(wanted.map(|want| &want.content)).peekable();
+    let tells = change.action != Action::Delete && !told.is_empty() && contents.peek().is_some();
+    tells.then(|| contents.any(is_told))
 }

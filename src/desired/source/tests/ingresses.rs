@@ -34,9 +34,9 @@ fn hosts_and_targets() {
     check(&[], &[ingress("a", rules(&["foo.bar"]), &["2001:db8::1"], none())], &["foo.bar AAAA 2001:db8::1"]);
     let many = ["8.8.8.8", "127.0.0.1", "2001:db8::1", "2001:db8::2", "lb.com", "alb.com"];
     let all = [
-        "foo.bar A 8.8.8.8,127.0.0.1",
+        "foo.bar A 127.0.0.1,8.8.8.8",
         "foo.bar AAAA 2001:db8::1,2001:db8::2",
-        "foo.bar CNAME lb.com,alb.com",
+        "foo.bar CNAME alb.com,lb.com",
     ];
     check(&[], &[ingress("a", rules(&["foo.bar"]), &many, none())], &all);
     check(&[], &[ingress("a", json!({}), &many, none())], &[]);
@@ -153,7 +153,7 @@ fn several_ingresses() {
         |name: &str, hosts: &[&str], addresses: &[&str]| ingress(name, rules(hosts), addresses, json!({}));
     let two = [with("a", &["x.org"], &["1.2.3.4"]), with("b", &["x.org"], &["4.3.2.1", "1.2.3.4"])];
     check(&[], &two, &["x.org A 1.2.3.4,4.3.2.1"]);
-    let apart = ["x.org A 1.2.3.4", "x.org A 4.3.2.1,1.2.3.4"];
+    let apart = ["x.org A 1.2.3.4", "x.org A 1.2.3.4,4.3.2.1"];
     assert_eq!(asked("ingress", &[], "v0.20.0", &two), apart);
     let names = [with("a", &["x.org"], &["a.lb.com"]), with("b", &["x.org"], &["b.lb.com"])];
     check(&[], &names, &["x.org CNAME a.lb.com", "x.org CNAME b.lb.com"]);
