@@ -3,6 +3,7 @@
 //! A batch is atomic, so a record is replaced by DELETE and CREATE: an UPSERT would be refused where
 //! the type, the alias form or the routing policy changes.
 
+use std::mem::discriminant;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
@@ -47,11 +48,12 @@ impl Batch {
             // Which addresses ExternalDNS finds for the host name is not known here.
             return Self::default();
         }
-        let mut batch = Self { delete: in_the_way(want, zone), create: vec![wanted(want, zone)] };
+        let delete = in_the_way(want, zone).cloned().collect();
+        let mut batch = Self { delete, create: vec![wanted(want, zone)] };
         for former in former_members(wants, want, zone) {
             let was = Want { set_identifier: former.set_identifier.clone(), ..want.clone() };
-            batch.delete.push(former.clone());
-            batch.delete.extend(heritage_sets(&wants.instance, &was, zone).cloned());
+            batch.remove(former);
+            heritage_sets(&wants.instance, &was, zone).for_each(|set| batch.remove(set));
         }
         batch.own(&wants.instance, want, zone);
         batch.delete.retain(|set| {
@@ -60,6 +62,13 @@ impl Batch {
             !stays
         });
         batch
+    }
+
+    /// A record set that several reasons take away goes once: Route 53 would not find it again.
+    fn remove(&mut self, set: &RecordSet) {
+        if !self.delete.contains(set) {
+            self.delete.push(set.clone());
+        }
     }
 
     /// Both at once; what both do is done once.
@@ -105,7 +114,9 @@ impl Batch {
         {
             return;
         }
-        let ours = heritage(instance, want);
+        for set in former_titles(instance, want, zone) {
+            self.remove(set);
+        }
         for set in heritage_sets(instance, want, zone) {
             let owner = match TxtRole::of(set) {
                 TxtRole::Heritage(heritage) => heritage.owner,
@@ -113,22 +124,28 @@ impl Batch {
             };
             // One of several owners that contradict each other.
             if owner != Some(&*flags.owner_id) {
-                self.delete.push(set.clone());
+                self.remove(set);
             }
         }
-        for set in ours {
+        for set in heritage(instance, want) {
+            if self.is_taken(&set, zone) {
+                continue;
+            }
             let stands = zone.at(&set.name).iter().find(|other| other.key() == set.key());
             match stands {
                 Some(other) if speaks_for(other, &flags.owner_id) => {}
                 Some(other) => {
-                    if !self.delete.contains(other) {
-                        self.delete.push(other.clone());
-                    }
+                    self.remove(other);
                     self.create.push(set);
                 }
                 None => self.create.push(set),
             }
         }
+    }
+
+    /// True if a record of somebody else keeps an ownership record of ours out of its place.
+    fn is_taken(&self, ours: &RecordSet, zone: &ZoneReading) -> bool {
+        zone.at(&ours.name).iter().any(|set| excludes(ours, set) && !self.delete.contains(set))
     }
 
     /// True if there is nothing to do.
@@ -181,17 +198,32 @@ fn is_half_of(half: &Want, want: &Want) -> bool {
         && half.content.alias().is_some_and(|target| target.hosted_zone_id.is_some())
 }
 
-/// Record sets at the name that cannot stand beside the wanted one, its present form included.
-fn in_the_way(want: &Want, zone: &ZoneReading) -> Vec<RecordSet> {
+/// Record sets at the name that cannot stand beside the wanted one and that it replaces, its present form
+/// included.
+fn in_the_way<'a>(want: &Want, zone: &'a ZoneReading) -> impl Iterator<Item = &'a RecordSet> {
     let is_cname = |record_type: &RecordType| *record_type == RecordType::Cname;
-    let blocks = |set: &&RecordSet| {
+    let blocks = move |set: &&RecordSet| {
         let other_type =
             set.record_type.is_address() && is_cname(&set.record_type) != is_cname(&want.record_type);
         let other_policy = set.record_type == want.record_type
             && set.set_identifier.is_none() != want.set_identifier.is_none();
-        set.key() == want.key() || other_type || other_policy
+        want.is(&set.key()) || other_type || other_policy
     };
-    zone.at(&want.name).iter().filter(blocks).cloned().collect()
+    zone.at(&want.name).iter().filter(blocks)
+}
+
+/// True if Route 53 does not take both: a CNAME stands alone at its name, and the record sets of one name and
+/// type are all simple or all follow one routing policy.
+fn excludes(new: &RecordSet, set: &RecordSet) -> bool {
+    if new.record_type != set.record_type {
+        return [new, set].iter().any(|one| one.record_type == RecordType::Cname);
+    }
+    match (&new.routing, &set.routing) {
+        (Some(new), Some(old)) => discriminant(&**new) != discriminant(&**old),
+        (None, None) | (None, Some(_)) | (Some(_), None) => {
+            new.set_identifier.is_none() != set.set_identifier.is_none()
+        }
+    }
 }
 
 fn wanted(want: &Want, zone: &ZoneReading) -> RecordSet {
@@ -261,6 +293,33 @@ fn resource(object: &ObjectRef) -> String {
 
 fn speaks_for(set: &RecordSet, owner: &str) -> bool {
     matches!(TxtRole::of(set), TxtRole::Heritage(heritage) if heritage.owner == Some(owner))
+}
+
+/// True if the set is the ownership of the wanted record under the instance's own owner id, in whichever
+/// form and member, and nothing else.
+fn is_title(set: &RecordSet, instance: &Instance, want: &Want) -> bool {
+    set.record_type == RecordType::Txt
+        && is_own(set, instance)
+        && heritage_names(instance, &want.name, &want.record_type).contains(&set.name)
+}
+
+/// True if the set says that the instance owns something, and nothing else.
+fn is_own(set: &RecordSet, instance: &Instance) -> bool {
+    let TxtRole::Heritage(heritage) = TxtRole::of(set) else { return false };
+    set.content.plain_values().len() == 1 && heritage.owner.is_some_and(|owner| instance.flags.owns(owner))
+}
+
+/// The instance's ownership of what stood at the name with routing where the wanted record is simple, or
+/// without where it is routed: the TXTs of one name cannot be mixed either.
+fn former_titles<'a>(
+    instance: &'a Instance,
+    want: &'a Want,
+    zone: &'a ZoneReading,
+) -> impl Iterator<Item = &'a RecordSet> {
+    let names = heritage_names(instance, &want.name, &want.record_type);
+    names.into_iter().flat_map(|name| zone.at(&name)).filter(|set| {
+        set.set_identifier.is_none() != want.set_identifier.is_none() && is_title(set, instance, want)
+    })
 }
 
 fn heritage_sets<'a>(
