@@ -48,7 +48,7 @@ impl Batch {
             // Which addresses ExternalDNS finds for the host name is not known here.
             return Self::default();
         }
-        let delete = in_the_way(want, zone).cloned().collect();
+        let delete = in_the_way(&wants.instance, want, zone).cloned().collect();
         let mut batch = Self { delete, create: vec![wanted(want, zone)] };
         for former in former_members(wants, want, zone) {
             let was = Want { set_identifier: former.set_identifier.clone(), ..want.clone() };
@@ -199,15 +199,21 @@ fn is_half_of(half: &Want, want: &Want) -> bool {
 }
 
 /// Record sets at the name that cannot stand beside the wanted one and that it replaces, its present form
-/// included.
-fn in_the_way<'a>(want: &Want, zone: &'a ZoneReading) -> impl Iterator<Item = &'a RecordSet> {
+/// included. What has nothing to do with addresses and ownership is not ours to take away.
+fn in_the_way<'a>(
+    instance: &Instance,
+    want: &Want,
+    zone: &'a ZoneReading,
+) -> impl Iterator<Item = &'a RecordSet> {
     let is_cname = |record_type: &RecordType| *record_type == RecordType::Cname;
     let blocks = move |set: &&RecordSet| {
         let other_type =
             set.record_type.is_address() && is_cname(&set.record_type) != is_cname(&want.record_type);
         let other_policy = set.record_type == want.record_type
             && set.set_identifier.is_none() != want.set_identifier.is_none();
-        want.is(&set.key()) || other_type || other_policy
+        // The ownership of the former address, where the old format has no affix.
+        let title = is_cname(&want.record_type) && is_title(set, instance, want);
+        want.is(&set.key()) || other_type || other_policy || title
     };
     zone.at(&want.name).iter().filter(blocks)
 }
