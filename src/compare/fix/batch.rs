@@ -71,6 +71,17 @@ impl Batch {
         }
     }
 
+    /// Record sets that stay, and beside which Route 53 refuses what the batch creates.
+    #[must_use]
+    pub fn obstacles<'a>(&self, zone: &'a ZoneReading) -> Vec<&'a RecordSet> {
+        let mut out: Vec<&RecordSet> = Vec::new();
+        for new in &self.create {
+            let more = zone.at(&new.name).iter().filter(|set| excludes(new, set));
+            out.extend(more.filter(|set| !self.delete.contains(set)));
+        }
+        out
+    }
+
     /// Both at once; what both do is done once.
     fn take_in(&mut self, other: Self) {
         let add = |all: &mut Vec<RecordSet>, more: Vec<RecordSet>| {
@@ -154,11 +165,12 @@ impl Batch {
         self.delete.is_empty() && self.create.is_empty()
     }
 
-    /// The fix that carries this batch, its inverse and the command.
+    /// The fix that carries this batch, its inverse and the command; the advice alone where Route 53 would
+    /// refuse the batch.
     #[must_use]
     pub fn into_fix(self, summary: &str, zone: &ZoneReading) -> Fix {
         let mut fix = Fix { summary: summary.to_owned(), ..Fix::default() };
-        if self.is_empty() {
+        if self.is_empty() || !self.obstacles(zone).is_empty() {
             return fix;
         }
         let (batch, inverse) = (changes(&self.delete, &self.create), changes(&self.create, &self.delete));
@@ -339,4 +351,77 @@ fn heritage_sets<'a>(
             .filter(|set| set.record_type == RecordType::Txt && set.set_identifier == want.set_identifier)
             .collect::<Vec<_>>()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{ZONE, instance, want, wants, zone_reading};
+    use crate::model::{DomainName, Routing};
+
+    const HOST: &str = "app.example.com";
+    const OURS: &str =
+        "\"heritage=external-dns,external-dns/owner=owner,external-dns/resource=ingress/shop/web\"";
+    const THEIRS: &str =
+        "\"heritage=external-dns,external-dns/owner=other,external-dns/resource=ingress/shop/web\"";
+
+    fn set(name: &str, record_type: RecordType, value: &str) -> RecordSet {
+        RecordSet {
+            name: DomainName::new(name),
+            content: Content::values(300, [Value::new(&record_type, value)]),
+            record_type,
+            set_identifier: None,
+            routing: None,
+            health_check_id: None,
+        }
+    }
+
+    fn member(set: RecordSet) -> RecordSet {
+        let routing = Some(Box::new(Routing::Weighted(1)));
+        RecordSet { set_identifier: Some("green".into()), routing, ..set }
+    }
+
+    /// What the batch of the first wish takes away and writes, and what would keep it out.
+    fn batch(version: &str, asked: &[Want], sets: &[RecordSet]) -> (Vec<String>, Vec<String>, usize) {
+        let args = ["--registry=txt", "--txt-owner-id=owner"];
+        let wants = InstanceWants { instance: Arc::new(instance(&args, version)), ..wants(asked.to_vec()) };
+        let zone = zone_reading(ZONE, "example.com", sets.to_vec());
+        let batch = Batch::mending(&wants, &asked[0], &zone);
+        let keys = |sets: &[RecordSet]| {
+            let mut keys: Vec<String> = sets.iter().map(|set| set.key().to_string()).collect();
+            keys.sort();
+            keys
+        };
+        (keys(&batch.delete), keys(&batch.create), batch.obstacles(&zone).len())
+    }
+
+    #[test]
+    fn the_ownership_of_a_routed_record_goes_with_it() {
+        let a = [want(HOST, RecordType::A, "192.0.2.1")];
+        let held = member(set(HOST, RecordType::A, "192.0.2.2"));
+        let txt = |value| member(set("a-app.example.com", RecordType::Txt, value));
+        let (gone, new, obstacles) = batch("v0.21.0", &a, &[held.clone(), txt(OURS)]);
+        assert_eq!(gone, ["a-app.example.com/TXT#green", "app.example.com/A#green"]);
+        assert_eq!((new.len(), obstacles), (2, 0), "{new:?}");
+        // Another owner's is not ours to take, and nothing can stand beside it.
+        let (gone, new, obstacles) = batch("v0.21.0", &a, &[held, txt(THEIRS)]);
+        assert_eq!(
+            (gone, new, obstacles),
+            (vec!["app.example.com/A#green".into()], vec!["app.example.com/A".into()], 0)
+        );
+    }
+
+    #[test]
+    fn a_cname_ousts_the_ownership_under_its_own_name_and_nothing_else() {
+        let cname = [want(HOST, RecordType::Cname, "lb.example.net")];
+        let txt = |value| set(HOST, RecordType::Txt, value);
+        let (gone, new, obstacles) = batch("v0.17.0", &cname, &[txt(OURS)]);
+        assert_eq!((gone, obstacles), (vec!["app.example.com/TXT".into()], 0));
+        assert_eq!(new, ["app.example.com/CNAME", "cname-app.example.com/TXT"]);
+        let mail = set(HOST, RecordType::Mx, "10 mail.example.net");
+        for other in [mail, txt("\"v=spf1 -all\""), txt(THEIRS)] {
+            let (gone, _, obstacles) = batch("v0.17.0", &cname, std::slice::from_ref(&other));
+            assert_eq!((gone, obstacles), (Vec::new(), 1), "{other:?}");
+        }
+    }
 }
