@@ -33,12 +33,19 @@ pub struct Batch {
 impl Batch {
     /// Makes the zone hold what is wanted, ownership included; empty when it does already.
     ///
-    /// The AAAA half that the instance writes beside an alias comes along: it would be the next fault.
+    /// The AAAA half that the instance writes beside an alias comes along, and so do the records that the same
+    /// obstacle keeps out: they would be the next fault.
     #[must_use]
     pub fn mending(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Self {
         let mut batch = Self::mending_one(wants, want, zone);
-        for half in wants.at(&want.name).iter().filter(|other| is_half_of(other, want)) {
-            batch.take_in(Self::mending_one(wants, half, zone));
+        let comes_along =
+            |other: &&Want| is_half_of(other, want) || is_kept_out_with(&wants.instance, other, want, zone);
+        for other in wants.at(&want.name).iter().filter(comes_along) {
+            let mut both = batch.clone();
+            both.take_in(Self::mending_one(wants, other, zone));
+            if both.obstacles(zone).is_empty() {
+                batch = both;
+            }
         }
         batch
     }
@@ -208,6 +215,21 @@ fn is_half_of(half: &Want, want: &Want) -> bool {
         && half.set_identifier == want.set_identifier
         && half.placement == want.placement
         && half.content.alias().is_some_and(|target| target.hosted_zone_id.is_some())
+}
+
+/// True for another wish at the name that has an obstacle in common with this one: the batch of whichever
+/// comes first takes it away, and the other's would not find it any more.
+fn is_kept_out_with(instance: &Instance, other: &Want, want: &Want, zone: &ZoneReading) -> bool {
+    let keeps_out = |set: &&RecordSet| !other.is(&set.key()) && !want.is(&set.key());
+    // An alias of a name in the same zone may lack the family.
+    let may_be_empty = other.companion && !is_half_of(other, want);
+    let obstacles: Vec<&RecordSet> = in_the_way(instance, want, zone).filter(keeps_out).collect();
+    !want.is(&other.key())
+        && !may_be_empty
+        && other.placement == want.placement
+        && other.invalid.is_none()
+        && other.conflict.is_none()
+        && in_the_way(instance, other, zone).any(|set| obstacles.contains(&set))
 }
 
 /// Record sets at the name that cannot stand beside the wanted one and that it replaces, its present form
@@ -423,5 +445,28 @@ mod tests {
             let (gone, _, obstacles) = batch("v0.17.0", &cname, std::slice::from_ref(&other));
             assert_eq!((gone, obstacles), (Vec::new(), 1), "{other:?}");
         }
+    }
+
+    #[test]
+    fn both_families_come_when_the_cname_goes() {
+        let (four, six) =
+            (want(HOST, RecordType::A, "192.0.2.1"), want(HOST, RecordType::Aaaa, "2001:db8::1"));
+        let held = set(HOST, RecordType::Cname, "old.example.net");
+        for asked in [[four.clone(), six.clone()], [six.clone(), four.clone()]] {
+            let (gone, new, _) = batch("v0.17.0", &asked, std::slice::from_ref(&held));
+            assert_eq!(gone, ["app.example.com/CNAME"]);
+            assert_eq!(
+                new,
+                [
+                    "a-app.example.com/TXT",
+                    "aaaa-app.example.com/TXT",
+                    "app.example.com/A",
+                    "app.example.com/AAAA",
+                    "app.example.com/TXT"
+                ]
+            );
+        }
+        // Nothing in the way of both: each is mended alone.
+        assert_eq!(batch("v0.21.0", &[four, six], &[]).1.len(), 2);
     }
 }
