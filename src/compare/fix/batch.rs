@@ -306,8 +306,11 @@ fn heritage(instance: &Instance, want: &Want) -> Vec<RecordSet> {
     if TYPED_TXT <= version {
         names.push(affixes.typed_name(&want.name, &typed));
     }
-    // Where the old format has no affix, its name is the record's own: beside a CNAME nothing may stand.
-    names.retain(|name| *name != want.name || want.record_type != RecordType::Cname);
+    // Where the old format has no affix, its name is the record's own: beside a CNAME nothing may stand, and a
+    // TXT stands there already.
+    names.retain(|name| {
+        *name != want.name || !matches!(want.record_type, RecordType::Cname | RecordType::Txt)
+    });
     let value = format!(
         "\"heritage=external-dns,external-dns/owner={},external-dns/resource={}\"",
         instance.flags.owner_id,
