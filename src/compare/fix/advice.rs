@@ -49,9 +49,11 @@ pub fn blocked(candidate: &Candidate, want: &Want, obstacles: &[&RecordSet]) -> 
     if candidate.cause == Some(Cause::OwnerForeign) {
         return None;
     }
-    let others = obstacles.iter().map(|set| &set.record_type);
-    let others: BTreeSet<&RecordType> = others.filter(|kind| **kind != want.record_type).collect();
-    if others.is_empty() {
+    if want.record_type != RecordType::Cname {
+        return Some(refused(Reason::RoutingPolicyMix).to_owned());
+    }
+    let others: BTreeSet<&RecordType> = obstacles.iter().map(|set| &set.record_type).collect();
+    if others.contains(&RecordType::Cname) {
         return Some(refused(Reason::RoutingPolicyMix).to_owned());
     }
     let others: Vec<&str> = others.into_iter().map(RecordType::as_str).collect();
