@@ -368,27 +368,86 @@ fn every_report_keeps_its_promises() {
     });
 }
 
-/// The round's record sets after a change batch, as Route 53 would hold them.
+/// The round's record sets after a change batch, as Route 53 would hold them; an error where it would refuse
+/// the batch. Source: the messages in findings.md section 4.
 fn apply(records: &mut Vec<Value>, batch: &Value) -> Result<(), String> {
-    let name_of = |set: &Value| set["Name"].as_str().unwrap().trim_end_matches('.').to_lowercase();
-    for change in batch["Changes"].as_array().ok_or("a batch without changes")? {
+    let changes = batch["Changes"].as_array().ok_or("a batch without changes")?;
+    for change in changes {
         let set = &change["ResourceRecordSet"];
-        let same = |other: &Value| {
-            name_of(other) == name_of(set)
-                && other["Type"] == set["Type"]
-                && other.get("SetIdentifier") == set.get("SetIdentifier")
-        };
-        let at = records.iter().position(same);
+        let at = records.iter().position(|other| key_of(other) == key_of(set));
         match (change["Action"].as_str().unwrap(), at) {
-            ("CREATE" | "UPSERT", None) => records.push(set.clone()),
-            ("UPSERT", Some(index)) => records[index] = set.clone(),
-            ("DELETE", Some(index)) => {
+            ("CREATE", None) => records.push(set.clone()),
+            ("DELETE", Some(index)) if canonical(&records[index]) == canonical(set) => {
                 records.remove(index);
             }
-            (action, _) => return Err(format!("Route 53 would refuse {action} of {set}")),
+            (action, at) => {
+                return Err(format!("refused: {action} of {set} beside {:?}", at.map(|at| &records[at])));
+            }
+        }
+    }
+    // A batch is judged as a whole: what stands together at the end counts.
+    let touched: BTreeSet<String> =
+        changes.iter().map(|change| name_of(&change["ResourceRecordSet"])).collect();
+    for name in touched {
+        let here: Vec<&Value> = records.iter().filter(|set| name_of(set) == name).collect();
+        for (index, one) in here.iter().enumerate() {
+            for other in here.iter().skip(index + 1).filter(|other| exclude(one, other)) {
+                return Err(format!("refused: {one} beside {other}"));
+            }
         }
     }
     Ok(())
+}
+
+/// True if Route 53 does not hold both at one name.
+fn exclude(one: &Value, other: &Value) -> bool {
+    if one["Type"] != other["Type"] {
+        return [one, other].iter().any(|set| set["Type"] == "CNAME");
+    }
+    let policies = [
+        "Weight",
+        "Region",
+        "Failover",
+        "GeoLocation",
+        "GeoProximityLocation",
+        "CidrRoutingConfig",
+        "MultiValueAnswer",
+    ];
+    let policy = |set: &Value| policies.iter().position(|policy| set.get(policy).is_some());
+    policy(one) != policy(other)
+}
+
+fn name_of(set: &Value) -> String {
+    folded(set["Name"].as_str().unwrap())
+}
+
+/// A name as Route 53 compares it.
+fn folded(name: &str) -> String {
+    name.trim_end_matches('.').to_lowercase().replace("\\052", "*")
+}
+
+fn key_of(set: &Value) -> (String, String, String) {
+    (name_of(set), set["Type"].to_string(), set["SetIdentifier"].to_string())
+}
+
+/// A record set as Route 53 compares the one that a DELETE names with the one that it holds.
+fn canonical(set: &Value) -> Value {
+    let mut set = set.clone();
+    set["Name"] = json!(name_of(&set));
+    let is_text = set["Type"] == "TXT";
+    if let Some(records) = set["ResourceRecords"].as_array_mut() {
+        for record in records.iter_mut().filter(|_| !is_text) {
+            record["Value"] = json!(folded(record["Value"].as_str().unwrap()));
+        }
+        records.sort_by_key(Value::to_string);
+        records.dedup();
+    }
+    if let Some(target) = set.get_mut("AliasTarget") {
+        target["DNSName"] = json!(folded(target["DNSName"].as_str().unwrap()));
+        target["HostedZoneId"] =
+            json!(target["HostedZoneId"].as_str().map(|id| id.trim_start_matches("/hostedzone/")));
+    }
+    set
 }
 
 #[test]
@@ -413,8 +472,17 @@ fn the_fix_fixes() {
                 let path = Path::new(round).join(format!("route53/{}/record-sets.json", zone.id));
                 // A zone that could not be read in the last round cannot be seen to be mended.
                 let Some(Content::Tree(value)) = mended.files.get_mut(&path) else { return Ok(()) };
-                apply(value["ResourceRecordSets"].as_array_mut().unwrap(), batch)
-                    .map_err(|fault| format!("{} {}: {fault}", finding.subject, finding.kind))?;
+                let records = value["ResourceRecordSets"].as_array_mut().unwrap();
+                let held: BTreeSet<String> = records.iter().map(|set| canonical(set).to_string()).collect();
+                let named = |fault| format!("{} {}: {fault}", finding.subject, finding.kind);
+                apply(records, batch).map_err(named)?;
+                // The inverse takes it back.
+                let mut back = records.clone();
+                apply(&mut back, finding.fix.inverse_batch.as_ref().unwrap()).map_err(named)?;
+                let back: BTreeSet<String> = back.iter().map(|set| canonical(set).to_string()).collect();
+                if held != back {
+                    return Err(named(format!("the inverse leaves {:?}", back.symmetric_difference(&held))));
+                }
             }
             let after = mended.outcome();
             let subject = finding.subject.to_string();

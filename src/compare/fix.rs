@@ -159,7 +159,14 @@ fn zone_fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Opt
         );
         return said(&summary, [limit]);
     }
-    Batch::mending(wants, want, zone).into_fix(&summary, zone)
+    let batch = Batch::mending(wants, want, zone);
+    match *batch.obstacles(zone) {
+        [] => batch.into_fix(&summary, zone),
+        ref obstacles => said(
+            &advice::blocked(candidate, want, obstacles).unwrap_or(summary),
+            want.objects.iter().map(edit),
+        ),
+    }
 }
 
 fn unannotate(object: &ObjectRef, prefix: &str, key: &str) -> String {

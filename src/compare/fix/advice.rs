@@ -5,8 +5,12 @@
     reason = "a table of exceptions over large vocabularies: a new word must fall into the general row"
 )]
 
+use std::collections::BTreeSet;
+
 use crate::compare::verdict::Candidate;
 use crate::finding::{Cause, Kind, Reason};
+use crate::model::record::{RecordSet, RecordType};
+use crate::model::want::Want;
 
 /// The sentence above the change batch.
 #[must_use]
@@ -36,6 +40,28 @@ pub fn advice(candidate: &Candidate) -> String {
         _ => "Write the record once by hand and find out why ExternalDNS does not.",
     };
     text.to_owned()
+}
+
+/// What to do where record sets that are not ours to take away keep out what is wanted; `None` where whose it
+/// is has to be settled first.
+#[must_use]
+pub fn blocked(candidate: &Candidate, want: &Want, obstacles: &[&RecordSet]) -> Option<String> {
+    if candidate.cause == Some(Cause::OwnerForeign) {
+        return None;
+    }
+    if want.record_type != RecordType::Cname {
+        return Some(refused(Reason::RoutingPolicyMix).to_owned());
+    }
+    let others: BTreeSet<&RecordType> = obstacles.iter().map(|set| &set.record_type).collect();
+    if others.contains(&RecordType::Cname) {
+        return Some(refused(Reason::RoutingPolicyMix).to_owned());
+    }
+    let others: Vec<&str> = others.into_iter().map(RecordType::as_str).collect();
+    Some(format!(
+        "A CNAME stands alone at its name, and {} holds {} too: move that to another name, or point the host at an address.",
+        want.name,
+        others.join(" and ")
+    ))
 }
 
 fn refused(reason: Reason) -> &'static str {

@@ -3,6 +3,7 @@
 //! A batch is atomic, so a record is replaced by DELETE and CREATE: an UPSERT would be refused where
 //! the type, the alias form or the routing policy changes.
 
+use std::mem::discriminant;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
@@ -32,12 +33,19 @@ pub struct Batch {
 impl Batch {
     /// Makes the zone hold what is wanted, ownership included; empty when it does already.
     ///
-    /// The AAAA half that the instance writes beside an alias comes along: it would be the next fault.
+    /// The AAAA half that the instance writes beside an alias comes along, and so do the records that the same
+    /// obstacle keeps out: they would be the next fault.
     #[must_use]
     pub fn mending(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Self {
         let mut batch = Self::mending_one(wants, want, zone);
-        for half in wants.at(&want.name).iter().filter(|other| is_half_of(other, want)) {
-            batch.take_in(Self::mending_one(wants, half, zone));
+        let comes_along =
+            |other: &&Want| is_half_of(other, want) || is_kept_out_with(&wants.instance, other, want, zone);
+        for other in wants.at(&want.name).iter().filter(comes_along) {
+            let mut both = batch.clone();
+            both.take_in(Self::mending_one(wants, other, zone));
+            if both.obstacles(zone).is_empty() {
+                batch = both;
+            }
         }
         batch
     }
@@ -47,11 +55,12 @@ impl Batch {
             // Which addresses ExternalDNS finds for the host name is not known here.
             return Self::default();
         }
-        let mut batch = Self { delete: in_the_way(want, zone), create: vec![wanted(want, zone)] };
+        let delete = in_the_way(&wants.instance, want, zone).cloned().collect();
+        let mut batch = Self { delete, create: vec![wanted(want, zone)] };
         for former in former_members(wants, want, zone) {
             let was = Want { set_identifier: former.set_identifier.clone(), ..want.clone() };
-            batch.delete.push(former.clone());
-            batch.delete.extend(heritage_sets(&wants.instance, &was, zone).cloned());
+            batch.remove(former);
+            heritage_sets(&wants.instance, &was, zone).for_each(|set| batch.remove(set));
         }
         batch.own(&wants.instance, want, zone);
         batch.delete.retain(|set| {
@@ -60,6 +69,24 @@ impl Batch {
             !stays
         });
         batch
+    }
+
+    /// A record set that several reasons take away goes once: Route 53 would not find it again.
+    fn remove(&mut self, set: &RecordSet) {
+        if !self.delete.contains(set) {
+            self.delete.push(set.clone());
+        }
+    }
+
+    /// Record sets that stay, and beside which Route 53 refuses what the batch creates.
+    #[must_use]
+    pub fn obstacles<'a>(&self, zone: &'a ZoneReading) -> Vec<&'a RecordSet> {
+        let mut out: Vec<&RecordSet> = Vec::new();
+        for new in &self.create {
+            let more = zone.at(&new.name).iter().filter(|set| excludes(new, set));
+            out.extend(more.filter(|set| !self.delete.contains(set)));
+        }
+        out
     }
 
     /// Both at once; what both do is done once.
@@ -105,7 +132,9 @@ impl Batch {
         {
             return;
         }
-        let ours = heritage(instance, want);
+        for set in former_titles(instance, want, zone) {
+            self.remove(set);
+        }
         for set in heritage_sets(instance, want, zone) {
             let owner = match TxtRole::of(set) {
                 TxtRole::Heritage(heritage) => heritage.owner,
@@ -113,17 +142,15 @@ impl Batch {
             };
             // One of several owners that contradict each other.
             if owner != Some(&*flags.owner_id) {
-                self.delete.push(set.clone());
+                self.remove(set);
             }
         }
-        for set in ours {
+        for set in heritage(instance, want) {
             let stands = zone.at(&set.name).iter().find(|other| other.key() == set.key());
             match stands {
                 Some(other) if speaks_for(other, &flags.owner_id) => {}
                 Some(other) => {
-                    if !self.delete.contains(other) {
-                        self.delete.push(other.clone());
-                    }
+                    self.remove(other);
                     self.create.push(set);
                 }
                 None => self.create.push(set),
@@ -137,11 +164,12 @@ impl Batch {
         self.delete.is_empty() && self.create.is_empty()
     }
 
-    /// The fix that carries this batch, its inverse and the command.
+    /// The fix that carries this batch, its inverse and the command; the advice alone where Route 53 would
+    /// refuse the batch.
     #[must_use]
     pub fn into_fix(self, summary: &str, zone: &ZoneReading) -> Fix {
         let mut fix = Fix { summary: summary.to_owned(), ..Fix::default() };
-        if self.is_empty() {
+        if self.is_empty() || !self.obstacles(zone).is_empty() {
             return fix;
         }
         let (batch, inverse) = (changes(&self.delete, &self.create), changes(&self.create, &self.delete));
@@ -181,17 +209,53 @@ fn is_half_of(half: &Want, want: &Want) -> bool {
         && half.content.alias().is_some_and(|target| target.hosted_zone_id.is_some())
 }
 
-/// Record sets at the name that cannot stand beside the wanted one, its present form included.
-fn in_the_way(want: &Want, zone: &ZoneReading) -> Vec<RecordSet> {
+/// True for another wish at the name that has an obstacle in common with this one: the batch of whichever
+/// comes first takes it away, and the other's would not find it any more.
+fn is_kept_out_with(instance: &Instance, other: &Want, want: &Want, zone: &ZoneReading) -> bool {
+    let keeps_out = |set: &&RecordSet| !other.is(&set.key()) && !want.is(&set.key());
+    // An alias of a name in the same zone may lack the family.
+    let may_be_empty = other.companion && !is_half_of(other, want);
+    let obstacles: Vec<&RecordSet> = in_the_way(instance, want, zone).filter(keeps_out).collect();
+    !want.is(&other.key())
+        && !may_be_empty
+        && other.placement == want.placement
+        && other.invalid.is_none()
+        && other.conflict.is_none()
+        && in_the_way(instance, other, zone).any(|set| obstacles.contains(&set))
+}
+
+/// Record sets at the name that cannot stand beside the wanted one and that it replaces, its present form
+/// included. What has nothing to do with addresses and ownership is not ours to take away.
+fn in_the_way<'a>(
+    instance: &Instance,
+    want: &Want,
+    zone: &'a ZoneReading,
+) -> impl Iterator<Item = &'a RecordSet> {
     let is_cname = |record_type: &RecordType| *record_type == RecordType::Cname;
-    let blocks = |set: &&RecordSet| {
+    let blocks = move |set: &&RecordSet| {
         let other_type =
             set.record_type.is_address() && is_cname(&set.record_type) != is_cname(&want.record_type);
         let other_policy = set.record_type == want.record_type
             && set.set_identifier.is_none() != want.set_identifier.is_none();
-        set.key() == want.key() || other_type || other_policy
+        // The ownership of the former address, where the old format has no affix.
+        let title = is_cname(&want.record_type) && is_title(set, instance, want);
+        want.is(&set.key()) || other_type || other_policy || title
     };
-    zone.at(&want.name).iter().filter(blocks).cloned().collect()
+    zone.at(&want.name).iter().filter(blocks)
+}
+
+/// True if Route 53 does not take both: a CNAME stands alone at its name, and the record sets of one name and
+/// type are all simple or all follow one routing policy.
+fn excludes(new: &RecordSet, set: &RecordSet) -> bool {
+    if new.record_type != set.record_type {
+        return [new, set].iter().any(|one| one.record_type == RecordType::Cname);
+    }
+    match (&new.routing, &set.routing) {
+        (Some(new), Some(old)) => discriminant(&**new) != discriminant(&**old),
+        (None, None) | (None, Some(_)) | (Some(_), None) => {
+            new.set_identifier.is_none() != set.set_identifier.is_none()
+        }
+    }
 }
 
 fn wanted(want: &Want, zone: &ZoneReading) -> RecordSet {
@@ -234,8 +298,11 @@ fn heritage(instance: &Instance, want: &Want) -> Vec<RecordSet> {
     if TYPED_TXT <= version {
         names.push(affixes.typed_name(&want.name, &typed));
     }
-    // Where the old format has no affix, its name is the record's own: beside a CNAME nothing may stand.
-    names.retain(|name| *name != want.name || want.record_type != RecordType::Cname);
+    // Where the old format has no affix, its name is the record's own: beside a CNAME nothing may stand, and a
+    // TXT stands there already.
+    names.retain(|name| {
+        *name != want.name || !matches!(want.record_type, RecordType::Cname | RecordType::Txt)
+    });
     let value = format!(
         "\"heritage=external-dns,external-dns/owner={},external-dns/resource={}\"",
         instance.flags.owner_id,
@@ -263,6 +330,33 @@ fn speaks_for(set: &RecordSet, owner: &str) -> bool {
     matches!(TxtRole::of(set), TxtRole::Heritage(heritage) if heritage.owner == Some(owner))
 }
 
+/// True if the set is the ownership of the wanted record under the instance's own owner id, in whichever
+/// form and member, and nothing else.
+fn is_title(set: &RecordSet, instance: &Instance, want: &Want) -> bool {
+    set.record_type == RecordType::Txt
+        && is_own(set, instance)
+        && heritage_names(instance, &want.name, &want.record_type).contains(&set.name)
+}
+
+/// True if the set says that the instance owns something, and nothing else.
+fn is_own(set: &RecordSet, instance: &Instance) -> bool {
+    let TxtRole::Heritage(heritage) = TxtRole::of(set) else { return false };
+    set.content.plain_values().len() == 1 && heritage.owner.is_some_and(|owner| instance.flags.owns(owner))
+}
+
+/// The instance's ownership of what stood at the name with routing where the wanted record is simple, or
+/// without where it is routed: the TXTs of one name cannot be mixed either.
+fn former_titles<'a>(
+    instance: &'a Instance,
+    want: &'a Want,
+    zone: &'a ZoneReading,
+) -> impl Iterator<Item = &'a RecordSet> {
+    let names = heritage_names(instance, &want.name, &want.record_type);
+    names.into_iter().flat_map(|name| zone.at(&name)).filter(|set| {
+        set.set_identifier.is_none() != want.set_identifier.is_none() && is_title(set, instance, want)
+    })
+}
+
 fn heritage_sets<'a>(
     instance: &'a Instance,
     want: &'a Want,
@@ -274,4 +368,97 @@ fn heritage_sets<'a>(
             .filter(|set| set.record_type == RecordType::Txt && set.set_identifier == want.set_identifier)
             .collect::<Vec<_>>()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{ZONE, instance, want, wants, zone_reading};
+    use crate::model::{DomainName, Routing};
+
+    const HOST: &str = "app.example.com";
+    const OURS: &str =
+        "\"heritage=external-dns,external-dns/owner=owner,external-dns/resource=ingress/shop/web\"";
+    const THEIRS: &str =
+        "\"heritage=external-dns,external-dns/owner=other,external-dns/resource=ingress/shop/web\"";
+
+    fn set(name: &str, record_type: RecordType, value: &str) -> RecordSet {
+        RecordSet {
+            name: DomainName::new(name),
+            content: Content::values(300, [Value::new(&record_type, value)]),
+            record_type,
+            set_identifier: None,
+            routing: None,
+            health_check_id: None,
+        }
+    }
+
+    fn member(set: RecordSet) -> RecordSet {
+        let routing = Some(Box::new(Routing::Weighted(1)));
+        RecordSet { set_identifier: Some("green".into()), routing, ..set }
+    }
+
+    /// What the batch of the first wish takes away and writes, and what would keep it out.
+    fn batch(version: &str, asked: &[Want], sets: &[RecordSet]) -> (Vec<String>, Vec<String>, usize) {
+        let args = ["--registry=txt", "--txt-owner-id=owner"];
+        let wants = InstanceWants { instance: Arc::new(instance(&args, version)), ..wants(asked.to_vec()) };
+        let zone = zone_reading(ZONE, "example.com", sets.to_vec());
+        let batch = Batch::mending(&wants, &asked[0], &zone);
+        let keys = |sets: &[RecordSet]| {
+            let mut keys: Vec<String> = sets.iter().map(|set| set.key().to_string()).collect();
+            keys.sort();
+            keys
+        };
+        (keys(&batch.delete), keys(&batch.create), batch.obstacles(&zone).len())
+    }
+
+    #[test]
+    fn the_ownership_of_a_routed_record_goes_with_it() {
+        let a = [want(HOST, RecordType::A, "192.0.2.1")];
+        let held = member(set(HOST, RecordType::A, "192.0.2.2"));
+        let txt = |value| member(set("a-app.example.com", RecordType::Txt, value));
+        let (gone, new, obstacles) = batch("v0.21.0", &a, &[held.clone(), txt(OURS)]);
+        assert_eq!(gone, ["a-app.example.com/TXT#green", "app.example.com/A#green"]);
+        assert_eq!((new.len(), obstacles), (2, 0), "{new:?}");
+        // Another owner's is not ours to take, and ours cannot stand beside it.
+        let (gone, _, obstacles) = batch("v0.21.0", &a, &[held, txt(THEIRS)]);
+        assert_eq!((gone, obstacles), (vec!["app.example.com/A#green".into()], 1));
+    }
+
+    #[test]
+    fn a_cname_ousts_the_ownership_under_its_own_name_and_nothing_else() {
+        let cname = [want(HOST, RecordType::Cname, "lb.example.net")];
+        let txt = |value| set(HOST, RecordType::Txt, value);
+        let (gone, new, obstacles) = batch("v0.17.0", &cname, &[txt(OURS)]);
+        assert_eq!((gone, obstacles), (vec!["app.example.com/TXT".into()], 0));
+        assert_eq!(new, ["app.example.com/CNAME", "cname-app.example.com/TXT"]);
+        let mail = set(HOST, RecordType::Mx, "10 mail.example.net");
+        for other in [mail, txt("\"v=spf1 -all\""), txt(THEIRS)] {
+            let (gone, _, obstacles) = batch("v0.17.0", &cname, std::slice::from_ref(&other));
+            assert_eq!((gone, obstacles), (Vec::new(), 1), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn both_families_come_when_the_cname_goes() {
+        let (four, six) =
+            (want(HOST, RecordType::A, "192.0.2.1"), want(HOST, RecordType::Aaaa, "2001:db8::1"));
+        let held = set(HOST, RecordType::Cname, "old.example.net");
+        for asked in [[four.clone(), six.clone()], [six.clone(), four.clone()]] {
+            let (gone, new, _) = batch("v0.17.0", &asked, std::slice::from_ref(&held));
+            assert_eq!(gone, ["app.example.com/CNAME"]);
+            assert_eq!(
+                new,
+                [
+                    "a-app.example.com/TXT",
+                    "aaaa-app.example.com/TXT",
+                    "app.example.com/A",
+                    "app.example.com/AAAA",
+                    "app.example.com/TXT"
+                ]
+            );
+        }
+        // Nothing in the way of both: each is mended alone.
+        assert_eq!(batch("v0.21.0", &[four, six], &[]).1.len(), 2);
+    }
 }
