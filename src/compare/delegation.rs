@@ -97,6 +97,27 @@ pub fn delegated_twin<'a>(world: &World<'a>, zone: &'a ZoneReading) -> Option<&'
     // Asked for every name, and nearly no zone has one.
     twins(world, zone).next()?;
     let Parent::Servers(servers) = parent_of(world, zone) else { return None };
+    twin_of_servers(world, zone, &servers)
+}
+
+/// As [`delegated_twin`], also by what the parent said when it was last heard: a delegation moves seldom, and
+/// a name must not change its zone because nobody could ask for a while.
+#[must_use]
+pub fn known_delegated_twin<'a>(world: &World<'a>, zone: &'a ZoneReading) -> Option<&'a ZoneReading> {
+    twins(world, zone).next()?;
+    let last = || world.past.delegations.get(&zone.zone.name)?.last();
+    match parent_of(world, zone) {
+        Parent::Servers(servers) => twin_of_servers(world, zone, &servers),
+        Parent::Denied => None,
+        Parent::Unknown => twin_of_servers(world, zone, &last()?.value.servers),
+    }
+}
+
+fn twin_of_servers<'a>(
+    world: &World<'a>,
+    zone: &'a ZoneReading,
+    servers: &BTreeSet<DomainName>,
+) -> Option<&'a ZoneReading> {
     if !servers.is_disjoint(&name_servers(zone)) {
         return None;
     }

@@ -11,6 +11,7 @@ use crate::compare::texts::texts;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::covering;
 use crate::compare::world::World;
+use crate::compare::wrong_zone::home;
 use crate::desired::sources::roster::unmodelled;
 use crate::finding::{Kind, Reason, SilentReason, Subject};
 use crate::model::heritage::{Heritage, TxtRole};
@@ -36,7 +37,7 @@ pub fn list_silent(world: &World<'_>, out: &mut Verdicts) {
         covered_by_wildcard(world, wants, out);
         for want in &wants.wants {
             if let Some(zone) = want.zone_id().and_then(|id| world.zone(id)) {
-                about_want(world, wants, want, zone, out);
+                about_want(world, wants, want, home(world, wants, want, zone), out);
             }
         }
     }

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use crate::compare::answer_class::is_private;
-use crate::compare::delegation::{LOOKS, Parent, delegated_twin, name_servers, parent_of, twins};
+use crate::compare::delegation::{
+    LOOKS, Parent, delegated_twin, known_delegated_twin, name_servers, parent_of, twins,
+};
 use crate::compare::ladder::{Step, targets};
 use crate::compare::live::{Match, answers, asks, expected, questions, says_nothing, worst};
 use crate::compare::mismatch::{is_referral, occluded};
@@ -28,6 +30,25 @@ pub struct Misplaced {
     pub impact: Impact,
     /// What shows it.
     pub evidence: String,
+}
+
+/// The zone in which a wish is judged.
+///
+/// Of two public zones of one name ExternalDNS takes either, so which of them it is does not follow from the
+/// wish. What users get stands in the one that the parent leads to. A record that stands as wanted in the other
+/// one stays there: it is told as misplaced, unless the delegated one has it, too, and then it is the instance's
+/// that counts.
+#[must_use]
+pub fn home<'a>(
+    world: &World<'a>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &'a ZoneReading,
+) -> &'a ZoneReading {
+    let twin = known_delegated_twin(world, zone);
+    let twin = twin.filter(|twin| twin.record_sets.is_some() && wants.zones.contains(&twin.zone.id));
+    let owned = |zone: &ZoneReading| ownership(&wants.instance, want, zone) == Ownership::Own;
+    twin.filter(|twin| !holds(zone, want) || holds(twin, want) && owned(twin)).unwrap_or(zone)
 }
 
 /// Tells whether the wanted record stands, but in a zone that its users are not led to.
