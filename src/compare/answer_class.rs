@@ -72,16 +72,22 @@ const FORGED: u16 = 4;
 const LONGEST_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// Classifies one answer.
+/// True if a resolver says that it keeps the name from those who ask.
+#[must_use]
+pub fn is_blocked(seen: &Observation) -> bool {
+    seen.ede.as_ref().is_some_and(|error| BLOCKED.contains(&error.code))
+}
+
 #[must_use]
 pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class {
-    let code = seen.ede.as_ref().map(|error| error.code);
-    let blocked = code.is_some_and(|code| BLOCKED.contains(&code));
+    let forged = seen.ede.as_ref().is_some_and(|error| error.code == FORGED);
+    let blocked = is_blocked(seen);
     match seen.outcome {
         Outcome::Answer => match judge(seen, name.expected) {
             Match::Unknown if is_flattened(name, seen) => elsewhere(world, name, seen),
             Match::Right | Match::Unknown => Class::Right,
             Match::Partial if name.routed => Class::Right,
-            Match::Elsewhere if blocked || code == Some(FORGED) => Class::Sinkhole,
+            Match::Elsewhere if blocked || forged => Class::Sinkhole,
             Match::Partial => earlier(world, name, seen).unwrap_or(Class::Nothing),
             Match::Elsewhere => elsewhere(world, name, seen),
             Match::Denied => Class::Nothing,

@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::compare::live::says_nothing;
+use crate::compare::answer_class::is_blocked;
+use crate::compare::live::{chain, says_nothing};
 use crate::compare::lookups::existing;
 use crate::compare::verdict::Candidate;
 use crate::finding::{FindingKey, Kind, Reason, Subject};
@@ -193,7 +194,8 @@ fn heard<'a>(
             }
             Vantage::Control => continue,
         };
-        let says = tells && !says_nothing(one.outcome);
+        // A resolver that refuses and says why has said something about the name.
+        let says = tells && (!says_nothing(one.outcome) || is_blocked(one));
         words.asked = true;
         words.heard |= says;
         let words = by_server.entry((name, &*one.server)).or_default();
