@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::live::{Expected, Match, addresses, chain, judge, resolved, values};
 use crate::compare::mismatch::is_of_other_places;
+use crate::compare::resolvers::ALIAS_TTL;
 use crate::compare::wildcard::above;
 use crate::compare::wishes::signed;
 use crate::compare::world::World;
@@ -71,13 +72,13 @@ const FORGED: u16 = 4;
 /// No resolver keeps an answer for longer. Source: findings.md section 7, the cap of the positive TTL.
 const LONGEST_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
-/// Classifies one answer.
 /// True if a resolver says that it keeps the name from those who ask.
 #[must_use]
 pub fn is_blocked(seen: &Observation) -> bool {
     seen.ede.as_ref().is_some_and(|error| BLOCKED.contains(&error.code))
 }
 
+/// Classifies one answer.
 #[must_use]
 pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class {
     let forged = seen.ede.as_ref().is_some_and(|error| error.code == FORGED);
@@ -189,12 +190,15 @@ fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Cla
     let led = |former: &Former<'_>| {
         leads_to(former.content, own, seen) || led_to(world, name, former.content, former.ended, seen)
     };
-    let before = former(world, name).into_iter().find(led);
+    let led: Vec<Former<'_>> = former(world, name).into_iter().filter(led).collect();
     // Of another member that is wanted, that one tells.
     let is_told = |one: &Former<'_>| !is_of(name.want, one.held) && is_wanted(world, name, one.held);
-    if before.as_ref().is_some_and(is_told) {
+    if led.first().is_some_and(is_told) {
         return Some(Class::Nothing);
     }
+    // The same values may have stood there several times, each time to be kept for a time of its own.
+    let kept = |one: &Former<'_>| kept_until(name.zone, one.content, one.ended);
+    let before = led.iter().filter(|one| !is_told(one)).max_by_key(|one| kept(one));
     let before = before.map(|one| (one.content, one.ended));
     let covered = || {
         let came = came_at(world, name)?;
@@ -202,6 +206,12 @@ fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Cla
         sets.find(|set| leads_to(&set.content, own, seen)).map(|set| (&set.content, came))
     };
     before.or_else(covered).map(|(content, ended)| stale(content, ended))
+}
+
+/// Until when a resolver may keep a content that ended then, but for the time that a change takes to spread.
+fn kept_until(zone: &ZoneReading, content: &Content, ended: Timestamp) -> Timestamp {
+    let ttl = content.ttl().or_else(|| ttl_of_target(zone, content)).unwrap_or(ALIAS_TTL);
+    ended.saturating_add(SignedDuration::from_secs(ttl.into())).unwrap_or(Timestamp::MAX)
 }
 
 /// A content that stood at a name and stands no more.
