@@ -117,17 +117,23 @@ fn targets_of(snapshot: &Snapshot, wants: &[InstanceWants], key: &FindingKey) ->
     }
 }
 
-/// Those among the names of which somebody said anything.
+/// Those among the names of which somebody said anything, be it that a chain to them ends in nothing.
 fn told_of<'a>(
-    snapshot: &'a Snapshot,
+    snapshot: &Snapshot,
     names: impl Iterator<Item = &'a DomainName>,
 ) -> BTreeSet<&'a DomainName> {
-    let names: BTreeSet<&DomainName> = names.collect();
-    if names.is_empty() {
-        return names;
+    let mut names: BTreeSet<&DomainName> = names.collect();
+    let mut told = BTreeSet::new();
+    for one in snapshot.observations().filter(|one| !says_nothing(one.outcome)) {
+        if names.is_empty() {
+            break;
+        }
+        told.extend(names.take(&one.name));
+        if matches!(one.outcome, Outcome::Nxdomain | Outcome::Nodata) {
+            told.extend(chain(one).iter().filter_map(|name| names.take(name)));
+        }
     }
-    let words = snapshot.observations().filter(|one| !says_nothing(one.outcome));
-    words.map(|one| &one.name).filter(|name| names.contains(name)).collect()
+    told
 }
 
 /// True for what answers about the name itself decide.
