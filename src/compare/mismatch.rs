@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use crate::compare::live::{Expected, Match, answers, asks, judge, said, union, worst};
+use crate::compare::live::{Expected, Match, answers, asks, judge, resolved, said, union, worst};
+use crate::compare::target::lacks_family;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
@@ -68,7 +69,7 @@ pub fn auth_mismatch(
     }
     note_contradictions(world, want, &id, &expected, out);
     let (_, _, first) = bad.first()?;
-    if empty_family(want, &expected) || occluded(zone, want) || is_referral(first) {
+    if empty_family(world, want, &expected) || occluded(zone, want) || is_referral(first) {
         return None;
     }
     if bad.iter().all(|(_, _, seen)| is_of_other_places(&members, seen)) {
@@ -232,11 +233,19 @@ pub fn is_default(routing: &Routing) -> bool {
     }
 }
 
-/// The AAAA alias of a target without IPv6 has nothing to answer.
+/// The alias of a target without an address of its family has nothing to answer. That a target has no IPv6 is
+/// usual; that it has nothing else has to be known.
 #[must_use]
-pub fn empty_family(want: &Want, expected: &Expected) -> bool {
-    let alias = matches!(want.content, Content::Alias(_));
-    alias && want.record_type == RecordType::Aaaa && !expected.addresses.iter().any(IpAddr::is_ipv6)
+pub fn empty_family(world: &World<'_>, want: &Want, expected: &Expected) -> bool {
+    let Some(target) = want.content.alias() else { return false };
+    let has_six = || resolved(world, &target.bare_name()).iter().any(IpAddr::is_ipv6);
+    if want.record_type == RecordType::Aaaa {
+        return !expected.addresses.iter().any(IpAddr::is_ipv6);
+    }
+    want.record_type == RecordType::A
+        && expected.addresses.is_empty()
+        && lacks_family(world, want)
+        && has_six()
 }
 
 /// A delegation below the apex takes the name away from the zone.

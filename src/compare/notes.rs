@@ -225,9 +225,11 @@ fn about_answers(
         if rotates && right && !found.is_empty() && found != expected.addresses {
             note(SilentReason::ElbRotation, "the addresses of a load balancer rotate; an overlap is right");
         }
-        let empty = answer.outcome == Outcome::Nodata && want.record_type == RecordType::Aaaa;
-        if empty && empty_family(want, &expected) && answer.vantage == Vantage::Authoritative {
-            note(SilentReason::AliasFamilyNodata, "the target of the AAAA alias has no IPv6 address");
+        let empty = answer.outcome == Outcome::Nodata && answer.vantage == Vantage::Authoritative;
+        if empty && empty_family(world, want, &expected) {
+            let family = if want.record_type == RecordType::Aaaa { "IPv6" } else { "IPv4" };
+            let detail = format!("the target of the {} alias has no {family} address", want.record_type);
+            note(SilentReason::AliasFamilyNodata, &detail);
         }
     }
 }

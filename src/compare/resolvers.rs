@@ -64,7 +64,7 @@ pub fn judge_resolvers(
     let members: Vec<&RecordSet> =
         zone.at(&want.name).iter().filter(|set| set.record_type == want.record_type).collect();
     let expected = union(world, members.iter().copied());
-    if empty_family(want, &expected) {
+    if empty_family(world, want, &expected) {
         return Vec::new();
     }
     let routed = members.iter().any(|set| set.set_identifier.is_some());
