@@ -237,12 +237,17 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class) -> Option<Window> {
     let after = |reason, start: Timestamp, ttl: u32| {
         open(reason, start, lives(ttl).saturating_add(propagation), world.at())
     };
-    // Before the first look a wildcard may have answered for it.
+    // Before the first look a wildcard may have answered for it, or a CNAME; a mail record never did.
+    let kind = &name.want.record_type;
+    let answers = |set: &&RecordSet| {
+        set.record_type == *kind || [&set.record_type, kind].iter().all(|one| one.is_address())
+    };
     let own_ttl = name
         .zone
         .at(&name.want.name)
         .iter()
         .chain(above(&name.want.name, name.zone))
+        .filter(answers)
         .map(|set| set.content.ttl().or_else(|| ttl_of_target(name.zone, &set.content)).unwrap_or(ALIAS_TTL))
         .max()
         .unwrap_or(ALIAS_TTL);
