@@ -30,6 +30,8 @@ pub struct Name<'a> {
     pub expected: &'a Expected,
     /// True if a part of that is a right answer.
     pub routed: bool,
+    /// When the instance that wants it was last changed, if that is known.
+    pub flags_since: Option<Timestamp>,
 }
 
 /// What an answer is.

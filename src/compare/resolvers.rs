@@ -68,7 +68,8 @@ pub fn judge_resolvers(
         return Vec::new();
     }
     let routed = members.iter().any(|set| set.set_identifier.is_some());
-    let name = Name { want, zone, members: &members, expected: &expected, routed };
+    let flags_since = wants.instance.changed_at;
+    let name = Name { want, zone, members: &members, expected: &expected, routed, flags_since };
     let authority = authority(world, &name);
     if authority == Authority::Wrong {
         return Vec::new();
@@ -294,7 +295,8 @@ fn change_start(world: &World<'_>, name: &Name<'_>) -> Option<Timestamp> {
         return Some(since);
     }
     let want = name.want;
-    let wished = want.changed_at.max(want.status_changed_at).max(want.created_at);
+    // Other flags make other wishes of the same objects.
+    let wished = want.changed_at.max(want.status_changed_at).max(want.created_at).max(name.flags_since);
     let written = wished.and_then(|wished| wished.saturating_add(signed(world.policy.sync_floor)).ok());
     Some(written.map_or(since, |written| written.min(since)))
 }
