@@ -58,6 +58,8 @@ pub enum Class {
     Rewritten,
     /// A failure.
     Fails,
+    /// No error and nothing else, not even who says so: some leave that out of a denial that they keep.
+    Empty,
     /// No answer.
     Silent,
     /// Nothing that can be judged.
@@ -100,10 +102,9 @@ pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class
         Outcome::Nxdomain | Outcome::Nodata | Outcome::Refused if blocked => Class::Filtered,
         Outcome::Nodata if is_of_other_places(name.members, seen) => Class::Nothing,
         Outcome::Nxdomain | Outcome::Nodata => denial(name, seen),
-        // One that answers its control name refuses this name alone.
-        Outcome::Servfail | Outcome::Refused => Class::Fails,
+        // One that answers its control name refuses or garbles this name alone.
+        Outcome::Servfail | Outcome::Refused | Outcome::Malformed => Class::Fails,
         Outcome::Timeout | Outcome::Unreachable => Class::Silent,
-        Outcome::Malformed => Class::Nothing,
     }
 }
 
@@ -114,8 +115,8 @@ fn denial(name: &Name<'_>, seen: &Observation) -> Class {
         Some(soa) if name.want.name.is_within(&soa.name) => Class::Denied,
         Some(_) => Class::Filtered,
         None if seen.outcome == Outcome::Nxdomain => Class::Filtered,
-        // NOERROR without anything is a resolver that hands out a bare referral.
-        None => Class::Nothing,
+        // NOERROR without anything is a resolver that hands out a bare referral, and answers nobody.
+        None => Class::Empty,
     }
 }
 

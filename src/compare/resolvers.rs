@@ -199,7 +199,9 @@ fn one_resolver<'a>(
         // Validation that fails is a fault of the zone, not of this resolver.
         .filter(|(class, _)| *class != Class::Fails || !unchecked_works)
         // Nor is it one of the name while the resolver answered nothing at all.
-        .filter(|(class, one)| !matches!(class, Class::Fails | Class::Silent) || world.vouches_for(one))
+        .filter(|(class, one)| {
+            !matches!(class, Class::Fails | Class::Empty | Class::Silent) || world.vouches_for(one)
+        })
         .collect();
     let right = looks.iter().find(|(class, _)| *class == Class::Right);
     let bad: Vec<&(Class, &'a Observation)> =
@@ -254,7 +256,7 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class) -> Option<Window> {
         .unwrap_or(ALIAS_TTL);
     let own = match class {
         Class::Stale { ended, ttl } => after(SilentReason::TtlWindow, ended, ttl.unwrap_or(ALIAS_TTL)),
-        Class::Denied => {
+        Class::Denied | Class::Empty => {
             let (reason, ttl) = (SilentReason::NegativeTtlWindow, negative_ttl(name.zone));
             match world.past.answered.first(&name.zone.zone.id, &name.want.key()) {
                 // From then on nobody hands out a denial that could be kept.
@@ -320,7 +322,7 @@ fn kind_of(class: Class) -> Option<(Kind, Reason)> {
         Class::Sinkhole | Class::Rewritten => Some((Kind::ResolverMismatch, Reason::Rewritten)),
         Class::Filtered => Some((Kind::ResolverMismatch, Reason::Filtered)),
         Class::OtherView => Some((Kind::ResolverMismatch, Reason::OtherView)),
-        Class::Fails => Some((Kind::ResolverUnreachable, Reason::ServfailQuorum)),
+        Class::Fails | Class::Empty => Some((Kind::ResolverUnreachable, Reason::ServfailQuorum)),
         Class::Silent => Some((Kind::ResolverUnreachable, Reason::TimeoutQuorum)),
         Class::Right | Class::Nothing => None,
     }
