@@ -208,7 +208,17 @@ fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Cla
         let mut sets = above(&name.want.name, name.zone).iter();
         sets.find(|set| leads_to(&set.content, own, seen)).map(|set| (&set.content, came))
     };
-    before.or_else(covered).map(|(content, ended)| stale(content, ended))
+    before.or_else(covered).map(|(content, ended)| stale(content, ended)).or_else(|| given(world, name, seen))
+}
+
+/// Addresses that the zone never held and that its own servers gave all the same: whoever asked them then holds
+/// what he was given.
+fn given(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Class> {
+    let given = world.past.answered.given(&name.zone.zone.id, &name.want.name)?;
+    let found: Option<Vec<_>> = addresses(seen).iter().map(|address| given.get(address)).collect();
+    let found = found?;
+    let ended = found.iter().map(|one| one.last).max()?;
+    Some(Class::Stale { ended, ttl: found.iter().map(|one| one.ttl).max() })
 }
 
 /// Until when a resolver may keep a content that ended then, but for the time that a change takes to spread.
