@@ -147,7 +147,7 @@ fn rows<'a>(world: &World<'a>, name: &Name<'_>, out: &mut Verdicts) -> Vec<Row<'
             });
         }
         if let Some(seen) = seen {
-            rows.push(Row { view, server, class, seen, window: window(world, name, class) });
+            rows.push(Row { view, server, class, seen, window: window(world, name, class, view) });
         }
     }
     rows
@@ -231,7 +231,7 @@ fn same(left: Class, right: Class) -> bool {
 }
 
 /// Until when this answer is to be expected.
-fn window(world: &World<'_>, name: &Name<'_>, class: Class) -> Option<Window> {
+fn window(world: &World<'_>, name: &Name<'_>, class: Class, view: &str) -> Option<Window> {
     if class == Class::Right {
         return None;
     }
@@ -258,11 +258,16 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class) -> Option<Window> {
         Class::Stale { ended, ttl } => after(SilentReason::TtlWindow, ended, ttl.unwrap_or(ALIAS_TTL)),
         Class::Denied | Class::Empty => {
             let (reason, ttl) = (SilentReason::NegativeTtlWindow, negative_ttl(name.zone));
-            match world.past.answered.first(&name.zone.zone.id, &name.want.key()) {
+            let of_record = match world.past.answered.first(&name.zone.zone.id, &name.want.key()) {
                 // From then on nobody hands out a denial that could be kept.
                 Some(first) => open(reason, first, lives(ttl), world.at()),
-                None => after(reason, change_start(world, name)?, ttl),
-            }
+                None => change_start(world, name).and_then(|start| after(reason, start, ttl)),
+            };
+            // Before a VPC could see the zone, the public DNS denied the name to it.
+            let vpc = world.policy.view(view).and_then(|view| view.vpc_id.as_ref());
+            let joined = vpc.and_then(|vpc| world.past.associated_at(&name.zone.zone.id, vpc));
+            let of_view = joined.and_then(|joined| after(reason, joined, ttl));
+            [of_record, of_view].into_iter().flatten().max_by_key(|window| window.until)
         }
         // What stood there before we first looked may have been anything.
         Class::Rewritten | Class::OtherView if !saw_change(world, name) => {
