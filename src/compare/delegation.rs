@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 
@@ -105,11 +106,17 @@ pub fn delegated_twin<'a>(world: &World<'a>, zone: &'a ZoneReading) -> Option<&'
 #[must_use]
 pub fn known_delegated_twin<'a>(world: &World<'a>, zone: &'a ZoneReading) -> Option<&'a ZoneReading> {
     twins(world, zone).next()?;
-    let last = || world.past.delegations.get(&zone.zone.name)?.last();
+    twin_of_servers(world, zone, &known_delegation(world, zone)?)
+}
+
+/// The servers to which the parent delegates, by its latest word; `None` if it denies the zone or was never
+/// heard.
+#[must_use]
+pub fn known_delegation(world: &World<'_>, zone: &ZoneReading) -> Option<BTreeSet<DomainName>> {
     match parent_of(world, zone) {
-        Parent::Servers(servers) => twin_of_servers(world, zone, &servers),
+        Parent::Servers(servers) => Some(servers),
         Parent::Denied => None,
-        Parent::Unknown => twin_of_servers(world, zone, &last()?.value.servers),
+        Parent::Unknown => Some(world.past.delegations.get(&zone.zone.name)?.last()?.value.servers.clone()),
     }
 }
 
@@ -334,6 +341,9 @@ fn candidate(
     };
     if !bad.is_empty() {
         candidate.evidence.push(format!("the parent delegates to {}", list(&mut bad.iter())));
+    }
+    if matches!(reason, Reason::LameAll | Reason::LamePartial) {
+        candidate.servers = bad.iter().map(|server| Arc::from(server.as_str())).collect();
     }
     candidate.fix = Fix {
         summary: format!("At the registrar or in the parent zone of {name}, set the NS records to {own}."),

@@ -20,7 +20,7 @@ use crate::model::record::{Content, RecordSet, RecordType, Routing};
 use crate::model::text::printable;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{TestedAnswer, TestedName, ZoneReading};
-use crate::model::{RecordKey, ZoneId};
+use crate::model::{DomainName, RecordKey, ZoneId};
 use crate::past::Sighting;
 use crate::report::Silent;
 use crate::snapshot::ViewName;
@@ -79,7 +79,7 @@ pub fn auth_mismatch(
     // The name of a withheld record exists still, and each server withholds it; that its target resolves
     // has to be known.
     let empty = all && bad.iter().all(|(_, _, seen)| seen.outcome == Outcome::Nodata);
-    if empty && health_may_withdraw(&members) && !expected.addresses.is_empty() {
+    if empty && health_may_withdraw(&members) && is_alive(world, &expected) {
         return Some(health_withdrawn(world, wants, want, zone, &expected, &bad));
     }
     let subject = Subject::Record(want.key());
@@ -117,6 +117,13 @@ fn all_right(world: &World<'_>, want: &Want, zone: &ZoneReading, expected: &Expe
     // A wildcard is judged by other names.
     let looks = world.answers.get(&want.name).filter(|_| !want.name.is_wildcard());
     looks.is_some_and(|looks| looks.iter().filter(counts).all(|seen| judge(seen, expected) == Match::Right))
+}
+
+/// True if the targets have addresses; of those that nobody asked for in this round the last word counts.
+fn is_alive(world: &World<'_>, expected: &Expected) -> bool {
+    let is_asked = |host: &DomainName| world.answers.contains_key(host);
+    let is_known = !expected.lately.is_empty() && !expected.hosts.iter().any(is_asked);
+    !expected.addresses.is_empty() || is_known
 }
 
 /// Route 53 withholds the record although its target resolves: health says no.

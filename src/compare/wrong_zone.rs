@@ -3,12 +3,10 @@
 //! Route 53 allows any number of zones of one name, and a name may lie in several zones: what a zone
 //! holds helps only those who are led to it. Source: findings.md, kind `wrong_zone`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compare::answer_class::is_private;
-use crate::compare::delegation::{
-    LOOKS, Parent, delegated_twin, known_delegated_twin, name_servers, parent_of, twins,
-};
+use crate::compare::delegation::{LOOKS, known_delegated_twin, known_delegation, name_servers, twins};
 use crate::compare::ladder::{Step, targets};
 use crate::compare::live::{Match, answers, asks, expected, questions, says_nothing, worst};
 use crate::compare::mismatch::{is_referral, occluded};
@@ -95,7 +93,7 @@ fn public_zones<'a>(world: &World<'a>) -> impl Iterator<Item = &'a ZoneReading> 
 
 /// The parent leads users to another zone of the same name.
 fn not_delegated(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Misplaced> {
-    let other = delegated_twin(world, zone).filter(|other| !holds(other, want))?;
+    let other = known_delegated_twin(world, zone).filter(|other| !holds(other, want))?;
     Some(Misplaced {
         reason: Reason::NotTheDelegatedOne,
         impact: public_impact(world, want).unwrap_or(Impact::Latent),
@@ -219,8 +217,8 @@ fn private_only(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Mi
 /// A zone of the same name that the parent does not lead to, and that has the record.
 fn idle_twin<'a>(world: &World<'a>, want: &Want, zone: &'a ZoneReading) -> Option<&'a ZoneReading> {
     let other = twins(world, zone).find(|other| holds(other, want))?;
-    let served = |servers: &std::collections::BTreeSet<_>| !servers.is_disjoint(&name_servers(zone));
-    matches!(parent_of(world, zone), Parent::Servers(servers) if served(&servers)).then_some(other)
+    let served = |servers: BTreeSet<_>| !servers.is_disjoint(&name_servers(zone));
+    known_delegation(world, zone).is_some_and(served).then_some(other)
 }
 
 /// The instance wrote its record into the twin; what stands here is of somebody else.
