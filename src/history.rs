@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::compare::{Candidate, Coverage, Verdicts, explain};
-use crate::finding::{Cause, FindingKey, Kind, State, Subject};
+use crate::finding::{Cause, FindingKey, Kind, SilentReason, State, Subject};
 use crate::limits::MAX_STEPS;
 use crate::model::{DomainName, ZoneId};
 use crate::policy::Policy;
@@ -156,6 +156,7 @@ impl History {
                 && !waiting.contains(&place(key))
                 && dark_views(candidate, &verdicts.coverage, true).is_empty()
         });
+        seen.retain(|key, candidate| !self.tracks.get(key).is_some_and(|track| track.is_over_at(candidate)));
         for (key, candidate) in &seen {
             // One story under two names keeps its confirmation, unless it becomes louder: a record that one
             // owner gives up and another takes over is gone for a moment. Its age belongs to the kind.
@@ -401,6 +402,18 @@ impl Track {
         if candidate.muted.is_some() {
             self.state = State::Muted;
         }
+    }
+
+    /// True if the parent was mended, and what is left is what resolvers may still hold of the delegation before:
+    /// that is no continuation of what was told of the parent, nor of what the parent explained.
+    fn is_over_at(&self, candidate: &Candidate) -> bool {
+        let follows = candidate.window.is_some_and(|one| one.reason == SilentReason::DelegationTtlWindow);
+        let is_of_parent = match self.state {
+            State::Open => candidate.key.kind == Kind::DelegationBroken,
+            State::Explained => true,
+            State::Pending | State::Muted | State::Stale | State::Resolved => false,
+        };
+        follows && is_of_parent
     }
 
     /// Less sight makes no fault smaller or larger: what nobody was asked in this round hurts as it did, and a

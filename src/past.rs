@@ -19,7 +19,7 @@ use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::packed::pack;
 use crate::model::table::TableSet;
 use crate::model::want::{InstanceWants, Want};
-use crate::model::zone::Zones;
+use crate::model::zone::{ZoneReading, Zones};
 use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordSet, RecordType, ZoneId};
 use crate::past::answers::{Answered, Arrival};
 use crate::past::names::sight;
@@ -96,6 +96,9 @@ pub struct Past {
     /// What DNS answered lately.
     #[serde(default)]
     pub answered: Answered,
+    /// Since when a private zone has been seen to be associated with a VPC, by zone and VPC id.
+    #[serde(with = "pairs", default)]
+    associations: BTreeMap<(ZoneId, Arc<str>), Timestamp>,
     /// The first round without a wish, by the last one with it: rounds may lie far apart.
     #[serde(with = "pairs", default)]
     losses: BTreeMap<Timestamp, Timestamp>,
@@ -190,6 +193,7 @@ impl Past {
             }
             self.zones.retain(|id, _| zones.zones.contains_key(id));
             self.listed.retain(|id, _| zones.zones.contains_key(id));
+            self.observe_associations(zones, at);
             if lists_are_whole(snapshot) {
                 self.observe_strangers(zones, wants, &snapshot.odd_objects(), at);
             }
@@ -199,6 +203,7 @@ impl Past {
             self.observe_delegations(snapshot, at);
             self.answered.observe_hosts(snapshot, wants);
             self.answered.observe_served(snapshot, wants);
+            self.answered.observe_odd(snapshot, &self.names);
             self.answered.observe_first(snapshot, arrivals(&self.names, self.first_at));
         }
         self.observe_controls(snapshot);
@@ -245,7 +250,8 @@ impl Past {
         earlier(&mut self.dns_at);
         self.answered.set_back(now);
         self.attributes.values_mut().for_each(|(_, at)| *at = now.min(*at));
-        self.controls.values_mut().for_each(|at| *at = now.min(*at));
+        let others = self.controls.values_mut().chain(self.associations.values_mut());
+        others.for_each(|at| *at = now.min(*at));
     }
 
     /// True if the resolver has worked since before this look: silence about a name from a time when it
@@ -411,6 +417,27 @@ impl Past {
             }
         }
         self.delegations.retain(|name, _| names.contains(name));
+    }
+
+    fn observe_associations(&mut self, zones: &Zones, at: Timestamp) {
+        let before = std::mem::take(&mut self.associations);
+        let of_zone = |reading: &ZoneReading| {
+            let id = reading.zone.id.clone();
+            let ids = reading.zone.vpcs.iter().flatten().map(|vpc| Arc::clone(&vpc.id));
+            ids.map(|vpc| (id.clone(), vpc)).collect::<Vec<_>>()
+        };
+        let seen = zones.zones.values().flat_map(of_zone);
+        self.associations = seen.map(|key| (key.clone(), before.get(&key).copied().unwrap_or(at))).collect();
+        // What was not read in this round is not gone.
+        let unread = |id: &ZoneId| zones.zones.get(id).is_some_and(|reading| reading.zone.vpcs.is_none());
+        self.associations.extend(before.into_iter().filter(|((zone, _), _)| unread(zone)));
+    }
+
+    /// When a private zone was seen to become visible from a VPC; `None` if it was so from the first look on.
+    #[must_use]
+    pub fn associated_at(&self, zone: &ZoneId, vpc: &Arc<str>) -> Option<Timestamp> {
+        let since = self.associations.get(&(zone.clone(), Arc::clone(vpc))).copied();
+        since.filter(|since| self.first_at < Some(*since))
     }
 
     fn observe_strangers(

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::live::{Expected, Match, addresses, chain, judge, resolved, values};
 use crate::compare::mismatch::is_of_other_places;
+use crate::compare::resolvers::ALIAS_TTL;
 use crate::compare::wildcard::above;
 use crate::compare::wishes::signed;
 use crate::compare::world::World;
@@ -29,6 +30,8 @@ pub struct Name<'a> {
     pub expected: &'a Expected,
     /// True if a part of that is a right answer.
     pub routed: bool,
+    /// When the instance that wants it was last changed, if that is known.
+    pub flags_since: Option<Timestamp>,
 }
 
 /// What an answer is.
@@ -55,6 +58,8 @@ pub enum Class {
     Rewritten,
     /// A failure.
     Fails,
+    /// No error and nothing else, not even who says so: some leave that out of a denial that they keep.
+    Empty,
     /// No answer.
     Silent,
     /// Nothing that can be judged.
@@ -71,17 +76,23 @@ const FORGED: u16 = 4;
 /// No resolver keeps an answer for longer. Source: findings.md section 7, the cap of the positive TTL.
 const LONGEST_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
+/// True if a resolver says that it keeps the name from those who ask.
+#[must_use]
+pub fn is_blocked(seen: &Observation) -> bool {
+    seen.ede.as_ref().is_some_and(|error| BLOCKED.contains(&error.code))
+}
+
 /// Classifies one answer.
 #[must_use]
 pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class {
-    let code = seen.ede.as_ref().map(|error| error.code);
-    let blocked = code.is_some_and(|code| BLOCKED.contains(&code));
+    let forged = seen.ede.as_ref().is_some_and(|error| error.code == FORGED);
+    let blocked = is_blocked(seen);
     match seen.outcome {
         Outcome::Answer => match judge(seen, name.expected) {
             Match::Unknown if is_flattened(name, seen) => elsewhere(world, name, seen),
             Match::Right | Match::Unknown => Class::Right,
             Match::Partial if name.routed => Class::Right,
-            Match::Elsewhere if blocked || code == Some(FORGED) => Class::Sinkhole,
+            Match::Elsewhere if blocked || forged => Class::Sinkhole,
             Match::Partial => earlier(world, name, seen).unwrap_or(Class::Nothing),
             Match::Elsewhere => elsewhere(world, name, seen),
             Match::Denied => Class::Nothing,
@@ -91,10 +102,9 @@ pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class
         Outcome::Nxdomain | Outcome::Nodata | Outcome::Refused if blocked => Class::Filtered,
         Outcome::Nodata if is_of_other_places(name.members, seen) => Class::Nothing,
         Outcome::Nxdomain | Outcome::Nodata => denial(name, seen),
-        // One that answers its control name refuses this name alone.
-        Outcome::Servfail | Outcome::Refused => Class::Fails,
+        // One that answers its control name refuses or garbles this name alone.
+        Outcome::Servfail | Outcome::Refused | Outcome::Malformed => Class::Fails,
         Outcome::Timeout | Outcome::Unreachable => Class::Silent,
-        Outcome::Malformed => Class::Nothing,
     }
 }
 
@@ -105,8 +115,8 @@ fn denial(name: &Name<'_>, seen: &Observation) -> Class {
         Some(soa) if name.want.name.is_within(&soa.name) => Class::Denied,
         Some(_) => Class::Filtered,
         None if seen.outcome == Outcome::Nxdomain => Class::Filtered,
-        // NOERROR without anything is a resolver that hands out a bare referral.
-        None => Class::Nothing,
+        // NOERROR without anything is a resolver that hands out a bare referral, and answers nobody.
+        None => Class::Empty,
     }
 }
 
@@ -183,19 +193,38 @@ fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Cla
     let led = |former: &Former<'_>| {
         leads_to(former.content, own, seen) || led_to(world, name, former.content, former.ended, seen)
     };
-    let before = former(world, name).into_iter().find(led);
+    let led: Vec<Former<'_>> = former(world, name).into_iter().filter(led).collect();
     // Of another member that is wanted, that one tells.
     let is_told = |one: &Former<'_>| !is_of(name.want, one.held) && is_wanted(world, name, one.held);
-    if before.as_ref().is_some_and(is_told) {
+    if led.first().is_some_and(is_told) {
         return Some(Class::Nothing);
     }
+    // The same values may have stood there several times, each time to be kept for a time of its own.
+    let kept = |one: &Former<'_>| kept_until(name.zone, one.content, one.ended);
+    let before = led.iter().filter(|one| !is_told(one)).max_by_key(|one| kept(one));
     let before = before.map(|one| (one.content, one.ended));
     let covered = || {
         let came = came_at(world, name)?;
         let mut sets = above(&name.want.name, name.zone).iter();
         sets.find(|set| leads_to(&set.content, own, seen)).map(|set| (&set.content, came))
     };
-    before.or_else(covered).map(|(content, ended)| stale(content, ended))
+    before.or_else(covered).map(|(content, ended)| stale(content, ended)).or_else(|| given(world, name, seen))
+}
+
+/// Addresses that the zone never held and that its own servers gave all the same: whoever asked them then holds
+/// what he was given.
+fn given(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Class> {
+    let given = world.past.answered.given(&name.zone.zone.id, &name.want.name)?;
+    let found: Option<Vec<_>> = addresses(seen).iter().map(|address| given.get(address)).collect();
+    let found = found?;
+    let ended = found.iter().map(|one| one.last).max()?;
+    Some(Class::Stale { ended, ttl: found.iter().map(|one| one.ttl).max() })
+}
+
+/// Until when a resolver may keep a content that ended then, but for the time that a change takes to spread.
+fn kept_until(zone: &ZoneReading, content: &Content, ended: Timestamp) -> Timestamp {
+    let ttl = content.ttl().or_else(|| ttl_of_target(zone, content)).unwrap_or(ALIAS_TTL);
+    ended.saturating_add(SignedDuration::from_secs(ttl.into())).unwrap_or(Timestamp::MAX)
 }
 
 /// A content that stood at a name and stands no more.

@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 
@@ -97,6 +98,33 @@ pub fn delegated_twin<'a>(world: &World<'a>, zone: &'a ZoneReading) -> Option<&'
     // Asked for every name, and nearly no zone has one.
     twins(world, zone).next()?;
     let Parent::Servers(servers) = parent_of(world, zone) else { return None };
+    twin_of_servers(world, zone, &servers)
+}
+
+/// As [`delegated_twin`], also by what the parent said when it was last heard: a delegation moves seldom, and
+/// a name must not change its zone because nobody could ask for a while.
+#[must_use]
+pub fn known_delegated_twin<'a>(world: &World<'a>, zone: &'a ZoneReading) -> Option<&'a ZoneReading> {
+    twins(world, zone).next()?;
+    twin_of_servers(world, zone, &known_delegation(world, zone)?)
+}
+
+/// The servers to which the parent delegates, by its latest word; `None` if it denies the zone or was never
+/// heard.
+#[must_use]
+pub fn known_delegation(world: &World<'_>, zone: &ZoneReading) -> Option<BTreeSet<DomainName>> {
+    match parent_of(world, zone) {
+        Parent::Servers(servers) => Some(servers),
+        Parent::Denied => None,
+        Parent::Unknown => Some(world.past.delegations.get(&zone.zone.name)?.last()?.value.servers.clone()),
+    }
+}
+
+fn twin_of_servers<'a>(
+    world: &World<'a>,
+    zone: &'a ZoneReading,
+    servers: &BTreeSet<DomainName>,
+) -> Option<&'a ZoneReading> {
     if !servers.is_disjoint(&name_servers(zone)) {
         return None;
     }
@@ -313,6 +341,9 @@ fn candidate(
     };
     if !bad.is_empty() {
         candidate.evidence.push(format!("the parent delegates to {}", list(&mut bad.iter())));
+    }
+    if matches!(reason, Reason::LameAll | Reason::LamePartial) {
+        candidate.servers = bad.iter().map(|server| Arc::from(server.as_str())).collect();
     }
     candidate.fix = Fix {
         summary: format!("At the registrar or in the parent zone of {name}, set the NS records to {own}."),

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use crate::compare::live::{Expected, Match, answers, asks, judge, questions, said, union, worst};
+use crate::compare::live::{Expected, Match, answers, asks, judge, questions, resolved, said, union, worst};
+use crate::compare::target::lacks_family;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
@@ -19,7 +20,7 @@ use crate::model::record::{Content, RecordSet, RecordType, Routing};
 use crate::model::text::printable;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{TestedAnswer, TestedName, ZoneReading};
-use crate::model::{RecordKey, ZoneId};
+use crate::model::{DomainName, RecordKey, ZoneId};
 use crate::past::Sighting;
 use crate::report::Silent;
 use crate::snapshot::ViewName;
@@ -68,7 +69,7 @@ pub fn auth_mismatch(
     }
     note_contradictions(world, want, &id, &expected, out);
     let (_, _, first) = bad.first()?;
-    if empty_family(want, &expected) || occluded(zone, want) || is_referral(first) {
+    if empty_family(world, want, &expected) || occluded(zone, want) || is_referral(first) {
         return None;
     }
     if bad.iter().all(|(_, _, seen)| is_of_other_places(&members, seen)) {
@@ -78,7 +79,7 @@ pub fn auth_mismatch(
     // The name of a withheld record exists still, and each server withholds it; that its target resolves
     // has to be known.
     let empty = all && bad.iter().all(|(_, _, seen)| seen.outcome == Outcome::Nodata);
-    if empty && health_may_withdraw(&members) && !expected.addresses.is_empty() {
+    if empty && health_may_withdraw(&members) && is_alive(world, &expected) {
         return Some(health_withdrawn(world, wants, want, zone, &expected, &bad));
     }
     let subject = Subject::Record(want.key());
@@ -116,6 +117,13 @@ fn all_right(world: &World<'_>, want: &Want, zone: &ZoneReading, expected: &Expe
     // A wildcard is judged by other names.
     let looks = world.answers.get(&want.name).filter(|_| !want.name.is_wildcard());
     looks.is_some_and(|looks| looks.iter().filter(counts).all(|seen| judge(seen, expected) == Match::Right))
+}
+
+/// True if the targets have addresses; of those that nobody asked for in this round the last word counts.
+fn is_alive(world: &World<'_>, expected: &Expected) -> bool {
+    let is_asked = |host: &DomainName| world.answers.contains_key(host);
+    let is_known = !expected.lately.is_empty() && !expected.hosts.iter().any(is_asked);
+    !expected.addresses.is_empty() || is_known
 }
 
 /// Route 53 withholds the record although its target resolves: health says no.
@@ -232,11 +240,19 @@ pub fn is_default(routing: &Routing) -> bool {
     }
 }
 
-/// The AAAA alias of a target without IPv6 has nothing to answer.
+/// The alias of a target without an address of its family has nothing to answer. That a target has no IPv6 is
+/// usual; that it has nothing else has to be known.
 #[must_use]
-pub fn empty_family(want: &Want, expected: &Expected) -> bool {
-    let alias = matches!(want.content, Content::Alias(_));
-    alias && want.record_type == RecordType::Aaaa && !expected.addresses.iter().any(IpAddr::is_ipv6)
+pub fn empty_family(world: &World<'_>, want: &Want, expected: &Expected) -> bool {
+    let Some(target) = want.content.alias() else { return false };
+    let has_six = || resolved(world, &target.bare_name()).iter().any(IpAddr::is_ipv6);
+    if want.record_type == RecordType::Aaaa {
+        return !expected.addresses.iter().any(IpAddr::is_ipv6);
+    }
+    want.record_type == RecordType::A
+        && expected.addresses.is_empty()
+        && lacks_family(world, want)
+        && has_six()
 }
 
 /// A delegation below the apex takes the name away from the zone.

@@ -11,6 +11,7 @@ use crate::compare::texts::texts;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::covering;
 use crate::compare::world::World;
+use crate::compare::wrong_zone::home;
 use crate::desired::sources::roster::unmodelled;
 use crate::finding::{Kind, Reason, SilentReason, Subject};
 use crate::model::heritage::{Heritage, TxtRole};
@@ -36,7 +37,7 @@ pub fn list_silent(world: &World<'_>, out: &mut Verdicts) {
         covered_by_wildcard(world, wants, out);
         for want in &wants.wants {
             if let Some(zone) = want.zone_id().and_then(|id| world.zone(id)) {
-                about_want(world, wants, want, zone, out);
+                about_want(world, wants, want, home(world, wants, want, zone), out);
             }
         }
     }
@@ -223,9 +224,11 @@ fn about_answers(
         if rotates && right && !found.is_empty() && found != expected.addresses {
             note(SilentReason::ElbRotation, "the addresses of a load balancer rotate; an overlap is right");
         }
-        let empty = answer.outcome == Outcome::Nodata && want.record_type == RecordType::Aaaa;
-        if empty && empty_family(want, &expected) && answer.vantage == Vantage::Authoritative {
-            note(SilentReason::AliasFamilyNodata, "the target of the AAAA alias has no IPv6 address");
+        let empty = answer.outcome == Outcome::Nodata && answer.vantage == Vantage::Authoritative;
+        if empty && empty_family(world, want, &expected) {
+            let family = if want.record_type == RecordType::Aaaa { "IPv6" } else { "IPv4" };
+            let detail = format!("the target of the {} alias has no {family} address", want.record_type);
+            note(SilentReason::AliasFamilyNodata, &detail);
         }
     }
 }

@@ -64,11 +64,12 @@ pub fn judge_resolvers(
     let members: Vec<&RecordSet> =
         zone.at(&want.name).iter().filter(|set| set.record_type == want.record_type).collect();
     let expected = union(world, members.iter().copied());
-    if empty_family(want, &expected) {
+    if empty_family(world, want, &expected) {
         return Vec::new();
     }
     let routed = members.iter().any(|set| set.set_identifier.is_some());
-    let name = Name { want, zone, members: &members, expected: &expected, routed };
+    let flags_since = wants.instance.changed_at;
+    let name = Name { want, zone, members: &members, expected: &expected, routed, flags_since };
     let authority = authority(world, &name);
     if authority == Authority::Wrong {
         return Vec::new();
@@ -146,7 +147,7 @@ fn rows<'a>(world: &World<'a>, name: &Name<'_>, out: &mut Verdicts) -> Vec<Row<'
             });
         }
         if let Some(seen) = seen {
-            rows.push(Row { view, server, class, seen, window: window(world, name, class) });
+            rows.push(Row { view, server, class, seen, window: window(world, name, class, view) });
         }
     }
     rows
@@ -198,7 +199,9 @@ fn one_resolver<'a>(
         // Validation that fails is a fault of the zone, not of this resolver.
         .filter(|(class, _)| *class != Class::Fails || !unchecked_works)
         // Nor is it one of the name while the resolver answered nothing at all.
-        .filter(|(class, one)| !matches!(class, Class::Fails | Class::Silent) || world.vouches_for(one))
+        .filter(|(class, one)| {
+            !matches!(class, Class::Fails | Class::Empty | Class::Silent) || world.vouches_for(one)
+        })
         .collect();
     let right = looks.iter().find(|(class, _)| *class == Class::Right);
     let bad: Vec<&(Class, &'a Observation)> =
@@ -228,7 +231,7 @@ fn same(left: Class, right: Class) -> bool {
 }
 
 /// Until when this answer is to be expected.
-fn window(world: &World<'_>, name: &Name<'_>, class: Class) -> Option<Window> {
+fn window(world: &World<'_>, name: &Name<'_>, class: Class, view: &str) -> Option<Window> {
     if class == Class::Right {
         return None;
     }
@@ -237,24 +240,34 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class) -> Option<Window> {
     let after = |reason, start: Timestamp, ttl: u32| {
         open(reason, start, lives(ttl).saturating_add(propagation), world.at())
     };
-    // Before the first look a wildcard may have answered for it.
+    // Before the first look a wildcard may have answered for it, or a CNAME; a mail record never did.
+    let kind = &name.want.record_type;
+    let answers = |set: &&RecordSet| {
+        set.record_type == *kind || [&set.record_type, kind].iter().all(|one| one.is_address())
+    };
     let own_ttl = name
         .zone
         .at(&name.want.name)
         .iter()
         .chain(above(&name.want.name, name.zone))
+        .filter(answers)
         .map(|set| set.content.ttl().or_else(|| ttl_of_target(name.zone, &set.content)).unwrap_or(ALIAS_TTL))
         .max()
         .unwrap_or(ALIAS_TTL);
     let own = match class {
         Class::Stale { ended, ttl } => after(SilentReason::TtlWindow, ended, ttl.unwrap_or(ALIAS_TTL)),
-        Class::Denied => {
+        Class::Denied | Class::Empty => {
             let (reason, ttl) = (SilentReason::NegativeTtlWindow, negative_ttl(name.zone));
-            match world.past.answered.first(&name.zone.zone.id, &name.want.key()) {
+            let of_record = match world.past.answered.first(&name.zone.zone.id, &name.want.key()) {
                 // From then on nobody hands out a denial that could be kept.
                 Some(first) => open(reason, first, lives(ttl), world.at()),
-                None => after(reason, change_start(world, name)?, ttl),
-            }
+                None => change_start(world, name).and_then(|start| after(reason, start, ttl)),
+            };
+            // Before a VPC could see the zone, the public DNS denied the name to it.
+            let vpc = world.policy.view(view).and_then(|view| view.vpc_id.as_ref());
+            let joined = vpc.and_then(|vpc| world.past.associated_at(&name.zone.zone.id, vpc));
+            let of_view = joined.and_then(|joined| after(reason, joined, ttl));
+            [of_record, of_view].into_iter().flatten().max_by_key(|window| window.until)
         }
         // What stood there before we first looked may have been anything.
         Class::Rewritten | Class::OtherView if !saw_change(world, name) => {
@@ -289,7 +302,8 @@ fn change_start(world: &World<'_>, name: &Name<'_>) -> Option<Timestamp> {
         return Some(since);
     }
     let want = name.want;
-    let wished = want.changed_at.max(want.status_changed_at).max(want.created_at);
+    // Other flags make other wishes of the same objects.
+    let wished = want.changed_at.max(want.status_changed_at).max(want.created_at).max(name.flags_since);
     let written = wished.and_then(|wished| wished.saturating_add(signed(world.policy.sync_floor)).ok());
     Some(written.map_or(since, |written| written.min(since)))
 }
@@ -313,7 +327,7 @@ fn kind_of(class: Class) -> Option<(Kind, Reason)> {
         Class::Sinkhole | Class::Rewritten => Some((Kind::ResolverMismatch, Reason::Rewritten)),
         Class::Filtered => Some((Kind::ResolverMismatch, Reason::Filtered)),
         Class::OtherView => Some((Kind::ResolverMismatch, Reason::OtherView)),
-        Class::Fails => Some((Kind::ResolverUnreachable, Reason::ServfailQuorum)),
+        Class::Fails | Class::Empty => Some((Kind::ResolverUnreachable, Reason::ServfailQuorum)),
         Class::Silent => Some((Kind::ResolverUnreachable, Reason::TimeoutQuorum)),
         Class::Right | Class::Nothing => None,
     }

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 
 use crate::compare::delegation::LOOKS;
 use crate::compare::leftovers::stands_privately;
-use crate::compare::live::{resolved, says_nothing};
+use crate::compare::live::{chain, resolved, says_nothing};
 use crate::compare::world::World;
 use crate::finding::Reason;
-use crate::model::DomainName;
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::record::{Content, RecordType, Value};
 use crate::model::want::Want;
+use crate::model::zone::ZoneReading;
+use crate::model::{DomainName, ZoneId};
 
 /// Longest CNAME chain that is followed; a longer one is no loop, only more than resolvers follow.
 const MAX_CHAIN: usize = 16;
@@ -25,27 +26,94 @@ pub fn dead_target(world: &World<'_>, want: &Want) -> Option<Reason> {
         // That is an impossible wish of its own.
         return None;
     }
-    if loops_in_zones(world, want, &host) || loops_in_answers(world, want) {
+    if loops_in_zones(world, want, &host)
+        || [&want.name, &host].iter().any(|name| loops_in_answers(world, name))
+    {
         return Some(Reason::Loop);
     }
     let zone = want.zone_id().and_then(|id| world.zone(id));
     if zone.is_some_and(|zone| stands_privately(world, zone, &host)) {
         return None;
     }
-    let seen = world.answers.get(&host)?;
-    let own: Vec<&Observation> = seen
-        .iter()
-        .copied()
-        .filter(|answer| answer.vantage == Vantage::Authoritative && !says_nothing(answer.outcome))
-        .collect();
+    let Some(end) = end_of_chain(world, &host) else { return Some(Reason::Loop) };
+    let empty = |reason: &Reason| *reason != Reason::NoAddress || resolved(world, &host).is_empty();
+    let own = own_servers(world, &end);
+    let denied = denied(&own).filter(|_| own.iter().all(|answer| answer.referral().is_none()));
+    denied
+        .or_else(|| denied_behind(world, want, &host))
+        .filter(empty)
+        .or_else(|| is_lost_in_zones(world, want, &end).then_some(Reason::Nxdomain))
+}
+
+/// What the servers of a name say about it.
+fn own_servers<'a>(world: &World<'a>, name: &DomainName) -> Vec<&'a Observation> {
+    let seen = world.answers.get(name).map(Vec::as_slice).unwrap_or_default();
+    let says =
+        |answer: &&Observation| answer.vantage == Vantage::Authoritative && !says_nothing(answer.outcome);
+    seen.iter().copied().filter(says).collect()
+}
+
+/// Why there is no address, where all who were asked say the same.
+fn denied(own: &[&Observation]) -> Option<Reason> {
     let all = |outcome: Outcome| LOOKS <= own.len() && own.iter().all(|answer| answer.outcome == outcome);
     if all(Outcome::Nxdomain) {
         return Some(Reason::Nxdomain);
     }
-    let empty = all(Outcome::Nodata)
-        && own.iter().all(|answer| answer.referral().is_none())
-        && own.iter().any(|answer| &*answer.record_type == "A");
-    (empty && resolved(world, &host).is_empty()).then_some(Reason::NoAddress)
+    (all(Outcome::Nodata) && own.iter().any(|answer| &*answer.record_type == "A"))
+        .then_some(Reason::NoAddress)
+}
+
+/// The name to which the servers of a host name lead in the end; `None` if they lead in a circle.
+fn end_of_chain(world: &World<'_>, host: &DomainName) -> Option<DomainName> {
+    let mut passed = BTreeSet::from([host.clone()]);
+    let mut name = host.clone();
+    while let Some(next) = next_in_chain(world, &name).filter(|_| passed.len() < MAX_CHAIN) {
+        if !passed.insert(next.clone()) {
+            return None;
+        }
+        name = next;
+    }
+    Some(name)
+}
+
+/// The one name to which all servers of a name that were asked send on.
+fn next_in_chain(world: &World<'_>, name: &DomainName) -> Option<DomainName> {
+    let own = own_servers(world, name);
+    let step = |answer: &&Observation| {
+        let mut records = answer.answers.iter().filter(|one| &*one.record_type == "CNAME");
+        records.find(|one| one.name == *name).map(|one| DomainName::new(&one.data))
+    };
+    let mut steps: Vec<Option<DomainName>> = own.iter().map(step).collect();
+    let is_enough = LOOKS <= steps.len();
+    steps.dedup();
+    steps.pop().flatten().filter(|_| is_enough && steps.is_empty())
+}
+
+/// The servers of the zone follow a target that lies in it, too: they show the record and that its end is not
+/// there. Source: RFC 6604, section 3.
+fn denied_behind(world: &World<'_>, want: &Want, host: &DomainName) -> Option<Reason> {
+    let mut own = own_servers(world, &want.name);
+    own.retain(|answer| answer.zone_id.as_deref() == want.zone_id().map(ZoneId::as_str));
+    let is_behind = || own.iter().all(|answer| chain(answer).contains(host));
+    denied(&own).filter(|_| is_behind() && resolved(world, &want.name).is_empty())
+}
+
+/// The zone of ours in which the target would lie does not have it, and all resolvers deny it.
+fn is_lost_in_zones(world: &World<'_>, want: &Want, host: &DomainName) -> bool {
+    let is_private = want.zone_id().and_then(|id| world.zone(id)).map(|zone| zone.zone.private);
+    let mut over = world.zones_over(host).filter(|zone| Some(zone.zone.private) == is_private);
+    let Some(nearest) = over.next() else { return false };
+    let lacks = |zone: &&ZoneReading| {
+        zone.record_sets.is_some() && zone.at(host).is_empty() && !is_answered_above(zone, host)
+    };
+    let looks = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
+    let by_resolver = |seen: &&&Observation| seen.vantage == Vantage::Recursive && world.control_works(seen);
+    let denies = |seen: &&Observation| seen.outcome == Outcome::Nxdomain && chain(seen).contains(host);
+    let told: Vec<&&Observation> = looks.iter().filter(by_resolver).collect();
+    LOOKS <= told.len()
+        && told.iter().all(|seen| denies(seen))
+        && lacks(&nearest)
+        && over.take_while(|zone| zone.zone.name == nearest.zone.name).all(|zone| lacks(&zone))
 }
 
 /// True if the wanted target is known to have no address of the wanted family: a record of that type leads
@@ -67,6 +135,16 @@ fn target_host(content: &Content) -> Option<DomainName> {
         Content::Values { values, .. } => values.iter().find_map(Value::host).cloned(),
         Content::TrafficPolicy(_) => None,
     }
+}
+
+/// A delegation or a wildcard on the way down to a name: the zone itself denies nothing then.
+fn is_answered_above(zone: &ZoneReading, host: &DomainName) -> bool {
+    let below = host.suffixes().take_while(|name| zone.zone.name.as_str().len() < name.len());
+    below.into_iter().any(|name| {
+        let star = DomainName::new(name).wildcard_sibling();
+        zone.at_text(name).iter().any(|set| set.record_type == RecordType::Ns)
+            || star.is_some_and(|star| !zone.at(&star).is_empty())
+    })
 }
 
 /// Follows the target through our own zones.
@@ -92,8 +170,8 @@ fn leads_to(world: &World<'_>, want: &Want, name: &DomainName) -> Option<DomainN
 }
 
 /// A chain in one answer that comes back to a name that it has passed.
-fn loops_in_answers(world: &World<'_>, want: &Want) -> bool {
-    let seen = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
+fn loops_in_answers(world: &World<'_>, name: &DomainName) -> bool {
+    let seen = world.answers.get(name).map(Vec::as_slice).unwrap_or_default();
     LOOKS <= seen.iter().filter(|answer| is_loop(answer)).count()
         && !seen.iter().any(|answer| !crate::compare::live::addresses(answer).is_empty())
 }

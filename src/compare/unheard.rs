@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::compare::live::says_nothing;
+use crate::compare::answer_class::is_blocked;
+use crate::compare::live::{chain, says_nothing};
 use crate::compare::lookups::existing;
 use crate::compare::verdict::Candidate;
 use crate::finding::{FindingKey, Kind, Reason, Subject};
@@ -61,10 +62,18 @@ pub fn unheard<'a>(
         live.iter().map(|key| (*key, targets_of(snapshot, wants, key))).collect();
     let told = told_of(snapshot, targets.values().flatten());
     // What some servers were found to answer is not told by the others.
+    let present: BTreeSet<&str> = snapshot.observations().map(|one| &*one.server).collect();
     let are_mute = |name: &DomainName, one: &Candidate| {
-        let words = one.servers.iter().map(|server| by_server.get(&(name, &**server)));
-        let asked: Vec<&Words> = words.flatten().filter(|words| words.asked).collect();
-        !asked.is_empty() && asked.iter().all(|words| !words.heard)
+        // Who is asked for nothing any more is no server of ours now.
+        let servers = one.servers.iter().filter(|server| present.contains(&***server));
+        let words: Vec<_> = servers.map(|server| by_server.get(&(name, &**server))).collect();
+        let is_asked = words.iter().flatten().any(|words| words.asked);
+        !words.is_empty()
+            && words.iter().flatten().all(|words| !words.heard)
+            && (is_asked || is_open_question(snapshot, wants, &one.key))
+    };
+    let untold = |words: Words, key: &FindingKey| {
+        !words.heard && (words.asked || is_open_question(snapshot, wants, key))
     };
     let is_unheard = |one: &&&Candidate| {
         let key = &one.key;
@@ -73,7 +82,12 @@ pub fn unheard<'a>(
             return targets.iter().all(|target| !told.contains(target));
         }
         if key.kind == Kind::DnssecBroken {
-            return key.zone_id.as_ref().is_some_and(|zone| are_resolvers_mute(snapshot, wants, zone));
+            return key.zone_id.as_ref().is_some_and(|zone| {
+                are_resolvers_mute(snapshot, wants, zone) || is_validation_untold(snapshot, wants, zone)
+            });
+        }
+        if !one.servers.is_empty() && key.kind == Kind::DelegationBroken && are_lame_untold(snapshot, one) {
+            return true;
         }
         let Some(name) = name_of(key) else { return false };
         let Some(heard) = heard.get(name) else {
@@ -82,14 +96,14 @@ pub fn unheard<'a>(
         match key.kind {
             // A resolver is judged by what the servers say.
             Kind::ResolverStale | Kind::ResolverMismatch => {
-                silent(heard.servers) || silent(heard.resolvers) || are_mute(name, one)
+                silent(heard.servers) || untold(heard.resolvers, key) || are_mute(name, one)
             }
             // Here silence about the name is what was found, as long as the resolver itself works.
             Kind::ResolverUnreachable if heard.resolvers.asked => !heard.a_resolver_works,
-            Kind::AuthMismatch => silent(heard.servers) || are_mute(name, one),
-            Kind::HealthWithdrawn | Kind::DelegationBroken | Kind::ResolverUnreachable => {
-                silent(heard.servers)
-            }
+            Kind::ResolverUnreachable => silent(heard.servers) || untold(heard.resolvers, key),
+            Kind::AuthMismatch => untold(heard.servers, key) || are_mute(name, one),
+            Kind::HealthWithdrawn => untold(heard.servers, key),
+            Kind::DelegationBroken => silent(heard.servers),
             // What is known of other names decides.
             _ => false,
         }
@@ -116,17 +130,20 @@ fn targets_of(snapshot: &Snapshot, wants: &[InstanceWants], key: &FindingKey) ->
     }
 }
 
-/// Those among the names of which somebody said anything.
-fn told_of<'a>(
-    snapshot: &'a Snapshot,
-    names: impl Iterator<Item = &'a DomainName>,
-) -> BTreeSet<&'a DomainName> {
-    let names: BTreeSet<&DomainName> = names.collect();
-    if names.is_empty() {
-        return names;
+/// Those among the names of which somebody said anything, be it that a chain to them ends in nothing.
+fn told_of<'a>(snapshot: &Snapshot, names: impl Iterator<Item = &'a DomainName>) -> BTreeSet<&'a DomainName> {
+    let mut names: BTreeSet<&DomainName> = names.collect();
+    let mut told = BTreeSet::new();
+    for one in snapshot.observations().filter(|one| !says_nothing(one.outcome)) {
+        if names.is_empty() {
+            break;
+        }
+        told.extend(names.take(&one.name));
+        if matches!(one.outcome, Outcome::Nxdomain | Outcome::Nodata) {
+            told.extend(chain(one).iter().filter_map(|name| names.take(name)));
+        }
     }
-    let words = snapshot.observations().filter(|one| !says_nothing(one.outcome));
-    words.map(|one| &one.name).filter(|name| names.contains(name)).collect()
+    told
 }
 
 /// True for what answers about the name itself decide.
@@ -141,6 +158,33 @@ fn are_resolvers_mute(snapshot: &Snapshot, wants: &[InstanceWants], zone: &ZoneI
     let here = wants.iter().flat_map(|one| &one.wants).filter(|want| want.zone_id() == Some(zone));
     let names: BTreeSet<&DomainName> = here.map(|want| &want.name).collect();
     !names.is_empty() && heard(snapshot, &names).0.values().all(|heard| !heard.resolvers.heard)
+}
+
+/// The servers that were found lame were asked for nothing, and the parent still delegates to them.
+fn are_lame_untold(snapshot: &Snapshot, one: &Candidate) -> bool {
+    let Some(zone) = name_of(&one.key) else { return false };
+    let is_of =
+        |server: &str| one.servers.iter().any(|lame| DomainName::new(lame) == DomainName::new(server));
+    let mut own = snapshot.observations().filter(|seen| {
+        seen.vantage == Vantage::Authoritative
+            && seen.zone_id.as_deref() == one.key.zone_id.as_ref().map(ZoneId::as_str)
+    });
+    let mut parents = snapshot.observations().filter(|seen| seen.vantage == Vantage::Parent);
+    let delegates = |seen: &Observation| {
+        let delegated = (seen.name == *zone).then(|| seen.delegation()).flatten();
+        delegated.is_some_and(|(servers, _)| servers.iter().any(|server| is_of(server.as_str())))
+    };
+    parents.any(delegates) && !own.any(|seen| is_of(&seen.server))
+}
+
+/// The names of a zone fail still, and nobody asked without validation, by which it was known why.
+fn is_validation_untold(snapshot: &Snapshot, wants: &[InstanceWants], zone: &ZoneId) -> bool {
+    let here = wants.iter().flat_map(|one| &one.wants).filter(|want| want.zone_id() == Some(zone));
+    let names: BTreeSet<&DomainName> = here.map(|want| &want.name).collect();
+    let looks = snapshot.observations().filter(|seen| seen.vantage == Vantage::Recursive);
+    let mut looks = looks.filter(|seen| names.contains(&seen.name)).peekable();
+    let fails = |seen: &Observation| !seen.cd && seen.outcome == Outcome::Servfail;
+    looks.peek().is_some() && looks.all(fails)
 }
 
 /// Nobody asked in this round, although the name is still wanted, or the zone still there.
@@ -193,7 +237,8 @@ fn heard<'a>(
             }
             Vantage::Control => continue,
         };
-        let says = tells && !says_nothing(one.outcome);
+        // A resolver that refuses and says why has said something about the name.
+        let says = tells && (!says_nothing(one.outcome) || is_blocked(one));
         words.asked = true;
         words.heard |= says;
         let words = by_server.entry((name, &*one.server)).or_default();

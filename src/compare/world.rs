@@ -21,7 +21,7 @@ use crate::model::table::Table;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{ZoneReading, Zones};
 use crate::model::{DomainName, ObjectRef, RecordType, ZoneId};
-use crate::past::names::Wish;
+use crate::past::names::{Held, Wish};
 use crate::past::{ObjectPast, Past, not_after};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
@@ -338,12 +338,15 @@ fn undecided(snapshot: &Snapshot, wants: &[InstanceWants], odd: &[ObjectRef]) ->
 
 /// True if resolvers may still hold a record of the name that is gone.
 fn lingers(past: &Past, policy: &Policy, now: Timestamp, name: &DomainName) -> bool {
-    past.names.records_at(name).iter().any(|held| {
-        let gone = held.sightings.last().filter(|last| last.value.is_none());
-        let last = held.sightings.iter().rev().find_map(|one| one.value.as_ref());
-        gone.zip(last).is_some_and(|(gone, content)| {
-            let kept = SignedDuration::from_secs(content.ttl().unwrap_or(ALIAS_TTL).into());
-            now.duration_since(gone.since) < kept + signed(policy.propagation)
+    let gone = |held: &&Held| held.sightings.last().is_some_and(|last| last.value.is_none());
+    past.names.records_at(name).iter().filter(gone).any(|held| {
+        let ends = held.sightings.iter().skip(1).map(|next| next.since);
+        // The last content is not always the one that is kept for the longest time.
+        held.sightings.iter().zip(ends).any(|(seen, ended)| {
+            seen.value.as_ref().is_some_and(|content| {
+                let kept = SignedDuration::from_secs(content.ttl().unwrap_or(ALIAS_TTL).into());
+                now.duration_since(ended) < kept + signed(policy.propagation)
+            })
         })
     })
 }

@@ -3,10 +3,10 @@
 //! Route 53 allows any number of zones of one name, and a name may lie in several zones: what a zone
 //! holds helps only those who are led to it. Source: findings.md, kind `wrong_zone`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compare::answer_class::is_private;
-use crate::compare::delegation::{LOOKS, Parent, delegated_twin, name_servers, parent_of, twins};
+use crate::compare::delegation::{LOOKS, known_delegated_twin, known_delegation, name_servers, twins};
 use crate::compare::ladder::{Step, targets};
 use crate::compare::live::{Match, answers, asks, expected, questions, says_nothing, worst};
 use crate::compare::mismatch::{is_referral, occluded};
@@ -28,6 +28,25 @@ pub struct Misplaced {
     pub impact: Impact,
     /// What shows it.
     pub evidence: String,
+}
+
+/// The zone in which a wish is judged.
+///
+/// Of two public zones of one name ExternalDNS takes either, so which of them it is does not follow from the
+/// wish. What users get stands in the one that the parent leads to. A record that stands as wanted in the other
+/// one stays there: it is told as misplaced, unless the delegated one has it, too, and then it is the instance's
+/// that counts.
+#[must_use]
+pub fn home<'a>(
+    world: &World<'a>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &'a ZoneReading,
+) -> &'a ZoneReading {
+    let twin = known_delegated_twin(world, zone);
+    let twin = twin.filter(|twin| twin.record_sets.is_some() && wants.zones.contains(&twin.zone.id));
+    let owned = |zone: &ZoneReading| ownership(&wants.instance, want, zone) == Ownership::Own;
+    twin.filter(|twin| !holds(zone, want) || holds(twin, want) && owned(twin)).unwrap_or(zone)
 }
 
 /// Tells whether the wanted record stands, but in a zone that its users are not led to.
@@ -79,7 +98,7 @@ fn public_zones<'a>(world: &World<'a>) -> impl Iterator<Item = &'a ZoneReading> 
 
 /// The parent leads users to another zone of the same name.
 fn not_delegated(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Misplaced> {
-    let other = delegated_twin(world, zone).filter(|other| !holds(other, want))?;
+    let other = known_delegated_twin(world, zone).filter(|other| !holds(other, want))?;
     Some(Misplaced {
         reason: Reason::NotTheDelegatedOne,
         impact: public_impact(world, want).unwrap_or(Impact::Latent),
@@ -203,8 +222,8 @@ fn private_only(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Mi
 /// A zone of the same name that the parent does not lead to, and that has the record.
 fn idle_twin<'a>(world: &World<'a>, want: &Want, zone: &'a ZoneReading) -> Option<&'a ZoneReading> {
     let other = twins(world, zone).find(|other| holds(other, want))?;
-    let served = |servers: &std::collections::BTreeSet<_>| !servers.is_disjoint(&name_servers(zone));
-    matches!(parent_of(world, zone), Parent::Servers(servers) if served(&servers)).then_some(other)
+    let served = |servers: BTreeSet<_>| !servers.is_disjoint(&name_servers(zone));
+    known_delegation(world, zone).is_some_and(served).then_some(other)
 }
 
 /// The instance wrote its record into the twin; what stands here is of somebody else.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::MAX_NAME;
 use crate::model::by_name::{ByName, Row};
+use crate::model::record::Value;
 use crate::model::{DomainName, RecordSet, RecordType};
 
 /// The id of a hosted zone, bare: `Z0123...` without `/hostedzone/`.
@@ -222,6 +223,17 @@ fn is_failing(status: &str) -> bool {
 // === impl ZoneReading ===
 
 impl ZoneReading {
+    /// True if the server is one of the zone's own, by its delegation set or the NS records at its apex, or
+    /// neither is known.
+    #[must_use]
+    pub fn is_served_by(&self, server: &str) -> bool {
+        let apex = self.at(&self.zone.name).iter().filter(|set| set.record_type == RecordType::Ns);
+        let told = apex.flat_map(|set| set.content.plain_values()).filter_map(Value::host);
+        let mut own = self.zone.delegation_set.iter().chain(told).peekable();
+        let server = DomainName::new(server);
+        own.peek().is_none() || own.any(|name| *name == server)
+    }
+
     /// All record sets; none while the zone has not been read.
     #[must_use]
     pub fn records(&self) -> &[RecordSet] {

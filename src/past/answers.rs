@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::table::{Table, TableSet};
 use crate::model::want::InstanceWants;
-use crate::model::{DomainName, RecordKey, RecordType, ZoneId};
+use crate::model::{Content, DomainName, RecordKey, RecordType, ZoneId};
+use crate::past::names::{Held, Names};
 use crate::snapshot::Snapshot;
 use crate::stored::pairs;
 
@@ -35,6 +36,15 @@ const MAX_SERVED: usize = 32;
 /// A record that was seen to come: its key, the last round without it, and the first one with it.
 pub type Arrival = ((ZoneId, RecordKey), Option<Timestamp>, Timestamp);
 
+/// An address that a zone's servers gave although the record does not have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// When it was last given.
+    pub last: Timestamp,
+    /// Its time to live in seconds.
+    pub ttl: u32,
+}
+
 /// What was answered.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answered {
@@ -47,6 +57,12 @@ pub struct Answered {
     /// Addresses that the servers of a zone gave for a wanted alias, and when each was last answered.
     #[serde(with = "pairs", default)]
     served: BTreeMap<(ZoneId, DomainName), BTreeMap<IpAddr, Timestamp>>,
+    /// When a server of the zone last denied a record that stands there.
+    #[serde(with = "pairs", default)]
+    denied: BTreeMap<(ZoneId, RecordKey), Timestamp>,
+    /// Addresses that the servers of a zone gave for a name whose record has others.
+    #[serde(with = "pairs", default)]
+    given: BTreeMap<(ZoneId, DomainName), BTreeMap<IpAddr, Given>>,
 }
 
 // === impl Answered ===
@@ -57,7 +73,7 @@ impl Answered {
         self.hosts.get(host).into_iter().flat_map(BTreeMap::keys).copied()
     }
 
-    /// When a server of the zone was first seen to answer a record that had come.
+    /// When a server of the zone was first seen to answer a record that had come, or that had been denied.
     #[must_use]
     pub fn first(&self, zone: &ZoneId, key: &RecordKey) -> Option<Timestamp> {
         self.first.get(&(zone.clone(), key.clone())).copied()
@@ -68,6 +84,55 @@ impl Answered {
     pub fn by_zone(&self, zone: &ZoneId, name: &DomainName) -> impl Iterator<Item = (IpAddr, Timestamp)> {
         let served = self.served.get(&(zone.clone(), name.clone()));
         served.into_iter().flatten().map(|(address, last)| (*address, *last))
+    }
+
+    /// The addresses that the zone's own servers gave within the last day without having them in the record;
+    /// `None` if they gave no such.
+    #[must_use]
+    pub fn given(&self, zone: &ZoneId, name: &DomainName) -> Option<&BTreeMap<IpAddr, Given>> {
+        self.given.get(&(zone.clone(), name.clone()))
+    }
+
+    /// Answers of a zone's servers that are not what it holds: they outlive their cause in every cache.
+    pub(super) fn observe_odd(&mut self, snapshot: &Snapshot, names: &Names) {
+        let Some(zones) = snapshot.route53.value() else { return };
+        for seen in snapshot.observations().filter(|seen| seen.vantage == Vantage::Authoritative) {
+            let Some(zone) = &seen.zone_id else { continue };
+            for held in names.records_at(&seen.name).iter().filter(|held| held.place.as_str() == &**zone) {
+                let content = held.sightings.last().and_then(|last| last.value.as_ref());
+                if let Some(content) = content.filter(|content| is_odd(seen, held, content))
+                    && zones.zones.get(&held.place).is_some_and(|zone| zone.is_served_by(&seen.server))
+                {
+                    self.note_odd(seen, held, content);
+                }
+            }
+        }
+        self.denied.retain(|_, last| snapshot.at.duration_since(*last) < KEEP_FIRST);
+        for addresses in self.given.values_mut() {
+            addresses.retain(|_, one| snapshot.at.duration_since(one.last) < KEEP_SERVED);
+        }
+        self.given.retain(|_, addresses| !addresses.is_empty());
+    }
+
+    fn note_odd(&mut self, seen: &Observation, held: &Held, content: &Content) {
+        if matches!(seen.outcome, Outcome::Nxdomain | Outcome::Nodata) {
+            let place = (held.place.clone(), held.key(&seen.name));
+            if self.denied.len() < MAX_HOSTS || self.denied.contains_key(&place) {
+                let last = self.denied.entry(place).or_insert(seen.at);
+                *last = seen.at.max(*last);
+            }
+        }
+        for (address, ttl) in foreign(seen, held, content) {
+            let place = (held.place.clone(), seen.name.clone());
+            if MAX_HOSTS <= self.given.len() && !self.given.contains_key(&place) {
+                return;
+            }
+            let all = self.given.entry(place).or_default();
+            if all.len() < MAX_SERVED || all.contains_key(&address) {
+                let one = all.entry(address).or_insert(Given { last: seen.at, ttl });
+                *one = Given { last: seen.at.max(one.last), ttl: ttl.max(one.ttl) };
+            }
+        }
     }
 
     pub(super) fn observe_served(&mut self, snapshot: &Snapshot, wants: &[InstanceWants]) {
@@ -108,7 +173,13 @@ impl Answered {
     /// `arrivals`: the records that stand now and were seen to come.
     pub(super) fn observe_first(&mut self, snapshot: &Snapshot, arrivals: impl Iterator<Item = Arrival>) {
         let is_recent = |arrival: &Arrival| snapshot.at.duration_since(arrival.2) < KEEP_FIRST;
-        let recent: Vec<Arrival> = arrivals.filter(is_recent).collect();
+        let mut recent: Vec<Arrival> = arrivals.filter(is_recent).collect();
+        // What was denied while it stood begins anew with the next answer.
+        let mut denied = self.denied.clone();
+        for (place, absent, _) in recent.iter_mut().filter(|_| !self.denied.is_empty()) {
+            *absent = denied.remove(place).max(*absent);
+        }
+        recent.extend(denied.into_iter().map(|(place, last)| (place, Some(last), last)));
         let mut by_name: Table<&DomainName, Vec<&Arrival>> = Table::default();
         for arrival in &recent {
             by_name.entry(&arrival.0.1.name).or_default().push(arrival);
@@ -117,7 +188,9 @@ impl Answered {
         if by_name.is_empty() {
             return;
         }
-        let known = recent.iter().filter_map(|(place, ..)| before.get_key_value(place));
+        let known = recent.iter().filter_map(|(place, absent, _)| {
+            before.get_key_value(place).filter(|(_, at)| absent.is_none_or(|absent| absent < **at))
+        });
         self.first = known.map(|(place, at)| (place.clone(), *at)).collect();
         for seen in snapshot.observations() {
             for (place, absent, _) in by_name.get(&seen.name).into_iter().flatten() {
@@ -132,7 +205,8 @@ impl Answered {
     pub(super) fn set_back(&mut self, now: Timestamp) {
         let addresses = self.hosts.values_mut().chain(self.served.values_mut());
         let all = addresses.flat_map(BTreeMap::values_mut).chain(self.first.values_mut());
-        all.for_each(|at| *at = now.min(*at));
+        let given = self.given.values_mut().flat_map(BTreeMap::values_mut).map(|one| &mut one.last);
+        all.chain(self.denied.values_mut()).chain(given).for_each(|at| *at = now.min(*at));
     }
 }
 
@@ -151,12 +225,37 @@ fn forget(
     !addresses.is_empty()
 }
 
+/// True if an answer is not what the record says.
+fn is_odd(seen: &Observation, held: &Held, content: &Content) -> bool {
+    let is_denied = matches!(seen.outcome, Outcome::Nxdomain | Outcome::Nodata);
+    tells_of(seen, &held.record_type) && (is_denied || foreign(seen, held, content).next().is_some())
+}
+
+/// The addresses in an answer that the record does not have. What a host name resolves to is not the zone's, and
+/// another member of a routing set has addresses of its own.
+fn foreign<'a>(
+    seen: &'a Observation,
+    held: &Held,
+    content: &'a Content,
+) -> impl Iterator<Item = (IpAddr, u32)> + use<'a> {
+    let values = content.plain_values();
+    let is_plain = held.set_identifier.is_none() && values.iter().all(|one| one.ip().is_some());
+    let answers = seen.answers.iter().filter(move |_| is_plain && !values.is_empty());
+    let addresses = answers.filter_map(|one| Some((one.data.parse::<IpAddr>().ok()?, one.ttl)));
+    addresses.filter(|(address, _)| !values.iter().any(|one| one.ip() == Some(*address)))
+}
+
 /// True if a server of the zone has the record.
 fn answers(seen: &Observation, (zone, key): &(ZoneId, RecordKey)) -> bool {
     seen.vantage == Vantage::Authoritative
         && seen.outcome == Outcome::Answer
         && seen.zone_id.as_deref() == Some(zone.as_str())
-        && (*seen.record_type == *key.record_type.as_str() || key.record_type == RecordType::Cname)
+        && tells_of(seen, &key.record_type)
+}
+
+/// True if the question tells of a record of the type.
+fn tells_of(seen: &Observation, record_type: &RecordType) -> bool {
+    *seen.record_type == *record_type.as_str() || *record_type == RecordType::Cname
 }
 
 #[cfg(test)]
