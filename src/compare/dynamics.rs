@@ -300,7 +300,7 @@ impl Record<'_> {
         if let Some(conflict) = &self.want.conflict {
             return Some(Cause::ConflictingDesired(conflict.reason));
         }
-        let controllers = crate::compare::wishes::blame::writers(self.world);
+        let controllers = self.world.writers();
         let by_hand = self.writes.iter().any(|write| match &write.event.source {
             FeedSource::CloudTrail { principal, .. } => !controllers.contains(principal),
             FeedSource::Log { .. } => false,

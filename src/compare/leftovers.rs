@@ -365,7 +365,7 @@ fn grace_deleted(
         Some(last) => {
             let lost = world.past.lost_after(last);
             let told = [renamed, here?.last.status_changed_at].into_iter().flatten();
-            told.filter(|at| last < *at && *at <= lost).min().unwrap_or(lost)
+            told.filter(|at| last < *at && *at <= lost).max().unwrap_or(lost)
         }
         None => {
             let stands = world.past.stands_since(&zone.zone.id, set).or(world.past.first_at);

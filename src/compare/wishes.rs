@@ -20,7 +20,7 @@ use crate::compare::assumed;
 use crate::compare::causes::{Circumstances, by_version};
 use crate::compare::feed::{Refusal, Refusals, spelled, still_counts};
 use crate::compare::fix;
-use crate::compare::ladder::{Step, differences, is_stale_by_denial};
+use crate::compare::ladder::{Step, differences, is_stale_by_denial, targets};
 use crate::compare::live::{Judged, impact_of, served_exactly};
 use crate::compare::mismatch::auth_mismatch;
 use crate::compare::mute;
@@ -590,6 +590,7 @@ pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want)
         (want.status_changed_at.is_none() || by_others)
             && world.past.first_at.is_some_and(|first| first < *seen)
     });
+    let news = news.map(|seen| unfollowed_since(world, wants, want).map_or(seen, |at| at.min(seen)));
     let start = match (touched, seen) {
         (Some(_), Some(_)) if news.is_some() => news?,
         (Some(touched), Some(seen)) => touched.min(seen),
@@ -601,6 +602,15 @@ pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want)
     let records = seen.map_or(1, |seen| world.wished_since(&wants.instance.id, seen));
     let length = signed(wants.instance.sync_window(records, world.policy.sync_floor));
     open(SilentReason::SyncWindow, zone_since.map_or(start, |since| start.max(since)), length, world.at())
+}
+
+/// The first change of the wish that the record has not followed: a wish that changes every minute must not
+/// keep its window open for ever.
+fn unfollowed_since(world: &World<'_>, wants: &InstanceWants, want: &Want) -> Option<Timestamp> {
+    let zone = world.zone(want.zone_id()?)?;
+    let held = zone.at(&want.name).iter().find(|set| want.is(&set.key())).map(|set| targets(&set.content))?;
+    let sightings = world.past.names.wish(&wants.instance.id, want).iter().rev();
+    sightings.take_while(|one| targets(&one.value) != held).last().map(|one| one.since)
 }
 
 /// Another instance of the cluster that has a zone for the same record.

@@ -13,6 +13,7 @@ use crate::compare::lookups::{self, as_named};
 use crate::compare::owner::Title;
 use crate::compare::resolvers::ALIAS_TTL;
 use crate::compare::texts::{Text, suspects};
+use crate::compare::wishes::blame::writers;
 use crate::compare::wishes::signed;
 use crate::desired::merge::is_same;
 use crate::model::heritage::TxtRole;
@@ -57,6 +58,8 @@ pub struct World<'a> {
     servers: Table<&'a ZoneId, BTreeSet<DomainName>>,
     /// The instances that have ever wanted anything.
     wishers: OnceCell<BTreeSet<Arc<str>>>,
+    /// Principals that need not be people; found when first asked for.
+    writers: OnceCell<BTreeSet<Arc<str>>>,
     /// How many wishes of each instance changed in each round; counted when first asked for.
     changes: OnceCell<Table<(Arc<str>, Timestamp), usize>>,
     /// The ownership of each wish in its own zone, by instance and place; read when first asked for.
@@ -124,6 +127,7 @@ impl<'a> World<'a> {
             servers,
             wishers: OnceCell::new(),
             changes: OnceCell::new(),
+            writers: OnceCell::new(),
             titles: wants.iter().map(|one| vec![OnceCell::new(); one.wants.len()]).collect(),
             zones: read.map(|reading| (&reading.zone.id, reading)).collect(),
             suspects: Table::default(),
@@ -268,6 +272,12 @@ impl<'a> World<'a> {
     pub fn has_wished(&self, instance: &str) -> bool {
         let wishers = || self.past.names.wishes().map(|(_, wish)| Arc::clone(&wish.place)).collect();
         self.wishers.get_or_init(wishers).contains(instance)
+    }
+
+    /// See [`writers`].
+    #[must_use]
+    pub fn writers(&self) -> &BTreeSet<Arc<str>> {
+        self.writers.get_or_init(|| writers(self))
     }
 
     /// How many wishes of an instance got their present content in one round.

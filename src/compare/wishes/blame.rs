@@ -135,7 +135,7 @@ impl Context<'_> {
     /// The feed shows a successful change of this record by somebody who is not the controller.
     fn changed_by_hand(&self) -> Option<&ChangeEvent> {
         let feed = self.world.snapshot.changes.value()?;
-        let controllers = writers(self.world);
+        let controllers = self.world.writers();
         let last = feed.events.iter().rev().find(|event| match &event.kind {
             ChangeEventKind::Applied(batch) => {
                 matches!(event.source, FeedSource::CloudTrail { .. })
