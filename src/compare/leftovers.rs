@@ -361,16 +361,13 @@ fn grace_deleted(
         return open(SilentReason::GraceDeleted, at, length, world.at());
     }
     renamed?;
-    let ended = match dropped {
-        Some(last) => {
-            let lost = world.past.lost_after(last);
-            let told = [renamed, here?.last.status_changed_at].into_iter().flatten();
-            told.filter(|at| last < *at && *at <= lost).max().unwrap_or(lost)
-        }
-        None => {
-            let stands = world.past.stands_since(&zone.zone.id, set).or(world.past.first_at);
-            renamed?.min(stands.unwrap_or(Timestamp::MAX))
-        }
+    let ended = if let Some(last) = dropped {
+        let lost = world.past.lost_after(last);
+        let told = [renamed, here?.last.status_changed_at].into_iter().flatten();
+        told.filter(|at| last < *at && *at <= lost).max().unwrap_or(lost)
+    } else {
+        let stands = world.past.stands_since(&zone.zone.id, set).or(world.past.first_at);
+        renamed?.min(stands.unwrap_or(Timestamp::MAX))
     };
     let length = signed(wants.instance.sync_window(1, world.policy.sync_floor));
     open(SilentReason::SyncWindow, ended, length, world.at())

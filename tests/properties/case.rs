@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex};
 
-use dns_drift::finding::State;
+use dns_drift::finding::{Kind, State};
 use dns_drift::replay::replay;
 use dns_drift::report::Report;
 use jiff::{SignedDuration, Timestamp};
@@ -206,7 +206,10 @@ pub(crate) fn outcome(report: &Report) -> Outcome {
             finding.cause.as_ref().map(ToString::to_string).unwrap_or_default(),
         ]
     });
-    let explained = report.findings.iter().filter(|finding| finding.state == State::Explained);
+    // What moves too much only a feed can see.
+    let moves = |kind: Kind| matches!(kind, Kind::Flapping | Kind::Churn);
+    let explained =
+        report.findings.iter().filter(|finding| finding.state == State::Explained && !moves(finding.kind));
     let explained = explained.map(|finding| finding.subject.to_string()).collect();
     Outcome {
         open: open.collect(),

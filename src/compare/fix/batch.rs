@@ -252,7 +252,7 @@ fn excludes(new: &RecordSet, set: &RecordSet) -> bool {
     }
     match (&new.routing, &set.routing) {
         (Some(new), Some(old)) => discriminant(&**new) != discriminant(&**old),
-        (None, None) | (None, Some(_)) | (Some(_), None) => {
+        (None | Some(_), None) | (None, Some(_)) => {
             new.set_identifier.is_none() != set.set_identifier.is_none()
         }
     }
