@@ -156,7 +156,7 @@ impl History {
                 && !waiting.contains(&place(key))
                 && dark_views(candidate, &verdicts.coverage, true).is_empty()
         });
-        seen.retain(|key, candidate| !self.tracks.get(key).is_some_and(|track| track.is_over_at(candidate)));
+        seen.retain(|key, candidate| !self.tracks.get(key).is_some_and(|track| track.is_over_at(candidate, at)));
         for (key, candidate) in &seen {
             // One story under two names keeps its confirmation, unless it becomes louder: a record that one
             // owner gives up and another takes over is gone for a moment. Its age belongs to the kind.
@@ -406,12 +406,14 @@ impl Track {
 
     /// True if the parent was mended, and what is left is what resolvers may still hold of the delegation before:
     /// that is no continuation of what was told of the parent, nor of what the parent explained.
-    fn is_over_at(&self, candidate: &Candidate) -> bool {
+    fn is_over_at(&self, candidate: &Candidate, at: Timestamp) -> bool {
         let follows = candidate.window.is_some_and(|one| one.reason == SilentReason::DelegationTtlWindow);
         let is_of_parent = match self.state {
             State::Open => candidate.key.kind == Kind::DelegationBroken,
             State::Explained => true,
-            State::Pending | State::Muted | State::Stale | State::Resolved => false,
+            // The same round once more.
+            State::Resolved => self.last_seen == at,
+            State::Pending | State::Muted | State::Stale => false,
         };
         follows && is_of_parent
     }
