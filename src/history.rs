@@ -156,7 +156,9 @@ impl History {
                 && !waiting.contains(&place(key))
                 && dark_views(candidate, &verdicts.coverage, true).is_empty()
         });
-        seen.retain(|key, candidate| !self.tracks.get(key).is_some_and(|track| track.is_over_at(candidate, at)));
+        seen.retain(|key, candidate| {
+            !self.tracks.get(key).is_some_and(|track| track.is_over_at(candidate, at))
+        });
         for (key, candidate) in &seen {
             // One story under two names keeps its confirmation, unless it becomes louder: a record that one
             // owner gives up and another takes over is gone for a moment. Its age belongs to the kind.
