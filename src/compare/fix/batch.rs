@@ -148,11 +148,12 @@ impl Batch {
         for set in heritage(instance, want) {
             let stands = zone.at(&set.name).iter().find(|other| other.key() == set.key());
             match stands {
-                Some(other) if speaks_for(other, &flags.owner_id) => {}
-                Some(other) => {
+                Some(other) if is_of_another_owner(other, &flags.owner_id) => {
                     self.remove(other);
                     self.create.push(set);
                 }
+                // Ours, or a text that has nothing to do with ownership, an SPF policy perhaps.
+                Some(_) => {}
                 None => self.create.push(set),
             }
         }
@@ -326,8 +327,8 @@ fn resource(object: &ObjectRef) -> String {
     format!("{}/{}/{}", object.registry_word(), object.namespace, object.name)
 }
 
-fn speaks_for(set: &RecordSet, owner: &str) -> bool {
-    matches!(TxtRole::of(set), TxtRole::Heritage(heritage) if heritage.owner == Some(owner))
+fn is_of_another_owner(set: &RecordSet, owner: &str) -> bool {
+    matches!(TxtRole::of(set), TxtRole::Heritage(heritage) if heritage.owner != Some(owner))
 }
 
 /// True if the set is the ownership of the wanted record under the instance's own owner id, in whichever
@@ -437,6 +438,16 @@ mod tests {
             let (gone, _, obstacles) = batch("v0.17.0", &cname, std::slice::from_ref(&other));
             assert_eq!((gone, obstacles), (Vec::new(), 1), "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_text_made_by_hand_under_the_plain_name_stays() {
+        let a = [want(HOST, RecordType::A, "192.0.2.1")];
+        let spf = set(HOST, RecordType::Txt, "\"v=spf1 -all\"");
+        let (gone, new, obstacles) = batch("v0.17.0", &a, std::slice::from_ref(&spf));
+        assert_eq!((gone, obstacles), (Vec::new(), 0));
+        assert_eq!(new, ["a-app.example.com/TXT", "app.example.com/A"]);
+        assert_eq!(batch("v0.11.0", &a, &[spf]), (Vec::new(), vec!["app.example.com/A".into()], 0));
     }
 
     #[test]
