@@ -36,10 +36,15 @@ pub fn is_covered(want: &Want, zone: &ZoneReading) -> bool {
 /// The sets of the wildcard that answers for a name without a set of its own; empty where none does.
 #[must_use]
 pub fn covering<'a>(name: &DomainName, zone: &'a ZoneReading) -> &'a [RecordSet] {
-    if zone.at(name).is_empty() { above(name, zone) } else { &[] }
+    let wildcard = if zone.at(name).is_empty() { above(name, zone) } else { &[] };
+    // Looked at last: hardly any name has a wildcard above it.
+    let Some(base) = wildcard.first().and_then(|set| set.name.parent()) else { return &[] };
+    let exists = |name: &str| zone.is_empty_non_terminal(&DomainName::new(name));
+    if name.suffixes().take_while(|name| *name != base.as_str()).any(exists) { &[] } else { wildcard }
 }
 
-/// The sets of the wildcard that would answer for a name if it had no set of its own.
+/// The sets of the wildcard that would answer for a name if it had no set of its own, and made no name above it
+/// exist.
 #[must_use]
 pub fn above<'a>(name: &DomainName, zone: &'a ZoneReading) -> &'a [RecordSet] {
     if name.is_wildcard() {
@@ -143,4 +148,38 @@ fn hidden(
         ..Fix::default()
     };
     candidate
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{ZONE, zone_reading};
+    use crate::model::record::{Content, Value};
+
+    #[test]
+    fn a_wildcard_answers_for_what_does_not_exist() {
+        let set = |name: &str| RecordSet {
+            name: DomainName::new(name),
+            record_type: RecordType::A,
+            set_identifier: None,
+            routing: None,
+            content: Content::values(300, [Value::new(&RecordType::A, "192.0.2.1")]),
+            health_check_id: None,
+        };
+        let sets = ["example.com", "*.example.com", "x.a.b.example.com"].map(set).to_vec();
+        let zone = zone_reading(ZONE, "example.com", sets);
+        let covered = |name: &str| !covering(&DomainName::new(name), &zone).is_empty();
+        assert!(covered("app.example.com") && covered("app.c.example.com"));
+        for name in [
+            "x.a.b.example.com",
+            "b.example.com",
+            "a.b.example.com",
+            "app.b.example.com",
+            "y.a.b.example.com",
+        ] {
+            assert!(!covered(name), "{name}");
+        }
+        // What a deeper name answered before it had a record is not known from the zone of today.
+        assert!(!above(&DomainName::new("x.a.b.example.com"), &zone).is_empty());
+    }
 }

@@ -2,8 +2,10 @@
 //! again, and a search among strings is the slow part of that.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::hash::BuildHasher;
 use std::ops::Deref;
+use std::sync::OnceLock;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -26,6 +28,8 @@ pub struct ByName<T> {
     /// Where the rows of each name begin. Of the names themselves nothing is held twice.
     places: HashTable<u32>,
     hasher: RandomState,
+    /// Names without rows above names with rows. Found when first asked for: hardly any round has to know.
+    hollow: OnceLock<HashSet<Box<str>, RandomState>>,
 }
 
 // === impl ByName ===
@@ -45,7 +49,7 @@ impl<T: Row> ByName<T> {
             places.insert_unique(hasher.hash_one(first.name().as_str()), place, |_| 0);
             place = place.saturating_add(u32::try_from(of_name.len()).unwrap_or(u32::MAX));
         }
-        Self { rows, places, hasher }
+        Self { rows, places, hasher, hollow: OnceLock::new() }
     }
 
     /// The rows at one name.
@@ -64,11 +68,37 @@ impl<T: Row> ByName<T> {
         let rest = place.and_then(from).unwrap_or_default();
         rest.get(..rest.iter().take_while(|row| row.name().as_str() == name).count()).unwrap_or_default()
     }
+
+    /// True for a name that has no rows and exists all the same, because a name below it has. Source: RFC 4592
+    /// section 2.2.2, empty non-terminals.
+    #[must_use]
+    pub fn is_empty_non_terminal(&self, name: &DomainName) -> bool {
+        self.hollow.get_or_init(|| self.hollow()).contains(name.as_str())
+    }
+
+    fn hollow(&self) -> HashSet<Box<str>, RandomState> {
+        let mut found: HashSet<Box<str>, RandomState> = HashSet::default();
+        for row in &self.rows {
+            let above = row.name().suffixes().skip(1);
+            let unknown = above.take_while(|name| self.at_text(name).is_empty() && !name.is_empty());
+            for name in unknown {
+                if !found.insert(name.into()) {
+                    break;
+                }
+            }
+        }
+        found
+    }
 }
 
 impl<T> Default for ByName<T> {
     fn default() -> Self {
-        Self { rows: Vec::new(), places: HashTable::new(), hasher: RandomState::default() }
+        Self {
+            rows: Vec::new(),
+            places: HashTable::new(),
+            hasher: RandomState::default(),
+            hollow: OnceLock::new(),
+        }
     }
 }
 
@@ -126,5 +156,16 @@ mod tests {
         assert!(at("d.example.com").is_empty());
         assert_eq!(rows.iter().map(|row| row.1).collect::<Vec<_>>(), [0, 1, 4, 5]);
         assert_eq!(ByName::<(DomainName, u8)>::default().at(&DomainName::new("a.example.com")), []);
+    }
+
+    #[test]
+    fn a_name_above_others_exists_without_rows() {
+        let row = |name: &str| (DomainName::new(name), 0);
+        let rows = ByName::new(vec![row("example.com"), row("x.a.b.example.com"), row("y.a.b.example.com")]);
+        let is_one = |name: &str| rows.is_empty_non_terminal(&DomainName::new(name));
+        assert!(is_one("a.b.example.com") && is_one("b.example.com"));
+        for name in ["x.a.b.example.com", "example.com", "c.example.com", ""] {
+            assert!(!is_one(name), "{name}");
+        }
     }
 }

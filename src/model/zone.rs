@@ -252,6 +252,12 @@ impl ZoneReading {
         self.record_sets.as_deref().map_or(&[], |sets| sets.at(name))
     }
 
+    /// True for a name that holds nothing and exists because a deeper one does: no wildcard answers for it.
+    #[must_use]
+    pub fn is_empty_non_terminal(&self, name: &DomainName) -> bool {
+        self.record_sets.as_deref().is_some_and(|sets| sets.is_empty_non_terminal(name))
+    }
+
     /// The record sets at a name in any spelling. Nearly all are canonical, and are not copied to be found.
     #[must_use]
     pub fn at_text(&self, name: &str) -> &[RecordSet] {
