@@ -30,6 +30,7 @@ pub mod mute;
 pub mod notes;
 pub mod objects;
 pub mod owner;
+pub mod published;
 pub mod resolvers;
 pub mod severity;
 pub mod show;

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::instances::start;
 use crate::compare::live::told_to_users;
+use crate::compare::published::Deletions;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason};
@@ -86,12 +87,18 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
             Loss { name, until, gone_at, zone }
         })
         .collect();
+    let deletions =
+        if wants.without_target.is_empty() { Deletions::default() } else { Deletions::of(world, wants) };
+    lost.extend(lost_before(world, wants, &deletions));
     if lost.len() < LEAST_NAMES {
         return None;
     }
+    let first = world.past.first_at;
     let mut alive: Vec<Life<'_>> = mine()
         .filter_map(|(name, wish)| {
             let (since, last) = span(wish)?;
+            // What the first look found had been there before it.
+            let since = if Some(since) == first { Timestamp::MIN } else { since };
             Some(Life { name, since, last, zone: zone_of(world, wants, name) })
         })
         .collect();
@@ -114,6 +121,15 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     candidate.evidence = lines("no longer wanted", &burst);
     candidate.certain = is_told(world, &burst);
     Some(dress(candidate, &burst, &wants.instance.id))
+}
+
+/// Hosts of objects without an address that the instance took away before the first look.
+fn lost_before<'a>(world: &World<'_>, wants: &'a InstanceWants, deletions: &'a Deletions) -> Vec<Loss<'a>> {
+    let hosts = wants.without_target.iter().flat_map(|object| deletions.hosts(object));
+    let early = hosts.filter(|(name, at)| {
+        world.past.first_at.is_none_or(|first| *at <= first) && wants.at(name).is_empty()
+    });
+    early.map(|(name, at)| Loss { name, until: at, gone_at: at, zone: zone_of(world, wants, name) }).collect()
 }
 
 /// Names in the zones of the instance whose ownership records all name somebody else.

@@ -1,5 +1,7 @@
 //! Deletions that Route 53 refuses: the record stays although nobody wants it. Pure.
 
+use std::collections::BTreeSet;
+
 use crate::compare::feed::{Refusal, Refusals, still_counts};
 use crate::compare::leftovers::{is_former_family, is_owned_by, is_wanted, removal};
 use crate::compare::show;
@@ -7,7 +9,8 @@ use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::Version;
-use crate::model::change::{Action, ChangeEventKind};
+use crate::model::ZoneId;
+use crate::model::change::{Action, AttemptedChange, ChangeEventKind};
 use crate::model::heritage::TxtRole;
 use crate::model::record::{RecordKey, RecordSet, RecordType};
 use crate::model::want::InstanceWants;
@@ -25,20 +28,62 @@ pub fn refused_deletions(
     refused: &Refusals,
     out: &mut Vec<Candidate>,
 ) {
+    let mut told: BTreeSet<(&ZoneId, RecordKey)> = BTreeSet::new();
     for (key, called, refusal) in refused.iter() {
         let zones = wants.zones.iter().filter(|id| called.is_none_or(|called| called == *id));
         let zones = zones.filter_map(|id| world.zone(id));
         for zone in zones.filter(|zone| key.name.is_within(&zone.zone.name)) {
-            let Some(set) = zone.at(&key.name).iter().find(|set| set.key() == *key) else { continue };
             let read_at = zone.read_at.unwrap_or(world.at());
-            let counts = still_counts(refusal, &wants.instance, read_at)
-                && was_deletion(world, refusal, key)
-                && (!is_wanted(world, zone, set) || is_former_family(world, zone, set));
-            if counts {
-                out.push(candidate(world, wants, zone, set, refusal));
+            if !still_counts(refusal, &wants.instance, read_at) || !was_deletion(world, refusal, key) {
+                continue;
+            }
+            let is_meant = |set: &&RecordSet| {
+                set.key() == *key || may_be_member(world, wants, zone, set, (key, refusal))
+            };
+            for set in zone.at(&key.name).iter().filter(is_meant) {
+                let unwanted = !is_wanted(world, zone, set) || is_former_family(world, zone, set);
+                if unwanted && told.insert((&zone.zone.id, set.key())) {
+                    out.push(candidate(world, wants, zone, set, refusal));
+                }
             }
         }
     }
+}
+
+/// A log tells no set identifiers: any member that the instance owns and nobody wants may be meant.
+fn may_be_member(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    zone: &ZoneReading,
+    set: &RecordSet,
+    (key, refusal): (&RecordKey, &Refusal),
+) -> bool {
+    let tells_none = || {
+        attempted(world, refusal).any(|change| {
+            change.action == Action::Delete
+                && change.name == key.name
+                && change.record_type == key.record_type
+                && change.set_identifier.is_none()
+        })
+    };
+    set.set_identifier.is_some()
+        && set.record_type == key.record_type
+        && is_owned_by(wants, zone, set)
+        && tells_none()
+}
+
+/// What the calls that were refused just then would have changed.
+fn attempted<'a>(world: &World<'a>, refusal: &Refusal) -> impl Iterator<Item = &'a AttemptedChange> {
+    let at = refusal.at;
+    let events = world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
+    let refused = events.filter(move |event| event.at == at).filter_map(|event| match &event.kind {
+        ChangeEventKind::Refused(batch) => Some(&batch.attempted),
+        ChangeEventKind::Applied(_)
+        | ChangeEventKind::RunFailed { .. }
+        | ChangeEventKind::RunSucceeded
+        | ChangeEventKind::Skipped { .. } => None,
+    });
+    refused.flatten()
 }
 
 /// The sentence says so, or the batch asked for it.
@@ -49,17 +94,8 @@ fn was_deletion(world: &World<'_>, refusal: &Refusal, key: &RecordKey) -> bool {
     ) {
         return true;
     }
-    let events = world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
-    events.filter(|event| event.at == refusal.at).any(|event| match &event.kind {
-        ChangeEventKind::Refused(batch) => batch.attempted.iter().any(|change| {
-            change.action == Action::Delete
-                && change.name == key.name
-                && change.record_type == key.record_type
-        }),
-        ChangeEventKind::Applied(_)
-        | ChangeEventKind::RunFailed { .. }
-        | ChangeEventKind::RunSucceeded
-        | ChangeEventKind::Skipped { .. } => false,
+    attempted(world, refusal).any(|change| {
+        change.action == Action::Delete && change.name == key.name && change.record_type == key.record_type
     })
 }
 

@@ -532,7 +532,8 @@ fn records_of(
     }
     if let Some(fragment) = &error.fragment {
         let hit = by_fragment(fragment, attempted, wants);
-        return if hit.is_empty() { by_ownership_name(fragment, attempted, wants) } else { hit };
+        let hit = if hit.is_empty() { by_ownership_name(fragment, attempted, wants) } else { hit };
+        return if hit.is_empty() { illegal(attempted, wants) } else { hit };
     }
     if error.reason == Reason::ProtectedRecord {
         let protected = |key: &&RecordKey| matches!(key.record_type, RecordType::Ns | RecordType::Soa);
@@ -624,6 +625,11 @@ fn by_ownership_name(fragment: &str, attempted: &[RecordKey], wants: &InstanceWa
         names.iter().any(|name| name.as_str() == quoted || name.labels().next() == Some(quoted.as_str()))
     };
     pool.iter().filter(owns).cloned().collect()
+}
+
+/// The names that are no legal DNS names: the message quotes a single character, or an escape of it.
+fn illegal(attempted: &[RecordKey], wants: &InstanceWants) -> Vec<RecordKey> {
+    pool(attempted, wants).iter().filter(|key| key.name.defect().is_some()).cloned().collect()
 }
 
 /// The message quotes the end of a name: prefer names that are illegal, then the longest match.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::compare::live::{impact_of, told_to_users};
+use crate::compare::published::Deletions;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
@@ -17,6 +18,10 @@ use crate::report::{Fix, Silent};
 
 /// Judges the objects of one instance that have nothing to point their hosts at.
 pub fn judge_objects(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts) {
+    if wants.without_target.is_empty() {
+        return;
+    }
+    let deletions = Deletions::of(world, wants);
     for object in &wants.without_target {
         let subject = Subject::Object(object.object.clone());
         let (object, others) = ours(world, wants, object);
@@ -26,7 +31,7 @@ pub fn judge_objects(world: &World<'_>, wants: &InstanceWants, out: &mut Verdict
             continue;
         }
         let object = object.as_ref();
-        let lost = was_served(world, wants, object);
+        let lost = was_served(world, wants, object) || deletions.hosts(object).next().is_some();
         let reason = if lost { Reason::Lost } else { Reason::NeverAssigned };
         let key = FindingKey {
             subject: subject.clone(),

@@ -342,9 +342,13 @@ impl DomainFilter {
         (!kept).then(|| format!("--domain-filter={}", self.include.join(",")))
     }
 
+    /// As `MatchParent` does, which knows the lists alone: a regular expression keeps no zone out.
     fn has_child_of(&self, zone: &DomainName) -> bool {
+        if self.exclude.iter().any(|value| covers(value, zone)) {
+            return false;
+        }
         let mut names = self.include.iter().filter(|value| !value.starts_with('.'));
-        names.any(|value| DomainName::new(value).is_within(zone))
+        self.include.is_empty() || names.any(|value| DomainName::new(value).is_within(zone))
     }
 }
 

@@ -140,6 +140,7 @@ const fn sentences(behaviour: Behaviour) -> (Option<&'static str>, Option<&'stat
         | Behaviour::LabelsOfContourAndTraefik
         | Behaviour::ControllerOfPods
         | Behaviour::ExclusionOfNames
+        | Behaviour::HostSourceAnnotation
         | Behaviour::DualstackRoute
         | Behaviour::DualstackTraefik
         | Behaviour::TemplateOverPods

@@ -91,6 +91,8 @@ pub enum Behaviour {
     BothRegexes,
     /// `--exclude-domains` alone keeps names out, not only zones.
     ExclusionOfNames,
+    /// `ingress-hostname-source` says which hosts of an Ingress count.
+    HostSourceAnnotation,
     /// An annotation of a route gives the AAAA alias.
     DualstackRoute,
     /// The ALB annotation on an object of Traefik does.
@@ -212,7 +214,9 @@ pub const TABLE: &[Row] = &[
     ),
     from(Behaviour::ControllerOfPods, Version::new(0, 22, 0), "source/pod.go"),
     from(Behaviour::BothRegexes, Version::new(0, 21, 0), "endpoint/domain_filter.go"),
+    between(Behaviour::ExclusionOfNames, EVER, Version::new(0, 9, 0), "plan/plan.go"),
     from(Behaviour::ExclusionOfNames, Version::new(0, 13, 2), "endpoint/domain_filter.go"),
+    from(Behaviour::HostSourceAnnotation, Version::new(0, 9, 0), "source/ingress.go"),
     between(Behaviour::DualstackRoute, Version::new(0, 15, 0), Version::new(0, 16, 0), "source/gateway.go"),
     between(
         Behaviour::DualstackTraefik,

@@ -37,16 +37,18 @@ impl Context<'_> {
     }
 
     /// Route 53 took the same change later. A log that says so tells no values: it counts for a record that
-    /// was to be created and is there.
+    /// was to be created and is there, and where the same has been wanted ever since.
     fn went_through(&self, refusal: &Refusal) -> bool {
         let here = || self.zone.at(&self.want.name).iter().any(|set| self.want.is(&set.key()));
         let created = refusal.action == Some(Action::Create);
+        let wished = self.want.changed_at.max(self.want.status_changed_at);
+        let is_the_same = |at: Timestamp| wished.is_some_and(|wished| wished < at);
         let events = self.world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
         events.into_iter().any(|event| {
             let ChangeEventKind::Applied(batch) = &event.kind else { return false };
             let told = match event.source {
                 FeedSource::CloudTrail { .. } => true,
-                FeedSource::Log { .. } => created && here(),
+                FeedSource::Log { .. } => created && here() || is_the_same(event.at),
             };
             told && refusal.at < event.at
                 && batch.zone_id.as_ref().is_none_or(|id| *id == self.zone.zone.id)

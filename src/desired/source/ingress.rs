@@ -38,7 +38,9 @@ pub(super) fn read(
     let instance = input.instance;
     let flags = &instance.flags;
     let annotated = annotations.list("hostname");
-    let (hosts, filtered) = ingress_hosts(ingress, &annotated, flags, annotations.ingress_host_source());
+    let knows = does(instance.effective_version(), Behaviour::HostSourceAnnotation);
+    let host_source = if knows { annotations.ingress_host_source() } else { HostSource::All };
+    let (hosts, filtered) = ingress_hosts(ingress, &annotated, flags, host_source);
     let mut out = Yield::default();
     let kept: BTreeSet<DomainName> = hosts.iter().map(|host| DomainName::new(host.text)).collect();
     let dropped: BTreeSet<DomainName> = filtered
