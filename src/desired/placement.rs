@@ -172,15 +172,16 @@ impl<'a> ZoneView<'a> {
     }
 
     fn nowhere(&self, name: &DomainName) -> Destination {
-        if let Some(why) = outside(name) {
+        let readable = self.zones.zones.values().map(|reading| &reading.zone);
+        let candidate =
+            readable.filter(|zone| name.is_within(&zone.name)).max_by_key(|zone| zone.name.as_str().len());
+        // Somebody's own zone may have any name.
+        if let Some(why) = outside(name).filter(|_| candidate.is_none()) {
             return Destination::Outside(why);
         }
         if self.untold {
             return Destination::Outside("the filters of the instance are not told by its object".to_owned());
         }
-        let readable = self.zones.zones.values().map(|reading| &reading.zone);
-        let candidate =
-            readable.filter(|zone| name.is_within(&zone.name)).max_by_key(|zone| zone.name.as_str().len());
         let found = match candidate {
             Some(zone) if !type_matches(zone, self.zone_type) => (Reason::WrongType, Some(zone.name.clone())),
             Some(zone) => (Reason::FilteredOut, Some(zone.name.clone())),

@@ -67,12 +67,16 @@ pub(super) fn read(
     if names.is_empty() {
         return out;
     }
+    // Those that the cluster serves inside have nothing to do with its load balancer.
+    let is_left = |name: &&String| {
+        let bare = name.strip_suffix('.').unwrap_or(name);
+        !out.endpoints.iter().any(|one| one.name == bare)
+    };
+    let names: Vec<String> = names.iter().filter(is_left).cloned().collect();
     if is_inside(service, flags) && input.overriding(object, annotations).is_empty() {
-        let named = |name: &&String| !out.endpoints.iter().any(|one| one.name == **name);
-        let names: Vec<String> = names.iter().filter(named).cloned().collect();
         return leave(object, &names, "a ClusterIP has a name only with --publish-internal-services", out);
     }
-    if out.endpoints.is_empty() { nothing(object, service, &names, out) } else { out }
+    if names.is_empty() { out } else { nothing(object, service, &names, out) }
 }
 
 fn of_hosts(
