@@ -39,9 +39,6 @@ pub fn not_after(one: Timestamp, other: Timestamp) -> bool {
 /// How long a name that nobody wants any more is remembered.
 const KEEP_UNWANTED: SignedDuration = SignedDuration::from_hours(48);
 
-/// How long it matters when a wish was lost: as long as it is remembered.
-const KEEP_LOSSES: SignedDuration = KEEP_UNWANTED;
-
 /// Objects of others that are remembered: enough to say that there are some.
 const MAX_STRANGERS: usize = 1000;
 
@@ -341,12 +338,13 @@ impl Past {
     /// What was not wanted in a round that saw all.
     fn observe_losses(&mut self, at: Timestamp) {
         self.names.retain(&mut self.others, |wanted| at.duration_since(wanted) < KEEP_UNWANTED);
-        let is_news = |until: Timestamp| until != at && at.duration_since(until) < KEEP_LOSSES;
         let ends = self.names.wishes().filter_map(|(_, wish)| wish.sightings.last()).map(|last| last.until);
-        for until in ends.filter(|until| is_news(*until)) {
+        let ends: BTreeSet<Timestamp> = ends.filter(|until| *until != at).collect();
+        // A wish that came back has another end by now.
+        self.losses.retain(|last, _| ends.contains(last));
+        for until in ends {
             self.losses.entry(until).or_insert(at);
         }
-        self.losses.retain(|last, _| at.duration_since(*last) < KEEP_LOSSES);
         let names = &self.names;
         self.attributes.retain(|(_, key), _| names.contains(&key.name));
     }
