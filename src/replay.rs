@@ -248,6 +248,14 @@ impl Player {
             let value = (!feed.notices.is_empty()).then(|| Arc::new(feed));
             return Reading { value, ..Reading::off() };
         }
+        if !round.changes_present() {
+            // No feed that there is could be read.
+            if !self.feed_seen {
+                return Reading::unread(problems);
+            }
+            let kept = Reading::read(at, self.feed.feed(at));
+            return Reading { state: ViewState::Stale, read_at: self.feed_read_at, problems, ..kept };
+        }
         self.feed_seen = true;
         self.feed_read_at = Some(at);
         for file in &round.logs.logs {

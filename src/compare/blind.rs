@@ -29,16 +29,20 @@ pub fn dim_views(past: &Past, snapshot: &Snapshot) -> BTreeSet<ViewName> {
     rows.map(|((view, _), _)| *view).collect()
 }
 
-/// A dead name server or one odd object does not make a view blind; it is listed with the view. All servers
-/// together do: then nothing was read.
+/// A dead name server, one odd object or one log does not make a view blind; it is listed with the view. All
+/// servers or all feeds together do: then nothing was read.
 fn concerns_view(view: ViewName, blind: &Blind, snapshot: &Snapshot) -> bool {
     let scope = blind.problem.scope.as_str();
     match view {
         ViewName::Kubernetes => !scope.contains('/'),
         ViewName::Route53 => true,
-        ViewName::Dns => scope == "all" || matches!(snapshot.dns.state, ViewState::Stale | ViewState::Unread),
-        ViewName::Changes => scope == "all",
+        ViewName::Dns => scope == "all" || nothing_read(snapshot.dns.state),
+        ViewName::Changes => scope == "all" || nothing_read(snapshot.changes.state),
     }
+}
+
+fn nothing_read(state: ViewState) -> bool {
+    matches!(state, ViewState::Stale | ViewState::Unread)
 }
 
 fn candidate(world: &World<'_>, view: ViewName, first: &Blind, all: &[&Blind]) -> Candidate {

@@ -633,7 +633,10 @@ fn a_half(want: &Want) -> RecordKey {
 
 fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &NoZone) -> Candidate {
     let judged = impact_of(world, want, None);
-    let impact = judged.harm.unwrap_or(match (judged.seen, judged.answered) {
+    // What is no legal name never gets a record, whatever zones there are.
+    let is_illegal = want.name.defect().is_some();
+    let impact = judged.harm.filter(|_| !is_illegal).unwrap_or(match (judged.seen, judged.answered) {
+        _ if is_illegal => Impact::None,
         (true, _) => Impact::Latent,
         (false, true) => Impact::WrongPlace,
         (false, false) => Impact::Down,

@@ -79,6 +79,8 @@ fn wish(endpoint: &Endpoint, version: Version) -> Wish {
         Some("false") => Wish::False,
         Some("A") => typed(Family::V4),
         Some("AAAA") => typed(Family::V6),
+        // Any other word was no `true`, and from then on is no word.
+        Some(_) if !does(version, Behaviour::AliasByType) => Wish::False,
         Some(_) | None => Wish::Absent,
     }
 }

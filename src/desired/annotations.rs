@@ -84,6 +84,9 @@ impl<'a> Annotations<'a> {
     #[must_use]
     pub fn targets(&self) -> Vec<String> {
         let cut = |text: String| text.strip_suffix('.').map_or_else(|| text.clone(), str::to_owned);
+        if self.get("target").is_none_or(str::is_empty) {
+            return Vec::new();
+        }
         self.list("target").into_iter().map(cut).collect()
     }
 
@@ -144,9 +147,6 @@ impl<'a> Annotations<'a> {
 fn split_list(text: &str) -> Vec<String> {
     let compact: String = text.chars().filter(|character| *character != ' ').collect();
     let trimmed = compact.trim();
-    if text.is_empty() {
-        return Vec::new();
-    }
     trimmed.split(',').map(str::to_owned).collect()
 }
 
@@ -181,7 +181,7 @@ mod tests {
         };
         check("a.example.com, b.example.com", &["a.example.com", "b.example.com"]);
         check("a. example.com,", &["a.example.com", ""]);
-        check("", &[]);
+        check("", &[""]);
         check(" ", &[""]);
         check("a,\n\th2.example.com", &["a", "\n\th2.example.com"]);
     }

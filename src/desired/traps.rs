@@ -141,6 +141,7 @@ const fn sentences(behaviour: Behaviour) -> (Option<&'static str>, Option<&'stat
         | Behaviour::ControllerOfPods
         | Behaviour::ExclusionOfNames
         | Behaviour::HostSourceAnnotation
+        | Behaviour::DefaultTargetsTyped
         | Behaviour::DualstackRoute
         | Behaviour::DualstackTraefik
         | Behaviour::TemplateOverPods

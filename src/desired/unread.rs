@@ -204,8 +204,10 @@ fn foreign_key<'a>(key: &'a str, in_force: &str) -> Option<(&'a str, Reason)> {
 /// True if one word is nearly another one, of which each edit needs so much.
 fn is_misspelling(word: &str, right: &str, per_edit: usize) -> bool {
     let most = MAX_EDITS.min(right.len() / per_edit);
+    // Keys differ by the case of a single letter.
+    let word = word.to_ascii_lowercase();
     // The distance is at least the difference of the lengths, which costs nothing.
-    word.len().abs_diff(right.len()) <= most && strsim::damerau_levenshtein(word, right) <= most
+    word.len().abs_diff(right.len()) <= most && strsim::damerau_levenshtein(&word, right) <= most
 }
 
 fn other_prefix_of(object: &KubeObject, prefix: &OtherPrefix, if_read: Wanted) -> UnreadAnnotations {

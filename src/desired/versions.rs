@@ -49,6 +49,8 @@ pub enum Behaviour {
     Validation,
     /// `--default-targets` fills in only where there is no target.
     DefaultTargetsFillIn,
+    /// `--default-targets` make records of their own types, whatever the type of what they replace.
+    DefaultTargetsTyped,
     /// Names with a label beyond 63 octets are dropped.
     LongLabelDropped,
     /// A record can be pinned to one hosted zone.
@@ -189,6 +191,7 @@ pub const TABLE: &[Row] = &[
     from(Behaviour::NodesForNodePorts, Version::new(0, 19, 0), "#5613"),
     from(Behaviour::NameTargetPairs, Version::new(0, 22, 0), "#6497"),
     from(Behaviour::Validation, Version::new(0, 21, 0), "executed"),
+    from(Behaviour::DefaultTargetsTyped, Version::new(0, 13, 6), "source/multisource.go"),
     from(Behaviour::DefaultTargetsFillIn, Version::new(0, 18, 0), "executed"),
     from(Behaviour::LongLabelDropped, Version::new(0, 13, 0), "#2839, executed"),
     from(Behaviour::ZonePin, Version::new(0, 22, 0), "executed"),

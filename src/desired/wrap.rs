@@ -65,6 +65,10 @@ fn default_targets(mut endpoint: Endpoint, flags: &Flags, version: Version) -> V
     }
     endpoint.origin.claims.clear();
     endpoint.origin.from_dns = false;
+    if !does(version, Behaviour::DefaultTargetsTyped) {
+        endpoint.targets.clone_from(given);
+        return vec![endpoint];
+    }
     [RecordType::A, RecordType::Aaaa, RecordType::Cname]
         .into_iter()
         .filter_map(|record_type| {

@@ -428,7 +428,23 @@ impl Instance {
     pub fn wrote(&self, source: &FeedSource) -> bool {
         let FeedSource::Log { namespace, pod, container } = source else { return false };
         let is_own = self.container.is_empty() || container.is_empty() || *container == self.container;
-        is_own && self.pods.iter().any(|health| health.namespace == *namespace && health.name == *pod)
+        let is_known = self.pods.iter().any(|health| health.namespace == *namespace && health.name == *pod);
+        is_own && (is_known || self.pods.is_empty() && self.may_run(namespace, pod))
+    }
+
+    /// True for a Pod with a name that the workload gives, where it says that one is ready and nobody may list
+    /// its Pods. What a Deployment runs is called after it, its replica set and the Pod.
+    fn may_run(&self, namespace: &str, pod: &str) -> bool {
+        let Some(workload) =
+            self.workload.as_ref().filter(|_| self.ready_replicas.is_none_or(|ready| 0 < ready))
+        else {
+            return false;
+        };
+        let parts = if &*workload.kind == "Deployment" { 2 } else { 1 };
+        let rest = pod.strip_prefix(&*workload.name).and_then(|rest| rest.strip_prefix('-'));
+        self.replicas != Some(0)
+            && *workload.namespace == *namespace
+            && rest.is_some_and(|rest| rest.split('-').count() == parts)
     }
 
     /// How long the instance may take to carry a change of an object into Route 53.

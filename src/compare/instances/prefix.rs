@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use crate::compare::feed::spelled;
 use crate::compare::fix::{edit, kubectl};
 use crate::compare::instances::start;
 use crate::compare::live::{Expected, Match, judge, told_to_users};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
-use crate::model::record::Value;
+use crate::model::record::{RecordSet, Value};
 use crate::model::want::{InstanceWants, UnreadAnnotations};
 use crate::model::{DomainName, RecordType};
 use crate::past::names::Wish;
@@ -125,8 +126,7 @@ fn unread_impact(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnota
         );
         if seen.is_empty() {
             // Nobody asked: what the zones hold is assumed to be answered.
-            let stands = world.zones_over(name).any(|zone| !zone.at(name).is_empty());
-            return if stands { Impact::WrongPlace } else { Impact::Down };
+            return assumed(world, name, targets);
         }
         let verdicts: Vec<Match> = seen.iter().map(|answer| judge(answer, &expected)).collect();
         // Nobody asks for the targets of a wish that is not read; the record tells where it leads.
@@ -148,6 +148,25 @@ fn unread_impact(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnota
         }
     });
     each.max_by_key(|impact| impact.weight()).unwrap_or(Impact::Latent)
+}
+
+/// What users get of a name whose answers nobody knows.
+fn assumed(world: &World<'_>, name: &DomainName, targets: &[std::sync::Arc<str>]) -> Impact {
+    let asked: BTreeSet<String> = targets.iter().map(|target| spelled(target)).collect();
+    let mut held = world.zones_over(name).flat_map(|zone| zone.at(name)).peekable();
+    let leads_there = |set: &RecordSet| {
+        !set.content
+            .targets()
+            .iter()
+            .map(|target| spelled(target))
+            .collect::<BTreeSet<_>>()
+            .is_disjoint(&asked)
+    };
+    match (held.peek().is_some(), held.any(leads_there)) {
+        (false, _) => Impact::Down,
+        (true, true) => Impact::Latent,
+        (true, false) => Impact::WrongPlace,
+    }
 }
 
 fn wanted_targets(world: &World<'_>, record_type: &RecordType, targets: &[std::sync::Arc<str>]) -> Expected {
