@@ -248,7 +248,7 @@ impl Player {
             let value = (!feed.notices.is_empty()).then(|| Arc::new(feed));
             return Reading { value, ..Reading::off() };
         }
-        if !round.changes_present() {
+        if !round.changes_read() {
             // No feed that there is could be read.
             if !self.feed_seen {
                 return Reading::unread(problems);

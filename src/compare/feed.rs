@@ -16,7 +16,7 @@ use crate::compare::wishes::blame::controller_principals;
 use crate::compare::world::World;
 use crate::finding::Reason;
 use crate::model::change::{
-    Action, AttemptedChange, ChangeEvent, ChangeEventKind, FeedSource, RefusalError, RefusedBatch,
+    Action, AttemptedChange, Caller, ChangeEvent, ChangeEventKind, FeedSource, RefusalError, RefusedBatch,
 };
 use crate::model::heritage::Heritage;
 use crate::model::instance::Instance;
@@ -286,6 +286,24 @@ fn concerns(
     }
 }
 
+/// Words of callers that are no ExternalDNS, which calls with the Go SDK of AWS and says nothing of itself.
+const OTHER_TOOLS: [&str; 9] = [
+    "console",
+    "aws internal",
+    "aws-cli",
+    "boto",
+    "hashicorp",
+    "terraform",
+    "pulumi",
+    "cloudformation",
+    "signin.amazonaws.com",
+];
+
+fn is_other_tool(caller: &Caller) -> bool {
+    let agent = caller.user_agent.to_ascii_lowercase();
+    OTHER_TOOLS.iter().any(|word| agent.contains(word))
+}
+
 /// Without an ownership record in the batch it may be anybody's: not a stranger's beside principals that
 /// are known to write ownership, and not one that would have written something else.
 fn may_be_ours(
@@ -309,10 +327,11 @@ fn may_be_ours(
             || wished.clone().next().is_none()
             || wished.into_iter().any(same)
     };
+    let by_another_tool = batch.caller.as_deref().is_some_and(is_other_tool);
     // Only a registry of readable TXT records shows in calls who writes for it.
     let shows = wants.instance.flags.shows_ownership();
     let stranger = shows && !known.is_empty() && !known.contains(principal);
-    !stranger && (batch.attempted.is_empty() || batch.attempted.iter().any(repairs))
+    !stranger && !by_another_tool && (batch.attempted.is_empty() || batch.attempted.iter().any(repairs))
 }
 
 fn attribute(call: &Call<'_>, wished: &Wished<'_>, doubts: &BTreeMap<Unnamed, Suspects>, out: &mut Refusals) {

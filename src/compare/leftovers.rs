@@ -296,7 +296,13 @@ fn stale_record(
     let stranger = world.past.strangers.get(&(wants.instance.id.clone(), object.clone()));
     let first = world.past.first_at;
     let is_news = stranger.is_some_and(|seen| first < Some(seen.since) && !world.heard_since(seen.since));
-    if !watched || is_news {
+    // It asks for the name as ever, and goes before anybody need look at it.
+    let is_solver = wants.unwanted.iter().any(|row| {
+        row.reason == SilentReason::AcmeSolver
+            && row.name.as_ref() == Some(&set.name)
+            && row.object.as_ref().is_some_and(|held| is_same(&object, held))
+    });
+    if !watched || is_news || is_solver {
         return None;
     }
     let keeps = wants.instance.flags.policy != Allowed::Sync;

@@ -88,9 +88,12 @@ impl RawRound {
     /// Without any the view is off, unless a problem says that it should have been read.
     #[must_use]
     pub fn changes_present(&self) -> bool {
-        !self.logs.logs.is_empty()
-            || !self.logs.scrapes.is_empty()
-            || self.cloudtrail.is_some()
-            || self.problems.iter().any(|(view, _)| *view == ViewName::Changes)
+        self.changes_read() || self.problems.iter().any(|(view, _)| *view == ViewName::Changes)
+    }
+
+    /// True if anything of it was read.
+    #[must_use]
+    pub fn changes_read(&self) -> bool {
+        !self.logs.logs.is_empty() || !self.logs.scrapes.is_empty() || self.cloudtrail.is_some()
     }
 }

@@ -145,7 +145,9 @@ impl Batch {
                 self.remove(set);
             }
         }
-        for set in heritage(instance, want) {
+        // Beside an apex the name may lie outside of the zone: ExternalDNS writes no ownership then.
+        let written = heritage(instance, want).into_iter().filter(|set| set.name.is_within(&zone.zone.name));
+        for set in written {
             let stands = zone.at(&set.name).iter().find(|other| other.key() == set.key());
             match stands {
                 Some(other) if is_of_another_owner(other, &flags.owner_id) => {

@@ -21,6 +21,9 @@ use crate::snapshot::ViewName;
 /// How long an error of the controller counts after its last line, at least.
 const ERROR_LIFE: SignedDuration = SignedDuration::from_mins(10);
 
+/// So many errors of a known kind, and no reconcile that ended well since the first, are told.
+const KNOWN_ERRORS: usize = 2;
+
 /// So many errors of an unknown kind in a row are told.
 const ERRORS_IN_A_ROW: usize = 3;
 
@@ -55,7 +58,12 @@ pub(super) fn failing(world: &World<'_>, wants: &InstanceWants) -> Option<Candid
     // One of another sort in between does not end the run.
     let (_, reason, message) = *run.iter().rev().find(is_known).or(run.last())?;
     let known = run.iter().any(|one| is_known(&one));
-    let told = if known { 2 <= run.len() } else { fails_each_time(&run, wants) };
+    let shows_success = matches!(wants.instance.flags.details.log_level.as_str(), "info" | "debug" | "trace");
+    let told = match (known, shows_success) {
+        (true, true) => KNOWN_ERRORS <= run.len(),
+        (true, false) => fails_each_time(&run, KNOWN_ERRORS, wants),
+        (false, _) => fails_each_time(&run, ERRORS_IN_A_ROW, wants),
+    };
     if !told || life < world.at().duration_since(last) {
         return None;
     }
@@ -74,12 +82,12 @@ pub(super) fn failing(world: &World<'_>, wants: &InstanceWants) -> Option<Candid
 
 /// True if the latest reconciles ended in errors one after the other: of an error that is not known, a few
 /// now and then are no fault, and a log that tells nothing but errors does not show what went well between.
-fn fails_each_time(run: &[(Timestamp, Reason, &str)], wants: &InstanceWants) -> bool {
+fn fails_each_time(run: &[(Timestamp, Reason, &str)], times: usize, wants: &InstanceWants) -> bool {
     let rhythm = signed(wants.instance.flags.interval.saturating_mul(2)) + SLACK;
     let follows = |(one, next): (&(Timestamp, Reason, &str), &(Timestamp, Reason, &str))| {
         next.0.duration_since(one.0) <= rhythm
     };
-    let latest = run.len().checked_sub(ERRORS_IN_A_ROW).and_then(|from| run.get(from..));
+    let latest = run.len().checked_sub(times).and_then(|from| run.get(from..));
     latest.is_some_and(|latest| latest.iter().zip(latest.iter().skip(1)).all(follows))
 }
 

@@ -35,22 +35,39 @@ enum Trouble {
     NotAccepted,
 }
 
+/// What the parents of a route take.
+#[derive(Default)]
+struct Bound {
+    /// The hosts of the route that some listener takes.
+    hosts: BTreeSet<String>,
+    /// What is published, and where it leads.
+    targets: BTreeMap<String, BTreeSet<String>>,
+}
+
 /// What a route yields.
 #[must_use]
 pub fn read(object: &KubeObject, route: &GatewayRoute, input: &SourceInput<'_>) -> Yield {
     let annotations = Annotations::of(&object.annotations, &input.instance.flags);
     let mut out = Yield::default();
     let hosts = hosts(object, route, annotations, input, &mut out);
-    let mut bound: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut bound = Bound::default();
     let mut trouble = spec_trouble(object, route, input);
     for parent in &route.parents {
         trouble = trouble.max(bind(object, route, parent, &hosts, input, &mut bound));
     }
-    if bound.is_empty() {
+    if bound.targets.is_empty() {
         return Yield { unknown: out.unknown, ..unbound(object, &hosts, trouble, input, annotations) };
     }
+    let is_left = |host: &&String| !host.is_empty() && !bound.hosts.contains(*host);
+    let left: Vec<String> = hosts.iter().filter(is_left).cloned().collect();
+    if !left.is_empty() {
+        let rest = unbound(object, &left, trouble, input, annotations);
+        out.without_target = rest.without_target;
+        out.endpoints.extend(rest.endpoints);
+        out.unwanted.extend(rest.unwanted);
+    }
     // Hosts with the same targets are one step, so that one without targets hides no other.
-    for (host, targets) in bound {
+    for (host, targets) in bound.targets {
         let targets: Vec<String> = targets.into_iter().collect();
         out = united(out, object, input, annotations, (&[&host], &targets));
     }
@@ -131,7 +148,7 @@ fn bind(
     said: &RouteParent,
     hosts: &[String],
     input: &SourceInput<'_>,
-    bound: &mut BTreeMap<String, BTreeSet<String>>,
+    bound: &mut Bound,
 ) -> Trouble {
     let namespace = &object.reference.namespace;
     let listed = route.parent_refs.iter().any(|parent| is_same_parent(parent, &said.parent, namespace));
@@ -157,8 +174,9 @@ fn bind(
             else {
                 continue;
             };
-            if bound.len() < MAX_NAMES_PER_OBJECT || bound.contains_key(&common) {
-                bound.entry(common).or_default().extend(attached.targets.iter().cloned());
+            bound.hosts.insert(host.clone());
+            if bound.targets.len() < MAX_NAMES_PER_OBJECT || bound.targets.contains_key(&common) {
+                bound.targets.entry(common).or_default().extend(attached.targets.iter().cloned());
             }
         }
     }
