@@ -46,6 +46,8 @@ pub struct LogParser {
     /// Time for lines that tell none.
     assumed_at: Timestamp,
     last_at: Option<Timestamp>,
+    /// Time of the last line with a level, in the format of ExternalDNS.
+    spoke_at: Option<Timestamp>,
     counts: LineCounts,
     /// The last batch of each zone.
     zones: BTreeMap<ZoneKey, ZoneBatch>,
@@ -80,6 +82,7 @@ impl LogParser {
             source,
             assumed_at,
             last_at: None,
+            spoke_at: None,
             counts: LineCounts::default(),
             zones: BTreeMap::new(),
             current: None,
@@ -94,6 +97,9 @@ impl LogParser {
         self.counts.lines = self.counts.lines.saturating_add(1);
         self.counts.oversize = self.counts.oversize.saturating_add(u64::from(parts.oversize));
         self.last_at = parts.at.or(self.last_at);
+        if parts.level.is_some() {
+            self.spoke_at = parts.at.or(self.spoke_at);
+        }
         let at = self.last_at.unwrap_or(self.assumed_at);
         let mut events = Vec::new();
         self.read(&parts, at, &mut events);
@@ -118,10 +124,11 @@ impl LogParser {
         events
     }
 
-    /// The stream, with the time of its last line.
+    /// The stream, with the time of its last line of ExternalDNS itself: what client-go writes beside it goes on
+    /// while no reconcile comes to its end.
     #[must_use]
     pub fn stream(&self) -> FeedStream {
-        FeedStream { source: self.source.clone(), last_at: self.last_at, read_at: None }
+        FeedStream { source: self.source.clone(), last_at: self.spoke_at, read_at: None }
     }
 
     /// What was counted so far.

@@ -252,7 +252,7 @@ fn split_code(text: &str) -> Option<(&str, &str)> {
 
 fn decode(code: &str, body: &str, whole: &str) -> Refusal {
     let code = without_exception(code.trim());
-    let errors = split_sentences(body)
+    let mut errors: Vec<RefusalError> = split_sentences(body)
         .into_iter()
         .take(MAX_SENTENCES)
         .map(|text| {
@@ -265,6 +265,10 @@ fn decode(code: &str, body: &str, whole: &str) -> Refusal {
             error
         })
         .collect();
+    // Half a sentence of a text that was cut says nothing of its own.
+    if is_cut(body) && 1 < errors.len() && errors.last().is_some_and(|last| last.reason == Reason::Unknown) {
+        errors.pop();
+    }
     Refusal {
         code: printable(&truncate(code, 100)).into(),
         request_id: None,
@@ -298,6 +302,12 @@ const STARTS: [&str; 9] = [
     "rdata character limit",
     "duplicate resource record",
 ];
+
+/// True for a list without its end. CloudTrail keeps a kilobyte, and the SDK says so itself.
+fn is_cut(body: &str) -> bool {
+    let body = body.trim();
+    (body.starts_with('[') || body.contains("it was truncated.")) && !body.ends_with(']')
+}
 
 /// Splits `[first, second]`; a bare sentence is a list of one.
 fn split_sentences(body: &str) -> Vec<&str> {

@@ -9,14 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::owner::heritage_names;
 use crate::compare::wishes::blame::controller_principals;
+use crate::compare::wishes::signed;
 use crate::compare::world::World;
 use crate::finding::Reason;
 use crate::model::change::{
     Action, AttemptedChange, Caller, ChangeEvent, ChangeEventKind, FeedSource, RefusalError, RefusedBatch,
+    SkipReason,
 };
 use crate::model::heritage::Heritage;
 use crate::model::instance::Instance;
@@ -94,7 +96,43 @@ pub fn refusals(world: &World<'_>, wants: &InstanceWants) -> Refusals {
     for call in &calls {
         attribute(call, &wished, &doubts, &mut out);
     }
+    note_never_sent(world, wants, &mut out);
     out
+}
+
+/// How long it counts that a group was not sent, at least: every loop says so anew.
+const NOT_SENT_LIFE: SignedDuration = SignedDuration::from_mins(10);
+
+/// Names whose changes are more than a batch may hold: the instance never sends them.
+fn note_never_sent(world: &World<'_>, wants: &InstanceWants, out: &mut Refusals) {
+    let life = NOT_SENT_LIFE.max(signed(wants.instance.flags.interval.saturating_mul(3)));
+    for event in world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events) {
+        let ChangeEventKind::Skipped { name, why: SkipReason::BatchTooLarge, .. } = &event.kind else {
+            continue;
+        };
+        if !wants.instance.wrote(&event.source) || life < world.at().duration_since(event.at) {
+            continue;
+        }
+        for want in wants.at(name) {
+            let place = (want.key(), None);
+            let earlier = out.by_record.get(&place);
+            let refusal = Refusal {
+                own_name: Some(name.clone()),
+                at: event.at,
+                since: earlier.map_or(event.at, |refusal| refusal.since),
+                reason: Reason::Unknown,
+                culprit: None,
+                target: None,
+                message: "its changes are more than --aws-batch-change-size; they are not sent".into(),
+                request_id: None,
+                count: earlier.map_or(0, |refusal| refusal.count).saturating_add(1),
+                one_of: 1,
+                action: None,
+                told: BTreeSet::new(),
+            };
+            out.by_record.insert(place, refusal);
+        }
+    }
 }
 
 impl Refusals {
@@ -476,6 +514,17 @@ fn note(
     let counts = call.counts && earlier.is_none_or(|old| old.at != at);
     // In one batch an own fault beats being a victim.
     if earlier.is_some_and(|old| old.at == at && old.culprit.is_none() && culprit.is_some()) {
+        return;
+    }
+    // A group that is sent alone is refused once in a reconcile; a later one that tells no name is another.
+    let is_vague = call.alone && call.attempted.iter().any(|key| key.name != place.0.name);
+    let is_told = |old: &Refusal| {
+        old.culprit.is_none()
+            && old.one_of == 1
+            && old.reason != reason
+            && at.duration_since(old.at) < SAME_RECONCILE
+    };
+    if is_vague && earlier.is_some_and(is_told) {
         return;
     }
     // The first sentence about a record in one batch is the one that names the root.

@@ -147,6 +147,12 @@ fn is_answered_above(zone: &ZoneReading, host: &DomainName) -> bool {
     })
 }
 
+/// True if the zones alone show the loop.
+#[must_use]
+pub fn is_loop_of_zones(world: &World<'_>, want: &Want) -> bool {
+    target_host(&want.content).is_some_and(|host| loops_in_zones(world, want, &host))
+}
+
 /// Follows the target through our own zones.
 fn loops_in_zones(world: &World<'_>, want: &Want, host: &DomainName) -> bool {
     let mut passed = BTreeSet::from([want.name.clone()]);

@@ -27,7 +27,7 @@ use crate::compare::mute;
 use crate::compare::owner::Ownership;
 use crate::compare::resolvers::judge_resolvers;
 use crate::compare::show;
-use crate::compare::target::{dead_target, lacks_family};
+use crate::compare::target::{dead_target, is_loop_of_zones, lacks_family};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::answers_elsewhere;
 use crate::compare::world::World;
@@ -116,7 +116,9 @@ fn judge_in_zone(
         holds.extend(context.unowned_for_good());
         holds.extend(context.agreeing(out));
     }
-    out.candidates.extend(holds.into_iter().map(|candidate| context.dress(candidate)));
+    let other = refused.of(&a_half(want), &zone.zone.id);
+    let fails_alone = other.is_none_or(|refusal| refusal.reason != Reason::AliasTargetNotFound);
+    out.candidates.extend(holds.into_iter().map(|candidate| context.dress(candidate, fails_alone)));
 }
 
 /// The host name that ExternalDNS resolves has addresses of the other family only.
@@ -162,8 +164,9 @@ impl Context<'_> {
         Candidate::new(key, reason, impact, self.read_at)
     }
 
-    /// What every finding about a wanted record carries.
-    fn dress(&self, mut candidate: Candidate) -> Candidate {
+    /// What every finding about a wanted record carries. `fails_alone`: the other half of an alias was not
+    /// refused for the same target.
+    fn dress(&self, mut candidate: Candidate, fails_alone: bool) -> Candidate {
         candidate.object = self.want.objects.first().cloned();
         self.prefer_who_is_not_muted(&mut candidate);
         candidate.desired = show::want(self.want);
@@ -179,7 +182,8 @@ impl Context<'_> {
             candidate.evidence.push(why.to_owned());
         }
         // A target without the family is a fault of this half alone, which takes the other one along.
-        if self.want.companion && candidate.reason != Reason::AliasTargetNotFound {
+        let is_alone = candidate.reason == Reason::AliasTargetNotFound && fails_alone;
+        if self.want.companion && !is_alone {
             candidate.explained_by = Some((Subject::Record(a_half(self.want)), candidate.key.kind));
         }
         fix::fill(self.world, &mut candidate, self.wants, self.want, Some(self.zone));
@@ -315,7 +319,9 @@ impl Context<'_> {
         let served = (self.judged.seen || self.judged.answered) && reason != Reason::Loop;
         let impact = self.judged.harm.unwrap_or(if served { Impact::Latent } else { Impact::Down });
         let mut candidate = self.start(Kind::TargetUnresolvable, reason, impact);
-        candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        if reason != Reason::Loop || !is_loop_of_zones(self.world, self.want) {
+            candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        }
         // The name of a load balancer that is being built may not exist yet.
         candidate.window = self.grace_new();
         candidate
@@ -639,7 +645,7 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
         _ if is_illegal => Impact::None,
         (true, _) => Impact::Latent,
         (false, true) => Impact::WrongPlace,
-        (false, false) => Impact::Down,
+        (false, false) => left_from_before(world, want),
     });
     let key = FindingKey {
         subject: Subject::Record(want.key()),
@@ -664,6 +670,18 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
     }
     fix::fill(world, &mut candidate, wants, want, None);
     candidate
+}
+
+/// What users of a name get that the instance has no zone for, where nobody asked: a zone that it may not write
+/// any more may hold the record of before.
+fn left_from_before(world: &World<'_>, want: &Want) -> Impact {
+    let wanted: BTreeSet<String> = want.targets().iter().map(|target| spelled(target)).collect();
+    let mut held =
+        world.zones_over(&want.name).flat_map(|zone| zone.at(&want.name)).filter(|set| want.is(&set.key()));
+    held.next().map_or(Impact::Down, |set| {
+        let targets: BTreeSet<String> = set.content.targets().iter().map(|target| spelled(target)).collect();
+        if targets == wanted { Impact::Latent } else { Impact::WrongPlace }
+    })
 }
 
 /// The parent refers to Route 53 for a zone of the name: it is there, in an account that we cannot

@@ -18,13 +18,13 @@ const MAX_VALUES: usize = 400;
 
 /// Why Route 53 would refuse the record; `None` when it would take it.
 ///
-/// `zone_name` is the zone that the record goes to; without it only the name and the values are
-/// judged.
+/// `zone` is the zone that the record goes to, its id where it is known; without it only the name and the
+/// values are judged.
 #[must_use]
 pub fn invalid_reason(
     name: &DomainName,
     wanted: &Submitted,
-    zone_name: Option<&DomainName>,
+    zone: Option<(Option<&ZoneId>, &DomainName)>,
 ) -> Option<Reason> {
     match name.defect() {
         Some(NameDefect::EmptyLabel) => return Some(Reason::EmptyLabel),
@@ -33,8 +33,10 @@ pub fn invalid_reason(
         None => {}
     }
     match &wanted.content {
-        Content::Alias(target) => invalid_alias(name, target, zone_name),
-        Content::Values { values, .. } => invalid_values(name, wanted, values.len(), zone_name),
+        Content::Alias(target) => invalid_alias(name, target, zone),
+        Content::Values { values, .. } => {
+            invalid_values(name, wanted, values.len(), zone.map(|(_, name)| name))
+        }
         Content::TrafficPolicy(_) => None,
     }
 }
@@ -49,18 +51,25 @@ pub fn txt_label_too_long(name: &DomainName, wanted: &Submitted, instance: &Inst
     written.labels().any(|label| MAX_LABEL < label.len()).then_some(Reason::TxtLabelTooLong)
 }
 
-fn invalid_alias(name: &DomainName, target: &AliasTarget, zone_name: Option<&DomainName>) -> Option<Reason> {
+fn invalid_alias(
+    name: &DomainName,
+    target: &AliasTarget,
+    zone: Option<(Option<&ZoneId>, &DomainName)>,
+) -> Option<Reason> {
     if target.dns_name.as_str().parse::<IpAddr>().is_ok() {
         return Some(Reason::AliasOnIp);
     }
-    let same_zone = target.hosted_zone_id.as_ref().is_none_or(|id: &ZoneId| id.as_str().is_empty());
+    // An annotation may name it.
+    let own = zone.and_then(|(id, _)| id);
+    let is_own = |id: &ZoneId| id.as_str().is_empty() || Some(id) == own;
+    let same_zone = target.hosted_zone_id.as_ref().is_none_or(is_own);
     if !same_zone {
         return None;
     }
     if target.dns_name == *name {
         return Some(Reason::SelfReference);
     }
-    zone_name.is_some_and(|zone| !target.dns_name.is_within(zone)).then_some(Reason::AliasNotInZone)
+    zone.is_some_and(|(_, zone)| !target.dns_name.is_within(zone)).then_some(Reason::AliasNotInZone)
 }
 
 fn invalid_values(

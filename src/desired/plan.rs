@@ -187,7 +187,7 @@ fn push(
     out.records.extend(resolved.kept.into_iter().map(|(submitted, objects, conflict)| {
         Planned {
             name: name.clone(),
-            invalid: invalid_reason(name, &submitted, zone_name)
+            invalid: invalid_reason(name, &submitted, zone_name.map(|zone| (placement.zone_id(), zone)))
                 .or_else(|| txt_label_too_long(name, &submitted, instance)),
             placement: placement.clone(),
             conflict: conflict.map(|conflict| of_set(conflict, submitted.endpoint.set_identifier.is_some())),

@@ -166,6 +166,14 @@ impl Row for Want {
     }
 }
 
+impl Placement {
+    /// The zone; `None` when there is none.
+    #[must_use]
+    pub fn zone_id(&self) -> Option<&ZoneId> {
+        if let Self::Zone(id) = self { Some(id) } else { None }
+    }
+}
+
 impl Want {
     /// True if the addresses are those that ExternalDNS finds for a host name: any will do here.
     #[must_use]
@@ -196,7 +204,7 @@ impl Want {
     /// The zone that it goes to; `None` when there is none.
     #[must_use]
     pub fn zone_id(&self) -> Option<&ZoneId> {
-        if let Placement::Zone(id) = &self.placement { Some(id) } else { None }
+        self.placement.zone_id()
     }
 
     /// Targets as words, for reports: values, or the alias target.

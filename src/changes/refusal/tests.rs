@@ -247,7 +247,7 @@ fn lists_and_their_traps() {
         names(
             "Message was too long, it was truncated. [Tried to create resource record set [name='a.example.com.', type='TXT'] but it already exists, Tried to create resource record set [name='b.exa"
         ),
-        ["a.example.com TXT - - -", "- - - - -"]
+        ["a.example.com TXT - - -"]
     );
     // A comma and a known start inside of quotes or brackets is a value.
     assert_eq!(
