@@ -23,6 +23,7 @@ use crate::desired::sources::roster;
 use crate::engine::Engine;
 use crate::finding::Reason;
 use crate::model::change::{ChangeFeed, FeedSource};
+use crate::model::custom::{Custom, NamespaceRule};
 use crate::model::instance::Instance;
 use crate::model::object::{Body, KubeObject};
 use crate::model::observation::Observation;
@@ -197,20 +198,31 @@ impl Player {
         self.seen.extend(present);
         let refused = |kind: &Kind| refused.iter().any(|scope| scope == kind.as_str());
         let read = |kind: &Kind| self.seen.contains(kind) && !refused(kind);
-        // Namespaces decide only where a listener selects by their labels; few recordings have them.
-        let held = |kind: &Kind| roster::needs(*kind).iter().filter(|need| **need == Kind::Gateway).all(read);
+        let by_labels = selects_namespaces(cluster);
+        let decides = |need: &&Kind| **need != Kind::Namespace || by_labels;
+        let held = |kind: &Kind| {
+            roster::needs(*kind).iter().filter(decides).all(|need| need.is_vital() || read(need))
+        };
         let kinds = needed.iter().filter(|kind| kind.is_vital() || (read(kind) && held(kind)));
         let vital = Kind::ALL.into_iter().filter(|kind| kind.is_vital());
         let kinds: BTreeSet<Kind> = kinds.copied().chain(vital).collect();
         kinds.into_iter().map(|kind| Arc::from(kind.as_str())).collect()
     }
 
-    /// No cluster is without Nodes or, where a headless Service has addresses, their slices: a recording that
-    /// never had any was made without them.
+    /// No cluster is without Nodes or, where a headless Service has addresses, their slices, nor a Gateway of
+    /// Istio without the Service of its proxies: a recording that never had any was made without them.
     fn is_missing(&self, kind: Kind, cluster: &Cluster) -> bool {
         let is_node_port = |object: &Arc<KubeObject>| matches!(&object.body, Body::Service(service) if service.service_type == "NodePort");
-        let counts =
-            kind == Kind::EndpointSlice || kind == Kind::Node && cluster.objects.values().any(is_node_port);
+        let is_istio =
+            |object: &Arc<KubeObject>| matches!(&object.body, Body::Custom(Custom::IstioGateway(_)));
+        let any = |counts: &dyn Fn(&Arc<KubeObject>) -> bool| cluster.objects.values().any(counts);
+        let counts = match kind {
+            Kind::EndpointSlice => true,
+            Kind::Node => any(&is_node_port),
+            Kind::Service => any(&is_istio),
+            Kind::Namespace => selects_namespaces(cluster),
+            _ => false,
+        };
         counts && !self.seen.contains(&kind)
     }
 
@@ -286,6 +298,17 @@ impl Player {
         }
         with(Reading::read(at, self.feed.feed(at)), problems)
     }
+}
+
+/// True if a listener takes the routes of Namespaces with certain labels; few recordings have Namespaces.
+fn selects_namespaces(cluster: &Cluster) -> bool {
+    cluster.objects.values().any(|object| match &object.body {
+        Body::Custom(Custom::Gateway(gateway)) => {
+            let mut rules = gateway.listeners.iter().map(|listener| &listener.namespaces);
+            rules.any(|rule| matches!(rule, NamespaceRule::Selector(Some(_))))
+        }
+        _ => false,
+    })
 }
 
 /// Keeps the last value of a view that a round lacks.

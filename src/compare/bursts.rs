@@ -217,7 +217,8 @@ fn burst<'a>(
         let together: Vec<&Loss<'a>> = lost
             .iter()
             .filter(|loss| is_in(&scope, loss.zone.as_ref()) && start <= loss.gone_at)
-            .filter(|loss| loss.gone_at.duration_since(start) <= cycles)
+            // Or in the very next round, however long after it was.
+            .filter(|loss| loss.gone_at.duration_since(start) <= cycles || loss.until <= start)
             .collect();
         let vanished: BTreeSet<&DomainName> = together.iter().map(|loss| loss.name).collect();
         let first = together.iter().filter(|loss| loss.gone_at == start).map(|loss| loss.until).min();

@@ -28,6 +28,10 @@ const KNOWS_IPV6: Version = Version::new(0, 13, 5);
 /// From this release a type change is planned as DELETE and CREATE.
 const PLANS_TYPE_CHANGES: Version = Version::new(0, 14, 0);
 
+/// From this release a batch is bounded by the characters of its values, too. Source:
+/// kubernetes-sigs/external-dns:provider/aws/aws.go (`--aws-batch-change-size-bytes`).
+const BOUNDS_CHARACTERS: Version = Version::new(0, 14, 1);
+
 /// What the comparison knows about the record that was refused.
 #[derive(Debug)]
 pub struct Circumstances<'a> {
@@ -69,9 +73,14 @@ impl Circumstances<'_> {
             }
             Reason::IllegalName => Some(Cause::InvalidDesired(self.want.invalid.unwrap_or(Reason::BadChars))),
             Reason::LimitsExceeded => {
-                // The limit of one record is no quota of the zone.
-                let of_record = refusal.message.to_ascii_lowercase().contains("rdata");
-                Some(if of_record { Cause::InvalidDesired(Reason::TooManyValues) } else { Cause::ZoneQuota })
+                let text = refusal.message.to_ascii_lowercase();
+                let is_unbounded = self.wants.instance.effective_version() < BOUNDS_CHARACTERS;
+                // Two limits of one request are no quota of the zone: its changes, and the characters of its values.
+                if text.contains("rdata") {
+                    invalid.or_else(|| is_unbounded.then_some(Cause::ControllerVersion))
+                } else {
+                    (!text.contains("limit of 1000 ")).then_some(Cause::ZoneQuota)
+                }
             }
             Reason::CnameConflict => invalid.or_else(|| self.of_type_change()),
             Reason::AlreadyExists => {
