@@ -15,6 +15,7 @@ use crate::model::heritage::TxtRole;
 use crate::model::record::{RecordKey, RecordSet, RecordType};
 use crate::model::want::InstanceWants;
 use crate::model::zone::ZoneReading;
+use crate::report::Fix;
 use crate::snapshot::ViewName;
 
 /// From this release on the ownership of an alias is deleted under `a-<name>`, where older
@@ -42,12 +43,30 @@ pub fn refused_deletions(
             };
             for set in zone.at(&key.name).iter().filter(is_meant) {
                 let unwanted = !is_wanted(world, zone, set) || is_former_family(world, zone, set);
-                if unwanted && told.insert((&zone.zone.id, set.key())) {
+                if unwanted
+                    && !went_through(world, zone, set, refusal)
+                    && told.insert((&zone.zone.id, set.key()))
+                {
                     out.push(candidate(world, wants, zone, set, refusal));
                 }
             }
         }
     }
+}
+
+/// True if the record was deleted later: what stands there is another one.
+fn went_through(world: &World<'_>, zone: &ZoneReading, set: &RecordSet, refusal: &Refusal) -> bool {
+    let events = world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
+    events.filter(|event| refusal.at < event.at).any(|event| {
+        let ChangeEventKind::Applied(batch) = &event.kind else { return false };
+        batch.zone_id.as_ref().is_none_or(|id| *id == zone.zone.id)
+            && batch.changes.iter().any(|change| {
+                change.action == Action::Delete
+                    && change.name == set.name
+                    && change.record_type == set.record_type
+                    && (change.set_identifier.is_none() || change.set_identifier == set.set_identifier)
+            })
+    })
 }
 
 /// A log tells no set identifiers: any member that the instance owns and nobody wants may be meant.
@@ -126,9 +145,22 @@ fn candidate(
         set.key(),
         refusal.reason
     );
-    candidate.fix = removal(wants, zone, set, Some(&wants.instance.flags.owner_id));
+    candidate.fix = if is_owned_by(wants, zone, set) {
+        removal(wants, zone, set, Some(&wants.instance.flags.owner_id))
+    } else {
+        Fix { summary: keeping(refusal.reason).to_owned(), ..Fix::default() }
+    };
     explain_companion(&mut candidate, zone, set);
     candidate.caused_by(cause(wants, zone, set, refusal))
+}
+
+/// What to do where the instance tries to delete what nobody made for it: the deletion is the fault, and not
+/// its refusal.
+fn keeping(reason: Reason) -> &'static str {
+    if reason == Reason::ProtectedRecord {
+        return "Take the type out of --managed-record-types: these records belong to the zone.";
+    }
+    "Keep ExternalDNS from deleting what it did not make: give it a registry, or --policy=upsert-only."
 }
 
 /// The AAAA half of an alias stays with its A half.

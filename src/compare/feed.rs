@@ -15,6 +15,7 @@ use crate::compare::owner::heritage_names;
 use crate::compare::wishes::blame::controller_principals;
 use crate::compare::wishes::signed;
 use crate::compare::world::World;
+use crate::desired::merge::is_same;
 use crate::finding::Reason;
 use crate::model::change::{
     Action, AttemptedChange, Caller, ChangeEvent, ChangeEventKind, FeedSource, RefusalError, RefusedBatch,
@@ -31,6 +32,8 @@ use crate::model::{DomainName, Version, ZoneId};
 /// The newest refusal of one wanted record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
+    /// Who called; `None` where only a log tells of it.
+    pub principal: Option<Arc<str>>,
     /// When.
     pub at: Timestamp,
     /// When the same record was refused for the first time in the feed.
@@ -84,6 +87,8 @@ struct Call<'a> {
     counts: bool,
     /// Whether a log and whether CloudTrail told of it.
     told_by: (bool, bool),
+    /// Who called; `None` where only a log tells of it.
+    principal: Option<&'a Arc<str>>,
 }
 
 /// Attributes the refusals of the feed to the records of one instance.
@@ -117,6 +122,7 @@ fn note_never_sent(world: &World<'_>, wants: &InstanceWants, out: &mut Refusals)
             let place = (want.key(), None);
             let earlier = out.by_record.get(&place);
             let refusal = Refusal {
+                principal: None,
                 own_name: Some(name.clone()),
                 at: event.at,
                 since: earlier.map_or(event.at, |refusal| refusal.since),
@@ -205,7 +211,12 @@ fn calls<'a>(world: &World<'a>, wants: &InstanceWants) -> Vec<Call<'a>> {
         let attempted = attempted_records(batch, wants);
         let in_log = matches!(event.source, FeedSource::Log { .. });
         let told_by = (in_log, !in_log);
-        let call = Call { at: event.at, batch, attempted, alone: batch.alone, counts: true, told_by };
+        let principal = match &event.source {
+            FeedSource::CloudTrail { principal, .. } => Some(principal),
+            FeedSource::Log { .. } => None,
+        };
+        let call =
+            Call { at: event.at, batch, attempted, alone: batch.alone, counts: true, told_by, principal };
         let id = batch.request_id.as_deref();
         let same = id.and_then(|id| known.get(id)).and_then(|place| calls.get_mut(*place));
         if let Some(same) = same.filter(|same| same.told_by == (!in_log, in_log)) {
@@ -433,6 +444,7 @@ fn note_call(call: &Call<'_>, out: &mut Refusals) {
     let zone = call.batch.zone_id.clone();
     let earlier = out.by_zone.get(&zone);
     let refusal = Refusal {
+        principal: call.principal.cloned(),
         own_name: None,
         at: call.at,
         since: earlier.map_or(call.at, |refusal| refusal.since),
@@ -537,6 +549,7 @@ fn note(
     out.by_record.insert(
         place,
         Refusal {
+            principal: call.principal.cloned(),
             own_name,
             at,
             since,
@@ -719,13 +732,23 @@ fn by_target(
     wished: &Wished<'_>,
     attempted: &[RecordKey],
 ) -> Vec<RecordKey> {
+    let wants = wished.wants;
+    if let Some(object) = Heritage::parse(target).and_then(Heritage::object) {
+        // The ownership of what that object asks for.
+        let of_object = |want: &&Want| want.objects.iter().any(|asked| is_same(&object, asked));
+        let asked = attempted.iter().filter(|key| wants.at(&key.name).iter().any(|want| of_object(&want)));
+        return asked.cloned().collect();
+    }
     let sought = spelled(target);
     let same = |text: &str| spelled(text) == sought;
+    // A plain address record is never refused for its alias target.
+    let is_alias = matches!(error.reason, Reason::AliasTargetNotInZone | Reason::AliasTargetNotFound);
     let of_type = |key: &RecordKey| error.record_type.as_ref().is_none_or(|kind| *kind == key.record_type);
     let told: Vec<RecordKey> = batch
         .attempted
         .iter()
-        .filter(|change| change.alias != Some(false) && change.targets.iter().any(|text| same(text)))
+        .filter(|change| !is_alias || change.alias != Some(false))
+        .filter(|change| change.targets.iter().any(|text| same(text)))
         .map(key_of)
         .filter(of_type)
         .collect();
@@ -733,8 +756,6 @@ fn by_target(
         return told;
     }
     let with_target = wished.with_target(target);
-    // A plain address record is never refused for its alias target.
-    let is_alias = matches!(error.reason, Reason::AliasTargetNotInZone | Reason::AliasTargetNotFound);
     let fits = |want: &Want| !is_alias || want.demanded_alias || want.content.alias().is_some();
     let any_fits = with_target.iter().any(|want| fits(want));
     let wished = with_target.iter().filter(|want| !any_fits || fits(want)).map(|want| want.key());

@@ -38,7 +38,7 @@ use crate::model::observation::Vantage;
 use crate::model::record::{RecordKey, RecordSet, RecordType, Routing, Value};
 use crate::model::want::{InstanceWants, NoZone, Placement, Want};
 use crate::model::zone::ZoneReading;
-use crate::model::{Content, DomainName, ObjectRef};
+use crate::model::{Content, DomainName, ObjectRef, ZoneId};
 use crate::past::Sighting;
 use crate::report::{Also, Silent};
 use crate::snapshot::{ViewName, ViewState};
@@ -116,9 +116,21 @@ fn judge_in_zone(
         holds.extend(context.unowned_for_good());
         holds.extend(context.agreeing(out));
     }
-    let other = refused.of(&a_half(want), &zone.zone.id);
-    let fails_alone = other.is_none_or(|refusal| refusal.reason != Reason::AliasTargetNotFound);
+    let fails_alone = fails_alone(want, &zone.zone.id, refused);
     out.candidates.extend(holds.into_iter().map(|candidate| context.dress(candidate, fails_alone)));
+}
+
+/// True for the half of an alias that was refused for its own sake and takes the other half along: its
+/// ownership is in the way, or the target has no address of the family.
+fn fails_alone(half: &Want, zone: &ZoneId, refused: &Refusals) -> bool {
+    let Some(own) = refused.of(&half.key(), zone).filter(|own| own.culprit.is_none()) else { return false };
+    match refused.of(&a_half(half), zone) {
+        Some(other) if other.culprit.as_ref() == Some(&half.name) => true,
+        Some(other) => {
+            own.reason == Reason::AliasTargetNotFound && other.reason != Reason::AliasTargetNotFound
+        }
+        None => own.reason == Reason::AliasTargetNotFound,
+    }
 }
 
 /// The host name that ExternalDNS resolves has addresses of the other family only.
@@ -164,8 +176,8 @@ impl Context<'_> {
         Candidate::new(key, reason, impact, self.read_at)
     }
 
-    /// What every finding about a wanted record carries. `fails_alone`: the other half of an alias was not
-    /// refused for the same target.
+    /// What every finding about a wanted record carries. `fails_alone`: this half of an alias was refused for a
+    /// reason of its own.
     fn dress(&self, mut candidate: Candidate, fails_alone: bool) -> Candidate {
         candidate.object = self.want.objects.first().cloned();
         self.prefer_who_is_not_muted(&mut candidate);
@@ -181,8 +193,7 @@ impl Context<'_> {
             };
             candidate.evidence.push(why.to_owned());
         }
-        // A target without the family is a fault of this half alone, which takes the other one along.
-        let is_alone = candidate.reason == Reason::AliasTargetNotFound && fails_alone;
+        let is_alone = candidate.key.kind == Kind::FailedChange && fails_alone;
         if self.want.companion && !is_alone {
             candidate.explained_by = Some((Subject::Record(a_half(self.want)), candidate.key.kind));
         }

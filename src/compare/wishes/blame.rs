@@ -9,6 +9,7 @@
 )]
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -33,6 +34,10 @@ use crate::model::{Content, Version};
 /// From this release an ownership record that stands there is no obstacle. Source:
 /// kubernetes-sigs/external-dns#6617.
 const ADOPTS_TXT: Version = Version::new(0, 19, 0);
+
+/// In these releases a record of another type at the name keeps nothing from being created. Source:
+/// kubernetes-sigs/external-dns:plan/plan.go (`planKey`, later the owners of all types at a name).
+const PLANS_EACH_TYPE: Range<Version> = Version::new(0, 13, 5)..Version::new(0, 14, 0);
 
 impl Context<'_> {
     pub(super) fn cause(&self, step: &Step) -> Option<Cause> {
@@ -87,13 +92,19 @@ impl Context<'_> {
             return vec![own];
         }
         let wanted = self.want.set_identifier.as_ref();
+        let flags = &self.wants.instance.flags;
+        let by_type = PLANS_EACH_TYPE.contains(&self.wants.instance.effective_version());
         let blocks = |set: &&RecordSet| {
             let held = set.set_identifier.as_ref();
             // A CNAME stands alone, whatever the identifiers, and beside no other type.
             let is_cname = self.want.record_type == RecordType::Cname;
             let excludes = (set.record_type == RecordType::Cname) != is_cname;
             let is_address = set.record_type.is_address();
-            let of_addresses = is_address && (held == wanted || held.is_none() != wanted.is_none());
+            // What is not managed is not in the plan, and some plans look at one type at a time.
+            let is_planned = flags.managed_types.contains(&set.record_type)
+                && (!by_type || set.record_type == self.want.record_type);
+            let of_addresses =
+                is_planned && is_address && (held == wanted || held.is_none() != wanted.is_none());
             of_addresses || excludes && (is_address || is_cname && TxtRole::of(set) == TxtRole::Other)
         };
         here.iter().filter(blocks).collect()

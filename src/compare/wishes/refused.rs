@@ -109,15 +109,17 @@ impl Context<'_> {
             && !elsewhere
             && !left_alone
             && !self.policy_forbids(step)
-            && !self.has_succeeded_since(refusal.at)
+            && !self.has_succeeded_since(refusal)
     }
 
     /// The instance ended a loop well, or the zone took a call.
-    fn has_succeeded_since(&self, refused_at: Timestamp) -> bool {
+    fn has_succeeded_since(&self, refusal: &Refusal) -> bool {
         let events = self.world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
-        events.filter(|event| refused_at < event.at).any(|event| match (&event.kind, &event.source) {
-            (ChangeEventKind::Applied(batch), FeedSource::CloudTrail { .. }) => {
-                batch.zone_id.as_ref() == Some(&self.zone.zone.id)
+        events.filter(|event| refusal.at < event.at).any(|event| match (&event.kind, &event.source) {
+            // What somebody else is allowed says nothing of the instance.
+            (ChangeEventKind::Applied(batch), FeedSource::CloudTrail { principal, .. }) => {
+                let is_same = refusal.principal.as_ref().is_none_or(|refused| refused == principal);
+                is_same && batch.zone_id.as_ref() == Some(&self.zone.zone.id)
             }
             (ChangeEventKind::Applied(_) | ChangeEventKind::RunSucceeded, FeedSource::Log { .. }) => {
                 wrote(self.wants, &event.source)
