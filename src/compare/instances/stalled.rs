@@ -48,7 +48,7 @@ pub(super) fn stalled(
         let cause = Cause::ControllerMisconfigured(Reason::DryRunOn);
         return Some(stall(world, wants, Reason::DryRun, Some(cause)));
     }
-    if is_absent(world, instance) {
+    if is_absent(world, wants) {
         let mut candidate = stall(world, wants, Reason::Absent, None);
         candidate.onset = absent_since(instance);
         return Some(candidate);
@@ -95,7 +95,8 @@ fn is_replaced(world: &World<'_>, wants: &InstanceWants) -> bool {
 }
 
 /// Nothing runs. A Pod that is just being started is given its time.
-fn is_absent(world: &World<'_>, instance: &Instance) -> bool {
+fn is_absent(world: &World<'_>, wants: &InstanceWants) -> bool {
+    let instance = &wants.instance;
     if instance.replicas == Some(0) {
         return true;
     }
@@ -104,7 +105,8 @@ fn is_absent(world: &World<'_>, instance: &Instance) -> bool {
         let rolled = instance.changed_at.is_some_and(|at| world.at().duration_since(at) < PATIENCE);
         return known && !rolled && instance.ready_replicas == Some(0);
     }
-    known && instance.pods.iter().all(|pod| !is_crashing(pod) && waits_long(world, pod))
+    let waits = instance.pods.iter().all(|pod| !is_crashing(world, pod) && waits_long(world, pod));
+    known && waits && !is_at_work(world, wants)
 }
 
 /// Since when nothing has run, as Pods that never started tell. A workload without Pods tells no time: what
@@ -121,9 +123,24 @@ fn waits_long(world: &World<'_>, pod: &PodHealth) -> bool {
     !pod.ready && created.is_some_and(|at| PATIENCE < world.at().duration_since(at))
 }
 
-fn is_crashing(pod: &PodHealth) -> bool {
-    pod.waiting.as_deref() == Some("CrashLoopBackOff")
-        || (!pod.ready && MANY_RESTARTS <= pod.restarts && pod.last_exit.is_some_and(|code| code != 0))
+/// True if the instance has written a line just now: a Pod that is not ready may do its work.
+fn is_at_work(world: &World<'_>, wants: &InstanceWants) -> bool {
+    let streams = world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.streams);
+    let last =
+        streams.filter(|stream| wrote(wants, &stream.source)).filter_map(|stream| stream.last_at).max();
+    last.is_some_and(|last| world.at().duration_since(last) <= limit(&wants.instance))
+}
+
+/// The silence that an instance may keep.
+fn limit(instance: &Instance) -> SignedDuration {
+    PATIENCE.max(signed(instance.flags.interval.saturating_mul(3)))
+}
+
+fn is_crashing(world: &World<'_>, pod: &PodHealth) -> bool {
+    // What has run for long since does not crash again and again.
+    let is_young = pod.started_at.is_none_or(|at| world.at().duration_since(at) < CRASH_SPAN);
+    let restarts = MANY_RESTARTS <= pod.restarts && pod.last_exit.is_some_and(|code| code != 0);
+    pod.waiting.as_deref() == Some("CrashLoopBackOff") || (!pod.ready && is_young && restarts)
 }
 
 /// By the state of the Pods, or by a log that ends fatally again and again. Between two crashes a
@@ -131,7 +148,9 @@ fn is_crashing(pod: &PodHealth) -> bool {
 fn crash_loops(world: &World<'_>, wants: &InstanceWants) -> bool {
     let pods = &wants.instance.pods;
     // The Pod of the next roll-out may not even start.
-    if pods.iter().any(is_crashing) && pods.iter().all(|pod| is_crashing(pod) || waits_long(world, pod)) {
+    if pods.iter().any(|pod| is_crashing(world, pod))
+        && pods.iter().all(|pod| is_crashing(world, pod) || waits_long(world, pod))
+    {
         return true;
     }
     let ends = fatal_ends(world, wants);
@@ -157,7 +176,7 @@ fn fatal_ends(world: &World<'_>, wants: &InstanceWants) -> Vec<Timestamp> {
 /// The silence of the instance, if it is too long; `None` while all is well or nobody can say.
 fn silence(world: &World<'_>, wants: &InstanceWants) -> Option<Silence> {
     let instance = &wants.instance;
-    let limit = PATIENCE.max(signed(instance.flags.interval.saturating_mul(3)));
+    let limit = limit(instance);
     let too_long = |at: Timestamp, until: Timestamp| limit < until.duration_since(at);
     // The container of a Pod that runs shorter than that has had no time to be silent.
     let is_young = |pod: &PodHealth| {
