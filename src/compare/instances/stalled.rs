@@ -24,6 +24,9 @@ use crate::snapshot::{Problem, ViewName, ViewState};
 /// Least silence that counts, and the time that a new Pod has to start.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
+/// Readings of one time: a log and a gauge are read one after the other.
+const SAME_READING: SignedDuration = SignedDuration::from_mins(1);
+
 /// Two fatal ends within this time are a crash loop.
 const CRASH_SPAN: SignedDuration = SignedDuration::from_mins(15);
 
@@ -189,7 +192,14 @@ fn silence(world: &World<'_>, wants: &InstanceWants) -> Option<Silence> {
     // Each tells nothing of what came after it was read; the one that was read last knows most.
     let gauge = last_reconcile(world, wants).map(|(since, until)| (until, true, since));
     let log = last_line(world, wants).map(|(since, until)| (until, false, since));
-    let (until, by_gauge, since) = gauge.max(log)?;
+    let (until, mut by_gauge, mut since) = gauge.max(log)?;
+    // A gauge tells when the last reconcile began, and that may take long: of two that were read at one time the
+    // newer sign counts.
+    for (read, gauge, sign) in gauge.into_iter().chain(log) {
+        if since < sign && until.duration_since(read) < SAME_READING {
+            (by_gauge, since) = (gauge, sign);
+        }
+    }
     too_long(since, until).then_some(Silence { since, by_gauge })
 }
 
