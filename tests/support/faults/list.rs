@@ -227,7 +227,7 @@ pub(crate) const OWN: &[Fault] = &[
             stage.world.kubernetes.set_fault(KubeFault::new(KubeFaultKind::ForbidLogs));
             stage.world.kubernetes.restart_container("dns", crate::world::POD, "external-dns");
         },
-        blind: &[],
+        blind: &["changes"],
         says: &[],
         shows: "dns_drift_view_problems{view=\"changes\",code=\"forbidden\"} ",
         lasts: minutes(5),
