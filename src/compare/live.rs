@@ -258,8 +258,13 @@ pub fn answers<'a>(
     view: &dyn Fn(&Observation) -> bool,
     expected: &Expected,
 ) -> Answers<'a> {
-    let tells =
-        |seen: &&Observation| asks(&seen.record_type, record_type) && !seen.cd && !says_nothing(seen.outcome);
+    // A resolver that does not answer its control name is broken, and its failures are its own.
+    let is_of_name = |seen: &Observation| {
+        seen.vantage != Vantage::Recursive || seen.outcome == Outcome::Answer || world.control_works(seen)
+    };
+    let tells = |seen: &&Observation| {
+        asks(&seen.record_type, record_type) && !seen.cd && !says_nothing(seen.outcome) && is_of_name(seen)
+    };
     let all: Vec<&'a Observation> = questions(world, name).into_iter().filter(tells).collect();
     let said = || all.iter().copied().filter(|seen| seen.vantage == vantage && view(seen));
     let is_elsewhere = |seen: &Observation| judge(seen, expected) == Match::Elsewhere;
