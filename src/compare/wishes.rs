@@ -648,6 +648,7 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
     let elsewhere = no_zone.reason == Reason::NotFound && served_elsewhere(world, &want.name);
     let reason = if elsewhere { Reason::NoAccess } else { no_zone.reason };
     let mut candidate = Candidate::new(key, reason, impact, read_at);
+    candidate.is_assumed = !judged.seen && want.name.defect().is_none();
     candidate.object = want.objects.first().cloned();
     candidate.onset = world.since_change(want.changed_at);
     candidate.desired = show::want(want);
