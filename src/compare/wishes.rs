@@ -27,7 +27,7 @@ use crate::compare::mute;
 use crate::compare::owner::Ownership;
 use crate::compare::resolvers::judge_resolvers;
 use crate::compare::show;
-use crate::compare::target::{dead_target, lacks_family};
+use crate::compare::target::{dead_target, lacks_family, loops_in_zones};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::answers_elsewhere;
 use crate::compare::world::World;
@@ -315,7 +315,10 @@ impl Context<'_> {
         let served = (self.judged.seen || self.judged.answered) && reason != Reason::Loop;
         let impact = self.judged.harm.unwrap_or(if served { Impact::Latent } else { Impact::Down });
         let mut candidate = self.start(Kind::TargetUnresolvable, reason, impact);
-        candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        // A loop within the zones is seen there, whatever DNS says.
+        if !loops_in_zones(self.world, self.want) {
+            candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        }
         // The name of a load balancer that is being built may not exist yet.
         candidate.window = self.grace_new();
         candidate
