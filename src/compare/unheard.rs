@@ -9,6 +9,7 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 
@@ -21,6 +22,7 @@ use crate::compare::target::is_loop;
 use crate::compare::verdict::Candidate;
 use crate::finding::{FindingKey, Kind, Reason, Subject};
 use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::record::Value;
 use crate::model::want::InstanceWants;
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ZoneId};
@@ -115,7 +117,10 @@ pub fn unheard<'a>(
         match key.kind {
             // A resolver is judged by what the servers say.
             Kind::ResolverStale | Kind::ResolverMismatch => {
-                silent(heard.servers) || untold(heard.resolvers, key) || are_mute(name, one)
+                silent(heard.servers)
+                    || untold(heard.resolvers, key)
+                    || are_mute(name, one)
+                    || untold(heard.servers, key) && !is_mended(snapshot, wants, one)
             }
             // Here silence about the name is what was found, as long as the resolver itself works.
             Kind::ResolverUnreachable if heard.resolvers.asked => !heard.a_resolver_works,
@@ -228,6 +233,29 @@ fn is_validation_untold(snapshot: &Snapshot, wants: &[InstanceWants], zone: &Zon
     let mut looks = looks.filter(|seen| names.contains(&seen.name)).peekable();
     let fails = |seen: &Observation| !seen.cd && seen.outcome == Outcome::Servfail;
     looks.peek().is_some() && looks.all(fails)
+}
+
+/// A resolver that was found wrong gives what is wanted, whether its zone's servers were asked or not. Those of a
+/// private zone never are.
+fn is_mended(snapshot: &Snapshot, wants: &[InstanceWants], one: &Candidate) -> bool {
+    let zones = snapshot.route53.value();
+    let zone = one.key.zone_id.as_ref().and_then(|id| zones?.zones.get(id));
+    let Some(record) = one.key.subject.record().filter(|_| zone.is_some_and(|zone| !zone.zone.private))
+    else {
+        return true;
+    };
+    let wished: Vec<_> = wants.iter().flat_map(|one| one.at(&record.name)).collect();
+    let values = || wished.iter().flat_map(|want| want.content.plain_values());
+    let ips: BTreeSet<IpAddr> = values().filter_map(Value::ip).collect();
+    let leads = |seen: &Observation| {
+        let found = addresses(seen);
+        // What the target of an alias has is not told here.
+        ips.is_empty() || !found.is_disjoint(&ips)
+    };
+    let mut looks = snapshot.observations().filter(|seen| {
+        seen.vantage == Vantage::Recursive && seen.name == record.name && one.servers.contains(&seen.server)
+    });
+    looks.any(|seen| seen.outcome == Outcome::Answer && leads(seen))
 }
 
 /// Nobody asked in this round, although the name is still wanted, or the zone still there.
