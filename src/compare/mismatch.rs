@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use crate::compare::live::{Expected, Match, answers, asks, judge, questions, resolved, said, union, worst};
+use crate::compare::live::{
+    Expected, Match, answers, asks, judge, questions, resolved, said, says_nothing, union, worst,
+};
 use crate::compare::target::lacks_family;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
@@ -119,10 +121,14 @@ fn all_right(world: &World<'_>, want: &Want, zone: &ZoneReading, expected: &Expe
     looks.is_some_and(|looks| looks.iter().filter(counts).all(|seen| judge(seen, expected) == Match::Right))
 }
 
-/// True if the targets have addresses; of those that nobody asked for in this round the last word counts.
+/// True if the targets have addresses; of those that nobody said anything about in this round the last word
+/// counts.
 fn is_alive(world: &World<'_>, expected: &Expected) -> bool {
-    let is_asked = |host: &DomainName| world.answers.contains_key(host);
-    let is_known = !expected.lately.is_empty() && !expected.hosts.iter().any(is_asked);
+    let says = |seen: &&Observation| {
+        !says_nothing(seen.outcome) && (seen.vantage != Vantage::Recursive || world.control_works(seen))
+    };
+    let is_told = |host: &DomainName| world.answers.get(host).is_some_and(|all| all.iter().any(says));
+    let is_known = !expected.lately.is_empty() && !expected.hosts.iter().any(is_told);
     !expected.addresses.is_empty() || is_known
 }
 
