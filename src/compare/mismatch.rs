@@ -147,8 +147,10 @@ fn health_withdrawn(
         instance: Some(wants.instance.id.clone()),
         kind: Kind::HealthWithdrawn,
     };
-    let reason =
-        if want.content.alias().is_some() { Reason::EvaluateTargetHealth } else { Reason::HealthCheck };
+    let here = zone.at(&want.name).iter().find(|set| want.is(&set.key()));
+    let looks_at_target =
+        here.and_then(|set| set.content.alias()).is_some_and(|one| one.evaluate_target_health);
+    let reason = if looks_at_target { Reason::EvaluateTargetHealth } else { Reason::HealthCheck };
     let seen_at = bad.iter().map(|(_, _, seen)| seen.at).max().unwrap_or(world.at());
     let mut candidate = Candidate::new(key, reason, Impact::Down, seen_at);
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
