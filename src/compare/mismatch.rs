@@ -123,7 +123,8 @@ fn all_right(world: &World<'_>, want: &Want, zone: &ZoneReading, expected: &Expe
 
 /// True if the targets have addresses; of those that nobody said anything about in this round the last word
 /// counts.
-fn is_alive(world: &World<'_>, expected: &Expected) -> bool {
+#[must_use]
+pub fn is_alive(world: &World<'_>, expected: &Expected) -> bool {
     let says = |seen: &&Observation| {
         !says_nothing(seen.outcome) && (seen.vantage != Vantage::Recursive || world.control_works(seen))
     };
@@ -132,8 +133,9 @@ fn is_alive(world: &World<'_>, expected: &Expected) -> bool {
     !expected.addresses.is_empty() || is_known
 }
 
-/// Route 53 withholds the record although its target resolves: health says no.
-fn health_withdrawn(
+/// Route 53 withholds the record although its target resolves: health says no. `bad`: who answers nothing.
+#[must_use]
+pub fn health_withdrawn(
     world: &World<'_>,
     wants: &InstanceWants,
     want: &Want,

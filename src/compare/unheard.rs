@@ -126,6 +126,10 @@ pub fn unheard<'a>(
             Kind::ResolverUnreachable if heard.resolvers.asked => !heard.a_resolver_works,
             Kind::ResolverUnreachable => silent(heard.servers) || untold(heard.resolvers, key),
             Kind::AuthMismatch => untold(heard.servers, key) || are_mute(name, one),
+            // Of a private zone the resolvers of its VPC tell.
+            Kind::HealthWithdrawn if !one.servers.is_empty() => {
+                untold(heard.resolvers, key) || are_mute(name, one)
+            }
             Kind::HealthWithdrawn => untold(heard.servers, key),
             Kind::DelegationBroken => untold(heard.parents, key),
             Kind::WrongZone => untold(heard.public, key) && is_misplaced_still(snapshot, wants, one),
