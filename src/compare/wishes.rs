@@ -630,7 +630,7 @@ fn publisher<'a>(world: &World<'a>, wants: &InstanceWants, want: &Want) -> Optio
 
 /// The A record of the same name: an AAAA that a release writes unasked beside an alias has no fault of
 /// its own as long as that one has.
-fn a_half(want: &Want) -> RecordKey {
+pub(super) fn a_half(want: &Want) -> RecordKey {
     RecordKey { record_type: RecordType::A, ..want.key() }
 }
 
