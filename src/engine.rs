@@ -128,8 +128,8 @@ impl Engine {
         }
         self.memory.past.observe(snapshot, &self.wants, self.policy.cycle());
         let mut verdicts = compare(snapshot, &self.wants, &self.memory.past, &self.policy);
-        verdicts.coverage.unheard =
-            unheard(snapshot, &self.wants, self.memory.history.tracks().map(|track| &track.candidate));
+        let known = self.memory.history.tracks().map(|track| &track.candidate);
+        verdicts.coverage.unheard = unheard(snapshot, &self.wants, &verdicts.candidates, known);
         self.lost.clone_from(&verdicts.coverage.lost);
         self.memory.history.advance(&verdicts, &self.policy, snapshot.at);
         self.report(snapshot, verdicts)

@@ -2,11 +2,11 @@
 //!
 //! Source: findings.md, kind `zone_unassociated`.
 
-use crate::compare::live::{Match, answers, expected, worst};
+use crate::compare::live::{answers_by_name, worst_of_names};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
-use crate::model::observation::{Observation, Vantage};
+use crate::model::observation::Observation;
 use crate::model::zone::ZoneReading;
 use crate::policy::NetworkView;
 use crate::report::Fix;
@@ -31,9 +31,12 @@ fn unassociated(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
         return None;
     }
     let reason = if vpcs.is_empty() { Reason::NoVpc } else { Reason::VpcMissing };
-    let impact = match worst(&answers_in(world, zone, &bound)) {
+    let here =
+        |seen: &Observation| bound.iter().any(|view| view.name == seen.view) && world.control_works(seen);
+    let names = answers_by_name(world, zone, &here);
+    let impact = match worst_of_names(&names) {
         Some(harm) => harm,
-        None if answers_in(world, zone, &bound).is_empty() => Impact::Down,
+        None if names.is_empty() => Impact::Down,
         // A forwarding rule or a shared profile brings the zone into the VPC.
         None => return None,
     };
@@ -44,20 +47,10 @@ fn unassociated(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
         kind: Kind::ZoneUnassociated,
     };
     let mut candidate = Candidate::new(key, reason, impact, zone.read_at.unwrap_or(world.at()));
+    candidate.is_assumed = names.is_empty();
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
     describe(zone, &bound, &mut candidate);
     Some(candidate)
-}
-
-fn answers_in(world: &World<'_>, zone: &ZoneReading, bound: &[&NetworkView]) -> Vec<Match> {
-    let here =
-        |seen: &Observation| bound.iter().any(|view| view.name == seen.view) && world.control_works(seen);
-    let of_want = |want| {
-        let want: &crate::model::want::Want = want;
-        let target = expected(world, &want.content, &want.record_type);
-        answers(world, &want.name, &want.record_type, Vantage::Recursive, &here, &target).rows
-    };
-    world.wants_in(&zone.zone.id).iter().copied().flat_map(of_want).map(|row| row.1).collect()
 }
 
 fn describe(zone: &ZoneReading, bound: &[&NetworkView], candidate: &mut Candidate) {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use crate::compare::live::{Match, addresses, answers, asks, expected, worst};
+use crate::compare::live::{Match, addresses, answers_by_name, asks, worst, worst_of_names};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::open;
 use crate::compare::world::World;
@@ -292,25 +292,23 @@ fn service(seen: &[&Observation], zone: &DomainName) -> Service {
     }
 }
 
-/// What users of the zone's names get from public resolvers; assumed when nobody asked.
-fn impact(world: &World<'_>, zone: &ZoneReading, assumed: Impact) -> Impact {
-    let mut rows = Vec::new();
-    for want in world.wants_in(&zone.zone.id) {
-        let target = expected(world, &want.content, &want.record_type);
-        let public = |seen: &Observation| &*seen.view == "public" && world.control_works(seen);
-        let found = answers(world, &want.name, &want.record_type, Vantage::Recursive, &public, &target);
-        let known = found.rows.iter().map(|row| row.1).filter(|verdict| *verdict != Match::Unknown);
-        rows.extend(known);
+/// What users of the zone's names get from public resolvers; `None` when nobody asked.
+fn impact(world: &World<'_>, zone: &ZoneReading, assumed: Impact) -> Option<Impact> {
+    let public = |seen: &Observation| &*seen.view == "public" && world.control_works(seen);
+    let mut names = answers_by_name(world, zone, &public);
+    for rows in names.values_mut() {
+        rows.retain(|verdict| *verdict != Match::Unknown);
     }
-    if rows.is_empty() {
-        return assumed;
+    if names.values().all(Vec::is_empty) {
+        return None;
     }
-    let seen = worst(&rows);
-    if assumed == Impact::Degraded && matches!(seen, None | Some(Impact::Degraded)) {
-        // Part of the servers is wrong: users meet it now and then, whatever a resolver shows.
-        return Impact::Degraded;
+    if assumed != Impact::Degraded {
+        return Some(worst_of_names(&names).unwrap_or(Impact::Latent));
     }
-    seen.unwrap_or(Impact::Latent)
+    // Part of the servers is wrong: users of any name meet it now and then, whatever a resolver shows. What is
+    // denied to all of them has another fault.
+    let all: Vec<Match> = names.into_values().flatten().collect();
+    Some(worst(&all).unwrap_or(Impact::Degraded))
 }
 
 fn candidate(
@@ -320,7 +318,9 @@ fn candidate(
     assumed: Impact,
     bad: &BTreeSet<DomainName>,
 ) -> Candidate {
-    let mut candidate = start(world, zone, reason, impact(world, zone, assumed));
+    let seen = impact(world, zone, assumed);
+    let mut candidate = start(world, zone, reason, seen.unwrap_or(assumed));
+    candidate.is_assumed = seen.is_none();
     let list = |names: &mut dyn Iterator<Item = &DomainName>| {
         names.map(DomainName::as_str).collect::<Vec<_>>().join(", ")
     };

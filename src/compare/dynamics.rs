@@ -13,6 +13,7 @@ use crate::compare::instances::owners::is_deleted_by_twin;
 use crate::compare::ladder::targets;
 use crate::compare::show;
 use crate::compare::verdict::{Candidate, Verdicts};
+use crate::compare::wishes::a_half;
 use crate::compare::world::World;
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::change::{Action, AttemptedChange, ChangeEvent, ChangeEventKind, FeedSource};
@@ -138,6 +139,10 @@ impl Record<'_> {
         candidate.desired = show::want(self.want);
         candidate.recorded = show::records(self.zone.at(&self.key.name));
         candidate.live = show::live(self.world, &self.key.name);
+        // The AAAA that a release writes beside an alias comes and goes with it.
+        if self.want.companion {
+            candidate.explained_by = Some((Subject::Record(a_half(self.want)), kind));
+        }
         candidate
     }
 

@@ -59,6 +59,11 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
             };
             of_target && same_place(cause, effect) || is_sibling_silenced(cause, effect)
         }
+        // A delegation below the apex, or a private zone, takes single names away: neighbours have a fault of
+        // their own.
+        Kind::WrongZone if cause.reason != Reason::NotTheDelegatedOne => {
+            effect.key.kind.is_live() && same_place(cause, effect)
+        }
         Kind::WrongZone | Kind::DelegationBroken | Kind::DnssecBroken | Kind::ZoneUnassociated => {
             effect.key.kind.is_live() && same_zone(cause, effect)
         }

@@ -258,8 +258,13 @@ pub fn answers<'a>(
     view: &dyn Fn(&Observation) -> bool,
     expected: &Expected,
 ) -> Answers<'a> {
-    let tells =
-        |seen: &&Observation| asks(&seen.record_type, record_type) && !seen.cd && !says_nothing(seen.outcome);
+    // A resolver that does not answer its control name is broken, and its failures are its own.
+    let is_of_name = |seen: &Observation| {
+        seen.vantage != Vantage::Recursive || seen.outcome == Outcome::Answer || world.control_works(seen)
+    };
+    let tells = |seen: &&Observation| {
+        asks(&seen.record_type, record_type) && !seen.cd && !says_nothing(seen.outcome) && is_of_name(seen)
+    };
     let all: Vec<&'a Observation> = questions(world, name).into_iter().filter(tells).collect();
     let said = || all.iter().copied().filter(|seen| seen.vantage == vantage && view(seen));
     let is_elsewhere = |seen: &Observation| judge(seen, expected) == Match::Elsewhere;
@@ -526,6 +531,34 @@ pub fn told_to_users<'a>(
         return rows;
     }
     useful().filter(|seen| seen.vantage == Vantage::Recursive && serves(world, seen, zone)).collect()
+}
+
+/// What the resolvers of a view answer for each wanted name of a zone that stands there; where nothing stands yet, for
+/// each. Of the types of a name those who ask meet all.
+#[must_use]
+pub fn answers_by_name<'a>(
+    world: &World<'a>,
+    zone: &ZoneReading,
+    view: &dyn Fn(&Observation) -> bool,
+) -> BTreeMap<&'a DomainName, Vec<Match>> {
+    let wants = world.wants_in(&zone.zone.id);
+    let stands = |want: &Want| zone.at(&want.name).iter().any(|set| want.is(&set.key()));
+    // What is missing has a finding of its own.
+    let is_any = wants.iter().any(|want| stands(want));
+    let mut rows: BTreeMap<&DomainName, Vec<Match>> = BTreeMap::new();
+    for want in wants.iter().filter(|want| !is_any || stands(want)) {
+        let target = expected(world, &want.content, &want.record_type);
+        let found = answers(world, &want.name, &want.record_type, Vantage::Recursive, view, &target).rows;
+        rows.entry(&want.name).or_default().extend(found.into_iter().map(|row| row.1));
+    }
+    rows.retain(|_, rows| !rows.is_empty());
+    rows
+}
+
+/// What the users of one of several names get who are worst off: a zone hurts as much as that.
+#[must_use]
+pub fn worst_of_names(names: &BTreeMap<&DomainName, Vec<Match>>) -> Option<Impact> {
+    names.values().filter_map(|rows| worst(rows)).max_by_key(|impact| impact.weight())
 }
 
 /// What the answers of several servers come to, for a name that each of them should answer.

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use crate::compare::live::{Expected, Match, answers, asks, judge, questions, resolved, said, union, worst};
+use crate::compare::live::{
+    Expected, Match, answers, asks, judge, questions, resolved, said, says_nothing, union, worst,
+};
 use crate::compare::target::lacks_family;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
@@ -119,15 +121,21 @@ fn all_right(world: &World<'_>, want: &Want, zone: &ZoneReading, expected: &Expe
     looks.is_some_and(|looks| looks.iter().filter(counts).all(|seen| judge(seen, expected) == Match::Right))
 }
 
-/// True if the targets have addresses; of those that nobody asked for in this round the last word counts.
-fn is_alive(world: &World<'_>, expected: &Expected) -> bool {
-    let is_asked = |host: &DomainName| world.answers.contains_key(host);
-    let is_known = !expected.lately.is_empty() && !expected.hosts.iter().any(is_asked);
+/// True if the targets have addresses; of those that nobody said anything about in this round the last word
+/// counts.
+#[must_use]
+pub fn is_alive(world: &World<'_>, expected: &Expected) -> bool {
+    let says = |seen: &&Observation| {
+        !says_nothing(seen.outcome) && (seen.vantage != Vantage::Recursive || world.control_works(seen))
+    };
+    let is_told = |host: &DomainName| world.answers.get(host).is_some_and(|all| all.iter().any(says));
+    let is_known = !expected.lately.is_empty() && !expected.hosts.iter().any(is_told);
     !expected.addresses.is_empty() || is_known
 }
 
-/// Route 53 withholds the record although its target resolves: health says no.
-fn health_withdrawn(
+/// Route 53 withholds the record although its target resolves: health says no. `bad`: who answers nothing.
+#[must_use]
+pub fn health_withdrawn(
     world: &World<'_>,
     wants: &InstanceWants,
     want: &Want,
@@ -141,8 +149,10 @@ fn health_withdrawn(
         instance: Some(wants.instance.id.clone()),
         kind: Kind::HealthWithdrawn,
     };
-    let reason =
-        if want.content.alias().is_some() { Reason::EvaluateTargetHealth } else { Reason::HealthCheck };
+    let here = zone.at(&want.name).iter().find(|set| want.is(&set.key()));
+    let looks_at_target =
+        here.and_then(|set| set.content.alias()).is_some_and(|one| one.evaluate_target_health);
+    let reason = if looks_at_target { Reason::EvaluateTargetHealth } else { Reason::HealthCheck };
     let seen_at = bad.iter().map(|(_, _, seen)| seen.at).max().unwrap_or(world.at());
     let mut candidate = Candidate::new(key, reason, Impact::Down, seen_at);
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];

@@ -17,14 +17,14 @@ use jiff::{SignedDuration, Timestamp};
 use crate::compare::answer_class::{Class, Name, classify, ttl_of_target};
 use crate::compare::delegation::{LOOKS, delegation_window};
 use crate::compare::live::{Match, answers, asks, questions, serves, union};
-use crate::compare::mismatch::empty_family;
+use crate::compare::mismatch::{empty_family, health_may_withdraw, health_withdrawn, is_alive};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::above;
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
 use crate::model::DomainName;
-use crate::model::observation::{Observation, Vantage};
+use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::record::{RecordSet, RecordType};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
@@ -75,6 +75,9 @@ pub fn judge_resolvers(
         return Vec::new();
     }
     let rows = rows(world, &name, out);
+    if let Some(withdrawn) = withdrawn_in_private(world, wants, &name, &rows) {
+        return vec![withdrawn];
+    }
     let mut found = Vec::new();
     for kind in [Kind::ResolverStale, Kind::ResolverMismatch, Kind::ResolverUnreachable] {
         // Only a failure can be told without the right answer beside it.
@@ -90,6 +93,28 @@ pub fn judge_resolvers(
         });
     }
     found
+}
+
+/// In a VPC only its resolvers tell that the record of a private zone is withheld: all of them say that the
+/// name is there and has nothing.
+fn withdrawn_in_private(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    name: &Name<'_>,
+    rows: &[Row<'_>],
+) -> Option<Candidate> {
+    let is_empty = |row: &Row<'_>| row.class == Class::Denied && row.seen.outcome == Outcome::Nodata;
+    let holds = name.zone.zone.private
+        && !rows.is_empty()
+        && rows.iter().all(is_empty)
+        && health_may_withdraw(name.members)
+        && is_alive(world, name.expected);
+    let bad: Vec<_> = rows.iter().map(|row| (row.server, Match::Denied, row.seen)).collect();
+    let mut candidate =
+        holds.then(|| health_withdrawn(world, wants, name.want, name.zone, name.expected, &bad))?;
+    candidate.window = rows.iter().filter_map(|row| row.window).max_by_key(|window| window.until);
+    candidate.servers = rows.iter().map(|row| row.server.into()).collect();
+    Some(candidate)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

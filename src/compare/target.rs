@@ -26,9 +26,7 @@ pub fn dead_target(world: &World<'_>, want: &Want) -> Option<Reason> {
         // That is an impossible wish of its own.
         return None;
     }
-    if loops_in_zones(world, want, &host)
-        || [&want.name, &host].iter().any(|name| loops_in_answers(world, name))
-    {
+    if loops_in_zones(world, want) || [&want.name, &host].iter().any(|name| loops_in_answers(world, name)) {
         return Some(Reason::Loop);
     }
     let zone = want.zone_id().and_then(|id| world.zone(id));
@@ -147,14 +145,10 @@ fn is_answered_above(zone: &ZoneReading, host: &DomainName) -> bool {
     })
 }
 
-/// True if the zones alone show the loop.
-#[must_use]
-pub fn is_loop_of_zones(world: &World<'_>, want: &Want) -> bool {
-    target_host(&want.content).is_some_and(|host| loops_in_zones(world, want, &host))
-}
-
 /// Follows the target through our own zones.
-fn loops_in_zones(world: &World<'_>, want: &Want, host: &DomainName) -> bool {
+#[must_use]
+pub fn loops_in_zones(world: &World<'_>, want: &Want) -> bool {
+    let Some(host) = target_host(&want.content).filter(|host| *host != want.name) else { return false };
     let mut passed = BTreeSet::from([want.name.clone()]);
     let mut name = host.clone();
     for _ in 0..MAX_CHAIN {
@@ -182,7 +176,8 @@ fn loops_in_answers(world: &World<'_>, name: &DomainName) -> bool {
         && !seen.iter().any(|answer| !crate::compare::live::addresses(answer).is_empty())
 }
 
-fn is_loop(answer: &Observation) -> bool {
+/// The chain of the answer comes back to a name that it has passed.
+pub(super) fn is_loop(answer: &Observation) -> bool {
     let mut passed = BTreeSet::from([answer.name.clone()]);
     let mut name = answer.name.clone();
     for _ in 0..MAX_CHAIN {

@@ -1,7 +1,7 @@
 //! Findings about what DNS answers, of which a round heard nothing. Pure.
 //!
 //! A server that is asked and says nothing, or only that it will not, does not say that all is well
-//! again: what was found by its answers stays as it was.
+//! again: what was found by its answers stays as it was. Nor does one denial where a verdict needs two.
 
 #![allow(
     clippy::wildcard_enum_match_arm,
@@ -9,16 +9,22 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 
 use crate::compare::answer_class::is_blocked;
-use crate::compare::live::{chain, says_nothing};
+use crate::compare::delegation::LOOKS;
+use crate::compare::live::{addresses, chain, says_nothing};
 use crate::compare::lookups::existing;
+use crate::compare::mismatch::occluded;
+use crate::compare::target::is_loop;
 use crate::compare::verdict::Candidate;
 use crate::finding::{FindingKey, Kind, Reason, Subject};
 use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::record::Value;
 use crate::model::want::InstanceWants;
+use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ZoneId};
 use crate::past::not_after;
 use crate::snapshot::{Snapshot, ViewName};
@@ -30,11 +36,21 @@ struct Words {
     heard: bool,
 }
 
-/// What was heard about one name from its own servers, its parent's included, and from resolvers.
+impl Words {
+    fn take(&mut self, heard: bool) {
+        self.asked = true;
+        self.heard |= heard;
+    }
+}
+
+/// What was heard about one name from its own servers, from those of its parent, and from resolvers.
 #[derive(Clone, Copy, Debug, Default)]
 struct Heard {
     servers: Words,
+    parents: Words,
     resolvers: Words,
+    /// From resolvers of the public view among them.
+    public: Words,
     /// A resolver that was asked for it answers its control name.
     a_resolver_works: bool,
 }
@@ -42,14 +58,16 @@ struct Heard {
 /// What was heard about one name from one server or resolver.
 type ByServer<'a> = BTreeMap<(&'a DomainName, &'a str), Words>;
 
-/// Those among the findings whose name was asked for and about which nobody said anything.
+/// Those among the findings whose name was asked for and about which nobody said anything. What this round
+/// has found again (`found`) was heard.
 pub fn unheard<'a>(
     snapshot: &Snapshot,
     wants: &[InstanceWants],
+    found: &[Candidate],
     findings: impl Iterator<Item = &'a Candidate>,
 ) -> BTreeSet<FindingKey> {
-    // A loop is seen in the zones.
-    let rests = |one: &&Candidate| one.rests_on.contains(&ViewName::Dns) && one.reason != Reason::Loop;
+    let found: BTreeSet<&FindingKey> = found.iter().map(|one| &one.key).collect();
+    let rests = |one: &&Candidate| one.rests_on.contains(&ViewName::Dns) && !found.contains(&one.key);
     let findings: Vec<&Candidate> = findings.filter(rests).collect();
     let live: Vec<&FindingKey> = findings.iter().map(|one| &one.key).collect();
     let names: BTreeSet<&DomainName> = live.iter().filter_map(|key| name_of(key)).collect();
@@ -91,19 +109,30 @@ pub fn unheard<'a>(
         }
         let Some(name) = name_of(key) else { return false };
         let Some(heard) = heard.get(name) else {
-            return of_the_name(key.kind) && is_open_question(snapshot, wants, key);
+            return match key.kind {
+                Kind::WrongZone => is_misplaced_still(snapshot, wants, one),
+                kind => of_the_name(kind) && is_open_question(snapshot, wants, key),
+            };
         };
         match key.kind {
             // A resolver is judged by what the servers say.
             Kind::ResolverStale | Kind::ResolverMismatch => {
-                silent(heard.servers) || untold(heard.resolvers, key) || are_mute(name, one)
+                silent(heard.servers)
+                    || untold(heard.resolvers, key)
+                    || are_mute(name, one)
+                    || untold(heard.servers, key) && !is_mended(snapshot, wants, one)
             }
             // Here silence about the name is what was found, as long as the resolver itself works.
             Kind::ResolverUnreachable if heard.resolvers.asked => !heard.a_resolver_works,
             Kind::ResolverUnreachable => silent(heard.servers) || untold(heard.resolvers, key),
             Kind::AuthMismatch => untold(heard.servers, key) || are_mute(name, one),
+            // Of a private zone the resolvers of its VPC tell.
+            Kind::HealthWithdrawn if !one.servers.is_empty() => {
+                untold(heard.resolvers, key) || are_mute(name, one)
+            }
             Kind::HealthWithdrawn => untold(heard.servers, key),
-            Kind::DelegationBroken => silent(heard.servers),
+            Kind::DelegationBroken => untold(heard.parents, key),
+            Kind::WrongZone => untold(heard.public, key) && is_misplaced_still(snapshot, wants, one),
             // What is known of other names decides.
             _ => false,
         }
@@ -120,7 +149,7 @@ fn targets_of(snapshot: &Snapshot, wants: &[InstanceWants], key: &FindingKey) ->
             let wished = wants.iter().flat_map(|one| one.at(&record.name)).filter(|want| want.is(record));
             wished.flat_map(|want| want.content.hosts()).collect()
         }
-        Kind::DanglingRecord => {
+        Kind::DanglingRecord | Kind::StaleTarget => {
             let zones = snapshot.route53.value();
             let zone = key.zone_id.as_ref().and_then(|id| zones?.zones.get(id));
             let here = zone.map(|zone| zone.at(&record.name)).unwrap_or_default();
@@ -130,20 +159,43 @@ fn targets_of(snapshot: &Snapshot, wants: &[InstanceWants], key: &FindingKey) ->
     }
 }
 
-/// Those among the names of which somebody said anything, be it that a chain to them ends in nothing.
+/// Those among the names to which somebody was led. That a name is denied, or leads in a circle, does not speak
+/// against its having no address.
 fn told_of<'a>(snapshot: &Snapshot, names: impl Iterator<Item = &'a DomainName>) -> BTreeSet<&'a DomainName> {
     let mut names: BTreeSet<&DomainName> = names.collect();
     let mut told = BTreeSet::new();
-    for one in snapshot.observations().filter(|one| !says_nothing(one.outcome)) {
+    let leads = |one: &&Observation| one.outcome == Outcome::Answer && !is_loop(one);
+    for one in snapshot.observations().filter(leads) {
         if names.is_empty() {
             break;
         }
         told.extend(names.take(&one.name));
-        if matches!(one.outcome, Outcome::Nxdomain | Outcome::Nodata) {
+        // The servers of a zone show where a name leads to, and not whether there is anything.
+        if !addresses(one).is_empty() {
             told.extend(chain(one).iter().filter_map(|name| names.take(name)));
         }
     }
     told
+}
+
+/// The record stands still where its users do not get it, as far as the zones tell. Where the zones or the parent
+/// decide alone, they do so in each round.
+fn is_misplaced_still(snapshot: &Snapshot, wants: &[InstanceWants], one: &Candidate) -> bool {
+    let Some(zones) = snapshot.route53.value() else { return false };
+    let zone = one.key.zone_id.as_ref().and_then(|id| zones.zones.get(id));
+    let Some((zone, record)) = zone.zip(one.key.subject.record()) else { return false };
+    let mut wished = wants.iter().flat_map(|one| one.at(&record.name)).filter(|want| want.is(record));
+    let stands = zone.at(&record.name).iter().any(|set| set.key() == *record);
+    let is_public_twin = |other: &&ZoneReading| !other.zone.private && other.zone.name == zone.zone.name;
+    stands
+        && match one.reason {
+            Reason::OccludedByDelegation => wished.any(|want| occluded(zone, want)),
+            Reason::PrivateVsPublic => {
+                let mut twins = zones.zones.values().filter(is_public_twin);
+                wished.next().is_some() && twins.all(|twin| twin.at(&record.name).is_empty())
+            }
+            _ => false,
+        }
 }
 
 /// True for what answers about the name itself decide.
@@ -160,7 +212,7 @@ fn are_resolvers_mute(snapshot: &Snapshot, wants: &[InstanceWants], zone: &ZoneI
     !names.is_empty() && heard(snapshot, &names).0.values().all(|heard| !heard.resolvers.heard)
 }
 
-/// The servers that were found lame were asked for nothing, and the parent still delegates to them.
+/// The servers that were found lame said nothing, and the parent still delegates to them.
 fn are_lame_untold(snapshot: &Snapshot, one: &Candidate) -> bool {
     let Some(zone) = name_of(&one.key) else { return false };
     let is_of =
@@ -174,7 +226,7 @@ fn are_lame_untold(snapshot: &Snapshot, one: &Candidate) -> bool {
         let delegated = (seen.name == *zone).then(|| seen.delegation()).flatten();
         delegated.is_some_and(|(servers, _)| servers.iter().any(|server| is_of(server.as_str())))
     };
-    parents.any(delegates) && !own.any(|seen| is_of(&seen.server))
+    parents.any(delegates) && !own.any(|seen| is_of(&seen.server) && !says_nothing(seen.outcome))
 }
 
 /// The names of a zone fail still, and nobody asked without validation, by which it was known why.
@@ -185,6 +237,29 @@ fn is_validation_untold(snapshot: &Snapshot, wants: &[InstanceWants], zone: &Zon
     let mut looks = looks.filter(|seen| names.contains(&seen.name)).peekable();
     let fails = |seen: &Observation| !seen.cd && seen.outcome == Outcome::Servfail;
     looks.peek().is_some() && looks.all(fails)
+}
+
+/// A resolver that was found wrong gives what is wanted, whether its zone's servers were asked or not. Those of a
+/// private zone never are.
+fn is_mended(snapshot: &Snapshot, wants: &[InstanceWants], one: &Candidate) -> bool {
+    let zones = snapshot.route53.value();
+    let zone = one.key.zone_id.as_ref().and_then(|id| zones?.zones.get(id));
+    let Some(record) = one.key.subject.record().filter(|_| zone.is_some_and(|zone| !zone.zone.private))
+    else {
+        return true;
+    };
+    let wished: Vec<_> = wants.iter().flat_map(|one| one.at(&record.name)).collect();
+    let values = || wished.iter().flat_map(|want| want.content.plain_values());
+    let ips: BTreeSet<IpAddr> = values().filter_map(Value::ip).collect();
+    let leads = |seen: &Observation| {
+        let found = addresses(seen);
+        // What the target of an alias has is not told here.
+        ips.is_empty() || !found.is_disjoint(&ips)
+    };
+    let mut looks = snapshot.observations().filter(|seen| {
+        seen.vantage == Vantage::Recursive && seen.name == record.name && one.servers.contains(&seen.server)
+    });
+    looks.any(|seen| seen.outcome == Outcome::Answer && leads(seen))
 }
 
 /// Nobody asked in this round, although the name is still wanted, or the zone still there.
@@ -222,28 +297,40 @@ fn heard<'a>(
     let beside = all().map(|one| &one.name).filter(|name| !names.contains(*name));
     let beside = beside.filter(|name| name.wildcard_sibling().is_some_and(|star| names.contains(&star)));
     let existing = existing(snapshot.route53.value(), beside);
+    // Without validation it is not known whether the name is served with it.
+    let looks = || all().filter(|one| !one.cd && !existing.contains(&one.name));
+    // A resolver that refuses and says why has said something about the name.
+    let says = |one: &Observation| !says_nothing(one.outcome) || is_blocked(one);
+    let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+    for one in looks().filter(|one| says(one)) {
+        *counts.entry((&one.name, &*one.server, &*one.record_type)).or_default() += 1;
+    }
+    let is_enough = |one: &Observation| {
+        let count = counts.get(&(&one.name, &*one.server, &*one.record_type));
+        one.outcome == Outcome::Answer || count.is_some_and(|count| LOOKS <= *count)
+    };
     let mut heard: BTreeMap<&DomainName, Heard> = BTreeMap::new();
     let mut by_server = ByServer::new();
-    for one in all().filter(|one| !existing.contains(&one.name)) {
+    for one in looks() {
         let Some(name) = asked_for(names, one) else { continue };
+        let works = works.get(&(&*one.view, &*one.server));
+        let tells = one.vantage != Vantage::Recursive || works.is_some();
+        let says = tells && says(one) && is_enough(one);
         let heard = heard.entry(name).or_default();
-        let (words, tells) = match one.vantage {
-            Vantage::Authoritative | Vantage::Parent => (&mut heard.servers, true),
+        match one.vantage {
+            Vantage::Authoritative => heard.servers.take(says),
+            Vantage::Parent if &*one.record_type == "NS" => heard.parents.take(says),
             Vantage::Recursive => {
-                let works = works.get(&(&*one.view, &*one.server));
                 // Before its control name is asked again nobody knows whether it is silent about all names.
                 heard.a_resolver_works |= works.is_some_and(|at| not_after(one.at, *at));
-                (&mut heard.resolvers, works.is_some())
+                heard.resolvers.take(says);
+                if &*one.view == "public" {
+                    heard.public.take(says);
+                }
             }
-            Vantage::Control => continue,
-        };
-        // A resolver that refuses and says why has said something about the name.
-        let says = tells && (!says_nothing(one.outcome) || is_blocked(one));
-        words.asked = true;
-        words.heard |= says;
-        let words = by_server.entry((name, &*one.server)).or_default();
-        words.asked = true;
-        words.heard |= says;
+            Vantage::Parent | Vantage::Control => continue,
+        }
+        by_server.entry((name, &*one.server)).or_default().take(says);
     }
     (heard, by_server)
 }
@@ -283,7 +370,7 @@ mod tests {
         let key = FindingKey { subject, zone_id: None, instance: None, kind };
         let mut finding = Candidate::new(key, Reason::Rewritten, Impact::Down, at);
         finding.rests_on = &[ViewName::Dns];
-        let unheard = unheard(&snapshot, &[], std::iter::once(&finding));
+        let unheard = unheard(&snapshot, &[], &[], std::iter::once(&finding));
         assert_eq!(!unheard.is_empty(), expected, "{kind}: {snapshot:#?}");
     }
 

@@ -27,7 +27,7 @@ use crate::compare::mute;
 use crate::compare::owner::Ownership;
 use crate::compare::resolvers::judge_resolvers;
 use crate::compare::show;
-use crate::compare::target::{dead_target, is_loop_of_zones, lacks_family};
+use crate::compare::target::{dead_target, lacks_family, loops_in_zones};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::answers_elsewhere;
 use crate::compare::world::World;
@@ -330,7 +330,8 @@ impl Context<'_> {
         let served = (self.judged.seen || self.judged.answered) && reason != Reason::Loop;
         let impact = self.judged.harm.unwrap_or(if served { Impact::Latent } else { Impact::Down });
         let mut candidate = self.start(Kind::TargetUnresolvable, reason, impact);
-        if reason != Reason::Loop || !is_loop_of_zones(self.world, self.want) {
+        // A loop within the zones is seen there, whatever DNS says.
+        if !loops_in_zones(self.world, self.want) {
             candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
         }
         // The name of a load balancer that is being built may not exist yet.
@@ -644,7 +645,7 @@ fn publisher<'a>(world: &World<'a>, wants: &InstanceWants, want: &Want) -> Optio
 
 /// The A record of the same name: an AAAA that a release writes unasked beside an alias has no fault of
 /// its own as long as that one has.
-fn a_half(want: &Want) -> RecordKey {
+pub(super) fn a_half(want: &Want) -> RecordKey {
     RecordKey { record_type: RecordType::A, ..want.key() }
 }
 
@@ -668,6 +669,7 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
     let elsewhere = no_zone.reason == Reason::NotFound && served_elsewhere(world, &want.name);
     let reason = if elsewhere { Reason::NoAccess } else { no_zone.reason };
     let mut candidate = Candidate::new(key, reason, impact, read_at);
+    candidate.is_assumed = !judged.seen && want.name.defect().is_none();
     candidate.object = want.objects.first().cloned();
     candidate.onset = world.since_change(want.changed_at);
     candidate.desired = show::want(want);

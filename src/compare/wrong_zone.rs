@@ -11,12 +11,13 @@ use crate::compare::ladder::{Step, targets};
 use crate::compare::live::{Match, answers, asks, expected, questions, says_nothing, worst};
 use crate::compare::mismatch::{is_referral, occluded};
 use crate::compare::owner::{Ownership, ownership};
+use crate::compare::wildcard::covering;
 use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason};
-use crate::model::Content;
 use crate::model::observation::{Observation, Vantage};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
+use crate::model::{Content, DomainName};
 use crate::policy::NetworkView;
 use crate::snapshot::ViewState;
 
@@ -185,11 +186,17 @@ fn shadow<'a>(world: &World<'a>, want: &Want, view: &NetworkView) -> Option<&'a 
     // The most specific private zone answers.
     let shadow = world.zones_over(&want.name).find(in_view)?;
     let fallback = world.policy.zones.get(&shadow.zone.id).is_some_and(|facts| facts.public_dns_fallback);
-    let own = |name: &crate::model::DomainName| {
+    let own = |name: &DomainName| {
         shadow.at(name).iter().any(|set| set.record_type.is_address())
             || world.wants_at(&shadow.zone.id, name).next().is_some()
     };
-    let answered = own(&want.name) || want.name.wildcard_sibling().is_some_and(|name| own(&name));
+    // No wildcard answers for a name that exists because of another one below it.
+    let exists = shadow.is_empty_non_terminal(&want.name);
+    let by_wildcard = || {
+        covering(&want.name, shadow).iter().any(|set| set.record_type.is_address())
+            || !exists && want.name.wildcard_sibling().is_some_and(|name| own(&name))
+    };
+    let answered = own(&want.name) || by_wildcard();
     (shadow.record_sets.is_some() && !fallback && !answered).then_some(shadow)
 }
 
