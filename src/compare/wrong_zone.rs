@@ -13,10 +13,10 @@ use crate::compare::mismatch::{is_referral, occluded};
 use crate::compare::owner::{Ownership, ownership};
 use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason};
-use crate::model::Content;
 use crate::model::observation::{Observation, Vantage};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
+use crate::model::{Content, DomainName};
 use crate::policy::NetworkView;
 use crate::snapshot::ViewState;
 
@@ -47,6 +47,23 @@ pub fn home<'a>(
     let twin = twin.filter(|twin| twin.record_sets.is_some() && wants.zones.contains(&twin.zone.id));
     let owned = |zone: &ZoneReading| ownership(&wants.instance, want, zone) == Ownership::Own;
     twin.filter(|twin| !holds(zone, want) || holds(twin, want) && owned(twin)).unwrap_or(zone)
+}
+
+/// The wishes for a name that may stand in a zone: those that are placed there, and those that are judged there.
+pub fn may_stand<'a, 's>(
+    world: &'s World<'a>,
+    zone: &'s ZoneReading,
+    name: &'s DomainName,
+) -> impl Iterator<Item = &'a Want> + 's {
+    let all = world.wants.iter().flat_map(move |one| one.at(name).iter().map(move |want| (one, want)));
+    let is_here = move |wants: &InstanceWants, want: &Want| {
+        want.zone_id().is_some_and(|id| {
+            let placed = || world.zone(id);
+            *id == zone.zone.id
+                || placed().is_some_and(|placed| home(world, wants, want, placed).zone.id == zone.zone.id)
+        })
+    };
+    all.filter(move |(wants, want)| is_here(wants, want)).map(|(_, want)| want)
 }
 
 /// Tells whether the wanted record stands, but in a zone that its users are not led to.
@@ -185,7 +202,7 @@ fn shadow<'a>(world: &World<'a>, want: &Want, view: &NetworkView) -> Option<&'a 
     // The most specific private zone answers.
     let shadow = world.zones_over(&want.name).find(in_view)?;
     let fallback = world.policy.zones.get(&shadow.zone.id).is_some_and(|facts| facts.public_dns_fallback);
-    let own = |name: &crate::model::DomainName| {
+    let own = |name: &DomainName| {
         shadow.at(name).iter().any(|set| set.record_type.is_address())
             || world.wants_at(&shadow.zone.id, name).next().is_some()
     };
