@@ -176,10 +176,11 @@ impl Past {
         // A wish that is there is a fact, whatever could not be listed beside it.
         if snapshot.kubernetes.state == ViewState::Read {
             self.observe_objects(snapshot, at);
+        let mut forgotten = Vec::new();
             self.observe_wishes(wants, at);
         }
         if lists_are_whole(snapshot) {
-            self.observe_deletions(snapshot, at);
+            forgotten = self.observe_deletions(snapshot, at);
             self.observe_losses(at);
         }
         if let Some(zones) = snapshot.route53.value() {
@@ -195,7 +196,7 @@ impl Past {
             self.listed.retain(|id, _| zones.zones.contains_key(id));
             self.observe_associations(zones, at);
             if lists_are_whole(snapshot) {
-                self.observe_strangers(zones, wants, &snapshot.odd_objects(), at);
+                self.observe_strangers(zones, wants, (&snapshot.odd_objects(), &forgotten), at);
             }
         }
         if snapshot.dns.state == ViewState::Read {
@@ -315,9 +316,9 @@ impl Past {
         pack(&mut self.objects, before);
     }
 
-    /// Objects that a round that saw all does not have.
-    fn observe_deletions(&mut self, snapshot: &Snapshot, at: Timestamp) {
-        let Some(cluster) = snapshot.kubernetes.value() else { return };
+    /// Objects that a round that saw all does not have. Gives those that are forgotten in this round.
+    fn observe_deletions(&mut self, snapshot: &Snapshot, at: Timestamp) -> Vec<ObjectRef> {
+        let Some(cluster) = snapshot.kubernetes.value() else { return Vec::new() };
         let odd = snapshot.odd_objects();
         let is_odd = |reference: &ObjectRef| odd.iter().any(|one| one.shows(reference));
         for (reference, past) in &mut self.objects {
@@ -325,8 +326,19 @@ impl Past {
                 past.deleted_at.get_or_insert(at);
             }
         }
-        self.objects
-            .retain(|_, past| past.deleted_at.is_none_or(|gone| at.duration_since(gone) < KEEP_UNWANTED));
+        let is_kept =
+            |past: &ObjectPast| past.deleted_at.is_none_or(|gone| at.duration_since(gone) < KEEP_UNWANTED);
+        let gone = self.objects.iter().filter(|(_, past)| !is_kept(past));
+        let forgotten = gone.map(|(reference, _)| reference.clone()).collect();
+        self.objects.retain(|_, past| is_kept(past));
+        forgotten
+    }
+
+    /// Instances of which a Pod is ready.
+    fn observe_ready(&mut self, wants: &[InstanceWants], at: Timestamp) {
+        self.ready.retain(|id, _| wants.iter().any(|one| one.instance.id == *id));
+        let is_ready = |one: &&InstanceWants| one.instance.pods.iter().any(|pod| pod.ready);
+        self.ready.extend(wants.iter().filter(is_ready).map(|one| (Arc::clone(&one.instance.id), at)));
     }
 
     fn observe_wishes(&mut self, wants: &[InstanceWants], at: Timestamp) {
@@ -444,7 +456,7 @@ impl Past {
         &mut self,
         zones: &Zones,
         wants: &[InstanceWants],
-        odd: &[ObjectRef],
+        (odd, forgotten): (&[ObjectRef], &[ObjectRef]),
         at: Timestamp,
     ) {
         // Nearly every record is of an object that is here, so that nothing is copied to find that out.
@@ -462,6 +474,12 @@ impl Past {
             let readings = one.zones.iter().filter_map(|id| zones.zones.get(id));
             for reading in readings.filter(|reading| reading.record_sets.is_some()) {
                 let texts = reading.records().iter().filter(|set| set.record_type == RecordType::Txt);
+        let is_forgotten = |(word, namespace, name): (&str, &str, &str)| {
+            forgotten.iter().any(|one| {
+                registry_word(&one.kind).eq_ignore_ascii_case(word)
+                    && (&*one.namespace, &*one.name) == (namespace, name)
+            })
+        };
                 for set in texts {
                     let TxtRole::Heritage(heritage) = TxtRole::of(set) else { continue };
                     if !heritage.owner.is_some_and(|owner| flags.owns(owner))
@@ -480,7 +498,9 @@ impl Past {
                     let id = &reading.zone.id;
                     let is_first = self.zones.get(id) == Some(&at);
                     let stood = owned.iter().map(|set| self.stands_since(id, set)).min().flatten();
-                    let begun = if is_first || stands && stood.is_none() { self.first_at } else { stood };
+                    let is_old = is_first || stands && stood.is_none();
+                    let is_left_over = heritage.parts().is_some_and(is_forgotten);
+                    let begun = if is_old || is_left_over { self.first_at } else { stood };
                     let since = self.idle.get(&key).map_or(begun.unwrap_or(at), |idle| idle.since);
                     let rows = if stands { &mut self.strangers } else { &mut self.idle };
                     if rows.len() < MAX_STRANGERS {
