@@ -102,6 +102,9 @@ pub struct Past {
     /// The first round without a wish, by the last one with it: rounds may lie far apart.
     #[serde(with = "pairs", default)]
     losses: BTreeMap<Timestamp, Timestamp>,
+    /// The latest round in which a Pod of an instance was ready, by owner id.
+    #[serde(default)]
+    pub ready: BTreeMap<Arc<str>, Timestamp>,
 }
 
 /// The delegation of a zone as its parent gives it.
@@ -173,11 +176,12 @@ impl Past {
     pub fn observe(&mut self, snapshot: &Snapshot, wants: &[InstanceWants], cycle: SignedDuration) {
         let at = snapshot.at;
         self.first_at.get_or_insert(at);
+        let mut forgotten = Vec::new();
         // A wish that is there is a fact, whatever could not be listed beside it.
         if snapshot.kubernetes.state == ViewState::Read {
             self.observe_objects(snapshot, at);
-        let mut forgotten = Vec::new();
             self.observe_wishes(wants, at);
+            self.observe_ready(wants, at);
         }
         if lists_are_whole(snapshot) {
             forgotten = self.observe_deletions(snapshot, at);
@@ -253,6 +257,7 @@ impl Past {
         self.attributes.values_mut().for_each(|(_, at)| *at = now.min(*at));
         let others = self.controls.values_mut().chain(self.associations.values_mut());
         others.for_each(|at| *at = now.min(*at));
+        self.ready.values_mut().for_each(|at| *at = now.min(*at));
     }
 
     /// True if the resolver has worked since before this look: silence about a name from a time when it
@@ -469,17 +474,17 @@ impl Past {
             let same = words.iter().filter(|(known, _)| known.eq_ignore_ascii_case(word));
             same.into_iter().any(|(_, kind)| seen.contains(&(*kind, namespace, name)))
         };
-        for one in wants {
-            let flags = &one.instance.flags;
-            let readings = one.zones.iter().filter_map(|id| zones.zones.get(id));
-            for reading in readings.filter(|reading| reading.record_sets.is_some()) {
-                let texts = reading.records().iter().filter(|set| set.record_type == RecordType::Txt);
         let is_forgotten = |(word, namespace, name): (&str, &str, &str)| {
             forgotten.iter().any(|one| {
                 registry_word(&one.kind).eq_ignore_ascii_case(word)
                     && (&*one.namespace, &*one.name) == (namespace, name)
             })
         };
+        for one in wants {
+            let flags = &one.instance.flags;
+            let readings = one.zones.iter().filter_map(|id| zones.zones.get(id));
+            for reading in readings.filter(|reading| reading.record_sets.is_some()) {
+                let texts = reading.records().iter().filter(|set| set.record_type == RecordType::Txt);
                 for set in texts {
                     let TxtRole::Heritage(heritage) = TxtRole::of(set) else { continue };
                     if !heritage.owner.is_some_and(|owner| flags.owns(owner))

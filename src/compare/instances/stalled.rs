@@ -50,7 +50,9 @@ pub(super) fn stalled(
     }
     if is_absent(world, instance) {
         let mut candidate = stall(world, wants, Reason::Absent, None);
-        candidate.onset = absent_since(instance);
+        // An older Pod may have worked on.
+        let worked = world.past.ready.get(&instance.id).copied();
+        candidate.onset = absent_since(instance).map(|at| worked.map_or(at, |worked| at.max(worked)));
         return Some(candidate);
     }
     if crash_loops(world, wants) {
