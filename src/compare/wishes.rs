@@ -570,6 +570,9 @@ const GOES_BACK: SignedDuration = SignedDuration::from_mins(10);
 
 /// From the last change of the wish: the time of the object or the instance, or the round in which the wish is known to
 /// have changed, whichever is earlier. An object that somebody touches every minute must not stay in
+/// A wish that comes up later than this after its object and its instance were touched came by others.
+const LATELY: SignedDuration = SignedDuration::from_mins(10);
+
 /// its window for ever.
 pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want) -> Option<Window> {
     // What an instance wants is new with its flags, too.
@@ -582,10 +585,10 @@ pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want)
     let goes_back = |seen: Timestamp, one: &Sighting<Content>| {
         one.value == want.content && seen.duration_since(one.until) < GOES_BACK
     };
-    let by_others = want.objects.len() < 2
-        && sightings.next().is_some_and(|before| {
-            touched.is_some_and(|at| at < before.until)
-                && !sightings.any(|one| seen.is_some_and(|seen| goes_back(seen, one)))
+    let by_others = want.conflict.is_none()
+        && touched.zip(seen).is_some_and(|(touched, seen)| match sightings.next() {
+            Some(before) => touched < before.until && !sightings.any(|one| goes_back(seen, one)),
+            None => LATELY < seen.duration_since(touched),
         });
     let is_news = seen.is_some_and(|seen| {
         (want.status_changed_at.is_none() || by_others)
