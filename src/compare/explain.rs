@@ -136,6 +136,7 @@ fn tells_by_cause(reason: Reason, effect: &Candidate) -> bool {
         // Neither flag nor filter tells since when it is so; what is never read is never old.
         Reason::AnnotationPrefixFlip => !effect.key.kind.is_record_ladder(),
         Reason::ZoneFilterMatchesNothing => effect.key.kind == Kind::NoZone,
+        Reason::DomainFilterQuoted => effect.key.kind == Kind::NoZone && effect.reason == Reason::FilteredOut,
         _ => false,
     }
 }
