@@ -42,6 +42,9 @@ const KEEP_UNWANTED: SignedDuration = SignedDuration::from_hours(48);
 /// How long it matters when a wish was lost: as long as it is remembered.
 const KEEP_LOSSES: SignedDuration = KEEP_UNWANTED;
 
+/// Objects that live shorter than this are seldom: two looks that are not further apart see all others.
+const LIFE: SignedDuration = SignedDuration::from_mins(10);
+
 /// Objects of others that are remembered: enough to say that there are some.
 const MAX_STRANGERS: usize = 1000;
 
@@ -464,6 +467,8 @@ impl Past {
         (odd, forgotten): (&[ObjectRef], &[ObjectRef]),
         at: Timestamp,
     ) {
+        // What came while nobody looked may be of an object that lived then.
+        let unseen = self.last_at.is_some_and(|last| LIFE < at.duration_since(last));
         // Nearly every record is of an object that is here, so that nothing is copied to find that out.
         let seen: TableSet<(&str, &str, &str)> =
             self.objects.keys().chain(odd).map(|one| (&*one.kind, &*one.namespace, &*one.name)).collect();
@@ -503,7 +508,8 @@ impl Past {
                     let id = &reading.zone.id;
                     let is_first = self.zones.get(id) == Some(&at);
                     let stood = owned.iter().map(|set| self.stands_since(id, set)).min().flatten();
-                    let is_old = is_first || stands && stood.is_none();
+                    let came_unseen = unseen && stood.is_none_or(|since| since == at);
+                    let is_old = is_first || came_unseen || stands && stood.is_none();
                     let is_left_over = heritage.parts().is_some_and(is_forgotten);
                     let begun = if is_old || is_left_over { self.first_at } else { stood };
                     let since = self.idle.get(&key).map_or(begun.unwrap_or(at), |idle| idle.since);
