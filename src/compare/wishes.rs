@@ -505,7 +505,9 @@ impl Context<'_> {
     fn other_family(&self) -> Option<&Want> {
         let twin = self.twin_type()?;
         self.wants.at(&self.want.name).iter().find(|other| {
-            let serves = |judged: Judged| judged.seen && judged.harm.is_none();
+            // A part that is wrong is a fault of its own.
+            let is_lost = |harm: Impact| matches!(harm, Impact::Down | Impact::WrongPlace);
+            let serves = |judged: Judged| judged.seen && !judged.harm.is_some_and(is_lost);
             other.record_type == twin && serves(impact_of(self.world, other, Some(self.zone)))
         })
     }
