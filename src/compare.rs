@@ -188,8 +188,7 @@ fn without_old_zones<'a>(
 /// Views of which nothing is known any more. Live answers that nobody asks for are as old as the last
 /// round that did.
 fn blind_views(snapshot: &Snapshot, past: &Past, policy: &Policy) -> BTreeSet<ViewName> {
-    let stated = past.blind.iter().filter(|(_, blind)| blind.is_stated(policy.blind_cycles));
-    let mut views: BTreeSet<ViewName> = stated.map(|((view, _), _)| *view).collect();
+    let mut views = blind::stated_views(past, snapshot, policy.blind_cycles);
     if snapshot.dns.state != ViewState::Read && snapshot.dns.problems.is_empty() {
         views.insert(ViewName::Dns);
     }

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::compare::{Candidate, Coverage, Verdicts, explain};
-use crate::finding::{Cause, FindingKey, Kind, SilentReason, State, Subject};
+use crate::finding::{Cause, FindingKey, Kind, Reason, SilentReason, State, Subject};
 use crate::limits::MAX_STEPS;
 use crate::model::{DomainName, ZoneId};
 use crate::policy::Policy;
@@ -519,6 +519,10 @@ fn dark_views(candidate: &Candidate, coverage: &Coverage, is_seen: bool) -> Vec<
 /// A wish that is there is a fact. That one is gone is known only where nothing that may carry it is
 /// missing: its kind, the instances, and for other kinds than Ingresses what they hang on.
 fn stands_without(candidate: &Candidate, coverage: &Coverage, is_seen: bool) -> bool {
+    // Records that vanished are those of wishes that are there.
+    if candidate.reason == Reason::RecordsVanished {
+        return is_seen;
+    }
     let Some(object) = candidate.object.as_ref().filter(|_| rests_on_presence(candidate.key.kind)) else {
         return false;
     };

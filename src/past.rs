@@ -39,6 +39,9 @@ pub fn not_after(one: Timestamp, other: Timestamp) -> bool {
 /// How long a name that nobody wants any more is remembered.
 const KEEP_UNWANTED: SignedDuration = SignedDuration::from_hours(48);
 
+/// Objects that live shorter than this are seldom: two looks that are not further apart see all others.
+const LIFE: SignedDuration = SignedDuration::from_mins(10);
+
 /// Objects of others that are remembered: enough to say that there are some.
 const MAX_STRANGERS: usize = 1000;
 
@@ -99,6 +102,9 @@ pub struct Past {
     /// The first round without a wish, by the last one with it: rounds may lie far apart.
     #[serde(with = "pairs", default)]
     losses: BTreeMap<Timestamp, Timestamp>,
+    /// The latest round in which a Pod of an instance was ready, by owner id.
+    #[serde(default)]
+    pub ready: BTreeMap<Arc<str>, Timestamp>,
 }
 
 /// The delegation of a zone as its parent gives it.
@@ -170,13 +176,15 @@ impl Past {
     pub fn observe(&mut self, snapshot: &Snapshot, wants: &[InstanceWants], cycle: SignedDuration) {
         let at = snapshot.at;
         self.first_at.get_or_insert(at);
+        let mut forgotten = Vec::new();
         // A wish that is there is a fact, whatever could not be listed beside it.
         if snapshot.kubernetes.state == ViewState::Read {
             self.observe_objects(snapshot, at);
             self.observe_wishes(wants, at);
+            self.observe_ready(wants, at);
         }
         if lists_are_whole(snapshot) {
-            self.observe_deletions(snapshot, at);
+            forgotten = self.observe_deletions(snapshot, at);
             self.observe_losses(at);
         }
         if let Some(zones) = snapshot.route53.value() {
@@ -192,7 +200,7 @@ impl Past {
             self.listed.retain(|id, _| zones.zones.contains_key(id));
             self.observe_associations(zones, at);
             if lists_are_whole(snapshot) {
-                self.observe_strangers(zones, wants, &snapshot.odd_objects(), at);
+                self.observe_strangers(zones, wants, (&snapshot.odd_objects(), &forgotten), at);
             }
         }
         if snapshot.dns.state == ViewState::Read {
@@ -249,6 +257,7 @@ impl Past {
         self.attributes.values_mut().for_each(|(_, at)| *at = now.min(*at));
         let others = self.controls.values_mut().chain(self.associations.values_mut());
         others.for_each(|at| *at = now.min(*at));
+        self.ready.values_mut().for_each(|at| *at = now.min(*at));
     }
 
     /// True if the resolver has worked since before this look: silence about a name from a time when it
@@ -312,9 +321,9 @@ impl Past {
         pack(&mut self.objects, before);
     }
 
-    /// Objects that a round that saw all does not have.
-    fn observe_deletions(&mut self, snapshot: &Snapshot, at: Timestamp) {
-        let Some(cluster) = snapshot.kubernetes.value() else { return };
+    /// Objects that a round that saw all does not have. Gives those that are forgotten in this round.
+    fn observe_deletions(&mut self, snapshot: &Snapshot, at: Timestamp) -> Vec<ObjectRef> {
+        let Some(cluster) = snapshot.kubernetes.value() else { return Vec::new() };
         let odd = snapshot.odd_objects();
         let is_odd = |reference: &ObjectRef| odd.iter().any(|one| one.shows(reference));
         for (reference, past) in &mut self.objects {
@@ -322,8 +331,19 @@ impl Past {
                 past.deleted_at.get_or_insert(at);
             }
         }
-        self.objects
-            .retain(|_, past| past.deleted_at.is_none_or(|gone| at.duration_since(gone) < KEEP_UNWANTED));
+        let is_kept =
+            |past: &ObjectPast| past.deleted_at.is_none_or(|gone| at.duration_since(gone) < KEEP_UNWANTED);
+        let gone = self.objects.iter().filter(|(_, past)| !is_kept(past));
+        let forgotten = gone.map(|(reference, _)| reference.clone()).collect();
+        self.objects.retain(|_, past| is_kept(past));
+        forgotten
+    }
+
+    /// Instances of which a Pod is ready.
+    fn observe_ready(&mut self, wants: &[InstanceWants], at: Timestamp) {
+        self.ready.retain(|id, _| wants.iter().any(|one| one.instance.id == *id));
+        let is_ready = |one: &&InstanceWants| one.instance.pods.iter().any(|pod| pod.ready);
+        self.ready.extend(wants.iter().filter(is_ready).map(|one| (Arc::clone(&one.instance.id), at)));
     }
 
     fn observe_wishes(&mut self, wants: &[InstanceWants], at: Timestamp) {
@@ -442,9 +462,11 @@ impl Past {
         &mut self,
         zones: &Zones,
         wants: &[InstanceWants],
-        odd: &[ObjectRef],
+        (odd, forgotten): (&[ObjectRef], &[ObjectRef]),
         at: Timestamp,
     ) {
+        // What came while nobody looked may be of an object that lived then.
+        let unseen = self.last_at.is_some_and(|last| LIFE < at.duration_since(last));
         // Nearly every record is of an object that is here, so that nothing is copied to find that out.
         let seen: TableSet<(&str, &str, &str)> =
             self.objects.keys().chain(odd).map(|one| (&*one.kind, &*one.namespace, &*one.name)).collect();
@@ -454,6 +476,12 @@ impl Past {
         let is_known = |(word, namespace, name): (&str, &str, &str)| {
             let same = words.iter().filter(|(known, _)| known.eq_ignore_ascii_case(word));
             same.into_iter().any(|(_, kind)| seen.contains(&(*kind, namespace, name)))
+        };
+        let is_forgotten = |(word, namespace, name): (&str, &str, &str)| {
+            forgotten.iter().any(|one| {
+                registry_word(&one.kind).eq_ignore_ascii_case(word)
+                    && (&*one.namespace, &*one.name) == (namespace, name)
+            })
         };
         for one in wants {
             let flags = &one.instance.flags;
@@ -478,7 +506,10 @@ impl Past {
                     let id = &reading.zone.id;
                     let is_first = self.zones.get(id) == Some(&at);
                     let stood = owned.iter().map(|set| self.stands_since(id, set)).min().flatten();
-                    let begun = if is_first || stands && stood.is_none() { self.first_at } else { stood };
+                    let came_unseen = unseen && stood.is_none_or(|since| since == at);
+                    let is_old = is_first || came_unseen || stands && stood.is_none();
+                    let is_left_over = heritage.parts().is_some_and(is_forgotten);
+                    let begun = if is_old || is_left_over { self.first_at } else { stood };
                     let since = self.idle.get(&key).map_or(begun.unwrap_or(at), |idle| idle.since);
                     let rows = if stands { &mut self.strangers } else { &mut self.idle };
                     if rows.len() < MAX_STRANGERS {

@@ -14,6 +14,7 @@ use crate::compare::texts::Text;
 use crate::compare::verdict::Candidate;
 use crate::compare::wildcard::covering;
 use crate::compare::world::World;
+use crate::compare::wrong_zone::may_stand;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::heritage::TxtRole;
 use crate::model::record::{RecordSet, Routing, Value};
@@ -154,8 +155,11 @@ fn is_orphan(world: &World<'_>, zone: &ZoneReading, names: &BTreeSet<DomainName>
             let recorded = zone.at(name).iter().any(|set| {
                 set.record_type != RecordType::Txt || of_txt && TxtRole::of(set) == TxtRole::Other
             });
-            let here = |want: &Want| want.zone_id().is_none_or(|id| *id == zone.zone.id);
-            !recorded && !world.may_be_given(name) && !world.wanted(name).any(here)
+            let is_wanted = || {
+                world.wanted(name).any(|want| want.zone_id().is_none())
+                    || may_stand(world, zone, name).next().is_some()
+            };
+            !recorded && !world.may_be_given(name) && !is_wanted()
         })
 }
 

@@ -29,6 +29,16 @@ pub fn dim_views(past: &Past, snapshot: &Snapshot) -> BTreeSet<ViewName> {
     rows.map(|((view, _), _)| *view).collect()
 }
 
+/// Views that have been unreadable for so long that they are stated as blind.
+#[must_use]
+pub fn stated_views(past: &Past, snapshot: &Snapshot, borne: u32) -> BTreeSet<ViewName> {
+    let stated = past
+        .blind
+        .iter()
+        .filter(|((view, _), blind)| blind.is_stated(borne) && concerns_view(*view, blind, snapshot));
+    stated.map(|((view, _), _)| *view).collect()
+}
+
 /// A dead name server, one odd object or one log does not make a view blind; it is listed with the view. All
 /// servers or all feeds together do: then nothing was read.
 fn concerns_view(view: ViewName, blind: &Blind, snapshot: &Snapshot) -> bool {

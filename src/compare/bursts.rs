@@ -185,7 +185,7 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
     let burst = burst(world, lost, &alive, &[])?;
     let reason = Reason::RecordsVanished;
     let mut candidate = start(world, wants, Kind::MassDeletion, reason, impact(world, wants, &burst));
-    candidate.rests_on = &[ViewName::Route53];
+    candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
     candidate.evidence = lines("no longer recorded", &burst);
     candidate.certain = is_told(world, &burst);
     Some(dress(candidate, &burst, &wants.instance.id))

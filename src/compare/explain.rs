@@ -41,11 +41,11 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
             // What another object asks for has its address.
             let of_another = cause.key.kind == Kind::NoAddress
                 && effect.object.as_ref().is_some_and(|object| Some(object) != cause.object.as_ref());
+            let is_live = effect.key.kind.is_live()
+                && (matches!(cause.key.kind, Kind::NoZone | Kind::NoAddress) || same_type(cause, effect));
             !of_another
                 && same_place(cause, effect)
-                && (effect.key.kind.is_record_ladder()
-                    || effect.key.kind.is_live()
-                    || effect.key.kind == Kind::OwnerOrphan)
+                && (effect.key.kind.is_record_ladder() || is_live || effect.key.kind == Kind::OwnerOrphan)
         }
         Kind::ConflictingDesired => {
             let of_claims = matches!(effect.key.kind, Kind::Flapping | Kind::WrongTarget | Kind::StaleTarget);
@@ -67,7 +67,9 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
         Kind::WrongZone | Kind::DelegationBroken | Kind::DnssecBroken | Kind::ZoneUnassociated => {
             effect.key.kind.is_live() && same_zone(cause, effect)
         }
-        Kind::MissingRecord => effect.key.kind.is_live() && same_place(cause, effect),
+        Kind::MissingRecord => {
+            effect.key.kind.is_live() && same_place(cause, effect) && same_type(cause, effect)
+        }
         Kind::WrongAlias | Kind::WrongType | Kind::WrongRouting | Kind::StaleTarget | Kind::WrongTarget => {
             // Where DNS answers what the zone holds, the record itself is the subject: another type or
             // another member of the name has a fault of its own.
@@ -141,6 +143,7 @@ fn tells_by_cause(reason: Reason, effect: &Candidate) -> bool {
         // Neither flag nor filter tells since when it is so; what is never read is never old.
         Reason::AnnotationPrefixFlip => !effect.key.kind.is_record_ladder(),
         Reason::ZoneFilterMatchesNothing => effect.key.kind == Kind::NoZone,
+        Reason::DomainFilterQuoted => effect.key.kind == Kind::NoZone && effect.reason == Reason::FilteredOut,
         _ => false,
     }
 }
@@ -256,6 +259,12 @@ fn same_place(cause: &Candidate, effect: &Candidate) -> bool {
         (None, _) | (_, None) => true,
     };
     zone && same_member && shares_name(cause, effect)
+}
+
+/// What DNS answers for the other address family is no matter of this one; a wildcard answers for both.
+fn same_type(cause: &Candidate, effect: &Candidate) -> bool {
+    let record_type = |one: &Candidate| one.key.subject.record().map(|key| key.record_type.clone());
+    effect.key.kind == Kind::WildcardShadow || record_type(cause) == record_type(effect)
 }
 
 /// Another member of the routing set to which the target belongs: whoever is sent to the dead one is

@@ -17,6 +17,7 @@ use crate::compare::texts::Text;
 use crate::compare::verdict::Candidate;
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
+use crate::compare::wrong_zone::may_stand;
 use crate::desired::merge::is_same;
 use crate::desired::sources::roster::source_of_registry_word;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject};
@@ -144,9 +145,8 @@ pub(super) fn owned_sets<'a>(
 #[must_use]
 pub fn is_wanted(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool {
     world.may_be_given(&set.name)
-        || world.wanted(&set.name).any(|want| {
-            want.zone_id().is_none_or(|id| *id == zone.zone.id) && concerns(want, &set.record_type)
-        })
+        || world.wanted(&set.name).any(|want| want.zone_id().is_none() && concerns(want, &set.record_type))
+        || may_stand(world, zone, &set.name).any(|want| concerns(want, &set.record_type))
 }
 
 /// As above, but for a former member and a former family of ours, which the wish for another one does not hold.
@@ -166,7 +166,7 @@ fn concerns(want: &Want, record_type: &RecordType) -> bool {
 
 /// A member of a routing set whose name is wanted by other members only.
 fn is_former_member(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool {
-    let here = || world.wanted(&set.name).filter(|want| want.zone_id() == Some(&zone.zone.id));
+    let here = || may_stand(world, zone, &set.name);
     set.set_identifier.is_some()
         && !world.may_be_given(&set.name)
         && here().next().is_some()
@@ -194,13 +194,12 @@ fn is_plain(content: &Content) -> bool {
 }
 
 /// The wishes for addresses or an alias at a name of the zone.
-fn addresses_wanted<'a>(
-    world: &World<'a>,
-    zone: &ZoneReading,
-    name: &DomainName,
-) -> impl Iterator<Item = &'a Want> {
-    let here = move |want: &&Want| want.zone_id() == Some(&zone.zone.id) && want.record_type.is_address();
-    world.wanted(name).filter(here)
+fn addresses_wanted<'a, 's>(
+    world: &'s World<'a>,
+    zone: &'s ZoneReading,
+    name: &'s DomainName,
+) -> impl Iterator<Item = &'a Want> + 's {
+    may_stand(world, zone, name).filter(|want| want.record_type.is_address())
 }
 
 /// The wishes of the object that the record was made for, in any zone.

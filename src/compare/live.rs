@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use crate::compare::assumed::leads_there;
+use crate::compare::delegation::known_delegated_twin;
 use crate::compare::mismatch::{is_default, is_of_other_places, is_referral};
 use crate::compare::wildcard::is_covered;
 use crate::compare::world::World;
@@ -503,7 +504,9 @@ pub fn told_to_users<'a>(
     let zone = own().find(public).or_else(|| own().next()).or_else(any);
     let is_private = zone.is_some_and(|reading| reading.zone.private);
     let of_public = |seen: &Observation| {
-        let mut zones = world.zones_over(name).filter(public);
+        // Nobody is led to a zone whose twin has the delegation.
+        let led_to = |reading: &&ZoneReading| known_delegated_twin(world, reading).is_none();
+        let mut zones = world.zones_over(name).filter(public).filter(led_to);
         seen.zone_id.is_none() || zones.any(|reading| in_zone(seen, Some(&reading.zone.id)))
     };
     let all = world.answers.get(name).map(Vec::as_slice).unwrap_or_default();

@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -82,8 +83,10 @@ pub fn unheard<'a>(
     // What some servers were found to answer is not told by the others.
     let present: BTreeSet<&str> = snapshot.observations().map(|one| &*one.server).collect();
     let are_mute = |name: &DomainName, one: &Candidate| {
-        // Who is asked for nothing any more is no server of ours now.
-        let servers = one.servers.iter().filter(|server| present.contains(&***server));
+        // Who is asked for nothing any more is no server of ours now, unless it could not be asked.
+        let is_troubled = |server: &str| snapshot.dns.problems.iter().any(|problem| problem.scope == server);
+        let is_ours = |server: &&Arc<str>| present.contains(&***server) || is_troubled(server);
+        let servers = one.servers.iter().filter(is_ours);
         let words: Vec<_> = servers.map(|server| by_server.get(&(name, &**server))).collect();
         let is_asked = words.iter().flatten().any(|words| words.asked);
         !words.is_empty()
@@ -343,8 +346,6 @@ fn asked_for<'a>(names: &BTreeSet<&'a DomainName>, one: &Observation) -> Option<
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::finding::Impact;
     use crate::fixture;

@@ -523,7 +523,9 @@ impl Context<'_> {
     fn other_family(&self) -> Option<&Want> {
         let twin = self.twin_type()?;
         self.wants.at(&self.want.name).iter().find(|other| {
-            let serves = |judged: Judged| judged.seen && judged.harm.is_none();
+            // A part that is wrong is a fault of its own.
+            let is_lost = |harm: Impact| matches!(harm, Impact::Down | Impact::WrongPlace);
+            let serves = |judged: Judged| judged.seen && !judged.harm.is_some_and(is_lost);
             other.record_type == twin && serves(impact_of(self.world, other, Some(self.zone)))
         })
     }
@@ -563,7 +565,8 @@ impl Context<'_> {
     fn grace_new(&self) -> Option<Window> {
         let policy = self.world.policy;
         // A status that is written again and again tells nothing of the first address.
-        let seen = self.world.past.wish_since(&self.wants.instance.id, self.want);
+        let seen = unfollowed_since(self.world, self.wants, self.want, signed(policy.first_address))
+            .or_else(|| self.world.past.wish_since(&self.wants.instance.id, self.want));
         let written = self.want.status_changed_at.map(|at| seen.map_or(at, |seen| at.min(seen)));
         let addressed = written.or_else(|| self.first_address_seen());
         match (addressed, self.want.created_at) {
@@ -585,6 +588,9 @@ impl Context<'_> {
 /// A wish that is again what it was so shortly before goes back and forth.
 const GOES_BACK: SignedDuration = SignedDuration::from_mins(10);
 
+/// A wish that comes up later than this after its object and its instance were touched came by others.
+const LATELY: SignedDuration = SignedDuration::from_mins(10);
+
 /// From the last change of the wish: the time of the object or the instance, or the round in which the wish is known to
 /// have changed, whichever is earlier. An object that somebody touches every minute must not stay in
 /// its window for ever.
@@ -599,36 +605,62 @@ pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want)
     let goes_back = |seen: Timestamp, one: &Sighting<Content>| {
         one.value == want.content && seen.duration_since(one.until) < GOES_BACK
     };
-    let by_others = want.objects.len() < 2
-        && sightings.next().is_some_and(|before| {
-            touched.is_some_and(|at| at < before.until)
-                && !sightings.any(|one| seen.is_some_and(|seen| goes_back(seen, one)))
+    let by_others = want.conflict.is_none()
+        && touched.zip(seen).is_some_and(|(touched, seen)| match sightings.next() {
+            Some(before) => touched < before.until && !sightings.any(|one| goes_back(seen, one)),
+            None => LATELY < seen.duration_since(touched),
         });
-    let news = seen.filter(|seen| {
+    let is_news = seen.is_some_and(|seen| {
         (want.status_changed_at.is_none() || by_others)
-            && world.past.first_at.is_some_and(|first| first < *seen)
+            && world.past.first_at.is_some_and(|first| first < seen)
     });
-    let news = news.map(|seen| unfollowed_since(world, wants, want).map_or(seen, |at| at.min(seen)));
-    let start = match (touched, seen) {
-        (Some(_), Some(_)) if news.is_some() => news?,
-        (Some(touched), Some(seen)) => touched.min(seen),
+    let told = want.changed_at.max(want.status_changed_at);
+    let records = match seen {
+        // What was there when we began is not all of one day.
+        Some(seen) if world.past.first_at == Some(seen) => {
+            told.map_or(1, |told| world.touched_about(wants, told))
+        }
+        Some(seen) => world.wished_since(&wants.instance.id, seen),
+        None => 1,
+    };
+    let length = signed(wants.instance.sync_window(records, world.policy.sync_floor));
+    let since = unfollowed_since(world, wants, want, length).or(seen);
+    let start = match (touched, since) {
+        (Some(_), Some(since)) if is_news => since,
+        (Some(touched), Some(since)) => touched.min(since),
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => return None,
     };
     // A zone that came while we looked has to be seen by the instance first.
     let zone_since = want.zone_id().and_then(|id| world.past.zone_came(id));
-    let records = seen.map_or(1, |seen| world.wished_since(&wants.instance.id, seen));
-    let length = signed(wants.instance.sync_window(records, world.policy.sync_floor));
     open(SilentReason::SyncWindow, zone_since.map_or(start, |since| start.max(since)), length, world.at())
 }
 
 /// The first change of the wish that the record has not followed: a wish that changes every minute must not
-/// keep its window open for ever.
-fn unfollowed_since(world: &World<'_>, wants: &InstanceWants, want: &Want) -> Option<Timestamp> {
-    let zone = world.zone(want.zone_id()?)?;
-    let held = zone.at(&want.name).iter().find(|set| want.is(&set.key())).map(|set| targets(&set.content))?;
+/// keep its window open for ever. A wish that stood for the length of a window had one of its own, and a record
+/// that changes is being followed.
+fn unfollowed_since(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    want: &Want,
+    length: SignedDuration,
+) -> Option<Timestamp> {
+    let held = world.past.names.record(want.zone_id()?, want);
+    let is_followed = |wish: &Sighting<Content>| {
+        let wanted = targets(&wish.value);
+        let mut later = held.iter().filter(|record| wish.since <= record.until);
+        later.any(|record| record.value.as_ref().is_some_and(|content| targets(content) == wanted))
+    };
+    let seen = world.past.wish_since(&wants.instance.id, want)?;
+    let mut next = seen;
     let sightings = world.past.names.wish(&wants.instance.id, want).iter().rev();
-    sightings.take_while(|one| targets(&one.value) != held).last().map(|one| one.since)
+    let run = sightings.take_while(|one| {
+        let is_short = next.duration_since(one.since) < length;
+        next = one.since;
+        is_short && !is_followed(one)
+    });
+    let since = run.last()?.since;
+    Some(held.last().map_or(since, |record| since.max(record.since)).min(seen))
 }
 
 /// Another instance of the cluster that has a zone for the same record.

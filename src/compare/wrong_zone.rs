@@ -50,6 +50,23 @@ pub fn home<'a>(
     twin.filter(|twin| !holds(zone, want) || holds(twin, want) && owned(twin)).unwrap_or(zone)
 }
 
+/// The wishes for a name that may stand in a zone: those that are placed there, and those that are judged there.
+pub fn may_stand<'a, 's>(
+    world: &'s World<'a>,
+    zone: &'s ZoneReading,
+    name: &'s DomainName,
+) -> impl Iterator<Item = &'a Want> + 's {
+    let all = world.wants.iter().flat_map(move |one| one.at(name).iter().map(move |want| (one, want)));
+    let is_here = move |wants: &InstanceWants, want: &Want| {
+        want.zone_id().is_some_and(|id| {
+            let placed = || world.zone(id);
+            *id == zone.zone.id
+                || placed().is_some_and(|placed| home(world, wants, want, placed).zone.id == zone.zone.id)
+        })
+    };
+    all.filter(move |(wants, want)| is_here(wants, want)).map(|(_, want)| want)
+}
+
 /// Tells whether the wanted record stands, but in a zone that its users are not led to.
 #[must_use]
 pub fn wrong_zone(

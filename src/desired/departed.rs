@@ -173,9 +173,8 @@ impl Departed {
         self.known.retain(|_, one| {
             let here = one.seen_at == at;
             let gone_at = if here { at } else { *one.gone_at.get_or_insert(at) };
-            // The same owner id runs elsewhere, or another one came when this one went.
-            let replaced = cluster.instances.iter().any(|other| other.id == one.instance.id)
-                || firsts.iter().any(|first| one.seen_at < *first && *first <= gone_at);
+            // Another one came when this one went.
+            let replaced = firsts.iter().any(|first| one.seen_at < *first && *first <= gone_at);
             here || at.duration_since(one.seen_at) < MISSED_FOR && !replaced && worked(&one.instance)
         });
         let gone: Vec<&Known> = self.known.values().filter(|one| one.seen_at < at).collect();
@@ -199,9 +198,9 @@ impl Departed {
         Some(filled)
     }
 
-    /// True for an instance that is gone and is not missed: others want all that it wants, and what it
-    /// wanted alone had ended before its workload did (`last_wish` tells when), or hardly a record is its own.
-    /// Many records that nobody keeps any more are no leave.
+    /// True for an instance that is gone and is not missed: others want all that it wants, and one of them goes
+    /// on with its owner id, or what it wanted alone had ended before its workload did (`last_wish` tells when),
+    /// or hardly a record is its own. Many records that nobody keeps any more are no leave.
     #[must_use]
     pub fn has_left(
         &self,
@@ -216,7 +215,8 @@ impl Departed {
         let known = place(&one.instance).and_then(|place| self.known.get(&place));
         let ended = known.is_none_or(|known| last_wish.is_none_or(|wish| wish < known.seen_at));
         let owns_little = || zones.is_none_or(|zones| owned_names(one, zones) < LEAST_NAMES);
-        is_replaced(one, all) && (ended || owns_little())
+        let is_of = |other: &InstanceWants| other.instance.id == one.instance.id && runs(other);
+        is_replaced(one, all) && (all.iter().any(is_of) || ended || owns_little())
     }
 
     fn note(&mut self, cluster: &Cluster, at: Timestamp) {
@@ -233,6 +233,10 @@ impl Departed {
     }
 }
 
+fn runs(one: &InstanceWants) -> bool {
+    one.instance.origin != Origin::Departed
+}
+
 /// True if instances that run want all that this one does.
 fn is_replaced(one: &InstanceWants, all: &[InstanceWants]) -> bool {
     one.wants.iter().all(|want| is_wanted_by_others(&want.key(), all))
@@ -241,7 +245,7 @@ fn is_replaced(one: &InstanceWants, all: &[InstanceWants]) -> bool {
 /// True if an instance that runs wants the record.
 #[must_use]
 pub fn is_wanted_by_others(key: &RecordKey, all: &[InstanceWants]) -> bool {
-    let mut running = all.iter().filter(|other| other.instance.origin != Origin::Departed);
+    let mut running = all.iter().filter(|other| runs(other));
     running.any(|other| other.at(&key.name).iter().any(|want| want.is(key)))
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::compare::instances::stalled::is_idle;
 use crate::compare::instances::start;
 use crate::compare::owner::{Ownership, heritages, ownership};
 use crate::compare::verdict::Candidate;
@@ -134,17 +135,20 @@ fn each_deletes(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
     Some(candidate)
 }
 
-/// Other instances that delete under the same owner id, where this one does, too; and those without a
-/// registry, which delete whatever they do not want.
+/// Other instances that delete under the same owner id and see the same ownership, where this one does, too;
+/// and those without a registry, which delete whatever they do not want. Who stands still deletes nothing.
 fn twins<'a>(world: &World<'a>, wants: &InstanceWants) -> impl Iterator<Item = &'a InstanceWants> {
-    let deletes = |one: &InstanceWants| {
-        one.instance.flags.policy == Allowed::Sync && one.instance.flags.registry == Registry::Txt
+    let deletes = |one: &InstanceWants, registry: Registry| {
+        let flags = &one.instance.flags;
+        flags.policy == Allowed::Sync && flags.registry == registry && !is_idle(&one.instance)
     };
     world.wants.iter().filter(move |other| {
-        let heeds_nobody =
-            other.instance.flags.policy == Allowed::Sync && other.instance.flags.registry == Registry::Noop;
-        other.instance.workload != wants.instance.workload
-            && (heeds_nobody || other.instance.id == wants.instance.id && deletes(other) && deletes(wants))
+        let is_alike = || {
+            other.instance.id == wants.instance.id
+                && other.instance.flags.affixes == wants.instance.flags.affixes
+                && [other, wants].into_iter().all(|one| deletes(one, Registry::Txt))
+        };
+        other.instance.workload != wants.instance.workload && (deletes(other, Registry::Noop) || is_alike())
     })
 }
 

@@ -13,6 +13,7 @@ use crate::compare::world::World;
 use crate::desired::sources::roster::source_of_registry_word;
 use crate::finding::{Impact, Kind, Reason};
 use crate::model::change::{Action, AttemptedChange, ChangeEventKind, FeedSource};
+use crate::model::heritage::TxtRole;
 use crate::model::instance::Policy;
 use crate::model::want::InstanceWants;
 use crate::model::{DomainName, Heritage, ObjectRef, RecordType, Version};
@@ -22,7 +23,8 @@ use crate::snapshot::ViewName;
 /// How long a sign of the other writer counts.
 const LIFE: SignedDuration = SignedDuration::from_hours(1);
 
-/// Strange objects that are no accident where the instance would have deleted them.
+/// Strange objects that are no accident where the instance would have deleted them, and times that one came
+/// again.
 const ENOUGH: usize = 2;
 
 /// From this release on the ownership of old aliases is never deleted, and their records stay.
@@ -67,13 +69,21 @@ fn written_anew(world: &World<'_>, wants: &InstanceWants) -> BTreeSet<ObjectRef>
     .collect()
 }
 
+/// What a trail tells of one ownership record.
+#[derive(Default)]
+struct Trail {
+    is_deleted: bool,
+    /// How often it came again after it had been deleted.
+    returns: usize,
+    /// The strange object that it was written for, since we look or again.
+    object: Option<ObjectRef>,
+}
+
 /// Objects that a caller of Route 53 wrote ownership for, and that nobody here has ever seen: since we look, or
-/// again after it had been deleted. An object of before may be gone, and its record with it.
+/// again after it had been deleted. An object that came and went between two looks, and its record with it, is
+/// no sign: the ownership stands, or comes again and again.
 fn written_by_others(world: &World<'_>, wants: &InstanceWants) -> BTreeSet<ObjectRef> {
-    let mut found = BTreeSet::new();
-    let mut deleted: BTreeSet<&DomainName> = BTreeSet::new();
-    // What was written again before we looked, unless it was deleted again.
-    let mut again: BTreeMap<&DomainName, ObjectRef> = BTreeMap::new();
+    let mut trails: BTreeMap<&DomainName, Trail> = BTreeMap::new();
     for event in world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events) {
         let changes = match (&event.kind, &event.source) {
             (ChangeEventKind::Applied(batch), FeedSource::CloudTrail { .. }) => &batch.changes,
@@ -82,24 +92,39 @@ fn written_by_others(world: &World<'_>, wants: &InstanceWants) -> BTreeSet<Objec
         let is_late = world.past.first_at < Some(event.at) && world.heard_since(event.at);
         let is_fresh = world.at().duration_since(event.at) < LIFE;
         for change in changes {
+            let trail = trails.entry(&change.name).or_default();
             if change.action == Action::Delete {
-                deleted.insert(&change.name);
-                again.remove(&change.name);
+                trail.is_deleted = true;
                 continue;
             }
             let object = heritage_of(wants, change).and_then(Heritage::object);
             let Some(object) = object.filter(|object| is_fresh && is_strange(world, wants, object)) else {
                 continue;
             };
-            if is_late {
-                found.insert(object);
-            } else if deleted.contains(&change.name) {
-                again.insert(&change.name, object);
+            let returns = std::mem::take(&mut trail.is_deleted);
+            trail.returns += usize::from(returns);
+            if is_late || returns {
+                trail.object = Some(object);
             }
         }
     }
-    found.extend(again.into_values());
-    found
+    let told = trails.into_iter().filter_map(|(name, trail)| {
+        let object = trail.object?;
+        (ENOUGH <= trail.returns || stands(world, wants, name, &object)).then_some(object)
+    });
+    told.collect()
+}
+
+/// True if ownership of ours stands under the name for the object.
+fn stands(world: &World<'_>, wants: &InstanceWants, name: &DomainName, object: &ObjectRef) -> bool {
+    let sets = wants.zones.iter().filter_map(|id| world.zone(id)).flat_map(|zone| zone.at(name));
+    sets.into_iter().any(|set| match TxtRole::of(set) {
+        TxtRole::Heritage(heritage) => {
+            heritage.owner == Some(&wants.instance.flags.owner_id)
+                && heritage.object().as_ref() == Some(object)
+        }
+        TxtRole::Encrypted | TxtRole::Other => false,
+    })
 }
 
 fn heritage_of<'a>(wants: &InstanceWants, change: &'a AttemptedChange) -> Option<Heritage<'a>> {

@@ -53,7 +53,9 @@ pub(super) fn stalled(
     }
     if is_absent(world, wants) {
         let mut candidate = stall(world, wants, Reason::Absent, None);
-        candidate.onset = absent_since(instance);
+        // An older Pod may have worked on.
+        let worked = world.past.ready.get(&instance.id).copied();
+        candidate.onset = absent_since(instance).map(|at| worked.map_or(at, |worked| at.max(worked)));
         return Some(candidate);
     }
     if crash_loops(world, wants) {
@@ -87,14 +89,18 @@ struct Silence {
 /// True for a workload at no replicas, or with `--dry-run`, whose work another one with the same owner id
 /// does: the old one of an upgrade, or one to try flags with.
 fn is_replaced(world: &World<'_>, wants: &InstanceWants) -> bool {
-    let is_idle = |one: &InstanceWants| one.instance.flags.dry_run || one.instance.replicas == Some(0);
     let does_it = |other: &InstanceWants| {
         let serves = |want: &Want| {
             other.at(&want.name).iter().any(|one| one.is(&want.key()) && one.placement == want.placement)
         };
-        other.instance.id == wants.instance.id && !is_idle(other) && wants.wants.iter().all(serves)
+        other.instance.id == wants.instance.id && !is_idle(&other.instance) && wants.wants.iter().all(serves)
     };
-    is_idle(wants) && world.wants.iter().any(does_it)
+    is_idle(&wants.instance) && world.wants.iter().any(does_it)
+}
+
+/// True for an instance that writes nothing: one at no replicas, or with `--dry-run`.
+pub(super) fn is_idle(instance: &Instance) -> bool {
+    instance.flags.dry_run || instance.replicas == Some(0)
 }
 
 /// Nothing runs. A Pod that is just being started is given its time.

@@ -30,6 +30,7 @@ use crate::model::instance::Policy as Allowed;
 use crate::model::record::{RecordSet, RecordType};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::{Content, Version};
+use crate::past::Sighting;
 
 /// From this release an ownership record that stands there is no obstacle. Source:
 /// kubernetes-sigs/external-dns#6617.
@@ -213,6 +214,9 @@ impl Context<'_> {
                 if told == now {
                     return true;
                 }
+                if self.was_before_wish(at) {
+                    return false;
+                }
                 // What was wanted then, or when we first looked.
                 let wished = then.next().map(|(one, _)| one.value.targets());
                 let wished: Option<BTreeSet<String>> =
@@ -220,6 +224,12 @@ impl Context<'_> {
                 told.is_empty() || wished.is_none_or(|wished| wished != told)
             }
         }
+    }
+
+    /// The wish changed after that time, and before we first looked: nobody knows what was wanted then.
+    fn was_before_wish(&self, at: Timestamp) -> bool {
+        let sightings = self.world.past.names.wish(&self.wants.instance.id, self.want);
+        is_unknown_at(self.wants, self.want, sightings, at)
     }
 
     /// The instance says that it leaves the name alone, for the sake of its owner.
@@ -279,12 +289,13 @@ pub(crate) fn controller_principals(world: &World<'_>) -> BTreeSet<Arc<str>> {
 /// Principals that need not be people: the controllers, and whoever writes what an instance wants or has
 /// wanted, where ownership is not kept in readable TXT records and no call tells who writes for it.
 pub(crate) fn writers(world: &World<'_>) -> BTreeSet<Arc<str>> {
-    let mut known = controller_principals(world);
+    let mut known: BTreeSet<Arc<str>> = BTreeSet::new();
+    let controllers = controller_principals(world);
     let mut strangers: BTreeSet<Arc<str>> = BTreeSet::new();
     let silent: Vec<&InstanceWants> =
         world.wants.iter().filter(|one| !one.instance.flags.shows_ownership()).collect();
     if silent.is_empty() {
-        return known;
+        return controllers;
     }
     for event in world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events) {
         let (FeedSource::CloudTrail { principal, .. }, ChangeEventKind::Applied(batch)) =
@@ -295,7 +306,7 @@ pub(crate) fn writers(world: &World<'_>) -> BTreeSet<Arc<str>> {
         for (one, change) in
             silent.iter().flat_map(|one| batch.changes.iter().map(move |change| (one, change)))
         {
-            match was_wished(world, one, change) {
+            match was_wished(world, one, change, event.at) {
                 Some(true) => known.insert(Arc::clone(principal)),
                 Some(false) => strangers.insert(Arc::clone(principal)),
                 None => false,
@@ -304,20 +315,35 @@ pub(crate) fn writers(world: &World<'_>) -> BTreeSet<Arc<str>> {
     }
     // Who writes what nobody ever wanted there is no controller, whatever else it sets right.
     known.retain(|principal| !strangers.contains(principal));
+    known.extend(controllers);
     known
 }
 
+/// True if the wish changed after that time and before the first round with it.
+fn is_unknown_at(wants: &InstanceWants, want: &Want, sightings: &[Sighting<Content>], at: Timestamp) -> bool {
+    let touched = want.changed_at.max(want.status_changed_at).max(wants.instance.changed_at);
+    let first = sightings.first().map(|first| first.since);
+    touched.zip(first).is_some_and(|(touched, first)| at < touched && touched <= first)
+}
+
 /// True if the change writes what the instance wants for the record, or has wanted; `None` where it never wanted
-/// any, or the trail does not tell the value.
-fn was_wished(world: &World<'_>, wants: &InstanceWants, change: &AttemptedChange) -> Option<bool> {
+/// any or nobody knows what it wanted then, or the trail does not tell the value.
+fn was_wished(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    change: &AttemptedChange,
+    at: Timestamp,
+) -> Option<bool> {
     let told: BTreeSet<String> = change.targets.iter().map(|target| spelled(target)).collect();
     let key = key_of(change);
     let is_told = |content: &Content| {
         told == content.targets().iter().map(|one| spelled(one)).collect::<BTreeSet<String>>()
     };
     let wished = world.past.names.wish(&wants.instance.id, &key);
-    let wanted = wants.at(&change.name).iter().filter(|want| want.is(&key));
-    let mut contents = wished.iter().map(|one| &one.value).chain(wanted.map(|want| &want.content)).peekable();
+    let wanted = || wants.at(&change.name).iter().filter(|want| want.is(&key));
+    let contents = wished.iter().map(|one| &one.value).chain(wanted().map(|want| &want.content));
+    let mut contents = contents.peekable();
     let tells = change.action != Action::Delete && !told.is_empty() && contents.peek().is_some();
-    tells.then(|| contents.any(is_told))
+    let is_unknown = || wanted().any(|want| is_unknown_at(wants, want, wished, at));
+    tells.then(|| contents.any(is_told)).filter(|was| *was || !is_unknown())
 }
