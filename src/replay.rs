@@ -216,13 +216,10 @@ impl Player {
         let is_istio =
             |object: &Arc<KubeObject>| matches!(&object.body, Body::Custom(Custom::IstioGateway(_)));
         let any = |counts: &dyn Fn(&Arc<KubeObject>) -> bool| cluster.objects.values().any(counts);
-        let counts = match kind {
-            Kind::EndpointSlice => true,
-            Kind::Node => any(&is_node_port),
-            Kind::Service => any(&is_istio),
-            Kind::Namespace => selects_namespaces(cluster),
-            _ => false,
-        };
+        let counts = kind == Kind::EndpointSlice
+            || kind == Kind::Node && any(&is_node_port)
+            || kind == Kind::Service && any(&is_istio)
+            || kind == Kind::Namespace && selects_namespaces(cluster);
         counts && !self.seen.contains(&kind)
     }
 
@@ -302,12 +299,10 @@ impl Player {
 
 /// True if a listener takes the routes of Namespaces with certain labels; few recordings have Namespaces.
 fn selects_namespaces(cluster: &Cluster) -> bool {
-    cluster.objects.values().any(|object| match &object.body {
-        Body::Custom(Custom::Gateway(gateway)) => {
-            let mut rules = gateway.listeners.iter().map(|listener| &listener.namespaces);
-            rules.any(|rule| matches!(rule, NamespaceRule::Selector(Some(_))))
-        }
-        _ => false,
+    cluster.objects.values().any(|object| {
+        let Body::Custom(Custom::Gateway(gateway)) = &object.body else { return false };
+        let mut rules = gateway.listeners.iter().map(|listener| &listener.namespaces);
+        rules.any(|rule| matches!(rule, NamespaceRule::Selector(Some(_))))
     })
 }
 

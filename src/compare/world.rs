@@ -292,7 +292,9 @@ impl<'a> World<'a> {
                 let told = one.wants.iter().filter_map(|want| want.changed_at.max(want.status_changed_at));
                 times.entry(Arc::clone(&one.instance.id)).or_default().extend(told);
             }
-            times.values_mut().for_each(|times| times.sort_unstable());
+            for times in times.values_mut() {
+                times.sort_unstable();
+            }
             times
         };
         let Some(times) = self.touched.get_or_init(all).get(&wants.instance.id) else { return 1 };
