@@ -63,7 +63,7 @@ pub struct World<'a> {
     /// How many wishes of each instance changed in each round; counted when first asked for.
     changes: OnceCell<Table<(Arc<str>, Timestamp), usize>>,
     /// When the objects of the wishes of each instance were last touched, in order; found when first asked for.
-    touched: OnceCell<Table<Arc<str>, Vec<Timestamp>>>,
+    touched: OnceCell<BTreeMap<Arc<str>, Vec<Timestamp>>>,
     /// The ownership of each wish in its own zone, by instance and place; read when first asked for.
     titles: Vec<Vec<OnceCell<Title>>>,
     /// Ownership records that need a look, by zone.
@@ -287,7 +287,7 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn touched_about(&self, wants: &InstanceWants, at: Timestamp) -> usize {
         let all = || {
-            let mut times: Table<Arc<str>, Vec<Timestamp>> = Table::default();
+            let mut times: BTreeMap<Arc<str>, Vec<Timestamp>> = BTreeMap::new();
             for one in self.wants {
                 let told = one.wants.iter().filter_map(|want| want.changed_at.max(want.status_changed_at));
                 times.entry(Arc::clone(&one.instance.id)).or_default().extend(told);
