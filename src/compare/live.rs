@@ -68,6 +68,15 @@ pub fn says_nothing(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Timeout | Outcome::Unreachable | Outcome::Refused | Outcome::Malformed)
 }
 
+/// True if an answer says something about the name. A resolver that does not answer its control name is broken,
+/// and its failures are its own.
+#[must_use]
+pub fn speaks(world: &World<'_>, seen: &Observation) -> bool {
+    let is_of_name =
+        seen.vantage != Vantage::Recursive || seen.outcome == Outcome::Answer || world.control_works(seen);
+    is_of_name && !says_nothing(seen.outcome)
+}
+
 /// What a content leads to, host names resolved by what was observed for them.
 #[must_use]
 pub fn expected(world: &World<'_>, content: &Content, record_type: &RecordType) -> Expected {
@@ -258,13 +267,7 @@ pub fn answers<'a>(
     view: &dyn Fn(&Observation) -> bool,
     expected: &Expected,
 ) -> Answers<'a> {
-    // A resolver that does not answer its control name is broken, and its failures are its own.
-    let is_of_name = |seen: &Observation| {
-        seen.vantage != Vantage::Recursive || seen.outcome == Outcome::Answer || world.control_works(seen)
-    };
-    let tells = |seen: &&Observation| {
-        asks(&seen.record_type, record_type) && !seen.cd && !says_nothing(seen.outcome) && is_of_name(seen)
-    };
+    let tells = |seen: &&Observation| asks(&seen.record_type, record_type) && !seen.cd && speaks(world, seen);
     let all: Vec<&'a Observation> = questions(world, name).into_iter().filter(tells).collect();
     let said = || all.iter().copied().filter(|seen| seen.vantage == vantage && view(seen));
     let is_elsewhere = |seen: &Observation| judge(seen, expected) == Match::Elsewhere;
@@ -522,7 +525,7 @@ pub fn told_to_users<'a>(
             };
             fits && !seen.cd
         });
-        of_type.filter(|seen| !says_nothing(seen.outcome))
+        of_type.filter(|seen| speaks(world, seen))
     };
     let by_servers =
         |seen: &&Observation| seen.vantage == Vantage::Authoritative && !is_private && of_public(seen);
