@@ -606,6 +606,13 @@ fn impact_of_member(
     }
 }
 
+/// True if any answer of this round carries the member of a wish.
+#[must_use]
+pub fn shows_member(world: &World<'_>, want: &Want) -> bool {
+    let own = expected(world, &want.content, &want.record_type);
+    questions(world, &want.name).into_iter().any(|seen| judge_member(seen, &own))
+}
+
 /// True if an answer carries this member.
 fn judge_member(seen: &Observation, own: &Expected) -> bool {
     if let Some((record_type, wanted)) = &own.values {
