@@ -121,6 +121,15 @@ pub fn known_delegation(world: &World<'_>, zone: &ZoneReading) -> Option<BTreeSe
     }
 }
 
+/// True if the parent is known to lead to other servers than those of the zone.
+#[must_use]
+pub fn is_delegated_elsewhere(world: &World<'_>, zone: &ZoneReading) -> bool {
+    let own = name_servers(zone);
+    !own.is_empty()
+        && known_delegation(world, zone)
+            .is_some_and(|servers| !servers.is_empty() && servers.is_disjoint(&own))
+}
+
 fn twin_of_servers<'a>(
     world: &World<'a>,
     zone: &'a ZoneReading,

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use crate::compare::assumed::leads_there;
+use crate::compare::delegation::is_delegated_elsewhere;
 use crate::compare::mismatch::{is_default, is_of_other_places, is_referral};
 use crate::compare::wildcard::is_covered;
 use crate::compare::world::World;
@@ -361,9 +362,16 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
         let tells = |seen: &Observation| seen.outcome != Outcome::Answer || !addresses(seen).is_empty();
         rows.retain(|(_, _, seen, _)| expected.values.is_some() || tells(seen));
     }
-    if rows.is_empty() {
+    // Where users are not led to the zone, its own servers tell nothing of what they get.
+    // A wanted delegation is answered by a referral.
+    let is_aside = want.record_type != RecordType::Ns
+        && (rows.iter().any(|row| is_referral(row.2))
+            || !rows.is_empty() && zone.is_some_and(|zone| is_delegated_elsewhere(world, zone)));
+    if rows.is_empty() || is_aside {
         let in_view = |observation: &Observation| serves(world, observation, zone) && counts(observation);
-        rows = answers(world, &want.name, &want.record_type, Vantage::Recursive, &in_view, &expected).rows;
+        let told =
+            answers(world, &want.name, &want.record_type, Vantage::Recursive, &in_view, &expected).rows;
+        rows = if told.is_empty() { rows } else { told };
     }
     // A server that sends on has denied nothing: the zone that it names is not ours to see.
     rows.retain(|(_, _, seen, _)| zone.is_some() || !is_referral(seen));
