@@ -30,6 +30,9 @@ fn unassociated(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
     if bound.iter().any(|view| sees(&view)) || bound.is_empty() && !vpcs.is_empty() {
         return None;
     }
+    if bound.iter().any(|view| has_another(world, zone, view)) {
+        return None;
+    }
     let reason = if vpcs.is_empty() { Reason::NoVpc } else { Reason::VpcMissing };
     let here =
         |seen: &Observation| bound.iter().any(|view| view.name == seen.view) && world.control_works(seen);
@@ -51,6 +54,19 @@ fn unassociated(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
     describe(zone, &bound, &mut candidate);
     Some(candidate)
+}
+
+/// ExternalDNS writes a name into every private zone that takes it: a VPC that sees another one with all the
+/// names lacks nothing, and of several zones of one name it can have but one.
+fn has_another(world: &World<'_>, zone: &ZoneReading, view: &NetworkView) -> bool {
+    let is_seen = |other: &ZoneReading| {
+        other.zone.private
+            && other.zone.vpcs.iter().flatten().any(|vpc| Some(&vpc.id) == view.vpc_id.as_ref())
+    };
+    world.wants_in(&zone.zone.id).iter().all(|want| {
+        let mut others = world.zones_over(&want.name).filter(|other| other.zone.id != zone.zone.id);
+        others.any(|other| is_seen(other) && world.wants_at(&other.zone.id, &want.name).next().is_some())
+    })
 }
 
 fn describe(zone: &ZoneReading, bound: &[&NetworkView], candidate: &mut Candidate) {
