@@ -120,6 +120,10 @@ fn below_a_delegation(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Opt
     if !occluded(zone, want) || public_zones(world).any(|other| deeper(other) && holds(other, want)) {
         return None;
     }
+    if !seen_in_public(world, want) && world.past.answered.is_served_aside("public", &want.name) {
+        // Whoever was last heard gets it from the zone below.
+        return None;
+    }
     let heard = seen_in_public(world, want) || all_refer(world, want, zone);
     if world.snapshot.dns.state == ViewState::Read && !heard {
         // Nothing shows in this round that the zone's own servers send users away.
@@ -159,7 +163,12 @@ fn behind_a_private_zone(world: &World<'_>, want: &Want, zone: &ZoneReading) -> 
         let shadow = shadow(world, want, view)?;
         let seen = |seen: &Observation| seen.view == view.name && world.control_works(seen);
         let rows = verdicts(world, want, Vantage::Recursive, &seen);
-        if !rows.is_empty() && worst(&rows).is_none() {
+        let is_served = if rows.is_empty() {
+            world.past.answered.is_served_aside(&view.name, &want.name)
+        } else {
+            worst(&rows).is_none()
+        };
+        if is_served {
             return None;
         }
         Some(Misplaced {
