@@ -150,7 +150,7 @@ fn is_answered_above(zone: &ZoneReading, host: &DomainName) -> bool {
 pub fn loops_in_zones(world: &World<'_>, want: &Want) -> bool {
     let Some(host) = target_host(&want.content).filter(|host| *host != want.name) else { return false };
     let mut passed = BTreeSet::from([want.name.clone()]);
-    let mut name = host.clone();
+    let mut name = host;
     for _ in 0..MAX_CHAIN {
         if !passed.insert(name.clone()) {
             return true;
