@@ -130,6 +130,12 @@ impl History {
                 && !dark_views(&track.candidate, &verdicts.coverage, seen.contains_key(&track.candidate.key))
                     .is_empty()
         });
+        let frozen_live = self.places(|track| {
+            track.candidate.key.kind.is_live()
+                && track.state == State::Open
+                && !seen.contains_key(&track.candidate.key)
+                && !dark_views(&track.candidate, &verdicts.coverage, false).is_empty()
+        });
         // What a record became after the last word of the cluster is not judged before the next one.
         let waiting: BTreeSet<Place> = verdicts
             .candidates
@@ -150,7 +156,10 @@ impl History {
             false
         });
         seen.retain(|key, candidate| {
-            let hidden = frozen_first.get(&place(key)).is_some_and(|kind| *kind < key.kind);
+            // Nor is the ownership of a record a subject while its users are known not to get it.
+            let is_ownership = matches!(key.kind.rank(), 30..=32);
+            let hidden = frozen_first.get(&place(key)).is_some_and(|kind| *kind < key.kind)
+                || is_ownership && frozen_live.contains_key(&place(key));
             // On a view that could not be read nothing is decided anew.
             !hidden
                 && !waiting.contains(&place(key))

@@ -209,6 +209,7 @@ impl Past {
             self.answered.observe_hosts(snapshot, wants);
             self.answered.observe_served(snapshot, wants);
             self.answered.observe_odd(snapshot, &self.names);
+            self.answered.observe_served_aside(snapshot, wants, &self.names);
             self.answered.observe_first(snapshot, arrivals(&self.names, self.first_at));
         }
         self.observe_controls(snapshot);

@@ -7,6 +7,7 @@ use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::observation::Observation;
+use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 use crate::policy::NetworkView;
 use crate::report::Fix;
@@ -30,13 +31,16 @@ fn unassociated(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
     if bound.iter().any(|view| sees(&view)) || bound.is_empty() && !vpcs.is_empty() {
         return None;
     }
+    if bound.iter().any(|view| has_another(world, zone, view)) {
+        return None;
+    }
     let reason = if vpcs.is_empty() { Reason::NoVpc } else { Reason::VpcMissing };
     let here =
         |seen: &Observation| bound.iter().any(|view| view.name == seen.view) && world.control_works(seen);
     let names = answers_by_name(world, zone, &here);
     let impact = match worst_of_names(&names) {
         Some(harm) => harm,
-        None if names.is_empty() => Impact::Down,
+        None if names.is_empty() && !was_served(world, zone, &bound) => Impact::Down,
         // A forwarding rule or a shared profile brings the zone into the VPC.
         None => return None,
     };
@@ -51,6 +55,29 @@ fn unassociated(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
     describe(zone, &bound, &mut candidate);
     Some(candidate)
+}
+
+/// ExternalDNS writes a name into every private zone that takes it: a VPC that sees another one with all the
+/// names lacks nothing, and of several zones of one name it can have but one.
+fn has_another(world: &World<'_>, zone: &ZoneReading, view: &NetworkView) -> bool {
+    let is_seen = |other: &ZoneReading| {
+        other.zone.private
+            && other.zone.vpcs.iter().flatten().any(|vpc| Some(&vpc.id) == view.vpc_id.as_ref())
+    };
+    world.wants_in(&zone.zone.id).iter().all(|want| {
+        let mut others = world.zones_over(&want.name).filter(|other| other.zone.id != zone.zone.id);
+        others.any(|other| is_seen(other) && world.wants_at(&other.zone.id, &want.name).next().is_some())
+    })
+}
+
+/// All that stands in the zone was answered as wanted when it was last asked for.
+fn was_served(world: &World<'_>, zone: &ZoneReading, bound: &[&NetworkView]) -> bool {
+    let wants = world.wants_in(&zone.zone.id).iter();
+    let stands = |want: &&&Want| zone.at(&want.name).iter().any(|set| want.is(&set.key()));
+    let mut standing = wants.filter(stands).peekable();
+    let is_served =
+        |want: &&Want| bound.iter().any(|view| world.past.answered.is_served_aside(&view.name, &want.name));
+    standing.peek().is_some() && standing.all(is_served)
 }
 
 fn describe(zone: &ZoneReading, bound: &[&NetworkView], candidate: &mut Candidate) {

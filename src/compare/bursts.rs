@@ -15,7 +15,7 @@ use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason};
 use crate::model::change::{Action, ChangeEventKind};
 use crate::model::heritage::TxtRole;
-use crate::model::observation::Outcome;
+use crate::model::observation::{Observation, Outcome};
 use crate::model::want::InstanceWants;
 use crate::model::{DomainName, RecordType, ZoneId};
 use crate::past::names::{Held, Wish};
@@ -117,7 +117,8 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     let by_address =
         burst.names.iter().filter(|name| without.contains(*name)).count() * 2 >= burst.names.len();
     let reason = if by_address { Reason::LbStatusLost } else { Reason::WantsVanished };
-    let mut candidate = start(world, wants, Kind::MassDeletion, reason, impact(world, wants, &burst));
+    let mut candidate = start(world, wants, Kind::MassDeletion, reason, Impact::Latent);
+    weigh(world, wants, &burst, &mut candidate);
     candidate.evidence = lines("no longer wanted", &burst);
     candidate.certain = is_told(world, &burst);
     Some(dress(candidate, &burst, &wants.instance.id))
@@ -184,7 +185,8 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
     let alive: Vec<Life<'_>> = own.filter_map(life).collect();
     let burst = burst(world, lost, &alive, &[])?;
     let reason = Reason::RecordsVanished;
-    let mut candidate = start(world, wants, Kind::MassDeletion, reason, impact(world, wants, &burst));
+    let mut candidate = start(world, wants, Kind::MassDeletion, reason, Impact::Latent);
+    weigh(world, wants, &burst, &mut candidate);
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
     candidate.evidence = lines("no longer recorded", &burst);
     candidate.certain = is_told(world, &burst);
@@ -262,12 +264,15 @@ fn is_told(world: &World<'_>, burst: &Burst<'_>) -> bool {
     LEAST_NAMES <= names.collect::<BTreeSet<_>>().len()
 }
 
-fn impact(world: &World<'_>, wants: &InstanceWants, burst: &Burst<'_>) -> Impact {
-    let denied = burst.names.iter().any(|name| {
-        let seen = told_to_users(world, wants, name, None);
-        !seen.is_empty() && seen.iter().all(|answer| answer.outcome != Outcome::Answer)
-    });
-    if denied { Impact::Down } else { Impact::Latent }
+/// Down when the host of a lost name is denied now, else the next loop decides.
+fn weigh(world: &World<'_>, wants: &InstanceWants, burst: &Burst<'_>, candidate: &mut Candidate) {
+    let told = burst.names.iter().map(|name| told_to_users(world, wants, name, None));
+    let told: Vec<_> = told.filter(|seen| !seen.is_empty()).collect();
+    let is_denied = |seen: &Vec<&Observation>| seen.iter().all(|one| one.outcome != Outcome::Answer);
+    candidate.is_assumed = told.is_empty();
+    if told.iter().any(is_denied) {
+        candidate.worsen(Impact::Down);
+    }
 }
 
 fn lines(what: &str, burst: &Burst<'_>) -> Vec<String> {

@@ -86,7 +86,8 @@ pub fn name_servers(zone: &ZoneReading) -> BTreeSet<DomainName> {
     zone.zone.delegation_set.iter().cloned().chain(values.filter_map(|value| value.host().cloned())).collect()
 }
 
-/// Other public zones of the name of a public one: a private zone answers for itself.
+/// Other public zones of the name of a public one. A private zone has no delegation that another could have in
+/// its place.
 pub fn twins<'a>(world: &World<'a>, zone: &'a ZoneReading) -> impl Iterator<Item = &'a ZoneReading> {
     let others = world.zones_at(&zone.zone.name).iter().copied();
     others.filter(move |other| !zone.zone.private && other.zone.id != zone.zone.id && !other.zone.private)
@@ -118,6 +119,15 @@ pub fn known_delegation(world: &World<'_>, zone: &ZoneReading) -> Option<BTreeSe
         Parent::Denied => None,
         Parent::Unknown => Some(world.past.delegations.get(&zone.zone.name)?.last()?.value.servers.clone()),
     }
+}
+
+/// True if the parent is known to lead to other servers than those of the zone.
+#[must_use]
+pub fn is_delegated_elsewhere(world: &World<'_>, zone: &ZoneReading) -> bool {
+    let own = name_servers(zone);
+    !own.is_empty()
+        && known_delegation(world, zone)
+            .is_some_and(|servers| !servers.is_empty() && servers.is_disjoint(&own))
 }
 
 fn twin_of_servers<'a>(

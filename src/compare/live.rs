@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use crate::compare::assumed::leads_there;
-use crate::compare::delegation::known_delegated_twin;
+use crate::compare::delegation::{is_delegated_elsewhere, known_delegated_twin};
 use crate::compare::mismatch::{is_default, is_of_other_places, is_referral};
 use crate::compare::wildcard::is_covered;
 use crate::compare::world::World;
@@ -67,6 +67,15 @@ pub struct Expected {
 #[must_use]
 pub fn says_nothing(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Timeout | Outcome::Unreachable | Outcome::Refused | Outcome::Malformed)
+}
+
+/// True if an answer says something about the name. A resolver that does not answer its control name is broken,
+/// and its failures are its own.
+#[must_use]
+pub fn speaks(world: &World<'_>, seen: &Observation) -> bool {
+    let is_of_name =
+        seen.vantage != Vantage::Recursive || seen.outcome == Outcome::Answer || world.control_works(seen);
+    is_of_name && !says_nothing(seen.outcome)
 }
 
 /// What a content leads to, host names resolved by what was observed for them.
@@ -259,13 +268,7 @@ pub fn answers<'a>(
     view: &dyn Fn(&Observation) -> bool,
     expected: &Expected,
 ) -> Answers<'a> {
-    // A resolver that does not answer its control name is broken, and its failures are its own.
-    let is_of_name = |seen: &Observation| {
-        seen.vantage != Vantage::Recursive || seen.outcome == Outcome::Answer || world.control_works(seen)
-    };
-    let tells = |seen: &&Observation| {
-        asks(&seen.record_type, record_type) && !seen.cd && !says_nothing(seen.outcome) && is_of_name(seen)
-    };
+    let tells = |seen: &&Observation| asks(&seen.record_type, record_type) && !seen.cd && speaks(world, seen);
     let all: Vec<&'a Observation> = questions(world, name).into_iter().filter(tells).collect();
     let said = || all.iter().copied().filter(|seen| seen.vantage == vantage && view(seen));
     let is_elsewhere = |seen: &Observation| judge(seen, expected) == Match::Elsewhere;
@@ -359,9 +362,16 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
         let tells = |seen: &Observation| seen.outcome != Outcome::Answer || !addresses(seen).is_empty();
         rows.retain(|(_, _, seen, _)| expected.values.is_some() || tells(seen));
     }
-    if rows.is_empty() {
+    // Where users are not led to the zone, its own servers tell nothing of what they get.
+    // A wanted delegation is answered by a referral.
+    let is_aside = want.record_type != RecordType::Ns
+        && (rows.iter().any(|row| is_referral(row.2))
+            || !rows.is_empty() && zone.is_some_and(|zone| is_delegated_elsewhere(world, zone)));
+    if rows.is_empty() || is_aside {
         let in_view = |observation: &Observation| serves(world, observation, zone) && counts(observation);
-        rows = answers(world, &want.name, &want.record_type, Vantage::Recursive, &in_view, &expected).rows;
+        let told =
+            answers(world, &want.name, &want.record_type, Vantage::Recursive, &in_view, &expected).rows;
+        rows = if told.is_empty() { rows } else { told };
     }
     // A server that sends on has denied nothing: the zone that it names is not ours to see.
     rows.retain(|(_, _, seen, _)| zone.is_some() || !is_referral(seen));
@@ -525,7 +535,7 @@ pub fn told_to_users<'a>(
             };
             fits && !seen.cd
         });
-        of_type.filter(|seen| !says_nothing(seen.outcome))
+        of_type.filter(|seen| speaks(world, seen))
     };
     let by_servers =
         |seen: &&Observation| seen.vantage == Vantage::Authoritative && !is_private && of_public(seen);
@@ -604,6 +614,13 @@ fn impact_of_member(
         None if !served && !standby && !recorded && !rows.is_empty() => Some(Impact::Degraded),
         harm => harm,
     }
+}
+
+/// True if any answer of this round carries the member of a wish.
+#[must_use]
+pub fn shows_member(world: &World<'_>, want: &Want) -> bool {
+    let own = expected(world, &want.content, &want.record_type);
+    questions(world, &want.name).into_iter().any(|seen| judge_member(seen, &own))
 }
 
 /// True if an answer carries this member.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use crate::compare::live::{
-    Expected, Match, answers, asks, judge, questions, resolved, said, says_nothing, union, worst,
+    Expected, Match, answers, asks, judge, questions, resolved, said, speaks, union, worst,
 };
 use crate::compare::target::lacks_family;
 use crate::compare::verdict::{Candidate, Verdicts};
@@ -125,10 +125,9 @@ fn all_right(world: &World<'_>, want: &Want, zone: &ZoneReading, expected: &Expe
 /// counts.
 #[must_use]
 pub fn is_alive(world: &World<'_>, expected: &Expected) -> bool {
-    let says = |seen: &&Observation| {
-        !says_nothing(seen.outcome) && (seen.vantage != Vantage::Recursive || world.control_works(seen))
+    let is_told = |host: &DomainName| {
+        world.answers.get(host).is_some_and(|all| all.iter().any(|seen| speaks(world, seen)))
     };
-    let is_told = |host: &DomainName| world.answers.get(host).is_some_and(|all| all.iter().any(says));
     let is_known = !expected.lately.is_empty() && !expected.hosts.iter().any(is_told);
     !expected.addresses.is_empty() || is_known
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::compare::delegation::LOOKS;
 use crate::compare::leftovers::stands_privately;
-use crate::compare::live::{chain, resolved, says_nothing};
+use crate::compare::live::{chain, resolved, says_nothing, speaks};
 use crate::compare::world::World;
 use crate::finding::Reason;
 use crate::model::observation::{Observation, Outcome, Vantage};
@@ -122,7 +122,7 @@ pub fn lacks_family(world: &World<'_>, want: &Want) -> bool {
     let seen = world.answers.get(&host).map(Vec::as_slice).unwrap_or_default();
     let asked = seen
         .iter()
-        .filter(|answer| *answer.record_type == *want.record_type.as_str() && !says_nothing(answer.outcome));
+        .filter(|answer| *answer.record_type == *want.record_type.as_str() && speaks(world, answer));
     let mut empty = asked.map(|answer| answer.outcome == Outcome::Nodata).peekable();
     empty.peek().is_some() && empty.all(|is_empty| is_empty)
 }

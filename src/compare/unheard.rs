@@ -107,6 +107,9 @@ pub fn unheard<'a>(
                 are_resolvers_mute(snapshot, wants, zone) || is_validation_untold(snapshot, wants, zone)
             });
         }
+        if is_incomparable(snapshot, wants, one) {
+            return true;
+        }
         if !one.servers.is_empty() && key.kind == Kind::DelegationBroken && are_lame_untold(snapshot, one) {
             return true;
         }
@@ -240,6 +243,18 @@ fn is_validation_untold(snapshot: &Snapshot, wants: &[InstanceWants], zone: &Zon
     let mut looks = looks.filter(|seen| names.contains(&seen.name)).peekable();
     let fails = |seen: &Observation| !seen.cd && seen.outcome == Outcome::Servfail;
     looks.peek().is_some() && looks.all(fails)
+}
+
+/// An alias was answered with other addresses than those of its target, and nobody was heard about the target:
+/// what is answered now may be anything.
+fn is_incomparable(snapshot: &Snapshot, wants: &[InstanceWants], one: &Candidate) -> bool {
+    let by_address = matches!(one.reason, Reason::Different | Reason::Rewritten | Reason::OtherView);
+    let of_kind = matches!(one.key.kind, Kind::AuthMismatch | Kind::ResolverMismatch);
+    let Some(record) = one.key.subject.record().filter(|_| of_kind && by_address) else { return false };
+    let wished = wants.iter().flat_map(|one| one.at(&record.name)).filter(|want| want.is(record));
+    let targets: BTreeSet<DomainName> =
+        wished.filter(|want| want.content.alias().is_some()).flat_map(|want| want.content.hosts()).collect();
+    !targets.is_empty() && told_of(snapshot, targets.iter()).is_empty()
 }
 
 /// A resolver that was found wrong gives what is wanted, whether its zone's servers were asked or not. Those of a

@@ -21,7 +21,7 @@ use crate::compare::causes::{Circumstances, by_version};
 use crate::compare::feed::{Refusal, Refusals, spelled, still_counts};
 use crate::compare::fix;
 use crate::compare::ladder::{Step, differences, is_stale_by_denial, targets};
-use crate::compare::live::{Judged, impact_of, served_exactly};
+use crate::compare::live::{Judged, impact_of, served_exactly, shows_member};
 use crate::compare::mismatch::auth_mismatch;
 use crate::compare::mute;
 use crate::compare::owner::Ownership;
@@ -479,6 +479,7 @@ impl Context<'_> {
             Some(Impact::Down) if self.has_other_family() => Impact::Degraded,
             Some(harm) => harm,
             None if reason == Reason::Weight && self.is_never_served() => Impact::Degraded,
+            None if reason == Reason::Failover && self.stands_by() => Impact::Degraded,
             None if reason == Reason::AliasExpectedCname || kind == Kind::MissingRecord => Impact::None,
             None => Impact::Latent,
         }
@@ -495,6 +496,12 @@ impl Context<'_> {
         let own = set().find(|set| self.want.is(&set.key())).and_then(weight);
         let is_wanted = !matches!(self.want.routing.as_deref(), Some(Routing::Weighted(0)));
         own == Some(0) && is_wanted && set().any(|set| weight(set) != Some(0))
+    }
+
+    /// The member is to be the primary, stands as the secondary, and is not answered.
+    fn stands_by(&self) -> bool {
+        let is_wanted = matches!(self.want.routing.as_deref(), Some(Routing::Failover(true)));
+        is_wanted && !shows_member(self.world, self.want)
     }
 
     /// One address family of two is missing: users of the other one are served.

@@ -4,11 +4,14 @@
 //! holds helps only those who are led to it. Source: findings.md, kind `wrong_zone`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use crate::compare::answer_class::is_private;
 use crate::compare::delegation::{LOOKS, known_delegated_twin, known_delegation, name_servers, twins};
 use crate::compare::ladder::{Step, targets};
-use crate::compare::live::{Match, answers, asks, expected, questions, says_nothing, worst};
+use crate::compare::live::{
+    Match, addresses, answers, asks, expected, questions, says_nothing, serves, worst,
+};
 use crate::compare::mismatch::{is_referral, occluded};
 use crate::compare::owner::{Ownership, ownership};
 use crate::compare::wildcard::covering;
@@ -134,6 +137,10 @@ fn below_a_delegation(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Opt
     if !occluded(zone, want) || public_zones(world).any(|other| deeper(other) && holds(other, want)) {
         return None;
     }
+    if !seen_in_public(world, want) && world.past.answered.is_served_aside("public", &want.name) {
+        // Whoever was last heard gets it from the zone below.
+        return None;
+    }
     let heard = seen_in_public(world, want) || all_refer(world, want, zone);
     if world.snapshot.dns.state == ViewState::Read && !heard {
         // Nothing shows in this round that the zone's own servers send users away.
@@ -173,7 +180,12 @@ fn behind_a_private_zone(world: &World<'_>, want: &Want, zone: &ZoneReading) -> 
         let shadow = shadow(world, want, view)?;
         let seen = |seen: &Observation| seen.view == view.name && world.control_works(seen);
         let rows = verdicts(world, want, Vantage::Recursive, &seen);
-        if !rows.is_empty() && worst(&rows).is_none() {
+        let is_served = if rows.is_empty() {
+            world.past.answered.is_served_aside(&view.name, &want.name)
+        } else {
+            worst(&rows).is_none()
+        };
+        if is_served {
             return None;
         }
         Some(Misplaced {
@@ -220,7 +232,14 @@ fn shadow<'a>(world: &World<'a>, want: &Want, view: &NetworkView) -> Option<&'a 
 /// A host with public targets stands in a private zone only, although a public zone could hold it.
 fn private_only(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Misplaced> {
     let target = expected(world, &want.content, &want.record_type);
-    let public_target = !target.addresses.is_empty() && target.addresses.iter().all(|ip| !is_private(*ip));
+    // Where nobody asked for the target itself, those who are served tell what it has.
+    let served = || {
+        let inside =
+            |seen: &&Observation| seen.vantage == Vantage::Recursive && serves(world, seen, Some(zone));
+        questions(world, &want.name).into_iter().filter(inside).flat_map(addresses).collect()
+    };
+    let found: BTreeSet<IpAddr> = if target.addresses.is_empty() { served() } else { target.addresses };
+    let public_target = !found.is_empty() && found.iter().all(|ip| !is_private(*ip));
     let home = public_zones(world).find(|other| other.zone.name == zone.zone.name)?;
     let known = !home.at(&want.name).is_empty() || world.wants_at(&home.zone.id, &want.name).next().is_some();
     if !public_target || known || want.name.is_wildcard() {

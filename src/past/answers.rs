@@ -1,7 +1,8 @@
 //! What DNS answered in earlier rounds, as far as a later one needs it. Pure; time is an argument.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,10 @@ pub struct Answered {
     /// Addresses that the servers of a zone gave for a name whose record has others.
     #[serde(with = "pairs", default)]
     given: BTreeMap<(ZoneId, DomainName), BTreeMap<IpAddr, Given>>,
+    /// When resolvers of a view last gave what is wanted for a name that its zone may not reach: one below a
+    /// delegation, or of a private zone, by view and name.
+    #[serde(with = "pairs", default)]
+    aside: BTreeMap<(Arc<str>, DomainName), Timestamp>,
 }
 
 // === impl Answered ===
@@ -91,6 +96,79 @@ impl Answered {
     #[must_use]
     pub fn given(&self, zone: &ZoneId, name: &DomainName) -> Option<&BTreeMap<IpAddr, Given>> {
         self.given.get(&(zone.clone(), name.clone()))
+    }
+
+    /// True if the resolvers of a view that were last heard about a name gave what is wanted, although its zone
+    /// need not be the one that answers there: one below a delegation, or in the reach of a private zone.
+    #[must_use]
+    pub fn is_served_aside(&self, view: &str, name: &DomainName) -> bool {
+        self.aside.contains_key(&(Arc::from(view), name.clone()))
+    }
+
+    /// `names`: with the wishes of this round.
+    pub(super) fn observe_served_aside(
+        &mut self,
+        snapshot: &Snapshot,
+        wants: &[InstanceWants],
+        names: &Names,
+    ) {
+        for (place, leads) in self.told_aside(snapshot, wants) {
+            if !leads {
+                self.aside.remove(&place);
+            } else if self.aside.len() < MAX_HOSTS || self.aside.contains_key(&place) {
+                self.aside.insert(place, snapshot.at);
+            }
+        }
+        // What is wanted now was answered then.
+        let is_of_wish = |name: &DomainName, last: Timestamp| {
+            let mut latest = names.wishes_at(name).iter().filter_map(|wish| wish.sightings.last());
+            latest.any(|wish| wish.since <= last)
+        };
+        self.aside.retain(|(_, name), last| {
+            snapshot.at.duration_since(*last) < KEEP_SERVED && is_of_wish(name, *last)
+        });
+    }
+
+    /// The wanted names in question that working resolvers were asked for, and whether one gave what is wanted.
+    fn told_aside(
+        &self,
+        snapshot: &Snapshot,
+        wants: &[InstanceWants],
+    ) -> BTreeMap<(Arc<str>, DomainName), bool> {
+        let all = || snapshot.observations();
+        let works = all().filter(|seen| seen.vantage == Vantage::Control && seen.outcome == Outcome::Answer);
+        let works: BTreeSet<(&str, &str)> = works.map(|seen| (&*seen.view, &*seen.server)).collect();
+        let sent_on =
+            all().filter(|seen| seen.vantage == Vantage::Authoritative && seen.referral().is_some());
+        let sent_on: BTreeSet<&DomainName> = sent_on.map(|seen| &seen.name).collect();
+        let zones = snapshot.route53.value().into_iter().flat_map(|zones| zones.zones.values());
+        let private = zones.map(|zone| &zone.zone).filter(|zone| zone.private);
+        let private: BTreeSet<&str> = private.map(|zone| zone.name.as_str()).collect();
+        let is_aside = |seen: &Observation| match &*seen.view {
+            "public" => sent_on.contains(&seen.name),
+            _ => seen.name.suffixes().any(|zone| private.contains(zone)),
+        };
+        let mut told = BTreeMap::new();
+        for seen in all().filter(|seen| seen.vantage == Vantage::Recursive && is_aside(seen)) {
+            let says = matches!(seen.outcome, Outcome::Answer | Outcome::Nxdomain | Outcome::Nodata);
+            let mut wished = wants.iter().flat_map(|one| one.at(&seen.name)).peekable();
+            if says && works.contains(&(&*seen.view, &*seen.server)) && wished.peek().is_some() {
+                let leads = told.entry((Arc::clone(&seen.view), seen.name.clone())).or_default();
+                *leads |= wished.any(|want| self.leads_to(seen, &want.content));
+            }
+        }
+        told
+    }
+
+    /// True if an answer gives an address or a host name of the content.
+    fn leads_to(&self, seen: &Observation, content: &Content) -> bool {
+        let hosts: BTreeSet<DomainName> = content.hosts().into_iter().collect();
+        let is_of_host = |ip: &IpAddr| hosts.iter().any(|host| self.lately(host).any(|one| one == *ip));
+        let is_own = |ip: &IpAddr| content.plain_values().iter().any(|value| value.ip() == Some(*ip));
+        seen.answers.iter().any(|record| match record.data.parse::<IpAddr>() {
+            Ok(ip) => is_own(&ip) || is_of_host(&ip),
+            Err(_) => &*record.record_type == "CNAME" && hosts.contains(&DomainName::new(&record.data)),
+        })
     }
 
     /// Answers of a zone's servers that are not what it holds: they outlive their cause in every cache.
@@ -206,7 +284,8 @@ impl Answered {
         let addresses = self.hosts.values_mut().chain(self.served.values_mut());
         let all = addresses.flat_map(BTreeMap::values_mut).chain(self.first.values_mut());
         let given = self.given.values_mut().flat_map(BTreeMap::values_mut).map(|one| &mut one.last);
-        all.chain(self.denied.values_mut()).chain(given).for_each(|at| *at = now.min(*at));
+        let others = self.denied.values_mut().chain(self.aside.values_mut());
+        all.chain(others).chain(given).for_each(|at| *at = now.min(*at));
     }
 }
 
@@ -260,8 +339,6 @@ fn tells_of(seen: &Observation, record_type: &RecordType) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::fixture;
     use crate::snapshot::Reading;
