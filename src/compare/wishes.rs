@@ -570,11 +570,11 @@ impl Context<'_> {
 /// A wish that is again what it was so shortly before goes back and forth.
 const GOES_BACK: SignedDuration = SignedDuration::from_mins(10);
 
-/// From the last change of the wish: the time of the object or the instance, or the round in which the wish is known to
-/// have changed, whichever is earlier. An object that somebody touches every minute must not stay in
 /// A wish that comes up later than this after its object and its instance were touched came by others.
 const LATELY: SignedDuration = SignedDuration::from_mins(10);
 
+/// From the last change of the wish: the time of the object or the instance, or the round in which the wish is known to
+/// have changed, whichever is earlier. An object that somebody touches every minute must not stay in
 /// its window for ever.
 pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want) -> Option<Window> {
     // What an instance wants is new with its flags, too.
@@ -596,7 +596,15 @@ pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want)
         (want.status_changed_at.is_none() || by_others)
             && world.past.first_at.is_some_and(|first| first < seen)
     });
-    let records = seen.map_or(1, |seen| world.wished_since(&wants.instance.id, seen));
+    let told = want.changed_at.max(want.status_changed_at);
+    let records = match seen {
+        // What was there when we began is not all of one day.
+        Some(seen) if world.past.first_at == Some(seen) => {
+            told.map_or(1, |told| world.touched_about(wants, told))
+        }
+        Some(seen) => world.wished_since(&wants.instance.id, seen),
+        None => 1,
+    };
     let length = signed(wants.instance.sync_window(records, world.policy.sync_floor));
     let since = unfollowed_since(world, wants, want, length).or(seen);
     let start = match (touched, since) {

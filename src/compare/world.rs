@@ -62,6 +62,8 @@ pub struct World<'a> {
     writers: OnceCell<BTreeSet<Arc<str>>>,
     /// How many wishes of each instance changed in each round; counted when first asked for.
     changes: OnceCell<Table<(Arc<str>, Timestamp), usize>>,
+    /// When the objects of the wishes of each instance were last touched, in order; found when first asked for.
+    touched: OnceCell<BTreeMap<Arc<str>, Vec<Timestamp>>>,
     /// The ownership of each wish in its own zone, by instance and place; read when first asked for.
     titles: Vec<Vec<OnceCell<Title>>>,
     /// Ownership records that need a look, by zone.
@@ -128,6 +130,7 @@ impl<'a> World<'a> {
             wishers: OnceCell::new(),
             changes: OnceCell::new(),
             writers: OnceCell::new(),
+            touched: OnceCell::new(),
             titles: wants.iter().map(|one| vec![OnceCell::new(); one.wants.len()]).collect(),
             zones: read.map(|reading| (&reading.zone.id, reading)).collect(),
             suspects: Table::default(),
@@ -280,10 +283,29 @@ impl<'a> World<'a> {
         self.writers.get_or_init(|| writers(self))
     }
 
+    /// How many wishes of an instance have objects that were last touched within one of its loops of a time.
+    #[must_use]
+    pub fn touched_about(&self, wants: &InstanceWants, at: Timestamp) -> usize {
+        let all = || {
+            let mut times: BTreeMap<Arc<str>, Vec<Timestamp>> = BTreeMap::new();
+            for one in self.wants {
+                let told = one.wants.iter().filter_map(|want| want.changed_at.max(want.status_changed_at));
+                times.entry(Arc::clone(&one.instance.id)).or_default().extend(told);
+            }
+            for times in times.values_mut() {
+                times.sort_unstable();
+            }
+            times
+        };
+        let Some(times) = self.touched.get_or_init(all).get(&wants.instance.id) else { return 1 };
+        let span = signed(wants.instance.flags.interval);
+        let (from, to) = (at.saturating_sub(span).unwrap_or(at), at.saturating_add(span).unwrap_or(at));
+        times.partition_point(|one| *one <= to) - times.partition_point(|one| *one < from)
+    }
+
     /// How many wishes of an instance got their present content in one round.
     #[must_use]
     pub fn wished_since(&self, instance: &Arc<str>, since: Timestamp) -> usize {
-        // What was there when we began is not all of one day.
         if self.past.first_at == Some(since) {
             return 1;
         }
