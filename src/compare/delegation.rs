@@ -86,10 +86,10 @@ pub fn name_servers(zone: &ZoneReading) -> BTreeSet<DomainName> {
     zone.zone.delegation_set.iter().cloned().chain(values.filter_map(|value| value.host().cloned())).collect()
 }
 
-/// Public zones of the same name.
+/// Other public zones of the name of a public one. A private zone is judged on its own.
 pub fn twins<'a>(world: &World<'a>, zone: &'a ZoneReading) -> impl Iterator<Item = &'a ZoneReading> {
     let others = world.zones_at(&zone.zone.name).iter().copied();
-    others.filter(move |other| other.zone.id != zone.zone.id && !other.zone.private)
+    others.filter(move |other| other.zone.id != zone.zone.id && !other.zone.private && !zone.zone.private)
 }
 
 /// The public zone of this name that the parent delegates to, if it is another one.
