@@ -189,7 +189,8 @@ fn without_old_zones<'a>(
 /// round that did.
 fn blind_views(snapshot: &Snapshot, past: &Past, policy: &Policy) -> BTreeSet<ViewName> {
     let mut views = blind::stated_views(past, snapshot, policy.blind_cycles);
-    if snapshot.dns.state != ViewState::Read && snapshot.dns.problems.is_empty() {
+    let is_unasked = snapshot.dns.state == ViewState::Off || past.is_unasked(policy.blind_cycles);
+    if is_unasked && snapshot.dns.state != ViewState::Read && snapshot.dns.problems.is_empty() {
         views.insert(ViewName::Dns);
     }
     views

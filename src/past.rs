@@ -93,6 +93,9 @@ pub struct Past {
     /// The latest round in which DNS was read; `None` while it never was.
     #[serde(default)]
     pub dns_at: Option<Timestamp>,
+    /// Cycles since then in which nobody asked DNS, and when the last of them was counted.
+    #[serde(default)]
+    unasked: Option<(u32, Timestamp)>,
     /// What DNS answered lately.
     #[serde(default)]
     pub answered: Answered,
@@ -212,6 +215,7 @@ impl Past {
             self.answered.observe_served_aside(snapshot, wants, &self.names);
             self.answered.observe_first(snapshot, arrivals(&self.names, self.first_at));
         }
+        self.observe_unasked(snapshot, cycle);
         self.observe_controls(snapshot);
         for view in ViewName::ALL {
             self.observe_problems(view, snapshot, cycle);
@@ -254,6 +258,7 @@ impl Past {
         }
         self.losses.clear();
         earlier(&mut self.dns_at);
+        self.unasked = self.unasked.map(|(cycles, last)| (cycles, last.min(now)));
         self.answered.set_back(now);
         self.attributes.values_mut().for_each(|(_, at)| *at = now.min(*at));
         let others = self.controls.values_mut().chain(self.associations.values_mut());
@@ -522,6 +527,24 @@ impl Past {
         for rows in [&mut self.strangers, &mut self.idle] {
             rows.retain(|_, span| at.duration_since(span.until) < KEEP_UNWANTED);
         }
+    }
+
+    /// Counts the cycles in which nobody asked DNS, although it was read before.
+    fn observe_unasked(&mut self, snapshot: &Snapshot, cycle: SignedDuration) {
+        let at = snapshot.at;
+        let is_unasked = matches!(snapshot.dns.state, ViewState::Stale | ViewState::Unread);
+        self.unasked = match self.unasked {
+            _ if !is_unasked => None,
+            Some((cycles, last)) if at.duration_since(last) < cycle => Some((cycles, last)),
+            before => Some((before.map_or(0, |(cycles, _)| cycles).saturating_add(1), at)),
+        };
+    }
+
+    /// True if nobody has asked DNS for more cycles than are borne. After a start the first round has nothing to
+    /// ask yet.
+    #[must_use]
+    pub fn is_unasked(&self, borne: u32) -> bool {
+        self.unasked.is_some_and(|(cycles, _)| borne < cycles)
     }
 
     fn observe_problems(&mut self, view: ViewName, snapshot: &Snapshot, cycle: SignedDuration) {
