@@ -77,7 +77,7 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
             ahead: ahead(snapshot, past),
             dim: blind::dim_views(past, snapshot),
             unread_feeds: unread_feeds(snapshot, wants),
-            ..coverage(snapshot)
+            ..coverage(snapshot, past)
         },
         ..Verdicts::default()
     };
@@ -206,14 +206,21 @@ fn ahead(snapshot: &Snapshot, past: &Past) -> BTreeSet<(ZoneId, DomainName)> {
     changed.map(|(name, held)| (held.place.clone(), name.clone())).collect()
 }
 
-fn coverage(snapshot: &Snapshot) -> Coverage {
+fn coverage(snapshot: &Snapshot, past: &Past) -> Coverage {
     let whole_list = snapshot.route53.state == ViewState::Read;
     let zones = snapshot.route53.value().into_iter().flat_map(|zones| zones.zones.values());
-    let readable = zones.clone().filter(|reading| {
-        // A problem with the zone's DNSSEC or quota is no problem with its records.
-        whole_list && !reading.list_failed && reading.record_sets.is_some()
-    });
+    // A problem with the zone's DNSSEC or quota is no problem with its records.
+    let is_read = |reading: &ZoneReading| whole_list && !reading.list_failed && reading.record_sets.is_some();
+    let readable = zones.clone().filter(|reading| is_read(reading));
+    let darkened = zones.clone().filter(|reading| !is_read(reading) && past.was_read(&reading.zone.id));
+    let darkened: BTreeSet<ZoneId> = darkened.map(|reading| reading.zone.id.clone()).collect();
+    let apexes = zones
+        .clone()
+        .filter(|_| !darkened.is_empty())
+        .map(|reading| (reading.zone.id.clone(), (reading.zone.name.clone(), reading.zone.private)));
     Coverage {
+        apexes: apexes.collect(),
+        darkened,
         kubernetes: lists_are_whole(snapshot),
         unread_kinds: unread_kinds(snapshot),
         zones: readable

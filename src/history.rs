@@ -509,8 +509,13 @@ fn dark_views(candidate: &Candidate, coverage: &Coverage, is_seen: bool) -> Vec<
             // A zone that a whole list no longer has is gone, and its findings with it.
             Some(id) => {
                 !coverage.zones.contains_key(id) && (!coverage.route53 || coverage.listed.contains(id))
+                    || is_beside_a_dark_zone(candidate, id, coverage)
             }
-            None => !coverage.route53 && !matches!(candidate.key.subject, Subject::Object(_)),
+            None => match candidate.key.subject {
+                Subject::Object(_) => false,
+                Subject::Instance(_) => !coverage.route53 || !coverage.darkened.is_empty(),
+                Subject::Record(_) | Subject::Zone(_) | Subject::Source(_) => !coverage.route53,
+            },
         },
         ViewName::Dns => !coverage.dns || coverage.unheard.contains(&candidate.key),
         // A feed only adds a cause: without it the difference itself still decides. What nothing but the
@@ -521,6 +526,25 @@ fn dark_views(candidate: &Candidate, coverage: &Coverage, is_seen: bool) -> Vec<
         }
     };
     candidate.rests_on.iter().filter(is_dark).copied().collect()
+}
+
+/// True if another zone that cannot be read just now may hold what the statement is about, and did decide
+/// before: a twin, a private zone above or below a private one, and whatever leads users elsewhere.
+fn is_beside_a_dark_zone(candidate: &Candidate, own: &ZoneId, coverage: &Coverage) -> bool {
+    let kind = candidate.key.kind;
+    let name = match &candidate.key.subject {
+        Subject::Record(key) => &key.name,
+        Subject::Zone(name) => name,
+        Subject::Object(_) | Subject::Instance(_) | Subject::Source(_) => return false,
+    };
+    let Some((apex, private)) = coverage.apexes.get(own) else { return false };
+    matches!(kind.rank(), 10..=50 | 60..=65)
+        && coverage.darkened.iter().filter(|id| *id != own).any(|id| {
+            coverage.apexes.get(id).is_some_and(|(other, other_is_private)| {
+                let is_twin = other == apex && other_is_private == private;
+                is_twin || name.is_within(other) && (kind == Kind::WrongZone || *private && *other_is_private)
+            })
+        })
 }
 
 /// True if the statement is about an object that was read, and what could not be listed changes nothing.

@@ -579,6 +579,12 @@ impl Past {
         self.names.record(zone, key).last().map(|last| last.since)
     }
 
+    /// True if the record sets of the zone were read in any round.
+    #[must_use]
+    pub fn was_read(&self, zone: &ZoneId) -> bool {
+        self.zones.contains_key(zone)
+    }
+
     /// When a hosted zone was first listed, if lists before it had others; `None` for one that was there.
     #[must_use]
     pub fn zone_came(&self, zone: &ZoneId) -> Option<Timestamp> {

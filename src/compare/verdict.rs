@@ -43,6 +43,10 @@ pub struct Coverage {
     pub zones: BTreeMap<ZoneId, Timestamp>,
     /// The zones that are known, whether their records were read or not.
     pub listed: BTreeSet<ZoneId>,
+    /// Those among them that were read before and could not be in this round; each may hold what others lack.
+    pub darkened: BTreeSet<ZoneId>,
+    /// Name of each zone, and whether it is private; empty while no zone is darkened.
+    pub apexes: BTreeMap<ZoneId, (DomainName, bool)>,
     /// The list of zones was read.
     pub route53: bool,
     /// DNS was asked.
