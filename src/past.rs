@@ -549,9 +549,18 @@ impl Past {
 
     fn observe_problems(&mut self, view: ViewName, snapshot: &Snapshot, cycle: SignedDuration) {
         let at = snapshot.at;
-        let problems = problems_of(view, snapshot);
-        let scopes: BTreeSet<&str> = problems.iter().map(|problem| problem.scope.as_str()).collect();
-        self.blind.retain(|(of, scope), _| *of != view || scopes.contains(scope.as_str()));
+        let mut problems = problems_of(view, snapshot);
+        if view == ViewName::Route53 {
+            problems.extend(self.unread_zones(snapshot, &problems));
+        }
+        let scopes: BTreeSet<String> = problems.iter().map(|problem| problem.scope.clone()).collect();
+        if scopes.contains("all") {
+            // What could not be read before is a part of that.
+            let parts = self.blind.iter().filter(|((of, scope), _)| *of == view && !scopes.contains(scope));
+            problems.extend(parts.map(|(_, blind)| blind.problem.clone()).collect::<Vec<_>>());
+        } else {
+            self.blind.retain(|(of, scope), _| *of != view || scopes.contains(scope));
+        }
         for problem in problems {
             let key = (view, problem.scope.clone());
             let first = Blind { cycles: 0, since: at, counted_at: at, problem: problem.clone() };
@@ -562,6 +571,21 @@ impl Past {
             }
             blind.problem = problem;
         }
+    }
+
+    /// Zones that were read before, and of which a list says nothing more, not even why.
+    fn unread_zones(&self, snapshot: &Snapshot, told: &[Problem]) -> Vec<Problem> {
+        let zones = snapshot.route53.value().filter(|_| snapshot.route53.state == ViewState::Read);
+        let is_told = |id: &ZoneId| told.iter().any(|one| one.scope == id.as_str() || one.scope == "all");
+        let unread = zones.into_iter().flat_map(|zones| zones.zones.values()).filter(|reading| {
+            reading.record_sets.is_none() && self.was_read(&reading.zone.id) && !is_told(&reading.zone.id)
+        });
+        let problem = |reading: &ZoneReading| Problem {
+            scope: reading.zone.id.as_str().to_owned(),
+            code: Reason::Unreachable,
+            message: "the record sets of the zone were not read in this round".to_owned(),
+        };
+        unread.map(problem).collect()
     }
 
     /// The delegation that a zone had before its present one, and the time when it was seen to have
