@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::compare::blind::without_facts;
 use crate::compare::unheard::unheard;
 use crate::compare::{Verdicts, compare};
 use crate::desired;
@@ -128,8 +129,9 @@ impl Engine {
         }
         self.memory.past.observe(snapshot, &self.wants, self.policy.cycle());
         let mut verdicts = compare(snapshot, &self.wants, &self.memory.past, &self.policy);
-        let known = self.memory.history.tracks().map(|track| &track.candidate);
-        verdicts.coverage.unheard = unheard(snapshot, &self.wants, &verdicts.candidates, known);
+        let known = || self.memory.history.tracks().map(|track| &track.candidate);
+        verdicts.coverage.unheard = unheard(snapshot, &self.wants, &verdicts.candidates, known());
+        verdicts.coverage.unheard.extend(without_facts(snapshot, known()));
         self.lost.clone_from(&verdicts.coverage.lost);
         self.memory.history.advance(&verdicts, &self.policy, snapshot.at);
         self.report(snapshot, verdicts)

@@ -510,6 +510,7 @@ fn dark_views(candidate: &Candidate, coverage: &Coverage, is_seen: bool) -> Vec<
             Some(id) => {
                 !coverage.zones.contains_key(id) && (!coverage.route53 || coverage.listed.contains(id))
                     || is_beside_a_dark_zone(candidate, id, coverage)
+                    || coverage.unheard.contains(&candidate.key)
             }
             None => match candidate.key.subject {
                 Subject::Object(_) => false,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
+use crate::model::zone::HostedZone;
 use crate::past::{Blind, Past};
 use crate::report::Fix;
 use crate::snapshot::{Snapshot, ViewName, ViewState};
@@ -49,6 +50,32 @@ fn concerns_view(view: ViewName, blind: &Blind, snapshot: &Snapshot) -> bool {
         ViewName::Dns => scope == "all" || nothing_read(snapshot.dns.state),
         ViewName::Changes => scope == "all" || nothing_read(snapshot.changes.state),
     }
+}
+
+/// Findings that rest on a fact of a zone that this round has not read: its VPCs, its limit. Source: Route 53
+/// API, `GetHostedZone`, `GetHostedZoneLimit`.
+pub fn without_facts<'a>(snapshot: &Snapshot, known: impl Iterator<Item = &'a Candidate>) -> Vec<FindingKey> {
+    let zones: Vec<&HostedZone> = snapshot
+        .route53
+        .value()
+        .into_iter()
+        .flat_map(|zones| zones.zones.values().map(|reading| &reading.zone))
+        .collect();
+    let hides_vpcs = |zone: &HostedZone| zone.private && zone.vpcs.is_none();
+    let lacks = |one: &&Candidate| {
+        let of = |zone: &HostedZone| one.key.zone_id.as_ref() == Some(&zone.id);
+        let covers =
+            |zone: &HostedZone| one.key.subject.record().is_some_and(|key| key.name.is_within(&zone.name));
+        match (one.key.kind, one.reason) {
+            (Kind::ZoneUnassociated, _) => zones.iter().any(|zone| of(zone) && hides_vpcs(zone)),
+            (Kind::ZoneQuota, _) => zones.iter().any(|zone| of(zone) && zone.limit.is_none()),
+            (Kind::WrongZone, Reason::ShadowedByPrivateZone) => {
+                zones.iter().any(|zone| covers(zone) && hides_vpcs(zone))
+            }
+            (_, _) => false,
+        }
+    };
+    known.filter(lacks).map(|one| one.key.clone()).collect()
 }
 
 fn nothing_read(state: ViewState) -> bool {

@@ -59,7 +59,7 @@ pub struct Coverage {
     /// known more of it than we do.
     pub ahead: BTreeSet<(ZoneId, DomainName)>,
     /// Findings about what DNS answers, of which this round heard nothing: nobody who was asked said
-    /// anything.
+    /// anything. Those that rest on facts of a zone which it has not read, too.
     pub unheard: BTreeSet<FindingKey>,
     /// Views that could not be read in this round, whether that is stated yet or not.
     pub dim: BTreeSet<ViewName>,
