@@ -31,7 +31,7 @@ use crate::compare::target::{dead_target, lacks_family, loops_in_zones};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::answers_elsewhere;
 use crate::compare::world::World;
-use crate::compare::wrong_zone::{home, is_served_in_public, wrong_zone};
+use crate::compare::wrong_zone::{has_unread_twin, home, is_served_in_public, wrong_zone};
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject, Window};
 use crate::model::instance::Policy as Allowed;
 use crate::model::observation::Vantage;
@@ -62,6 +62,7 @@ pub fn judge_wants(world: &World<'_>, wants: &InstanceWants, refused: &Refusals,
             },
             Placement::Zone(id) => match world.zone(id) {
                 None => out.unknown += own,
+                Some(zone) if has_unread_twin(world, wants, zone) => out.unknown += own,
                 Some(zone) => {
                     judge_in_zone(world, wants, want, home(world, wants, want, zone), refused, out);
                 }

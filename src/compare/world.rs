@@ -70,6 +70,8 @@ pub struct World<'a> {
     suspects: Table<&'a ZoneId, Vec<Text<'a>>>,
     /// Zones that have been read completely.
     zones: Table<&'a ZoneId, &'a ZoneReading>,
+    /// Zones of which no records were read, hardly ever any.
+    pub unread: Vec<&'a ZoneReading>,
 }
 
 impl<'a> World<'a> {
@@ -108,7 +110,7 @@ impl<'a> World<'a> {
         let zones = by_apex.values().flatten();
         let servers = zones.map(|zone| (&zone.zone.id, name_servers(zone))).collect();
         let zones = snapshot.route53.value().into_iter().flat_map(|zones| zones.zones.values());
-        let read = zones.filter(|reading| reading.record_sets.is_some());
+        let (read, unread): (Vec<_>, Vec<_>) = zones.partition(|reading| reading.record_sets.is_some());
         let odd = snapshot.odd_objects();
         let undecided = undecided(snapshot, wants, &odd);
         let lingers = |name: &DomainName| lingers(past, policy, snapshot.at, name);
@@ -132,7 +134,8 @@ impl<'a> World<'a> {
             writers: OnceCell::new(),
             touched: OnceCell::new(),
             titles: wants.iter().map(|one| vec![OnceCell::new(); one.wants.len()]).collect(),
-            zones: read.map(|reading| (&reading.zone.id, reading)).collect(),
+            zones: read.into_iter().map(|reading| (&reading.zone.id, reading)).collect(),
+            unread,
             suspects: Table::default(),
         };
         world.suspects = world.zones.iter().map(|(id, zone)| (*id, suspects(&world, zone))).collect();

@@ -53,7 +53,27 @@ pub fn home<'a>(
     twin.filter(|twin| !holds(zone, want) || holds(twin, want) && owned(twin)).unwrap_or(zone)
 }
 
-/// The wishes for a name that may stand in a zone: those that are placed there, and those that are judged there.
+/// True if users are led to another zone of this name that the instance writes, too, and whose records nobody could
+/// read: what this one holds says nothing then.
+#[must_use]
+pub fn has_unread_twin(world: &World<'_>, wants: &InstanceWants, zone: &ZoneReading) -> bool {
+    let is_led_to = |twin: &ZoneReading| {
+        let servers = known_delegation(world, zone);
+        servers.is_some_and(|servers| !servers.is_disjoint(&name_servers(twin)))
+    };
+    !zone.zone.private
+        && unread_twins(world, zone).any(|twin| wants.zones.contains(&twin.zone.id) && is_led_to(twin))
+}
+
+/// Zones of the same name and sort that could not be read.
+fn unread_twins<'a>(world: &World<'a>, zone: &ZoneReading) -> impl Iterator<Item = &'a ZoneReading> {
+    let is_twin =
+        |one: &&'a ZoneReading| one.zone.private == zone.zone.private && one.zone.name == zone.zone.name;
+    world.unread.iter().copied().filter(is_twin)
+}
+
+/// The wishes for a name that may stand in a zone: those that are placed there or in a twin that could not be read,
+/// and those that are judged there.
 pub fn may_stand<'a, 's>(
     world: &'s World<'a>,
     zone: &'s ZoneReading,
@@ -62,9 +82,11 @@ pub fn may_stand<'a, 's>(
     let all = world.wants.iter().flat_map(move |one| one.at(name).iter().map(move |want| (one, want)));
     let is_here = move |wants: &InstanceWants, want: &Want| {
         want.zone_id().is_some_and(|id| {
-            let placed = || world.zone(id);
             *id == zone.zone.id
-                || placed().is_some_and(|placed| home(world, wants, want, placed).zone.id == zone.zone.id)
+                || match world.zone(id) {
+                    Some(placed) => home(world, wants, want, placed).zone.id == zone.zone.id,
+                    None => unread_twins(world, zone).any(|twin| twin.zone.id == *id),
+                }
         })
     };
     all.filter(move |(wants, want)| is_here(wants, want)).map(|(_, want)| want)
