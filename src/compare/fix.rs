@@ -151,6 +151,10 @@ fn zone_fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Opt
         // Route 53 cannot hold what is wanted: no batch can mend it.
         return said("Correct what the object asks for.", want.objects.iter().map(edit));
     }
+    if candidate.cause == Some(Cause::OwnerForeign) {
+        // The other one would put its record back, and each would undo the other's.
+        return said(&summary, []);
+    }
     if candidate.cause == Some(Cause::ZoneQuota) {
         // A full zone refuses our batch as it refuses that of ExternalDNS.
         let limit = format!(

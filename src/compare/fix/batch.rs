@@ -244,12 +244,26 @@ fn in_the_way<'a>(
         let title = is_cname(&want.record_type) && is_title(set, instance, want);
         want.is(&set.key()) || other_type || other_policy || title
     };
-    zone.at(&want.name).iter().filter(blocks)
+    zone.at(&want.name).iter().filter(blocks).filter(move |set| !is_held_by_another(instance, want, set, zone))
+}
+
+/// True if the ownership of a record at the wanted name tells another owner, or cannot be read.
+fn is_held_by_another(instance: &Instance, want: &Want, set: &RecordSet, zone: &ZoneReading) -> bool {
+    let of_set = || {
+        let (record_type, set_identifier) = (set.record_type.clone(), set.set_identifier.clone());
+        Want { record_type, set_identifier, content: set.content.clone(), ..want.clone() }
+    };
+    set.record_type.is_address()
+        && instance.flags.shows_ownership()
+        && matches!(ownership(instance, &of_set(), zone), Ownership::Foreign(_) | Ownership::Unknown)
 }
 
 /// True if Route 53 does not take both: a CNAME stands alone at its name, and the record sets of one name and
 /// type are all simple or all follow one routing policy.
 fn excludes(new: &RecordSet, set: &RecordSet) -> bool {
+    if new.key() == set.key() {
+        return true;
+    }
     if new.record_type != set.record_type {
         return [new, set].iter().any(|one| one.record_type == RecordType::Cname);
     }
@@ -425,7 +439,17 @@ mod tests {
         assert_eq!((new.len(), obstacles), (2, 0), "{new:?}");
         // Another owner's is not ours to take, and ours cannot stand beside it.
         let (gone, _, obstacles) = batch("v0.21.0", &a, &[held, txt(THEIRS)]);
-        assert_eq!((gone, obstacles), (vec!["app.example.com/A#green".into()], 1));
+        assert_eq!((gone, obstacles), (Vec::new(), 2));
+    }
+
+    #[test]
+    fn the_record_of_another_owner_stays_whatever_its_type() {
+        let held = set(HOST, RecordType::A, "192.0.2.2");
+        let txt = set("a-app.example.com", RecordType::Txt, THEIRS);
+        for (kind, value) in [(RecordType::A, "192.0.2.1"), (RecordType::Cname, "lb.example.net")] {
+            let (gone, _, obstacles) = batch("v0.21.0", &[want(HOST, kind, value)], &[held.clone(), txt.clone()]);
+            assert_eq!((gone, obstacles), (Vec::new(), 1));
+        }
     }
 
     #[test]
