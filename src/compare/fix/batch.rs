@@ -10,12 +10,14 @@ use serde_json::{Value as Json, json};
 
 use crate::compare::fix::quote;
 use crate::compare::owner::{Ownership, former_members, heritage_names, ownership};
+use crate::desired::record_sets::{MAX_LABEL, title_names};
+use crate::desired::versions::{Behaviour, does};
 use crate::model::heritage::TxtRole;
-use crate::model::instance::{Instance, TYPED_TXT};
+use crate::model::instance::Instance;
 use crate::model::record::{AliasTarget, Content, RecordSet, RecordType, Value};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
-use crate::model::{ObjectRef, Version};
+use crate::model::{DomainName, ObjectRef};
 use crate::report::Fix;
 
 /// TTL of an ownership TXT, as ExternalDNS writes it.
@@ -298,33 +300,23 @@ fn in_zone(content: &Content, zone: &ZoneReading) -> Content {
 }
 
 /// The ownership records that the instance's release writes for a record.
-///
-/// Source: findings.md section 10: the plain name before v0.12.0, both names up to v0.17, the typed
-/// name alone from v0.18.0; an alias of type A counts as CNAME from v0.12.0 to v0.21.
 fn heritage(instance: &Instance, want: &Want) -> Vec<RecordSet> {
-    let version = instance.effective_version();
-    let affixes = &instance.flags.affixes;
-    let alias_counts_as_cname = version < Version::new(0, 22, 0)
-        && want.content.alias().is_some()
-        && want.record_type == RecordType::A;
-    let typed = if alias_counts_as_cname { RecordType::Cname } else { want.record_type.clone() };
-    let mut names = Vec::new();
-    if version < Version::new(0, 18, 0) && want.record_type != RecordType::Aaaa {
-        names.push(affixes.plain_name(&want.name));
+    let is_added = want.companion && !does(instance.effective_version(), Behaviour::AliasBothFamilies);
+    if is_added {
+        return Vec::new();
     }
-    if TYPED_TXT <= version {
-        names.push(affixes.typed_name(&want.name, &typed));
-    }
+    let is_alias = want.content.alias().is_some();
+    let texts = title_names(instance, want.name.as_str(), &want.record_type, is_alias);
+    let is_legal = |text: &&String| text.split('.').all(|label| label.len() <= MAX_LABEL);
+    let mut names: Vec<DomainName> = texts.iter().filter(is_legal).map(|text| DomainName::new(text)).collect();
     // Where the old format has no affix, its name is the record's own: beside a CNAME nothing may stand, and a
     // TXT stands there already.
     names.retain(|name| {
         *name != want.name || !matches!(want.record_type, RecordType::Cname | RecordType::Txt)
     });
-    let value = format!(
-        "\"heritage=external-dns,external-dns/owner={},external-dns/resource={}\"",
-        instance.flags.owner_id,
-        want.objects.first().map(resource).unwrap_or_default()
-    );
+    let resource = want.objects.first().map(resource).unwrap_or_default();
+    let value =
+        format!("\"heritage=external-dns,external-dns/owner={}{resource}\"", instance.flags.owner_id);
     names
         .into_iter()
         .map(|name| RecordSet {
@@ -338,9 +330,13 @@ fn heritage(instance: &Instance, want: &Want) -> Vec<RecordSet> {
         .collect()
 }
 
-/// The object as the registry spells it.
+/// The label of the object as the registry spells it.
 fn resource(object: &ObjectRef) -> String {
-    format!("{}/{}/{}", object.registry_word(), object.namespace, object.name)
+    let word = object.registry_word();
+    if object.namespace.is_empty() {
+        return format!(",external-dns/resource={word}/{}", object.name);
+    }
+    format!(",external-dns/resource={word}/{}/{}", object.namespace, object.name)
 }
 
 fn is_of_another_owner(set: &RecordSet, owner: &str) -> bool {
@@ -391,7 +387,7 @@ fn heritage_sets<'a>(
 mod tests {
     use super::*;
     use crate::fixture::{ZONE, instance, want, wants, zone_reading};
-    use crate::model::{DomainName, Routing};
+    use crate::model::Routing;
 
     const HOST: &str = "app.example.com";
     const OURS: &str =
@@ -417,7 +413,16 @@ mod tests {
 
     /// What the batch of the first wish takes away and writes, and what would keep it out.
     fn batch(version: &str, asked: &[Want], sets: &[RecordSet]) -> (Vec<String>, Vec<String>, usize) {
-        let args = ["--registry=txt", "--txt-owner-id=owner"];
+        batch_with(&[], version, asked, sets)
+    }
+
+    fn batch_with(
+        more: &[&str],
+        version: &str,
+        asked: &[Want],
+        sets: &[RecordSet],
+    ) -> (Vec<String>, Vec<String>, usize) {
+        let args = [&["--registry=txt", "--txt-owner-id=owner"], more].concat();
         let wants = InstanceWants { instance: Arc::new(instance(&args, version)), ..wants(asked.to_vec()) };
         let zone = zone_reading(ZONE, "example.com", sets.to_vec());
         let batch = Batch::mending(&wants, &asked[0], &zone);
@@ -474,6 +479,17 @@ mod tests {
         assert_eq!((gone, obstacles), (Vec::new(), 0));
         assert_eq!(new, ["a-app.example.com/TXT", "app.example.com/A"]);
         assert_eq!(batch("v0.11.0", &a, &[spf]), (Vec::new(), vec!["app.example.com/A".into()], 0));
+    }
+
+    #[test]
+    fn only_what_the_release_writes_is_written() {
+        let a = [want(HOST, RecordType::A, "192.0.2.1")];
+        let written = |flag: &str| batch_with(&[flag], "v0.17.0", &a, &[]).1;
+        assert_eq!(
+            written("--txt-prefix=%{record_type}-edns."),
+            ["a-edns.app.example.com/TXT", "app.example.com/A"]
+        );
+        assert_eq!(written("--txt-new-format-only"), ["a-app.example.com/TXT", "app.example.com/A"]);
     }
 
     #[test]
