@@ -212,5 +212,6 @@ pub fn quote(text: &str) -> String {
     if !text.is_empty() && text.chars().all(safe) {
         return text.to_owned();
     }
-    format!("'{}'", crate::model::text::printable(text).replace('\'', "'\\''"))
+    // A command that is cut is none.
+    format!("'{}'", crate::model::text::escaped(text).replace('\'', "'\\''"))
 }

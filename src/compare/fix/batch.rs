@@ -181,12 +181,26 @@ impl Batch {
         fix.commands.push(format!(
             "aws route53 change-resource-record-sets --hosted-zone-id {} --change-batch {}",
             zone.zone.id,
-            quote(&batch.to_string())
+            quote(&in_ascii(&batch))
         ));
         fix.change_batch = Some(batch);
         fix.inverse_batch = Some(inverse);
         fix
     }
+}
+
+/// JSON in which no character has to be escaped once more to be shown.
+fn in_ascii(value: &Json) -> String {
+    let mut out = String::new();
+    for character in value.to_string().chars() {
+        if character.is_ascii() && !character.is_ascii_control() {
+            out.push(character);
+        } else {
+            let units = character.encode_utf16(&mut [0; 2]).to_vec();
+            out.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    out
 }
 
 fn changes(delete: &[RecordSet], create: &[RecordSet]) -> Json {
@@ -490,6 +504,18 @@ mod tests {
             ["a-edns.app.example.com/TXT", "app.example.com/A"]
         );
         assert_eq!(written("--txt-new-format-only"), ["a-app.example.com/TXT", "app.example.com/A"]);
+    }
+
+    #[test]
+    fn a_command_is_whole_and_its_batch_is_json() {
+        let name = |index: usize| format!("{index:060}.example.com");
+        let sets = (0..60).map(|index| set(&name(index), RecordType::Txt, "\"it's \u{202e}\u{1f600}\u{7f}\""));
+        let zone = zone_reading(ZONE, "example.com", Vec::new());
+        let fix = Batch::deleting(sets).into_fix("Delete.", &zone);
+        let (_, word) = fix.commands[0].split_once("--change-batch ").unwrap();
+        let text = word.trim_matches('\'').replace("'\\''", "'");
+        assert!(text.is_ascii());
+        assert_eq!(serde_json::from_str::<Json>(&text).ok(), fix.change_batch);
     }
 
     #[test]
