@@ -12,7 +12,7 @@ use crate::compare::fix::quote;
 use crate::compare::owner::{Ownership, former_members, heritage_names, ownership};
 use crate::desired::record_sets::{MAX_LABEL, title_names};
 use crate::desired::versions::{Behaviour, does};
-use crate::model::heritage::TxtRole;
+use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::instance::Instance;
 use crate::model::record::{AliasTarget, Content, RecordSet, RecordType, Value};
 use crate::model::want::{InstanceWants, Want};
@@ -74,9 +74,24 @@ impl Batch {
     }
 
     /// A record set that several reasons take away goes once: Route 53 would not find it again.
+    ///
+    /// The texts that stand beside an ownership stay, an SPF policy perhaps: the set is written without it.
     fn remove(&mut self, set: &RecordSet) {
-        if !self.delete.contains(set) {
-            self.delete.push(set.clone());
+        if self.delete.iter().any(|other| other.key() == set.key()) {
+            return;
+        }
+        self.delete.push(set.clone());
+        self.create.extend(without_ownership(set));
+    }
+
+    /// Of a set that is written with other texts already both are written.
+    fn write(&mut self, set: RecordSet) {
+        match self.create.iter_mut().find(|other| other.key() == set.key()) {
+            Some(other) => {
+                let values = set.content.plain_values().iter().chain(other.content.plain_values());
+                other.content = Content::values(TXT_TTL, values.cloned());
+            }
+            None => self.create.push(set),
         }
     }
 
@@ -112,16 +127,14 @@ impl Batch {
         batch
     }
 
-    /// Takes record sets away.
+    /// Takes record sets away, and of an ownership record what says who owns something.
     #[must_use]
     pub fn deleting(sets: impl IntoIterator<Item = RecordSet>) -> Self {
-        let mut delete: Vec<RecordSet> = Vec::new();
+        let mut batch = Self::default();
         for set in sets {
-            if !delete.iter().any(|other| other.key() == set.key()) {
-                delete.push(set);
-            }
+            batch.remove(&set);
         }
-        Self { delete, create: Vec::new() }
+        batch
     }
 
     /// A record that ExternalDNS does not own is left alone by it: the mended one would not last.
@@ -154,11 +167,11 @@ impl Batch {
             match stands {
                 Some(other) if is_of_another_owner(other, &flags.owner_id) => {
                     self.remove(other);
-                    self.create.push(set);
+                    self.write(set);
                 }
                 // Ours, or a text that has nothing to do with ownership, an SPF policy perhaps.
                 Some(_) => {}
-                None => self.create.push(set),
+                None => self.write(set),
             }
         }
     }
@@ -289,6 +302,18 @@ fn excludes(new: &RecordSet, set: &RecordSet) -> bool {
             new.set_identifier.is_none() != set.set_identifier.is_none()
         }
     }
+}
+
+/// What is left of an ownership record without the ownership; `None` where nothing else stands in it.
+fn without_ownership(set: &RecordSet) -> Option<RecordSet> {
+    let TxtRole::Heritage(_) = TxtRole::of(set) else { return None };
+    let is_other = |value: &&Value| match value {
+        Value::Text(text) => Heritage::parse(text).is_none(),
+        Value::Ip(_) | Value::Host(_) | Value::Named(_) => true,
+    };
+    let others: Vec<Value> = set.content.plain_values().iter().filter(is_other).cloned().collect();
+    let content = Content::values(set.content.ttl()?, others);
+    (!content.plain_values().is_empty()).then(|| RecordSet { content, ..set.clone() })
 }
 
 fn wanted(want: &Want, zone: &ZoneReading) -> RecordSet {
@@ -504,6 +529,31 @@ mod tests {
             ["a-edns.app.example.com/TXT", "app.example.com/A"]
         );
         assert_eq!(written("--txt-new-format-only"), ["a-app.example.com/TXT", "app.example.com/A"]);
+    }
+
+    #[test]
+    fn a_text_beside_the_ownership_stays() {
+        let texts = |values: &[&str]| RecordSet {
+            content: Content::values(3600, values.iter().map(|text| Value::new(&RecordType::Txt, text))),
+            ..set(HOST, RecordType::Txt, OURS)
+        };
+        let (held, mail) = (texts(&["\"v=spf1 -all\"", THEIRS]), texts(&["\"v=spf1 -all\""]));
+        let gone = Batch::deleting([held.clone()]);
+        assert_eq!((gone.delete, gone.create), (vec![held.clone()], vec![mail]));
+        // The ownership of a right record is corrected beside it.
+        let zone = zone_reading(
+            ZONE,
+            "example.com",
+            vec![held.clone(), set(HOST, RecordType::A, "192.0.2.1"), set("a-app.example.com", RecordType::Txt, OURS)],
+        );
+        let args = ["--registry=txt", "--txt-owner-id=owner"];
+        let asked = want(HOST, RecordType::A, "192.0.2.1");
+        let wants = InstanceWants { instance: Arc::new(instance(&args, "v0.17.0")), ..wants(vec![asked.clone()]) };
+        let batch = Batch::owning(&wants, &asked, &zone);
+        assert_eq!(batch.delete, [held]);
+        let [written] = &*batch.create else { panic!("{batch:?}") };
+        assert_eq!(written.content.plain_values().len(), 2);
+        assert!(written.content.plain_values().contains(&Value::new(&RecordType::Txt, "\"v=spf1 -all\"")));
     }
 
     #[test]
