@@ -248,8 +248,8 @@ pub fn is_owned_by(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet) -
     })
 }
 
-/// True if the TXT is, by another reading of its name, what the release writes for another name that is wanted
-/// or that the instance owns.
+/// True if the TXT is, by whichever reading of its name, what the release writes for a wish, or for a record of
+/// another name that the instance owns.
 fn is_title_elsewhere(
     wants: &InstanceWants,
     zone: &ZoneReading,
@@ -272,8 +272,9 @@ fn is_title_elsewhere(
             && is_written(&want.name, &want.record_type, &want.content)
     };
     let names = instance.flags.affixes.readings(&txt.name);
-    let mut others = names.iter().filter(|name| *name != own_name);
-    others.any(|name| wants.at(name).iter().any(is_wanted) || zone.at(name).iter().any(is_held))
+    names.iter().any(|name| {
+        wants.at(name).iter().any(is_wanted) || name != own_name && zone.at(name).iter().any(is_held)
+    })
 }
 
 /// The batch that takes a left-over away, with its AAAA half and the ownership of nothing else.
@@ -294,6 +295,7 @@ pub fn removal(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner
             // A later version may have run in between.
             let names = [wants.instance.owner_name(&txt.name), affixes.owner_name(&txt.name)];
             names.into_iter().flatten().any(|(name, _)| name == set.name)
+                && txt.set_identifier == set.set_identifier
                 && zone.at(&txt.name).iter().all(|other| other.record_type == RecordType::Txt)
         };
         let ours = owner.is_none_or(|owner| heritage.owner == Some(owner));
