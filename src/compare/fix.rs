@@ -163,13 +163,23 @@ fn zone_fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Opt
         );
         return said(&summary, [limit]);
     }
+    if advice::is_refused_again(candidate.reason) {
+        return said(&summary, want.objects.iter().map(edit));
+    }
     let batch = Batch::mending(wants, want, zone);
+    if let Some(defect) = batch.defect(zone) {
+        return said(defect, want.objects.iter().map(edit));
+    }
     match *batch.obstacles(zone) {
         [] => batch.into_fix(&summary, zone),
-        ref obstacles => said(
-            &advice::blocked(candidate, want, obstacles).unwrap_or(summary),
-            want.objects.iter().map(edit),
-        ),
+        ref obstacles => {
+            // Who else of the instance asks for what stands in the way has to decide, too.
+            let others = wants.at(&want.name).iter().filter(|other| {
+                !other.is(&want.key()) && obstacles.iter().any(|set| other.is(&set.key()))
+            });
+            let objects = want.objects.iter().chain(others.flat_map(|other| &other.objects));
+            said(&advice::blocked(want, obstacles), objects.map(edit))
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::desired::record_sets::{MAX_LABEL, title_names};
 use crate::desired::versions::{Behaviour, does};
 use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::instance::Instance;
-use crate::model::record::{AliasTarget, Content, RecordSet, RecordType, Value};
+use crate::model::record::{AliasTarget, Content, RecordSet, RecordType, Routing, Value};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ObjectRef};
@@ -182,11 +182,57 @@ impl Batch {
         self.delete.is_empty() && self.create.is_empty()
     }
 
+    /// What Route 53 refuses in the record sets themselves, as the thing to do about it.
+    #[must_use]
+    pub fn defect(&self, zone: &ZoneReading) -> Option<&'static str> {
+        self.create.iter().find_map(|set| self.defect_of(set, zone))
+    }
+
+    fn defect_of(&self, set: &RecordSet, zone: &ZoneReading) -> Option<&'static str> {
+        if set.set_identifier.is_some() && set.routing.is_none() {
+            return Some("Give it a routing policy (a weight, a region), or take the set identifier away.");
+        }
+        if let Some(target) = set.content.alias().filter(|target| self.lacks(target, set, zone)) {
+            let four = RecordType::A;
+            let has_four = set.record_type == RecordType::Aaaa && holds(zone, &target.dns_name, &four);
+            return Some(if has_four {
+                "Give the target of the alias an AAAA record, or leave the family out (--exclude-record-types=AAAA)."
+            } else {
+                "Create the target of the alias in the zone first, or correct it."
+            });
+        }
+        let texts = set.content.plain_values().iter().filter_map(|value| match value {
+            Value::Text(text) if set.record_type == RecordType::Txt => Some(text),
+            Value::Text(_) | Value::Ip(_) | Value::Host(_) | Value::Named(_) => None,
+        });
+        texts.filter(|text| !is_quoted(text)).find_map(|text| {
+            Some(if Heritage::parse(text).is_some() {
+                "The ownership TXT would be longer than 255 characters: shorten the name of the object or the owner id."
+            } else if text.starts_with('"') {
+                "Split the text in the object into strings of at most 255 characters, each in quotation marks."
+            } else {
+                "Put the text in the object in quotation marks."
+            })
+        })
+    }
+
+    /// True for an alias to a name of the zone that has no set of its type, now or with the batch.
+    fn lacks(&self, target: &AliasTarget, set: &RecordSet, zone: &ZoneReading) -> bool {
+        let is_there = |other: &RecordSet| other.name == target.dns_name && other.record_type == set.record_type;
+        target.hosted_zone_id.as_ref() == Some(&zone.zone.id)
+            && !holds(zone, &target.dns_name, &set.record_type)
+            && !self.create.iter().any(is_there)
+    }
+
     /// The fix that carries this batch, its inverse and the command; the advice alone where Route 53 would
     /// refuse the batch.
     #[must_use]
     pub fn into_fix(self, summary: &str, zone: &ZoneReading) -> Fix {
         let mut fix = Fix { summary: summary.to_owned(), ..Fix::default() };
+        if let Some(defect) = self.defect(zone) {
+            defect.clone_into(&mut fix.summary);
+            return fix;
+        }
         if self.is_empty() || !self.obstacles(zone).is_empty() {
             return fix;
         }
@@ -200,6 +246,39 @@ impl Batch {
         fix.inverse_batch = Some(inverse);
         fix
     }
+}
+
+fn holds(zone: &ZoneReading, name: &DomainName, record_type: &RecordType) -> bool {
+    zone.at(name).iter().any(|set| set.record_type == *record_type)
+}
+
+/// Longest string of a TXT. Source: RFC 1035 section 3.3.
+const MAX_STRING: usize = 255;
+
+/// True for one string or several in quotation marks, none too long; an escape counts as it is written.
+fn is_quoted(text: &str) -> bool {
+    let (mut is_open, mut is_escaped, mut length, mut strings) = (false, false, 0_usize, 0_usize);
+    for character in text.chars() {
+        match character {
+            _ if is_escaped => {
+                is_escaped = false;
+                length += 1;
+            }
+            '\\' if is_open => is_escaped = true,
+            '"' => {
+                strings += usize::from(!is_open);
+                is_open = !is_open;
+                length = 0;
+            }
+            _ if is_open => length += 1,
+            ' ' | '\t' => {}
+            _ => return false,
+        }
+        if MAX_STRING < length {
+            return false;
+        }
+    }
+    !is_open && 0 < strings
 }
 
 /// JSON in which no character has to be escaped once more to be shown.
@@ -288,7 +367,7 @@ fn is_held_by_another(instance: &Instance, want: &Want, set: &RecordSet, zone: &
 }
 
 /// True if Route 53 does not take both: a CNAME stands alone at its name, and the record sets of one name and
-/// type are all simple or all follow one routing policy.
+/// type are all simple or all follow one routing policy, each with a place of its own.
 fn excludes(new: &RecordSet, set: &RecordSet) -> bool {
     if new.key() == set.key() {
         return true;
@@ -297,10 +376,18 @@ fn excludes(new: &RecordSet, set: &RecordSet) -> bool {
         return [new, set].iter().any(|one| one.record_type == RecordType::Cname);
     }
     match (&new.routing, &set.routing) {
-        (Some(new), Some(old)) => discriminant(&**new) != discriminant(&**old),
+        (Some(new), Some(old)) => discriminant(&**new) != discriminant(&**old) || is_one_place(new, old),
         (None | Some(_), None) | (None, Some(_)) => {
             new.set_identifier.is_none() != set.set_identifier.is_none()
         }
+    }
+}
+
+/// True for two members that Route 53 could not tell apart.
+fn is_one_place(new: &Routing, old: &Routing) -> bool {
+    match new {
+        Routing::Latency(_) | Routing::Failover(_) | Routing::Geolocation { .. } | Routing::Cidr(_) => new == old,
+        Routing::Weighted(_) | Routing::Geoproximity(_) | Routing::Multivalue => false,
     }
 }
 
@@ -426,7 +513,6 @@ fn heritage_sets<'a>(
 mod tests {
     use super::*;
     use crate::fixture::{ZONE, instance, want, wants, zone_reading};
-    use crate::model::Routing;
 
     const HOST: &str = "app.example.com";
     const OURS: &str =
@@ -529,6 +615,34 @@ mod tests {
             ["a-edns.app.example.com/TXT", "app.example.com/A"]
         );
         assert_eq!(written("--txt-new-format-only"), ["a-app.example.com/TXT", "app.example.com/A"]);
+    }
+
+    #[test]
+    fn what_route_53_would_refuse_again_is_not_printed() {
+        let routed = |set: RecordSet, id: &str, routing: Routing| RecordSet {
+            set_identifier: Some(id.into()),
+            routing: Some(Box::new(routing)),
+            ..set
+        };
+        let asked = |id: &str, routing: Routing| Want {
+            set_identifier: Some(id.into()),
+            routing: Some(Box::new(routing)),
+            ..want(HOST, RecordType::A, "192.0.2.1")
+        };
+        let held = |routing| routed(set(HOST, RecordType::A, "192.0.2.2"), "blue", routing);
+        let obstacles = |new, old| batch("v0.21.0", &[asked("green", new)], &[held(old)]).2;
+        let region = |name: &str| Routing::Latency(name.into());
+        assert_eq!(obstacles(region("eu-west-1"), region("eu-west-1")), 1);
+        assert_eq!(obstacles(region("eu-west-1"), region("us-east-1")), 0);
+        assert_eq!(obstacles(Routing::Failover(true), Routing::Failover(true)), 1);
+        assert_eq!(obstacles(Routing::Weighted(1), Routing::Weighted(1)), 0);
+        assert!(is_quoted("\"a\" \"b\\\"c\"") && !is_quoted("v=DMARC1") && !is_quoted("\"open"));
+        let zone = zone_reading(ZONE, "example.com", Vec::new());
+        for (length, is_printed) in [(255, true), (256, false)] {
+            let text = set(HOST, RecordType::Txt, &format!("\"{}\"", "x".repeat(length)));
+            let batch = Batch { create: vec![text], ..Batch::default() };
+            assert_eq!(batch.into_fix("", &zone).change_batch.is_some(), is_printed);
+        }
     }
 
     #[test]
