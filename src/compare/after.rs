@@ -160,9 +160,8 @@ fn readings(
     txt: &RecordSet,
 ) -> BTreeSet<DomainName> {
     let owner = &wants.instance.flags.owner_id;
-    let is_peer = |one: &&InstanceWants| {
-        one.instance.flags.owner_id == *owner && one.zones.contains(&zone.zone.id)
-    };
+    let is_peer =
+        |one: &&InstanceWants| one.instance.flags.owner_id == *owner && one.zones.contains(&zone.zone.id);
     let peers = world.wants.iter().filter(is_peer);
     peers.flat_map(|one| one.instance.flags.affixes.readings(&txt.name)).collect()
 }

@@ -174,9 +174,10 @@ fn zone_fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Opt
         [] => batch.into_fix(&summary, zone),
         ref obstacles => {
             // Who else of the instance asks for what stands in the way has to decide, too.
-            let others = wants.at(&want.name).iter().filter(|other| {
-                !other.is(&want.key()) && obstacles.iter().any(|set| other.is(&set.key()))
-            });
+            let others = wants
+                .at(&want.name)
+                .iter()
+                .filter(|other| !other.is(&want.key()) && obstacles.iter().any(|set| other.is(&set.key())));
             let objects = want.objects.iter().chain(others.flat_map(|other| &other.objects));
             said(&advice::blocked(want, obstacles), objects.map(edit))
         }

@@ -164,7 +164,8 @@ fn txt_names(submitted: &Submitted, instance: &Instance) -> Vec<String> {
 #[must_use]
 pub fn txt_forms(submitted: &Submitted, instance: &Instance) -> Vec<String> {
     let endpoint = &submitted.endpoint;
-    let is_added = endpoint.origin.companion && !does(instance.effective_version(), Behaviour::AliasBothFamilies);
+    let is_added =
+        endpoint.origin.companion && !does(instance.effective_version(), Behaviour::AliasBothFamilies);
     if is_added {
         // The half that was added behind the plan has no ownership record of its own.
         return Vec::new();
@@ -174,20 +175,15 @@ pub fn txt_forms(submitted: &Submitted, instance: &Instance) -> Vec<String> {
 
 /// The same by the name and type of a record that is planned.
 #[must_use]
-pub fn title_names(
-    instance: &Instance,
-    name: &str,
-    record_type: &RecordType,
-    is_alias: bool,
-) -> Vec<String> {
+pub fn title_names(instance: &Instance, name: &str, record_type: &RecordType, is_alias: bool) -> Vec<String> {
     let (flags, version) = (&instance.flags, instance.effective_version());
     if flags.registry != Registry::Txt {
         return Vec::new();
     }
     let typed = does(version, Behaviour::TxtTyped);
     let only_typed = flags.details.txt_new_format_only || flags.affixes.has_template() || flags.txt_encrypt;
-    let plain = does(version, Behaviour::TxtPlain)
-        && !(typed && (only_typed || *record_type == RecordType::Aaaa));
+    let plain =
+        does(version, Behaviour::TxtPlain) && !(typed && (only_typed || *record_type == RecordType::Aaaa));
     let as_cname = does(version, Behaviour::TxtAliasAsCname) && *record_type == RecordType::A && is_alias;
     let kind = if as_cname { &RecordType::Cname } else { record_type };
     let mut names = Vec::new();

@@ -218,7 +218,8 @@ impl Batch {
 
     /// True for an alias to a name of the zone that has no set of its type, now or with the batch.
     fn lacks(&self, target: &AliasTarget, set: &RecordSet, zone: &ZoneReading) -> bool {
-        let is_there = |other: &RecordSet| other.name == target.dns_name && other.record_type == set.record_type;
+        let is_there =
+            |other: &RecordSet| other.name == target.dns_name && other.record_type == set.record_type;
         target.hosted_zone_id.as_ref() == Some(&zone.zone.id)
             && !holds(zone, &target.dns_name, &set.record_type)
             && !self.create.iter().any(is_there)
@@ -352,7 +353,10 @@ fn in_the_way<'a>(
         let title = is_cname(&want.record_type) && is_title(set, instance, want);
         want.is(&set.key()) || other_type || other_policy || title
     };
-    zone.at(&want.name).iter().filter(blocks).filter(move |set| !is_held_by_another(instance, want, set, zone))
+    zone.at(&want.name)
+        .iter()
+        .filter(blocks)
+        .filter(move |set| !is_held_by_another(instance, want, set, zone))
 }
 
 /// True if the ownership of a record at the wanted name tells another owner, or cannot be read.
@@ -386,7 +390,9 @@ fn excludes(new: &RecordSet, set: &RecordSet) -> bool {
 /// True for two members that Route 53 could not tell apart.
 fn is_one_place(new: &Routing, old: &Routing) -> bool {
     match new {
-        Routing::Latency(_) | Routing::Failover(_) | Routing::Geolocation { .. } | Routing::Cidr(_) => new == old,
+        Routing::Latency(_) | Routing::Failover(_) | Routing::Geolocation { .. } | Routing::Cidr(_) => {
+            new == old
+        }
         Routing::Weighted(_) | Routing::Geoproximity(_) | Routing::Multivalue => false,
     }
 }
@@ -434,15 +440,15 @@ fn heritage(instance: &Instance, want: &Want) -> Vec<RecordSet> {
     let is_alias = want.content.alias().is_some();
     let texts = title_names(instance, want.name.as_str(), &want.record_type, is_alias);
     let is_legal = |text: &&String| text.split('.').all(|label| label.len() <= MAX_LABEL);
-    let mut names: Vec<DomainName> = texts.iter().filter(is_legal).map(|text| DomainName::new(text)).collect();
+    let mut names: Vec<DomainName> =
+        texts.iter().filter(is_legal).map(|text| DomainName::new(text)).collect();
     // Where the old format has no affix, its name is the record's own: beside a CNAME nothing may stand, and a
     // TXT stands there already.
     names.retain(|name| {
         *name != want.name || !matches!(want.record_type, RecordType::Cname | RecordType::Txt)
     });
     let resource = want.objects.first().map(resource).unwrap_or_default();
-    let value =
-        format!("\"heritage=external-dns,external-dns/owner={}{resource}\"", instance.flags.owner_id);
+    let value = format!("\"heritage=external-dns,external-dns/owner={}{resource}\"", instance.flags.owner_id);
     names
         .into_iter()
         .map(|name| RecordSet {
@@ -577,7 +583,8 @@ mod tests {
         let held = set(HOST, RecordType::A, "192.0.2.2");
         let txt = set("a-app.example.com", RecordType::Txt, THEIRS);
         for (kind, value) in [(RecordType::A, "192.0.2.1"), (RecordType::Cname, "lb.example.net")] {
-            let (gone, _, obstacles) = batch("v0.21.0", &[want(HOST, kind, value)], &[held.clone(), txt.clone()]);
+            let (gone, _, obstacles) =
+                batch("v0.21.0", &[want(HOST, kind, value)], &[held.clone(), txt.clone()]);
             assert_eq!((gone, obstacles), (Vec::new(), 1));
         }
     }
@@ -658,11 +665,16 @@ mod tests {
         let zone = zone_reading(
             ZONE,
             "example.com",
-            vec![held.clone(), set(HOST, RecordType::A, "192.0.2.1"), set("a-app.example.com", RecordType::Txt, OURS)],
+            vec![
+                held.clone(),
+                set(HOST, RecordType::A, "192.0.2.1"),
+                set("a-app.example.com", RecordType::Txt, OURS),
+            ],
         );
         let args = ["--registry=txt", "--txt-owner-id=owner"];
         let asked = want(HOST, RecordType::A, "192.0.2.1");
-        let wants = InstanceWants { instance: Arc::new(instance(&args, "v0.17.0")), ..wants(vec![asked.clone()]) };
+        let wants =
+            InstanceWants { instance: Arc::new(instance(&args, "v0.17.0")), ..wants(vec![asked.clone()]) };
         let batch = Batch::owning(&wants, &asked, &zone);
         assert_eq!(batch.delete, [held]);
         let [written] = &*batch.create else { panic!("{batch:?}") };
@@ -673,7 +685,8 @@ mod tests {
     #[test]
     fn a_command_is_whole_and_its_batch_is_json() {
         let name = |index: usize| format!("{index:060}.example.com");
-        let sets = (0..60).map(|index| set(&name(index), RecordType::Txt, "\"it's \u{202e}\u{1f600}\u{7f}\""));
+        let sets =
+            (0..60).map(|index| set(&name(index), RecordType::Txt, "\"it's \u{202e}\u{1f600}\u{7f}\""));
         let zone = zone_reading(ZONE, "example.com", Vec::new());
         let fix = Batch::deleting(sets).into_fix("Delete.", &zone);
         let (_, word) = fix.commands[0].split_once("--change-batch ").unwrap();

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::compare::instances::stalled::is_idle;
 use crate::compare::fix::edit;
+use crate::compare::instances::stalled::is_idle;
 use crate::compare::instances::start;
 use crate::compare::owner::{Ownership, heritages, ownership};
 use crate::compare::verdict::Candidate;
@@ -126,7 +126,8 @@ fn each_deletes(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
     candidate.evidence =
         went.map(|(key, at)| format!("{key} went at {at}, while one of both wanted it")).collect();
     if other.instance.flags.registry == Registry::Noop {
-        candidate.summary = format!("{} has no registry and deletes the records of {}.", name(other), name(wants));
+        candidate.summary =
+            format!("{} has no registry and deletes the records of {}.", name(other), name(wants));
         // Whoever changes the owner id of the victim makes its records foreign, and they go all the same.
         candidate.fix = Fix {
             summary: format!(

@@ -61,7 +61,7 @@ fn advice(world: &World<'_>, wants: &InstanceWants, rows: &[&UnreadAnnotations])
     };
     if instance.version.is_some_and(|version| version < PREFIX_FLAG) {
         return format!(
-            "Rename the annotations, or update it to v{PREFIX_FLAG} or later and start it with {flag}."
+            "Rename the annotations, or update it to {PREFIX_FLAG} or later and start it with {flag}."
         );
     }
     format!("Start it with {flag}, or rename the annotations.")
