@@ -188,32 +188,32 @@ fn unannotate(object: &ObjectRef, prefix: &str, key: &str) -> String {
     format!(
         "kubectl -n {} annotate {} {} {}",
         quote(&object.namespace),
-        object.kind.to_lowercase(),
+        kind_word(object),
         quote(&object.name),
         quote(&format!("{prefix}{key}-"))
     )
 }
 
+/// The kind as `kubectl` takes it: with the group where several have a kind of this name.
+#[must_use]
+pub fn kind_word(object: &ObjectRef) -> String {
+    let spelled = crate::desired::kinds::Kind::from_word(&object.kind).map(|kind| kind.resource());
+    match spelled.filter(|resource| resource.contains('.')) {
+        Some(resource) => resource.to_owned(),
+        None => object.kind.to_lowercase(),
+    }
+}
+
 /// Opens an object in the editor.
 #[must_use]
 pub fn edit(object: &ObjectRef) -> String {
-    format!(
-        "kubectl -n {} edit {} {}",
-        quote(&object.namespace),
-        object.kind.to_lowercase(),
-        quote(&object.name)
-    )
+    format!("kubectl -n {} edit {} {}", quote(&object.namespace), kind_word(object), quote(&object.name))
 }
 
 /// Shows an object with its events.
 #[must_use]
 pub fn describe(object: &ObjectRef) -> String {
-    format!(
-        "kubectl -n {} describe {} {}",
-        quote(&object.namespace),
-        object.kind.to_lowercase(),
-        quote(&object.name)
-    )
+    format!("kubectl -n {} describe {} {}", quote(&object.namespace), kind_word(object), quote(&object.name))
 }
 
 /// One shell word.
