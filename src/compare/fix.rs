@@ -32,24 +32,19 @@ pub fn fill(
     zone: Option<&ZoneReading>,
 ) {
     candidate.summary = sentence::summary(candidate, want, zone);
-    candidate.fix = fix(candidate, wants, want, zone);
+    candidate.fix = fix(world, candidate, wants, want, zone);
     candidate.fix.checks = checks::checks(world, &want.name, &want.record_type, zone);
 }
 
-fn fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Option<&ZoneReading>) -> Fix {
-    let alias_fault =
-        matches!(candidate.reason, Reason::AliasOnIp | Reason::AliasTargetNotInZone | Reason::AliasNotInZone)
-            || matches!(
-                candidate.cause,
-                Some(Cause::InvalidDesired(Reason::AliasOnIp | Reason::AliasNotInZone))
-            );
-    if alias_fault {
-        return said(
-            "Remove the alias annotation: an IP address needs a plain A record.",
-            want.objects
-                .iter()
-                .map(|object| unannotate(object, &wants.instance.flags.annotation_prefix, "alias")),
-        );
+fn fix(
+    world: &World<'_>,
+    candidate: &Candidate,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: Option<&ZoneReading>,
+) -> Fix {
+    if let Some(reason) = alias_fault(candidate) {
+        return without_alias(world, wants, want, reason);
     }
     let objects = || want.objects.iter();
     match candidate.key.kind {
@@ -184,14 +179,39 @@ fn zone_fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Opt
     }
 }
 
-fn unannotate(object: &ObjectRef, prefix: &str, key: &str) -> String {
-    format!(
-        "kubectl -n {} annotate {} {} {}",
-        quote(&object.namespace),
-        kind_word(object),
-        quote(&object.name),
-        quote(&format!("{prefix}{key}-"))
-    )
+/// Why the alias that is asked for cannot be. One that nobody asks for any more has another cause.
+fn alias_fault(candidate: &Candidate) -> Option<Reason> {
+    let is_fault = |reason: &Reason| matches!(reason, Reason::AliasOnIp | Reason::AliasNotInZone);
+    let of_cause = match candidate.cause {
+        Some(Cause::InvalidDesired(reason)) => Some(reason),
+        _ => None,
+    };
+    [Some(candidate.reason), of_cause].into_iter().flatten().find(is_fault)
+}
+
+/// An annotation goes by a command of its own, under each prefix that is read; a property of a DNSEndpoint, or
+/// what a flag asks for, is left to an editor.
+fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: Reason) -> Fix {
+    let flags = &wants.instance.flags;
+    let objects = world.snapshot.kubernetes.value().map(|cluster| &cluster.objects);
+    let prefixes = || [Some(flags.annotation_prefix.as_str()), flags.legacy_prefix()].into_iter().flatten();
+    let lines = |object: &ObjectRef| -> Vec<String> {
+        let Some(held) = objects.and_then(|objects| objects.get(object)) else { return Vec::new() };
+        let keys = prefixes().map(|prefix| format!("{prefix}alias"));
+        let keys = keys.filter(|key| held.annotations.contains_key(key));
+        keys.map(|key| kubectl::unannotate(object, &key)).collect()
+    };
+    let mut commands: Vec<String> = want.objects.iter().flat_map(lines).collect();
+    let what = if commands.is_empty() { "what asks for the alias" } else { "the alias annotation" };
+    if commands.is_empty() {
+        commands.extend(want.objects.iter().map(edit));
+    }
+    let why = if reason == Reason::AliasOnIp {
+        "an IP address needs a plain A record"
+    } else {
+        "an alias leads to an AWS name or to a record of the zone, and a CNAME does for other hosts"
+    };
+    said(&format!("Remove {what}: {why}."), commands)
 }
 
 /// The kind as `kubectl` takes it: with the group where several have a kind of this name.

@@ -50,6 +50,12 @@ pub fn rename_annotation(object: &ObjectRef, from: &str, to: &str, value: &str) 
     on(object, "annotate", &format!("{} {}", quote(&format!("{to}={value}")), quote(&format!("{from}-"))))
 }
 
+/// Takes an annotation away.
+#[must_use]
+pub fn unannotate(object: &ObjectRef, key: &str) -> String {
+    on(object, "annotate", &quote(&format!("{key}-")))
+}
+
 fn on(object: &ObjectRef, verb: &str, rest: &str) -> String {
     format!(
         "kubectl -n {} {verb} {} {} {rest}",

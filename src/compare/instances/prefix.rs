@@ -87,7 +87,12 @@ fn renaming(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations
         .map(|key| {
             let value = object?.annotations.get(key)?;
             let (_, word) = key.split_once('/')?;
-            Some(kubectl::rename_annotation(&unread.object, key, &format!("{prefix}{word}"), value))
+            let read = format!("{prefix}{word}");
+            if object?.annotations.contains_key(&read) {
+                // What is in force stays.
+                return Some(kubectl::unannotate(&unread.object, key));
+            }
+            Some(kubectl::rename_annotation(&unread.object, key, &read, value))
         })
         .collect();
     match lines {
