@@ -17,10 +17,11 @@ pub mod sentence;
 use crate::compare::fix::batch::Batch;
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
-use crate::finding::{Cause, Kind, Reason};
-use crate::model::ObjectRef;
-use crate::model::want::{InstanceWants, Want};
+use crate::finding::{Cause, Kind, Reason, SilentReason};
+use crate::model::instance::{Instance, Registry};
+use crate::model::want::{InstanceWants, Unwanted, Want};
 use crate::model::zone::ZoneReading;
+use crate::model::{DomainName, ObjectRef};
 use crate::report::Fix;
 
 /// Fills in summary and fix of a finding about a wanted record.
@@ -49,16 +50,13 @@ fn fix(
     let objects = || want.objects.iter();
     match candidate.key.kind {
         Kind::InvalidDesired | Kind::ConflictingDesired => {
-            said("Correct what the objects ask for.", objects().map(edit))
+            said("Correct what the objects ask for.", claimants(want).map(edit))
         }
         Kind::NoZone => said(
             "Correct the host, create the zone, or widen the filter of the instance.",
             objects().map(edit),
         ),
-        Kind::TargetUnresolvable => said(
-            "Repair the load balancer or its status, not DNS; the record follows by itself.",
-            objects().map(describe),
-        ),
+        Kind::TargetUnresolvable => living_target(world, candidate.reason, wants, want),
         Kind::PrivateTargetInPublicZone => said(
             "Publish the host in a private zone (--aws-zone-type, a class filter), or give it a public load balancer.",
             objects().map(edit),
@@ -161,6 +159,16 @@ fn zone_fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Opt
     if advice::is_refused_again(candidate.reason) {
         return said(&summary, want.objects.iter().map(edit));
     }
+    if matches!(candidate.cause, Some(Cause::ConflictingDesired(_))) {
+        let is_told = matches!(candidate.reason, Reason::RoutingPolicyMix | Reason::RoutingDuplicate);
+        let summary = if is_told { &*summary } else { "Correct what the objects ask for." };
+        return said(summary, claimants(want).map(edit));
+    }
+    let summary = if is_nobodys(&wants.instance, want, zone) {
+        format!("{summary} What is written by hand stays nobody's until it is deleted again.")
+    } else {
+        summary
+    };
     let batch = Batch::mending(wants, want, zone);
     if let Some(defect) = batch.defect(zone) {
         return said(defect, want.objects.iter().map(edit));
@@ -177,6 +185,53 @@ fn zone_fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Opt
             said(&advice::blocked(want, obstacles), objects.map(edit))
         }
     }
+}
+
+/// True if the record is not there and the ownership that ExternalDNS would look for cannot be written by hand.
+fn is_nobodys(instance: &Instance, want: &Want, zone: &ZoneReading) -> bool {
+    let flags = &instance.flags;
+    flags.registry != Registry::Noop
+        && !flags.shows_ownership()
+        && !zone.at(&want.name).iter().any(|set| want.is(&set.key()))
+}
+
+/// All objects that claim the record, the winner first.
+fn claimants(want: &Want) -> impl Iterator<Item = &ObjectRef> {
+    let claims = want.conflict.iter().flat_map(|conflict| &conflict.claims).map(|(object, _)| object);
+    want.objects.iter().chain(claims.filter(|object| !want.objects.contains(object)))
+}
+
+/// What lets a target resolve again: whoever names it, or the zone that lost it, or the load balancer.
+fn living_target(world: &World<'_>, reason: Reason, wants: &InstanceWants, want: &Want) -> Fix {
+    if reason == Reason::Loop {
+        return said(
+            "Break the circle: let one of its CNAMEs lead to an address.",
+            want.objects.iter().map(edit),
+        );
+    }
+    let is_lost = |host: &DomainName| {
+        let zone = world.zones_over(host).find(|zone| zone.record_sets.is_some())?;
+        zone.at(host).is_empty().then(|| format!("{host} back into zone {}", zone.zone.name))
+    };
+    if let Some(lost) = want.content.hosts().iter().find_map(is_lost) {
+        return said(
+            &format!("Put the record of {lost}, or correct the target."),
+            want.objects.iter().map(edit),
+        );
+    }
+    let is_told = |object: &ObjectRef| {
+        let is_note = |note: &Unwanted| {
+            note.reason == SilentReason::TargetOverride && note.object.as_ref() == Some(object)
+        };
+        &*object.kind == "DNSEndpoint" || wants.notes.iter().any(is_note)
+    };
+    if want.objects.iter().any(is_told) {
+        return said("Correct the target that the object names.", want.objects.iter().map(edit));
+    }
+    said(
+        "Repair the load balancer or its status, not DNS; the record follows by itself.",
+        want.objects.iter().map(describe),
+    )
 }
 
 /// Why the alias that is asked for cannot be. One that nobody asks for any more has another cause.

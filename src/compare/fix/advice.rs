@@ -37,6 +37,15 @@ pub fn advice(candidate: &Candidate) -> String {
             "Get ExternalDNS to work again; until then the record can be written by hand."
         }
         _ if candidate.key.kind == Kind::FailedChange => refused(candidate.reason),
+        Some(Cause::Policy) => {
+            "The policy of ExternalDNS forbids this change: make it by hand, or start it with another --policy."
+        }
+        Some(Cause::ControllerVersion) => {
+            "This release of ExternalDNS cannot do it: update it; until then the record can be written by hand."
+        }
+        Some(Cause::ControllerMisconfigured(Reason::OverlappingInstances)) => {
+            "Another ExternalDNS takes the record away: tell the two apart first, or it goes again."
+        }
         _ => "Write the record once by hand and find out why ExternalDNS does not.",
     };
     text.to_owned()
