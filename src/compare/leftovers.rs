@@ -306,9 +306,11 @@ pub fn removal(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner
     Batch::deleting(sets).into_fix("Delete the record and its ownership TXT.", zone)
 }
 
-/// As [`removal`], by the registry of whichever instance reads the zone.
+/// As [`removal`], by the registry of the instance that owns the record, else of whichever reads the zone.
 fn dangling_removal(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> Fix {
-    match world.wants.iter().find(|one| one.zones.contains(&zone.zone.id)) {
+    let readers = || world.wants.iter().filter(|one| one.zones.contains(&zone.zone.id));
+    // Several may read the zone, each under a prefix of its own.
+    match readers().find(|one| is_owned_by(one, zone, set)).or_else(|| readers().next()) {
         Some(reader) => removal(reader, zone, set, None),
         None => Batch::deleting([set.clone()]).into_fix("Delete the record.", zone),
     }

@@ -64,6 +64,15 @@ impl Batch {
             batch.remove(former);
             heritage_sets(&wants.instance, &was, zone).for_each(|set| batch.remove(set));
         }
+        for half in former_halves(wants, want, zone) {
+            let was = Want { record_type: half.record_type.clone(), ..want.clone() };
+            batch.remove(half);
+            for title in heritage_sets(&wants.instance, &was, zone) {
+                if half.record_type == RecordType::Aaaa && is_title(title, &wants.instance, &was) {
+                    batch.remove(title);
+                }
+            }
+        }
         batch.own(&wants.instance, want, zone);
         batch.delete.retain(|set| {
             let stays = batch.create.contains(set);
@@ -124,6 +133,10 @@ impl Batch {
     pub fn owning(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Self {
         let mut batch = Self::default();
         batch.own(&wants.instance, want, zone);
+        let stands = |other: &Want| zone.at(&other.name).iter().any(|set| other.is(&set.key()));
+        for half in wants.at(&want.name).iter().filter(|other| is_half_of(other, want) && stands(other)) {
+            batch.own(&wants.instance, half, zone);
+        }
         batch
     }
 
@@ -309,6 +322,27 @@ fn changes(delete: &[RecordSet], create: &[RecordSet]) -> Json {
 fn raw(set: &RecordSet) -> Json {
     // The shape of the API, so that the batch can be given to the command as it is.
     serde_json::to_value(crate::recorded::decode::RawRecordSet::from(set)).unwrap_or(Json::Null)
+}
+
+/// The other family of the alias that stands where plain values are wanted, as long as nobody wants it.
+fn former_halves<'a>(
+    wants: &'a InstanceWants,
+    want: &'a Want,
+    zone: &'a ZoneReading,
+) -> impl Iterator<Item = &'a RecordSet> {
+    let here = || zone.at(&want.name).iter();
+    let held = here().find(|set| want.is(&set.key())).and_then(|set| set.content.alias());
+    let former = held.filter(|_| want.content.alias().is_none());
+    here().filter(move |set| {
+        !want.is(&set.key())
+            && matches!(set.record_type, RecordType::A | RecordType::Aaaa)
+            && set.set_identifier == want.set_identifier
+            && former.is_some_and(|former| {
+                set.content.alias().is_some_and(|one| one.bare_name() == former.bare_name())
+            })
+            && !wants.at(&want.name).iter().any(|other| other.is(&set.key()))
+            && !is_held_by_another(&wants.instance, want, set, zone)
+    })
 }
 
 /// True for the AAAA that goes with a wanted alias of a load balancer. An alias of a name in the same zone may
@@ -650,6 +684,27 @@ mod tests {
             let batch = Batch { create: vec![text], ..Batch::default() };
             assert_eq!(batch.into_fix("", &zone).change_batch.is_some(), is_printed);
         }
+    }
+
+    #[test]
+    fn the_other_half_of_a_former_alias_goes_with_it() {
+        let alias = |record_type: RecordType| RecordSet {
+            content: Content::Alias(Arc::new(AliasTarget {
+                dns_name: DomainName::new("lb-1.eu-west-1.elb.amazonaws.com"),
+                hosted_zone_id: Some(crate::model::ZoneId::new("Z32O12XQLNTSW2")),
+                evaluate_target_health: true,
+            })),
+            ..set(HOST, record_type, "192.0.2.2")
+        };
+        let title = set("aaaa-app.example.com", RecordType::Txt, OURS);
+        let held = [alias(RecordType::A), alias(RecordType::Aaaa), title];
+        let (four, six) =
+            (want(HOST, RecordType::A, "192.0.2.1"), want(HOST, RecordType::Aaaa, "2001:db8::1"));
+        let (gone, _, obstacles) = batch("v0.21.0", std::slice::from_ref(&four), &held);
+        assert_eq!(gone, ["aaaa-app.example.com/TXT", "app.example.com/A", "app.example.com/AAAA"]);
+        assert_eq!(obstacles, 0);
+        // Who still wants the family mends it alone.
+        assert_eq!(batch("v0.21.0", &[four, six], &held).0, ["app.example.com/A"]);
     }
 
     #[test]
