@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::compare::fix::batch::Batch;
 use crate::compare::instances::owners::Unowned;
+use crate::compare::leftovers::is_owned_by;
 use crate::compare::owner::{Ownership, heritage_names, ownership};
 use crate::compare::texts::Text;
 use crate::compare::verdict::Candidate;
@@ -126,7 +127,7 @@ pub fn orphans(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate
             if heritage.owner != Some(&flags.owner_id) {
                 continue;
             }
-            let names = flags.affixes.readings(&set.name);
+            let names = readings(world, wants, zone, set);
             let owned = wants.instance.owner_name(&set.name);
             let of_txt = owned.is_some_and(|(_, record_type)| record_type == Some(RecordType::Txt));
             if !is_orphan(world, zone, &names, of_txt) {
@@ -135,7 +136,9 @@ pub fn orphans(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate
             let Some(object) = heritage.object() else { continue };
             // Another prefix or suffix is a fault of the instance, and its ownership must not be deleted.
             let unowned = unowned.get_or_init(|| Unowned::of(world, wants));
-            if unowned.owned_by(&set.name, &zone.zone.id, &object) {
+            if unowned.owned_by(&set.name, &zone.zone.id, &object)
+                || is_of_other_affixes(world, wants, zone, set, &object)
+            {
                 continue;
             }
             let watched = wants.unknown.is_empty()
@@ -146,6 +149,59 @@ pub fn orphans(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate
             }
         }
     }
+}
+
+/// Every name that an instance of this owner id reads out of the name of the TXT: several may share the id, each
+/// with affixes of its own.
+fn readings(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    zone: &ZoneReading,
+    txt: &RecordSet,
+) -> BTreeSet<DomainName> {
+    let owner = &wants.instance.flags.owner_id;
+    let is_peer =
+        |one: &&InstanceWants| one.instance.flags.owner_id == *owner && one.zones.contains(&zone.zone.id);
+    let peers = world.wants.iter().filter(is_peer);
+    peers.flat_map(|one| one.instance.flags.affixes.readings(&txt.name)).collect()
+}
+
+/// True if the TXT may be the ownership that another cluster with this owner id keeps, under affixes of its
+/// own, of a record that stands and that is nobody's by ours.
+fn is_of_other_affixes(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    zone: &ZoneReading,
+    txt: &RecordSet,
+    object: &ObjectRef,
+) -> bool {
+    let may_own = |set: &&RecordSet| {
+        set.record_type.is_address()
+            && set.set_identifier == txt.set_identifier
+            && is_affixed(&txt.name, &set.name)
+            && !is_owned_by(wants, zone, set)
+    };
+    world.remembered(object).is_none() && zone.records().iter().any(|set| may_own(&set))
+}
+
+/// True if the name of a TXT is that of the record with something before or behind its first label.
+fn is_affixed(txt: &DomainName, name: &DomainName) -> bool {
+    let split = |name: &DomainName| {
+        let (label, rest) = name.as_str().split_once('.')?;
+        Some((label.to_owned(), rest.to_owned()))
+    };
+    let Some((label, rest)) = split(name) else { return false };
+    let Some(head) = txt.as_str().strip_suffix(&*rest).and_then(|head| head.strip_suffix('.')) else {
+        return false;
+    };
+    let ends = |text: &str, at_end: bool| {
+        let next = if at_end { text.chars().next_back() } else { text.chars().next() };
+        next.is_none_or(|next| !next.is_ascii_alphanumeric())
+    };
+    head.match_indices(&*label).any(|(at, found)| {
+        let after = head.get(at + found.len()..).unwrap_or_default();
+        ends(head.get(..at).unwrap_or_default(), true) && ends(after, false)
+    })
 }
 
 /// No reading of the TXT's name leads to a record or to a wish.

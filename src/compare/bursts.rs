@@ -15,6 +15,7 @@ use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason};
 use crate::model::change::{Action, ChangeEventKind};
 use crate::model::heritage::TxtRole;
+use crate::model::instance::{Instance, Policy};
 use crate::model::observation::{Observation, Outcome};
 use crate::model::want::InstanceWants;
 use crate::model::{DomainName, RecordType, ZoneId};
@@ -121,7 +122,7 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     weigh(world, wants, &burst, &mut candidate);
     candidate.evidence = lines("no longer wanted", &burst);
     candidate.certain = is_told(world, &burst);
-    Some(dress(candidate, &burst, &wants.instance.id))
+    Some(dress(candidate, &burst, &wants.instance))
 }
 
 /// Hosts of objects without an address that the instance took away before the first look.
@@ -190,7 +191,7 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
     candidate.evidence = lines("no longer recorded", &burst);
     candidate.certain = is_told(world, &burst);
-    Some(dress(candidate, &burst, &wants.instance.id))
+    Some(dress(candidate, &burst, &wants.instance))
 }
 
 /// By zone, because a burst in one zone must not drown in the names of another, and of all zones
@@ -279,7 +280,7 @@ fn lines(what: &str, burst: &Burst<'_>) -> Vec<String> {
     burst.names.iter().take(10).map(|name| format!("{what}: {name}")).collect()
 }
 
-fn dress(mut candidate: Candidate, burst: &Burst<'_>, instance: &str) -> Candidate {
+fn dress(mut candidate: Candidate, burst: &Burst<'_>, instance: &Instance) -> Candidate {
     candidate.onset = Some(burst.until);
     candidate.covers = burst.names.iter().map(|name| (*name).clone()).collect();
     let why = if candidate.reason == Reason::LbStatusLost {
@@ -290,15 +291,29 @@ fn dress(mut candidate: Candidate, burst: &Burst<'_>, instance: &str) -> Candida
         "their records are gone from the zone"
     };
     candidate.summary = format!(
-        "{} of {} names of ExternalDNS {instance} vanished at once: {}.",
+        "{} of {} names of ExternalDNS {id} vanished at once: {}.",
         burst.names.len(),
         burst.alive,
-        why
+        why,
+        id = instance.id
     );
     candidate.evidence.extend(burst.zones.iter().take(5).map(|zone| format!("in hosted zone {zone}")));
-    candidate.fix = Fix {
-        summary: "Stop ExternalDNS (scale it to 0) before it deletes more, then find out why.".to_owned(),
-        ..Fix::default()
-    };
+    candidate.fix = Fix { summary: remedy(candidate.reason, instance).to_owned(), ..Fix::default() };
     candidate
+}
+
+/// An instance whose policy deletes nothing is no danger, and writes again what somebody else deletes.
+fn remedy(reason: Reason, instance: &Instance) -> &'static str {
+    match (deletes(instance), reason) {
+        (true, _) => "Stop ExternalDNS (scale it to 0) before it deletes more, then find out why.",
+        (false, Reason::RecordsVanished) => {
+            "Its policy deletes nothing: find who does (CloudTrail), and leave ExternalDNS running, which writes the records again."
+        }
+        (false, _) => "Its policy keeps the records: find out why the objects changed.",
+    }
+}
+
+/// True if the policy lets the instance delete records.
+pub(super) fn deletes(instance: &Instance) -> bool {
+    instance.flags.policy == Policy::Sync
 }

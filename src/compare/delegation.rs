@@ -334,11 +334,10 @@ fn candidate(
     let list = |names: &mut dyn Iterator<Item = &DomainName>| {
         names.map(DomainName::as_str).collect::<Vec<_>>().join(", ")
     };
-    let own = if zone.zone.delegation_set.is_empty() {
-        list(&mut name_servers(zone).iter())
-    } else {
-        list(&mut zone.zone.delegation_set.iter())
-    };
+    // A second provider may serve the zone, too: the apex names its servers.
+    let of_set = &zone.zone.delegation_set;
+    let others = name_servers(zone);
+    let own = list(&mut of_set.iter().chain(others.iter().filter(|server| !of_set.contains(server))));
     let name = &zone.zone.name;
     candidate.evidence.push(format!("the hosted zone {} is served by {own}", zone.zone.id));
     candidate.summary = match reason {

@@ -17,10 +17,11 @@ pub mod sentence;
 use crate::compare::fix::batch::Batch;
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
-use crate::finding::{Cause, Kind, Reason};
-use crate::model::ObjectRef;
-use crate::model::want::{InstanceWants, Want};
+use crate::finding::{Cause, Kind, Reason, SilentReason};
+use crate::model::instance::{Instance, Registry};
+use crate::model::want::{InstanceWants, Unwanted, Want};
 use crate::model::zone::ZoneReading;
+use crate::model::{DomainName, ObjectRef};
 use crate::report::Fix;
 
 /// Fills in summary and fix of a finding about a wanted record.
@@ -32,38 +33,30 @@ pub fn fill(
     zone: Option<&ZoneReading>,
 ) {
     candidate.summary = sentence::summary(candidate, want, zone);
-    candidate.fix = fix(candidate, wants, want, zone);
+    candidate.fix = fix(world, candidate, wants, want, zone);
     candidate.fix.checks = checks::checks(world, &want.name, &want.record_type, zone);
 }
 
-fn fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Option<&ZoneReading>) -> Fix {
-    let alias_fault =
-        matches!(candidate.reason, Reason::AliasOnIp | Reason::AliasTargetNotInZone | Reason::AliasNotInZone)
-            || matches!(
-                candidate.cause,
-                Some(Cause::InvalidDesired(Reason::AliasOnIp | Reason::AliasNotInZone))
-            );
-    if alias_fault {
-        return said(
-            "Remove the alias annotation: an IP address needs a plain A record.",
-            want.objects
-                .iter()
-                .map(|object| unannotate(object, &wants.instance.flags.annotation_prefix, "alias")),
-        );
+fn fix(
+    world: &World<'_>,
+    candidate: &Candidate,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: Option<&ZoneReading>,
+) -> Fix {
+    if let Some(reason) = alias_fault(candidate) {
+        return without_alias(world, wants, want, reason);
     }
     let objects = || want.objects.iter();
     match candidate.key.kind {
         Kind::InvalidDesired | Kind::ConflictingDesired => {
-            said("Correct what the objects ask for.", objects().map(edit))
+            said("Correct what the objects ask for.", claimants(want).map(edit))
         }
         Kind::NoZone => said(
             "Correct the host, create the zone, or widen the filter of the instance.",
             objects().map(edit),
         ),
-        Kind::TargetUnresolvable => said(
-            "Repair the load balancer or its status, not DNS; the record follows by itself.",
-            objects().map(describe),
-        ),
+        Kind::TargetUnresolvable => living_target(world, candidate.reason, wants, want),
         Kind::PrivateTargetInPublicZone => said(
             "Publish the host in a private zone (--aws-zone-type, a class filter), or give it a public load balancer.",
             objects().map(edit),
@@ -151,6 +144,10 @@ fn zone_fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Opt
         // Route 53 cannot hold what is wanted: no batch can mend it.
         return said("Correct what the object asks for.", want.objects.iter().map(edit));
     }
+    if candidate.cause == Some(Cause::OwnerForeign) {
+        // The other one would put its record back, and each would undo the other's.
+        return said(&summary, []);
+    }
     if candidate.cause == Some(Cause::ZoneQuota) {
         // A full zone refuses our batch as it refuses that of ExternalDNS.
         let limit = format!(
@@ -159,46 +156,139 @@ fn zone_fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Opt
         );
         return said(&summary, [limit]);
     }
+    if advice::is_refused_again(candidate.reason) {
+        return said(&summary, want.objects.iter().map(edit));
+    }
+    if matches!(candidate.cause, Some(Cause::ConflictingDesired(_))) {
+        let is_told = matches!(candidate.reason, Reason::RoutingPolicyMix | Reason::RoutingDuplicate);
+        let summary = if is_told { &*summary } else { "Correct what the objects ask for." };
+        return said(summary, claimants(want).map(edit));
+    }
+    let summary = if is_nobodys(&wants.instance, want, zone) {
+        format!("{summary} What is written by hand stays nobody's until it is deleted again.")
+    } else {
+        summary
+    };
     let batch = Batch::mending(wants, want, zone);
+    if let Some(defect) = batch.defect(zone) {
+        return said(defect, want.objects.iter().map(edit));
+    }
     match *batch.obstacles(zone) {
         [] => batch.into_fix(&summary, zone),
-        ref obstacles => said(
-            &advice::blocked(candidate, want, obstacles).unwrap_or(summary),
-            want.objects.iter().map(edit),
-        ),
+        ref obstacles => {
+            // Who else of the instance asks for what stands in the way has to decide, too.
+            let others = wants
+                .at(&want.name)
+                .iter()
+                .filter(|other| !other.is(&want.key()) && obstacles.iter().any(|set| other.is(&set.key())));
+            let objects = want.objects.iter().chain(others.flat_map(|other| &other.objects));
+            said(&advice::blocked(want, obstacles), objects.map(edit))
+        }
     }
 }
 
-fn unannotate(object: &ObjectRef, prefix: &str, key: &str) -> String {
-    format!(
-        "kubectl -n {} annotate {} {} {}",
-        quote(&object.namespace),
-        object.kind.to_lowercase(),
-        quote(&object.name),
-        quote(&format!("{prefix}{key}-"))
+/// True if the record is not there and the ownership that ExternalDNS would look for cannot be written by hand.
+fn is_nobodys(instance: &Instance, want: &Want, zone: &ZoneReading) -> bool {
+    let flags = &instance.flags;
+    flags.registry != Registry::Noop
+        && !flags.shows_ownership()
+        && !zone.at(&want.name).iter().any(|set| want.is(&set.key()))
+}
+
+/// All objects that claim the record, the winner first.
+fn claimants(want: &Want) -> impl Iterator<Item = &ObjectRef> {
+    let claims = want.conflict.iter().flat_map(|conflict| &conflict.claims).map(|(object, _)| object);
+    want.objects.iter().chain(claims.filter(|object| !want.objects.contains(object)))
+}
+
+/// What lets a target resolve again: whoever names it, or the zone that lost it, or the load balancer.
+fn living_target(world: &World<'_>, reason: Reason, wants: &InstanceWants, want: &Want) -> Fix {
+    if reason == Reason::Loop {
+        return said(
+            "Break the circle: let one of its CNAMEs lead to an address.",
+            want.objects.iter().map(edit),
+        );
+    }
+    let is_lost = |host: &DomainName| {
+        let zone = world.zones_over(host).find(|zone| zone.record_sets.is_some())?;
+        zone.at(host).is_empty().then(|| format!("{host} back into zone {}", zone.zone.name))
+    };
+    if let Some(lost) = want.content.hosts().iter().find_map(is_lost) {
+        return said(
+            &format!("Put the record of {lost}, or correct the target."),
+            want.objects.iter().map(edit),
+        );
+    }
+    let is_told = |object: &ObjectRef| {
+        let is_note = |note: &Unwanted| {
+            note.reason == SilentReason::TargetOverride && note.object.as_ref() == Some(object)
+        };
+        &*object.kind == "DNSEndpoint" || wants.notes.iter().any(is_note)
+    };
+    if want.objects.iter().any(is_told) {
+        return said("Correct the target that the object names.", want.objects.iter().map(edit));
+    }
+    said(
+        "Repair the load balancer or its status, not DNS; the record follows by itself.",
+        want.objects.iter().map(describe),
     )
+}
+
+/// Why the alias that is asked for cannot be. One that nobody asks for any more has another cause.
+fn alias_fault(candidate: &Candidate) -> Option<Reason> {
+    let is_fault = |reason: &Reason| matches!(reason, Reason::AliasOnIp | Reason::AliasNotInZone);
+    let of_cause = match candidate.cause {
+        Some(Cause::InvalidDesired(reason)) => Some(reason),
+        _ => None,
+    };
+    [Some(candidate.reason), of_cause].into_iter().flatten().find(is_fault)
+}
+
+/// An annotation goes by a command of its own, under each prefix that is read; a property of a DNSEndpoint, or
+/// what a flag asks for, is left to an editor.
+fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: Reason) -> Fix {
+    let flags = &wants.instance.flags;
+    let objects = world.snapshot.kubernetes.value().map(|cluster| &cluster.objects);
+    let prefixes = || [Some(flags.annotation_prefix.as_str()), flags.legacy_prefix()].into_iter().flatten();
+    let lines = |object: &ObjectRef| -> Vec<String> {
+        let Some(held) = objects.and_then(|objects| objects.get(object)) else { return Vec::new() };
+        let keys = prefixes().map(|prefix| format!("{prefix}alias"));
+        let keys = keys.filter(|key| held.annotations.contains_key(key));
+        keys.map(|key| kubectl::unannotate(object, &key)).collect()
+    };
+    let mut commands: Vec<String> = want.objects.iter().flat_map(lines).collect();
+    let what = if commands.is_empty() { "what asks for the alias" } else { "the alias annotation" };
+    if commands.is_empty() {
+        commands.extend(want.objects.iter().map(edit));
+    }
+    let why = if reason == Reason::AliasOnIp {
+        "an IP address needs a plain A record"
+    } else {
+        "an alias leads to an AWS name or to a record of the zone, and a CNAME does for other hosts"
+    };
+    said(&format!("Remove {what}: {why}."), commands)
+}
+
+/// The kind as `kubectl` takes it: with the group where several have a kind of this name.
+#[must_use]
+pub fn kind_word(object: &ObjectRef) -> String {
+    let spelled = crate::desired::kinds::Kind::from_word(&object.kind).map(|kind| kind.resource());
+    match spelled.filter(|resource| resource.contains('.')) {
+        Some(resource) => resource.to_owned(),
+        None => object.kind.to_lowercase(),
+    }
 }
 
 /// Opens an object in the editor.
 #[must_use]
 pub fn edit(object: &ObjectRef) -> String {
-    format!(
-        "kubectl -n {} edit {} {}",
-        quote(&object.namespace),
-        object.kind.to_lowercase(),
-        quote(&object.name)
-    )
+    format!("kubectl -n {} edit {} {}", quote(&object.namespace), kind_word(object), quote(&object.name))
 }
 
 /// Shows an object with its events.
 #[must_use]
 pub fn describe(object: &ObjectRef) -> String {
-    format!(
-        "kubectl -n {} describe {} {}",
-        quote(&object.namespace),
-        object.kind.to_lowercase(),
-        quote(&object.name)
-    )
+    format!("kubectl -n {} describe {} {}", quote(&object.namespace), kind_word(object), quote(&object.name))
 }
 
 /// One shell word.
@@ -208,5 +298,6 @@ pub fn quote(text: &str) -> String {
     if !text.is_empty() && text.chars().all(safe) {
         return text.to_owned();
     }
-    format!("'{}'", crate::model::text::printable(text).replace('\'', "'\\''"))
+    // A command that is cut is none.
+    format!("'{}'", crate::model::text::escaped(text).replace('\'', "'\\''"))
 }

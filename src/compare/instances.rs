@@ -10,7 +10,7 @@ mod rbac;
 mod shared;
 mod stalled;
 
-use crate::compare::bursts::mass_deletion;
+use crate::compare::bursts::{self, mass_deletion};
 use crate::compare::fix::{describe, edit, kubectl};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
@@ -41,6 +41,7 @@ pub fn judge_instance(world: &World<'_>, wants: &InstanceWants, out: &mut Verdic
 fn commands(candidate: &Candidate, wants: &InstanceWants) -> Vec<String> {
     let Some(workload) = &wants.instance.workload else { return Vec::new() };
     match (candidate.key.kind, candidate.reason) {
+        (Kind::MassDeletion, _) if !bursts::deletes(&wants.instance) => Vec::new(),
         (Kind::MassDeletion, _) => vec![kubectl::stop(workload)],
         (Kind::ControllerStalled, Reason::DryRun) | (Kind::ControllerMisconfigured, _) => {
             vec![edit(workload)]

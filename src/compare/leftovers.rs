@@ -19,6 +19,7 @@ use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::compare::wrong_zone::may_stand;
 use crate::desired::merge::is_same;
+use crate::desired::record_sets::title_names;
 use crate::desired::sources::roster::source_of_registry_word;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject};
 use crate::model::heritage::{Heritage, TxtRole};
@@ -39,11 +40,14 @@ pub fn stale_records(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Can
     }
     for zone in wants.zones.iter().filter_map(|id| world.zone(id)) {
         let mut seen = BTreeSet::new();
-        for Text { set: txt, heritage, .. } in world.suspects(zone) {
+        let own = world.suspects(zone).iter().filter(|text| text.heritage.owner == Some(&flags.owner_id));
+        // What is the ownership of another name as well tells the object of either.
+        let (shared, single): (Vec<&Text<'_>>, Vec<&Text<'_>>) = own.partition(|text| {
+            let name = wants.instance.owner_name(&text.set.name);
+            name.is_some_and(|(name, _)| is_title_elsewhere(wants, zone, text.set, &name))
+        });
+        for Text { set: txt, heritage, .. } in single.into_iter().chain(shared) {
             let (txt, heritage) = (*txt, *heritage);
-            if heritage.owner != Some(&flags.owner_id) {
-                continue;
-            }
             for set in owned_by(wants, zone, txt) {
                 let names_type = || {
                     let owned = wants.instance.owner_name(&txt.name);
@@ -244,6 +248,35 @@ pub fn is_owned_by(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet) -
     })
 }
 
+/// True if the TXT is, by whichever reading of its name, what the release writes for a wish, or for a record of
+/// another name that the instance owns.
+fn is_title_elsewhere(
+    wants: &InstanceWants,
+    zone: &ZoneReading,
+    txt: &RecordSet,
+    own_name: &DomainName,
+) -> bool {
+    let instance = &wants.instance;
+    let is_written = |name: &DomainName, record_type: &RecordType, content: &Content| {
+        let texts = title_names(instance, name.as_str(), record_type, content.alias().is_some());
+        texts.iter().any(|text| DomainName::new(text) == txt.name)
+    };
+    let is_held = |set: &RecordSet| {
+        set.set_identifier == txt.set_identifier
+            && is_written(&set.name, &set.record_type, &set.content)
+            && is_owned_by(wants, zone, set)
+    };
+    let is_wanted = |want: &Want| {
+        want.set_identifier == txt.set_identifier
+            && want.zone_id() == Some(&zone.zone.id)
+            && is_written(&want.name, &want.record_type, &want.content)
+    };
+    let names = instance.flags.affixes.readings(&txt.name);
+    names.iter().any(|name| {
+        wants.at(name).iter().any(is_wanted) || name != own_name && zone.at(name).iter().any(is_held)
+    })
+}
+
 /// The batch that takes a left-over away, with its AAAA half and the ownership of nothing else.
 #[must_use]
 pub fn removal(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner: Option<&str>) -> Fix {
@@ -262,18 +295,22 @@ pub fn removal(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner
             // A later version may have run in between.
             let names = [wants.instance.owner_name(&txt.name), affixes.owner_name(&txt.name)];
             names.into_iter().flatten().any(|(name, _)| name == set.name)
+                && txt.set_identifier == set.set_identifier
                 && zone.at(&txt.name).iter().all(|other| other.record_type == RecordType::Txt)
         };
         let ours = owner.is_none_or(|owner| heritage.owner == Some(owner));
-        ours && if owned.is_empty() { idle() } else { owned.iter().all(|one| going.contains(one)) }
+        ours && !is_title_elsewhere(wants, zone, txt, &set.name)
+            && if owned.is_empty() { idle() } else { owned.iter().all(|one| going.contains(one)) }
     });
     let sets = going.iter().copied().chain(txts).cloned();
     Batch::deleting(sets).into_fix("Delete the record and its ownership TXT.", zone)
 }
 
-/// As [`removal`], by the registry of whichever instance reads the zone.
+/// As [`removal`], by the registry of the instance that owns the record, else of whichever reads the zone.
 fn dangling_removal(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> Fix {
-    match world.wants.iter().find(|one| one.zones.contains(&zone.zone.id)) {
+    let readers = || world.wants.iter().filter(|one| one.zones.contains(&zone.zone.id));
+    // Several may read the zone, each under a prefix of its own.
+    match readers().find(|one| is_owned_by(one, zone, set)).or_else(|| readers().next()) {
         Some(reader) => removal(reader, zone, set, None),
         None => Batch::deleting([set.clone()]).into_fix("Delete the record.", zone),
     }

@@ -163,27 +163,35 @@ fn txt_names(submitted: &Submitted, instance: &Instance) -> Vec<String> {
 /// a TXT registry.
 #[must_use]
 pub fn txt_forms(submitted: &Submitted, instance: &Instance) -> Vec<String> {
-    let (flags, version) = (&instance.flags, instance.effective_version());
     let endpoint = &submitted.endpoint;
-    // The half that was added behind the plan has no ownership record of its own.
-    let is_added = endpoint.origin.companion && !does(version, Behaviour::AliasBothFamilies);
-    if flags.registry != Registry::Txt || is_added {
+    let is_added =
+        endpoint.origin.companion && !does(instance.effective_version(), Behaviour::AliasBothFamilies);
+    if is_added {
+        // The half that was added behind the plan has no ownership record of its own.
+        return Vec::new();
+    }
+    title_names(instance, &endpoint.name, &endpoint.record_type, submitted.content.alias().is_some())
+}
+
+/// The same by the name and type of a record that is planned.
+#[must_use]
+pub fn title_names(instance: &Instance, name: &str, record_type: &RecordType, is_alias: bool) -> Vec<String> {
+    let (flags, version) = (&instance.flags, instance.effective_version());
+    if flags.registry != Registry::Txt {
         return Vec::new();
     }
     let typed = does(version, Behaviour::TxtTyped);
     let only_typed = flags.details.txt_new_format_only || flags.affixes.has_template() || flags.txt_encrypt;
-    let plain = does(version, Behaviour::TxtPlain)
-        && !(typed && (only_typed || endpoint.record_type == RecordType::Aaaa));
-    let as_cname = does(version, Behaviour::TxtAliasAsCname)
-        && endpoint.record_type == RecordType::A
-        && submitted.content.alias().is_some();
-    let kind = if as_cname { RecordType::Cname } else { endpoint.record_type.clone() };
+    let plain =
+        does(version, Behaviour::TxtPlain) && !(typed && (only_typed || *record_type == RecordType::Aaaa));
+    let as_cname = does(version, Behaviour::TxtAliasAsCname) && *record_type == RecordType::A && is_alias;
+    let kind = if as_cname { &RecordType::Cname } else { record_type };
     let mut names = Vec::new();
     if typed {
-        names.push(flags.affixes.txt_text(&endpoint.name, Some(&kind)));
+        names.push(flags.affixes.txt_text(name, Some(kind)));
     }
     if plain {
-        names.push(flags.affixes.txt_text(&endpoint.name, None));
+        names.push(flags.affixes.txt_text(name, None));
     }
     names
 }

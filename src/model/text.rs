@@ -24,9 +24,14 @@ pub fn printable(text: &str) -> String {
     if text.len() <= MAX_TEXT && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
         return text.to_owned();
     }
-    let cut = truncate(text, MAX_TEXT);
-    let mut shown = String::with_capacity(cut.len());
-    for character in cut.chars() {
+    escaped(&truncate(text, MAX_TEXT))
+}
+
+/// The same in full, for text that is worth nothing without its end.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
         match character {
             '\n' => shown.push_str("\\n"),
             '\t' => shown.push_str("\\t"),

@@ -37,31 +37,61 @@ pub fn advice(candidate: &Candidate) -> String {
             "Get ExternalDNS to work again; until then the record can be written by hand."
         }
         _ if candidate.key.kind == Kind::FailedChange => refused(candidate.reason),
+        Some(Cause::Policy) => {
+            "The policy of ExternalDNS forbids this change: make it by hand, or start it with another --policy."
+        }
+        Some(Cause::ControllerVersion) => {
+            "This release of ExternalDNS cannot do it: update it; until then the record can be written by hand."
+        }
+        Some(Cause::ControllerMisconfigured(Reason::OverlappingInstances)) => {
+            "Another ExternalDNS takes the record away: tell the two apart first, or it goes again."
+        }
         _ => "Write the record once by hand and find out why ExternalDNS does not.",
     };
     text.to_owned()
 }
 
-/// What to do where record sets that are not ours to take away keep out what is wanted; `None` where whose it
-/// is has to be settled first.
+/// What to do where record sets that are not ours to take away keep out what is wanted.
 #[must_use]
-pub fn blocked(candidate: &Candidate, want: &Want, obstacles: &[&RecordSet]) -> Option<String> {
-    if candidate.cause == Some(Cause::OwnerForeign) {
-        return None;
+pub fn blocked(want: &Want, obstacles: &[&RecordSet]) -> String {
+    let aside = obstacles.iter().find(|set| set.name != want.name && set.record_type == RecordType::Cname);
+    if let Some(cname) = aside {
+        return format!(
+            "The ownership record {} cannot stand beside the CNAME there: rename that host, or give ExternalDNS a --txt-prefix.",
+            cname.name
+        );
     }
-    if want.record_type != RecordType::Cname {
-        return Some(refused(Reason::RoutingPolicyMix).to_owned());
+    let is_member = |set: &&&RecordSet| {
+        set.record_type == want.record_type && set.set_identifier.is_some() && want.set_identifier.is_some()
+    };
+    let is_place = |set: &&RecordSet| {
+        want.routing.as_deref().zip(set.routing.as_deref()).is_some_and(|(one, other)| one == other)
+    };
+    if obstacles.iter().filter(is_member).any(is_place) {
+        return refused(Reason::RoutingDuplicate).to_owned();
     }
     let others: BTreeSet<&RecordType> = obstacles.iter().map(|set| &set.record_type).collect();
-    if others.contains(&RecordType::Cname) {
-        return Some(refused(Reason::RoutingPolicyMix).to_owned());
+    if want.record_type != RecordType::Cname && others.contains(&RecordType::Cname) {
+        return format!(
+            "A CNAME stands alone at its name, and {} holds one that is not ours to take away: settle who serves the name.",
+            want.name
+        );
+    }
+    if want.record_type != RecordType::Cname || others.contains(&RecordType::Cname) {
+        return refused(Reason::RoutingPolicyMix).to_owned();
     }
     let others: Vec<&str> = others.into_iter().map(RecordType::as_str).collect();
-    Some(format!(
+    format!(
         "A CNAME stands alone at its name, and {} holds {} too: move that to another name, or point the host at an address.",
         want.name,
         others.join(" and ")
-    ))
+    )
+}
+
+/// True if Route 53 refuses the record whoever writes it.
+#[must_use]
+pub fn is_refused_again(reason: Reason) -> bool {
+    reason == Reason::NoSuchHealthCheck || reason.as_str().starts_with("guardrail_")
 }
 
 fn refused(reason: Reason) -> &'static str {
@@ -78,6 +108,12 @@ fn refused(reason: Reason) -> &'static str {
         Reason::CnameConflict => "Replace the record of the other type that stands in the way.",
         Reason::RoutingPolicyMix => {
             "Simple and routed records cannot share a name: give all of them a set identifier, or none."
+        }
+        Reason::RoutingDuplicate => {
+            "One place, one record: give one of the objects another region (or failover role, or location), or both one set identifier."
+        }
+        reason if reason.as_str().starts_with("guardrail_") => {
+            "Settle the guardrail that the message names, or lift it for the zone."
         }
         Reason::NoSuchHealthCheck => "Correct the health check that the annotation names, or create it.",
         Reason::NoSuchZone => "The zone is gone: restart ExternalDNS, which keeps a list of zones.",

@@ -10,12 +10,14 @@ use serde_json::{Value as Json, json};
 
 use crate::compare::fix::quote;
 use crate::compare::owner::{Ownership, former_members, heritage_names, ownership};
-use crate::model::heritage::TxtRole;
-use crate::model::instance::{Instance, TYPED_TXT};
-use crate::model::record::{AliasTarget, Content, RecordSet, RecordType, Value};
+use crate::desired::record_sets::{MAX_LABEL, title_names};
+use crate::desired::versions::{Behaviour, does};
+use crate::model::heritage::{Heritage, TxtRole};
+use crate::model::instance::Instance;
+use crate::model::record::{AliasTarget, Content, RecordSet, RecordType, Routing, Value};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
-use crate::model::{ObjectRef, Version};
+use crate::model::{DomainName, ObjectRef};
 use crate::report::Fix;
 
 /// TTL of an ownership TXT, as ExternalDNS writes it.
@@ -62,6 +64,15 @@ impl Batch {
             batch.remove(former);
             heritage_sets(&wants.instance, &was, zone).for_each(|set| batch.remove(set));
         }
+        for half in former_halves(wants, want, zone) {
+            let was = Want { record_type: half.record_type.clone(), ..want.clone() };
+            batch.remove(half);
+            for title in heritage_sets(&wants.instance, &was, zone) {
+                if half.record_type == RecordType::Aaaa && is_title(title, &wants.instance, &was) {
+                    batch.remove(title);
+                }
+            }
+        }
         batch.own(&wants.instance, want, zone);
         batch.delete.retain(|set| {
             let stays = batch.create.contains(set);
@@ -72,9 +83,24 @@ impl Batch {
     }
 
     /// A record set that several reasons take away goes once: Route 53 would not find it again.
+    ///
+    /// The texts that stand beside an ownership stay, an SPF policy perhaps: the set is written without it.
     fn remove(&mut self, set: &RecordSet) {
-        if !self.delete.contains(set) {
-            self.delete.push(set.clone());
+        if self.delete.iter().any(|other| other.key() == set.key()) {
+            return;
+        }
+        self.delete.push(set.clone());
+        self.create.extend(without_ownership(set));
+    }
+
+    /// Of a set that is written with other texts already both are written.
+    fn write(&mut self, set: RecordSet) {
+        match self.create.iter_mut().find(|other| other.key() == set.key()) {
+            Some(other) => {
+                let values = set.content.plain_values().iter().chain(other.content.plain_values());
+                other.content = Content::values(TXT_TTL, values.cloned());
+            }
+            None => self.create.push(set),
         }
     }
 
@@ -107,19 +133,21 @@ impl Batch {
     pub fn owning(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Self {
         let mut batch = Self::default();
         batch.own(&wants.instance, want, zone);
+        let stands = |other: &Want| zone.at(&other.name).iter().any(|set| other.is(&set.key()));
+        for half in wants.at(&want.name).iter().filter(|other| is_half_of(other, want) && stands(other)) {
+            batch.own(&wants.instance, half, zone);
+        }
         batch
     }
 
-    /// Takes record sets away.
+    /// Takes record sets away, and of an ownership record what says who owns something.
     #[must_use]
     pub fn deleting(sets: impl IntoIterator<Item = RecordSet>) -> Self {
-        let mut delete: Vec<RecordSet> = Vec::new();
+        let mut batch = Self::default();
         for set in sets {
-            if !delete.iter().any(|other| other.key() == set.key()) {
-                delete.push(set);
-            }
+            batch.remove(&set);
         }
-        Self { delete, create: Vec::new() }
+        batch
     }
 
     /// A record that ExternalDNS does not own is left alone by it: the mended one would not last.
@@ -152,11 +180,11 @@ impl Batch {
             match stands {
                 Some(other) if is_of_another_owner(other, &flags.owner_id) => {
                     self.remove(other);
-                    self.create.push(set);
+                    self.write(set);
                 }
                 // Ours, or a text that has nothing to do with ownership, an SPF policy perhaps.
                 Some(_) => {}
-                None => self.create.push(set),
+                None => self.write(set),
             }
         }
     }
@@ -167,11 +195,58 @@ impl Batch {
         self.delete.is_empty() && self.create.is_empty()
     }
 
+    /// What Route 53 refuses in the record sets themselves, as the thing to do about it.
+    #[must_use]
+    pub fn defect(&self, zone: &ZoneReading) -> Option<&'static str> {
+        self.create.iter().find_map(|set| self.defect_of(set, zone))
+    }
+
+    fn defect_of(&self, set: &RecordSet, zone: &ZoneReading) -> Option<&'static str> {
+        if set.set_identifier.is_some() && set.routing.is_none() {
+            return Some("Give it a routing policy (a weight, a region), or take the set identifier away.");
+        }
+        if let Some(target) = set.content.alias().filter(|target| self.lacks(target, set, zone)) {
+            let four = RecordType::A;
+            let has_four = set.record_type == RecordType::Aaaa && holds(zone, &target.dns_name, &four);
+            return Some(if has_four {
+                "Give the target of the alias an AAAA record, or leave the family out (--exclude-record-types=AAAA)."
+            } else {
+                "Create the target of the alias in the zone first, or correct it."
+            });
+        }
+        let texts = set.content.plain_values().iter().filter_map(|value| match value {
+            Value::Text(text) if set.record_type == RecordType::Txt => Some(text),
+            Value::Text(_) | Value::Ip(_) | Value::Host(_) | Value::Named(_) => None,
+        });
+        texts.filter(|text| !is_quoted(text)).find_map(|text| {
+            Some(if Heritage::parse(text).is_some() {
+                "The ownership TXT would be longer than 255 characters: shorten the name of the object or the owner id."
+            } else if text.starts_with('"') {
+                "Split the text in the object into strings of at most 255 characters, each in quotation marks."
+            } else {
+                "Put the text in the object in quotation marks."
+            })
+        })
+    }
+
+    /// True for an alias to a name of the zone that has no set of its type, now or with the batch.
+    fn lacks(&self, target: &AliasTarget, set: &RecordSet, zone: &ZoneReading) -> bool {
+        let is_there =
+            |other: &RecordSet| other.name == target.dns_name && other.record_type == set.record_type;
+        target.hosted_zone_id.as_ref() == Some(&zone.zone.id)
+            && !holds(zone, &target.dns_name, &set.record_type)
+            && !self.create.iter().any(is_there)
+    }
+
     /// The fix that carries this batch, its inverse and the command; the advice alone where Route 53 would
     /// refuse the batch.
     #[must_use]
     pub fn into_fix(self, summary: &str, zone: &ZoneReading) -> Fix {
         let mut fix = Fix { summary: summary.to_owned(), ..Fix::default() };
+        if let Some(defect) = self.defect(zone) {
+            defect.clone_into(&mut fix.summary);
+            return fix;
+        }
         if self.is_empty() || !self.obstacles(zone).is_empty() {
             return fix;
         }
@@ -179,12 +254,59 @@ impl Batch {
         fix.commands.push(format!(
             "aws route53 change-resource-record-sets --hosted-zone-id {} --change-batch {}",
             zone.zone.id,
-            quote(&batch.to_string())
+            quote(&in_ascii(&batch))
         ));
         fix.change_batch = Some(batch);
         fix.inverse_batch = Some(inverse);
         fix
     }
+}
+
+fn holds(zone: &ZoneReading, name: &DomainName, record_type: &RecordType) -> bool {
+    zone.at(name).iter().any(|set| set.record_type == *record_type)
+}
+
+/// Longest string of a TXT. Source: RFC 1035 section 3.3.
+const MAX_STRING: usize = 255;
+
+/// True for one string or several in quotation marks, none too long; an escape counts as it is written.
+fn is_quoted(text: &str) -> bool {
+    let (mut is_open, mut is_escaped, mut length, mut strings) = (false, false, 0_usize, 0_usize);
+    for character in text.chars() {
+        match character {
+            _ if is_escaped => {
+                is_escaped = false;
+                length += 1;
+            }
+            '\\' if is_open => is_escaped = true,
+            '"' => {
+                strings += usize::from(!is_open);
+                is_open = !is_open;
+                length = 0;
+            }
+            _ if is_open => length += 1,
+            ' ' | '\t' => {}
+            _ => return false,
+        }
+        if MAX_STRING < length {
+            return false;
+        }
+    }
+    !is_open && 0 < strings
+}
+
+/// JSON in which no character has to be escaped once more to be shown.
+fn in_ascii(value: &Json) -> String {
+    let mut out = String::new();
+    for character in value.to_string().chars() {
+        if character.is_ascii() && !character.is_ascii_control() {
+            out.push(character);
+        } else {
+            let units = character.encode_utf16(&mut [0; 2]).to_vec();
+            out.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    out
 }
 
 fn changes(delete: &[RecordSet], create: &[RecordSet]) -> Json {
@@ -200,6 +322,27 @@ fn changes(delete: &[RecordSet], create: &[RecordSet]) -> Json {
 fn raw(set: &RecordSet) -> Json {
     // The shape of the API, so that the batch can be given to the command as it is.
     serde_json::to_value(crate::recorded::decode::RawRecordSet::from(set)).unwrap_or(Json::Null)
+}
+
+/// The other family of the alias that stands where plain values are wanted, as long as nobody wants it.
+fn former_halves<'a>(
+    wants: &'a InstanceWants,
+    want: &'a Want,
+    zone: &'a ZoneReading,
+) -> impl Iterator<Item = &'a RecordSet> {
+    let here = || zone.at(&want.name).iter();
+    let held = here().find(|set| want.is(&set.key())).and_then(|set| set.content.alias());
+    let former = held.filter(|_| want.content.alias().is_none());
+    here().filter(move |set| {
+        !want.is(&set.key())
+            && matches!(set.record_type, RecordType::A | RecordType::Aaaa)
+            && set.set_identifier == want.set_identifier
+            && former.is_some_and(|former| {
+                set.content.alias().is_some_and(|one| one.bare_name() == former.bare_name())
+            })
+            && !wants.at(&want.name).iter().any(|other| other.is(&set.key()))
+            && !is_held_by_another(&wants.instance, want, set, zone)
+    })
 }
 
 /// True for the AAAA that goes with a wanted alias of a load balancer. An alias of a name in the same zone may
@@ -244,21 +387,60 @@ fn in_the_way<'a>(
         let title = is_cname(&want.record_type) && is_title(set, instance, want);
         want.is(&set.key()) || other_type || other_policy || title
     };
-    zone.at(&want.name).iter().filter(blocks)
+    zone.at(&want.name)
+        .iter()
+        .filter(blocks)
+        .filter(move |set| !is_held_by_another(instance, want, set, zone))
+}
+
+/// True if the ownership of a record at the wanted name tells another owner, or cannot be read.
+fn is_held_by_another(instance: &Instance, want: &Want, set: &RecordSet, zone: &ZoneReading) -> bool {
+    let of_set = || {
+        let (record_type, set_identifier) = (set.record_type.clone(), set.set_identifier.clone());
+        Want { record_type, set_identifier, content: set.content.clone(), ..want.clone() }
+    };
+    set.record_type.is_address()
+        && instance.flags.shows_ownership()
+        && matches!(ownership(instance, &of_set(), zone), Ownership::Foreign(_) | Ownership::Unknown)
 }
 
 /// True if Route 53 does not take both: a CNAME stands alone at its name, and the record sets of one name and
-/// type are all simple or all follow one routing policy.
+/// type are all simple or all follow one routing policy, each with a place of its own.
 fn excludes(new: &RecordSet, set: &RecordSet) -> bool {
+    if new.key() == set.key() {
+        return true;
+    }
     if new.record_type != set.record_type {
         return [new, set].iter().any(|one| one.record_type == RecordType::Cname);
     }
     match (&new.routing, &set.routing) {
-        (Some(new), Some(old)) => discriminant(&**new) != discriminant(&**old),
+        (Some(new), Some(old)) => discriminant(&**new) != discriminant(&**old) || is_one_place(new, old),
         (None | Some(_), None) | (None, Some(_)) => {
             new.set_identifier.is_none() != set.set_identifier.is_none()
         }
     }
+}
+
+/// True for two members that Route 53 could not tell apart.
+fn is_one_place(new: &Routing, old: &Routing) -> bool {
+    match new {
+        Routing::Latency(_) | Routing::Failover(_) | Routing::Geolocation { .. } | Routing::Cidr(_) => {
+            new == old
+        }
+        Routing::Weighted(_) | Routing::Geoproximity(_) | Routing::Multivalue => false,
+    }
+}
+
+/// What is left of an ownership record without the ownership; `None` where nothing else stands in it.
+fn without_ownership(set: &RecordSet) -> Option<RecordSet> {
+    let TxtRole::Heritage(_) = TxtRole::of(set) else { return None };
+    let is_other = |value: &&Value| match value {
+        Value::Text(text) => Heritage::parse(text).is_none(),
+        Value::Ip(_) | Value::Host(_) | Value::Named(_) => true,
+    };
+    let others: Vec<Value> = set.content.plain_values().iter().filter(is_other).cloned().collect();
+    let content = Content::values(set.content.ttl()?, others);
+    (!content.plain_values().is_empty()).then(|| RecordSet { content, ..set.clone() })
 }
 
 fn wanted(want: &Want, zone: &ZoneReading) -> RecordSet {
@@ -284,33 +466,23 @@ fn in_zone(content: &Content, zone: &ZoneReading) -> Content {
 }
 
 /// The ownership records that the instance's release writes for a record.
-///
-/// Source: findings.md section 10: the plain name before v0.12.0, both names up to v0.17, the typed
-/// name alone from v0.18.0; an alias of type A counts as CNAME from v0.12.0 to v0.21.
 fn heritage(instance: &Instance, want: &Want) -> Vec<RecordSet> {
-    let version = instance.effective_version();
-    let affixes = &instance.flags.affixes;
-    let alias_counts_as_cname = version < Version::new(0, 22, 0)
-        && want.content.alias().is_some()
-        && want.record_type == RecordType::A;
-    let typed = if alias_counts_as_cname { RecordType::Cname } else { want.record_type.clone() };
-    let mut names = Vec::new();
-    if version < Version::new(0, 18, 0) && want.record_type != RecordType::Aaaa {
-        names.push(affixes.plain_name(&want.name));
+    let is_added = want.companion && !does(instance.effective_version(), Behaviour::AliasBothFamilies);
+    if is_added {
+        return Vec::new();
     }
-    if TYPED_TXT <= version {
-        names.push(affixes.typed_name(&want.name, &typed));
-    }
+    let is_alias = want.content.alias().is_some();
+    let texts = title_names(instance, want.name.as_str(), &want.record_type, is_alias);
+    let is_legal = |text: &&String| text.split('.').all(|label| label.len() <= MAX_LABEL);
+    let mut names: Vec<DomainName> =
+        texts.iter().filter(is_legal).map(|text| DomainName::new(text)).collect();
     // Where the old format has no affix, its name is the record's own: beside a CNAME nothing may stand, and a
     // TXT stands there already.
     names.retain(|name| {
         *name != want.name || !matches!(want.record_type, RecordType::Cname | RecordType::Txt)
     });
-    let value = format!(
-        "\"heritage=external-dns,external-dns/owner={},external-dns/resource={}\"",
-        instance.flags.owner_id,
-        want.objects.first().map(resource).unwrap_or_default()
-    );
+    let resource = want.objects.first().map(resource).unwrap_or_default();
+    let value = format!("\"heritage=external-dns,external-dns/owner={}{resource}\"", instance.flags.owner_id);
     names
         .into_iter()
         .map(|name| RecordSet {
@@ -324,9 +496,13 @@ fn heritage(instance: &Instance, want: &Want) -> Vec<RecordSet> {
         .collect()
 }
 
-/// The object as the registry spells it.
+/// The label of the object as the registry spells it.
 fn resource(object: &ObjectRef) -> String {
-    format!("{}/{}/{}", object.registry_word(), object.namespace, object.name)
+    let word = object.registry_word();
+    if object.namespace.is_empty() {
+        return format!(",external-dns/resource={word}/{}", object.name);
+    }
+    format!(",external-dns/resource={word}/{}/{}", object.namespace, object.name)
 }
 
 fn is_of_another_owner(set: &RecordSet, owner: &str) -> bool {
@@ -377,7 +553,6 @@ fn heritage_sets<'a>(
 mod tests {
     use super::*;
     use crate::fixture::{ZONE, instance, want, wants, zone_reading};
-    use crate::model::{DomainName, Routing};
 
     const HOST: &str = "app.example.com";
     const OURS: &str =
@@ -403,7 +578,16 @@ mod tests {
 
     /// What the batch of the first wish takes away and writes, and what would keep it out.
     fn batch(version: &str, asked: &[Want], sets: &[RecordSet]) -> (Vec<String>, Vec<String>, usize) {
-        let args = ["--registry=txt", "--txt-owner-id=owner"];
+        batch_with(&[], version, asked, sets)
+    }
+
+    fn batch_with(
+        more: &[&str],
+        version: &str,
+        asked: &[Want],
+        sets: &[RecordSet],
+    ) -> (Vec<String>, Vec<String>, usize) {
+        let args = [&["--registry=txt", "--txt-owner-id=owner"], more].concat();
         let wants = InstanceWants { instance: Arc::new(instance(&args, version)), ..wants(asked.to_vec()) };
         let zone = zone_reading(ZONE, "example.com", sets.to_vec());
         let batch = Batch::mending(&wants, &asked[0], &zone);
@@ -425,7 +609,18 @@ mod tests {
         assert_eq!((new.len(), obstacles), (2, 0), "{new:?}");
         // Another owner's is not ours to take, and ours cannot stand beside it.
         let (gone, _, obstacles) = batch("v0.21.0", &a, &[held, txt(THEIRS)]);
-        assert_eq!((gone, obstacles), (vec!["app.example.com/A#green".into()], 1));
+        assert_eq!((gone, obstacles), (Vec::new(), 2));
+    }
+
+    #[test]
+    fn the_record_of_another_owner_stays_whatever_its_type() {
+        let held = set(HOST, RecordType::A, "192.0.2.2");
+        let txt = set("a-app.example.com", RecordType::Txt, THEIRS);
+        for (kind, value) in [(RecordType::A, "192.0.2.1"), (RecordType::Cname, "lb.example.net")] {
+            let (gone, _, obstacles) =
+                batch("v0.21.0", &[want(HOST, kind, value)], &[held.clone(), txt.clone()]);
+            assert_eq!((gone, obstacles), (Vec::new(), 1));
+        }
     }
 
     #[test]
@@ -450,6 +645,109 @@ mod tests {
         assert_eq!((gone, obstacles), (Vec::new(), 0));
         assert_eq!(new, ["a-app.example.com/TXT", "app.example.com/A"]);
         assert_eq!(batch("v0.11.0", &a, &[spf]), (Vec::new(), vec!["app.example.com/A".into()], 0));
+    }
+
+    #[test]
+    fn only_what_the_release_writes_is_written() {
+        let a = [want(HOST, RecordType::A, "192.0.2.1")];
+        let written = |flag: &str| batch_with(&[flag], "v0.17.0", &a, &[]).1;
+        assert_eq!(
+            written("--txt-prefix=%{record_type}-edns."),
+            ["a-edns.app.example.com/TXT", "app.example.com/A"]
+        );
+        assert_eq!(written("--txt-new-format-only"), ["a-app.example.com/TXT", "app.example.com/A"]);
+    }
+
+    #[test]
+    fn what_route_53_would_refuse_again_is_not_printed() {
+        let routed = |set: RecordSet, id: &str, routing: Routing| RecordSet {
+            set_identifier: Some(id.into()),
+            routing: Some(Box::new(routing)),
+            ..set
+        };
+        let asked = |id: &str, routing: Routing| Want {
+            set_identifier: Some(id.into()),
+            routing: Some(Box::new(routing)),
+            ..want(HOST, RecordType::A, "192.0.2.1")
+        };
+        let held = |routing| routed(set(HOST, RecordType::A, "192.0.2.2"), "blue", routing);
+        let obstacles = |new, old| batch("v0.21.0", &[asked("green", new)], &[held(old)]).2;
+        let region = |name: &str| Routing::Latency(name.into());
+        assert_eq!(obstacles(region("eu-west-1"), region("eu-west-1")), 1);
+        assert_eq!(obstacles(region("eu-west-1"), region("us-east-1")), 0);
+        assert_eq!(obstacles(Routing::Failover(true), Routing::Failover(true)), 1);
+        assert_eq!(obstacles(Routing::Weighted(1), Routing::Weighted(1)), 0);
+        assert!(is_quoted("\"a\" \"b\\\"c\"") && !is_quoted("v=DMARC1") && !is_quoted("\"open"));
+        let zone = zone_reading(ZONE, "example.com", Vec::new());
+        for (length, is_printed) in [(255, true), (256, false)] {
+            let text = set(HOST, RecordType::Txt, &format!("\"{}\"", "x".repeat(length)));
+            let batch = Batch { create: vec![text], ..Batch::default() };
+            assert_eq!(batch.into_fix("", &zone).change_batch.is_some(), is_printed);
+        }
+    }
+
+    #[test]
+    fn the_other_half_of_a_former_alias_goes_with_it() {
+        let alias = |record_type: RecordType| RecordSet {
+            content: Content::Alias(Arc::new(AliasTarget {
+                dns_name: DomainName::new("lb-1.eu-west-1.elb.amazonaws.com"),
+                hosted_zone_id: Some(crate::model::ZoneId::new("Z32O12XQLNTSW2")),
+                evaluate_target_health: true,
+            })),
+            ..set(HOST, record_type, "192.0.2.2")
+        };
+        let title = set("aaaa-app.example.com", RecordType::Txt, OURS);
+        let held = [alias(RecordType::A), alias(RecordType::Aaaa), title];
+        let (four, six) =
+            (want(HOST, RecordType::A, "192.0.2.1"), want(HOST, RecordType::Aaaa, "2001:db8::1"));
+        let (gone, _, obstacles) = batch("v0.21.0", std::slice::from_ref(&four), &held);
+        assert_eq!(gone, ["aaaa-app.example.com/TXT", "app.example.com/A", "app.example.com/AAAA"]);
+        assert_eq!(obstacles, 0);
+        // Who still wants the family mends it alone.
+        assert_eq!(batch("v0.21.0", &[four, six], &held).0, ["app.example.com/A"]);
+    }
+
+    #[test]
+    fn a_text_beside_the_ownership_stays() {
+        let texts = |values: &[&str]| RecordSet {
+            content: Content::values(3600, values.iter().map(|text| Value::new(&RecordType::Txt, text))),
+            ..set(HOST, RecordType::Txt, OURS)
+        };
+        let (held, mail) = (texts(&["\"v=spf1 -all\"", THEIRS]), texts(&["\"v=spf1 -all\""]));
+        let gone = Batch::deleting([held.clone()]);
+        assert_eq!((gone.delete, gone.create), (vec![held.clone()], vec![mail]));
+        // The ownership of a right record is corrected beside it.
+        let zone = zone_reading(
+            ZONE,
+            "example.com",
+            vec![
+                held.clone(),
+                set(HOST, RecordType::A, "192.0.2.1"),
+                set("a-app.example.com", RecordType::Txt, OURS),
+            ],
+        );
+        let args = ["--registry=txt", "--txt-owner-id=owner"];
+        let asked = want(HOST, RecordType::A, "192.0.2.1");
+        let wants =
+            InstanceWants { instance: Arc::new(instance(&args, "v0.17.0")), ..wants(vec![asked.clone()]) };
+        let batch = Batch::owning(&wants, &asked, &zone);
+        assert_eq!(batch.delete, [held]);
+        let [written] = &*batch.create else { panic!("{batch:?}") };
+        assert_eq!(written.content.plain_values().len(), 2);
+        assert!(written.content.plain_values().contains(&Value::new(&RecordType::Txt, "\"v=spf1 -all\"")));
+    }
+
+    #[test]
+    fn a_command_is_whole_and_its_batch_is_json() {
+        let name = |index: usize| format!("{index:060}.example.com");
+        let sets =
+            (0..60).map(|index| set(&name(index), RecordType::Txt, "\"it's \u{202e}\u{1f600}\u{7f}\""));
+        let zone = zone_reading(ZONE, "example.com", Vec::new());
+        let fix = Batch::deleting(sets).into_fix("Delete.", &zone);
+        let (_, word) = fix.commands[0].split_once("--change-batch ").unwrap();
+        let text = word.trim_matches('\'').replace("'\\''", "'");
+        assert!(text.is_ascii());
+        assert_eq!(serde_json::from_str::<Json>(&text).ok(), fix.change_batch);
     }
 
     #[test]

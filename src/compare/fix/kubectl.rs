@@ -1,6 +1,6 @@
 //! Lines for `kubectl` about an object or a workload. Pure.
 
-use crate::compare::fix::{edit, quote};
+use crate::compare::fix::{edit, kind_word, quote};
 use crate::model::ObjectRef;
 use crate::model::text::printable;
 
@@ -50,11 +50,17 @@ pub fn rename_annotation(object: &ObjectRef, from: &str, to: &str, value: &str) 
     on(object, "annotate", &format!("{} {}", quote(&format!("{to}={value}")), quote(&format!("{from}-"))))
 }
 
+/// Takes an annotation away.
+#[must_use]
+pub fn unannotate(object: &ObjectRef, key: &str) -> String {
+    on(object, "annotate", &quote(&format!("{key}-")))
+}
+
 fn on(object: &ObjectRef, verb: &str, rest: &str) -> String {
     format!(
         "kubectl -n {} {verb} {} {} {rest}",
         quote(&object.namespace),
-        object.kind.to_lowercase(),
+        kind_word(object),
         quote(&object.name)
     )
 }
@@ -74,6 +80,13 @@ mod tests {
         assert_eq!(stop(&object("Pod")), "kubectl -n shop delete pod db --wait=false");
         assert_eq!(stop(&object("DaemonSet")), "kubectl -n shop edit daemonset db");
         assert_eq!(restart(&object("Pod")), None);
+    }
+
+    #[test]
+    fn a_kind_that_several_groups_have_is_told_with_its_group() {
+        let word = crate::desired::kinds::Kind::IstioGateway.as_str();
+        assert_eq!(edit(&object(word)), "kubectl -n shop edit gateways.networking.istio.io db");
+        assert_eq!(edit(&object("Ingress")), "kubectl -n shop edit ingress db");
     }
 
     #[test]

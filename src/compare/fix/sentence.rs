@@ -147,8 +147,11 @@ fn refused(candidate: &Candidate, key: &RecordKey, object: &str) -> String {
         (Some(Cause::OwnerOrphan), Reason::AlreadyExists) => format!(
             "Route 53 refuses the change of {key}{object}: the ownership TXT of an earlier record is still there."
         ),
-        (_, Reason::AliasTargetNotInZone) => format!(
+        (Some(Cause::InvalidDesired(_)), Reason::AliasTargetNotInZone) => format!(
             "Route 53 refuses {key}{object}: ExternalDNS asks for an alias to an IP address or a foreign name, which cannot exist."
+        ),
+        (_, Reason::AliasTargetNotInZone) => format!(
+            "Route 53 refused {key}{object}: ExternalDNS asked for an alias that cannot exist, and has not tried again since."
         ),
         _ => format!("Route 53 refuses the change of {key}{object}: {}.", plain(candidate.reason)),
     }

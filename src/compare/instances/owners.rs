@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::compare::fix::edit;
 use crate::compare::instances::stalled::is_idle;
 use crate::compare::instances::start;
 use crate::compare::owner::{Ownership, heritages, ownership};
@@ -75,11 +76,13 @@ pub(super) fn owner_id_changed(world: &World<'_>, wants: &InstanceWants) -> Opti
 /// The ownership of the wanted names stands under another prefix or suffix.
 pub(super) fn txt_affix_changed(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
     let mut found: Vec<String> = Vec::new();
+    let mut is_in_use = false;
     for (want, zone) in recorded(world, wants) {
         match &world.title(wants, want, zone).ownership {
             Ownership::Missing => found.extend(elsewhere(world, wants, want, zone)),
             // Names that came later carry the new affixes.
-            Ownership::Own | Ownership::Foreign(_) | Ownership::Conflict(_) | Ownership::Unknown => {}
+            Ownership::Own => is_in_use = true,
+            Ownership::Foreign(_) | Ownership::Conflict(_) | Ownership::Unknown => {}
         }
     }
     if found.is_empty() {
@@ -88,15 +91,19 @@ pub(super) fn txt_affix_changed(world: &World<'_>, wants: &InstanceWants) -> Opt
     found.sort();
     found.dedup();
     let mut candidate = change(world, wants, Reason::TxtAffixChanged);
+    let which = if is_in_use { "Some ownership records" } else { "The ownership records" };
     candidate.summary = format!(
-        "The ownership records of ExternalDNS {} stand under another --txt-prefix or --txt-suffix; its records count as nobody's.",
+        "{which} of ExternalDNS {} stand under another --txt-prefix or --txt-suffix; their records count as nobody's.",
         wants.instance.id
     );
     candidate.evidence = found;
-    candidate.fix = Fix {
-        summary: "Start it with the former --txt-prefix and --txt-suffix.".to_owned(),
-        ..Fix::default()
+    // The former affix would make nobody's what carries the one in force.
+    let summary = if is_in_use {
+        "Keep the affix in force and write the missing ownership TXTs under it, as the findings of these names show."
+    } else {
+        "Start it with the former --txt-prefix or --txt-suffix."
     };
+    candidate.fix = Fix { summary: summary.to_owned(), ..Fix::default() };
     Some(candidate)
 }
 
@@ -118,16 +125,26 @@ fn each_deletes(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
     let went = undone.iter().take(5);
     candidate.evidence =
         went.map(|(key, at)| format!("{key} went at {at}, while one of both wanted it")).collect();
-    candidate.summary = if other.instance.flags.registry == Registry::Noop {
-        format!("{} has no registry and deletes the records of {}.", name(other), name(wants))
-    } else {
-        format!(
-            "{} and {} share the owner id {}: each deletes the records of the other.",
-            name(wants),
-            name(other),
-            wants.instance.flags.owner_id
-        )
-    };
+    if other.instance.flags.registry == Registry::Noop {
+        candidate.summary =
+            format!("{} has no registry and deletes the records of {}.", name(other), name(wants));
+        // Whoever changes the owner id of the victim makes its records foreign, and they go all the same.
+        candidate.fix = Fix {
+            summary: format!(
+                "Give {} a registry (--registry=txt with a --txt-owner-id of its own), a filter of its own, or --policy=upsert-only.",
+                name(other)
+            ),
+            commands: other.instance.workload.iter().map(edit).collect(),
+            ..Fix::default()
+        };
+        return Some(candidate);
+    }
+    candidate.summary = format!(
+        "{} and {} share the owner id {}: each deletes the records of the other.",
+        name(wants),
+        name(other),
+        wants.instance.flags.owner_id
+    );
     candidate.fix = Fix {
         summary: "Give each a --txt-owner-id of its own, or let one serve all.".to_owned(),
         ..Fix::default()

@@ -11,7 +11,7 @@ use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::record::{RecordSet, Value};
 use crate::model::want::{InstanceWants, UnreadAnnotations};
-use crate::model::{DomainName, RecordType};
+use crate::model::{DomainName, RecordType, Version};
 use crate::past::names::Wish;
 use crate::report::Fix;
 use crate::snapshot::ViewName;
@@ -39,14 +39,32 @@ pub(super) fn prefix_flip(world: &World<'_>, wants: &InstanceWants) -> Option<Ca
         wants.instance.flags.annotation_prefix,
         rows.len()
     );
-    candidate.fix = Fix {
-        summary: match former_prefix(rows) {
-            Some(prefix) => format!("Start it with --annotation-prefix={prefix}, or rename the annotations."),
-            None => "Start it with the former --annotation-prefix, or rename the annotations.".to_owned(),
-        },
-        ..Fix::default()
-    };
+    candidate.fix = Fix { summary: advice(world, wants, rows), ..Fix::default() };
     Some(candidate)
+}
+
+/// From this release on the prefix can be told; one before it does not start with the flag.
+const PREFIX_FLAG: Version = Version::new(0, 20, 0);
+
+/// The former prefix takes away what others say under the one in force.
+fn advice(world: &World<'_>, wants: &InstanceWants, rows: &[&UnreadAnnotations]) -> String {
+    let instance = &wants.instance;
+    if !nobody_uses_prefix(world, wants) {
+        return format!(
+            "Rename the annotations to the prefix {}, which other objects use already.",
+            instance.flags.annotation_prefix
+        );
+    }
+    let flag = match former_prefix(rows) {
+        Some(prefix) => format!("--annotation-prefix={prefix}"),
+        None => "the former --annotation-prefix".to_owned(),
+    };
+    if instance.version.is_some_and(|version| version < PREFIX_FLAG) {
+        return format!(
+            "Rename the annotations, or update it to {PREFIX_FLAG} or later and start it with {flag}."
+        );
+    }
+    format!("Start it with {flag}, or rename the annotations.")
 }
 
 /// The prefix that all of the keys carry.
@@ -69,7 +87,12 @@ fn renaming(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations
         .map(|key| {
             let value = object?.annotations.get(key)?;
             let (_, word) = key.split_once('/')?;
-            Some(kubectl::rename_annotation(&unread.object, key, &format!("{prefix}{word}"), value))
+            let read = format!("{prefix}{word}");
+            if object?.annotations.contains_key(&read) {
+                // What is in force stays.
+                return Some(kubectl::unannotate(&unread.object, key));
+            }
+            Some(kubectl::rename_annotation(&unread.object, key, &read, value))
         })
         .collect();
     match lines {

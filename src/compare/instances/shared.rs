@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use crate::compare::instances::start;
+use crate::compare::texts::texts;
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
 use crate::desired::sources::roster::source_of_registry_word;
@@ -46,12 +47,32 @@ pub(super) fn owner_id_shared(world: &World<'_>, wants: &InstanceWants) -> Optio
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
     candidate.evidence =
         strange.iter().take(5).map(|object| format!("this cluster has no {object}")).collect();
+    let flags = &wants.instance.flags;
+    if migrates(wants) && !strange.iter().any(|object| is_owned(world, wants, object)) {
+        let former = &flags.migrate_from_owner;
+        candidate.summary = format!(
+            "The owner id {former}, which {} migrates from, is in use for objects that this cluster does not have; it takes over and deletes the records of another cluster.",
+            wants.instance.id
+        );
+        candidate.fix =
+            Fix { summary: format!("Take --migrate-from-txt-owner={former} away."), ..Fix::default() };
+        return Some(candidate);
+    }
     candidate.summary = format!(
         "The owner id {} is in use for objects that this cluster does not have; the instances delete each other's records.",
         wants.instance.id
     );
     candidate.fix = Fix { summary: "Give each cluster its own --txt-owner-id.".to_owned(), ..Fix::default() };
     Some(candidate)
+}
+
+/// True if a record of the object stands under the instance's own id, and not the one that it migrates from.
+fn is_owned(world: &World<'_>, wants: &InstanceWants, object: &ObjectRef) -> bool {
+    let zones = wants.zones.iter().filter_map(|id| world.zone(id));
+    zones.flat_map(texts).any(|text| {
+        text.heritage.owner == Some(&wants.instance.flags.owner_id)
+            && text.heritage.object().as_ref() == Some(object)
+    })
 }
 
 /// Objects that nobody here has ever seen, whose records appeared while we looked. The object of a

@@ -112,12 +112,10 @@ impl Context<'_> {
     }
 
     /// Who owns a record at the name. Of another type, what is ours under any type is ours: types change.
+    ///
+    /// Where the instance sees no ownership another one of the cluster may, under its own prefix or suffix.
     fn owner_of(&self, set: &RecordSet) -> Ownership {
-        let owner = |record_type: &RecordType| {
-            let set_identifier = set.set_identifier.clone();
-            let wish = Want { record_type: record_type.clone(), set_identifier, ..self.want.clone() };
-            ownership(&self.wants.instance, &wish, self.zone)
-        };
+        let owner = |record_type: &RecordType| self.owner_by(self.wants, record_type, set);
         let addresses = [RecordType::A, RecordType::Aaaa, RecordType::Cname];
         match owner(&set.record_type) {
             Ownership::Missing
@@ -127,8 +125,24 @@ impl Context<'_> {
             {
                 Ownership::Own
             }
+            Ownership::Missing => {
+                let others = self.world.wants.iter().filter(|other| {
+                    other.instance.id != self.wants.instance.id && other.zones.contains(&self.zone.zone.id)
+                });
+                let mut owners = others
+                    .filter(|other| self.owner_by(other, &set.record_type, set) == Ownership::Own)
+                    .map(|other| Arc::<str>::from(other.instance.flags.owner_id.as_str()));
+                owners.next().map_or(Ownership::Missing, Ownership::Foreign)
+            }
             owner => owner,
         }
+    }
+
+    /// Who owns a record as the given instance reads it, under the names of the type.
+    fn owner_by(&self, wants: &InstanceWants, record_type: &RecordType, set: &RecordSet) -> Ownership {
+        let set_identifier = set.set_identifier.clone();
+        let wish = Want { record_type: record_type.clone(), set_identifier, ..self.want.clone() };
+        ownership(&wants.instance, &wish, self.zone)
     }
 
     pub(super) fn policy_forbids(&self, step: &Step) -> bool {
