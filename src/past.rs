@@ -22,7 +22,7 @@ use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{ZoneReading, Zones};
 use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordSet, RecordType, ZoneId};
 use crate::past::answers::{Answered, Arrival};
-use crate::past::names::sight;
+use crate::past::names::{ABSENCE, sight};
 pub use crate::past::names::{KeyRef, Names, Others, Sighting};
 use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
 use crate::stored::pairs;
@@ -89,7 +89,7 @@ pub struct Past {
     controls: BTreeMap<(Arc<str>, Arc<str>), Timestamp>,
     /// Routing and health check of wishes that have or had any, and since when they have been so.
     #[serde(with = "pairs", default)]
-    attributes: BTreeMap<WishKey, (Arc<str>, Timestamp)>,
+    attributes: BTreeMap<WishKey, Attributes>,
     /// The latest round in which DNS was read; `None` while it never was.
     #[serde(default)]
     pub dns_at: Option<Timestamp>,
@@ -108,6 +108,17 @@ pub struct Past {
     /// The latest round in which a Pod of an instance was ready, by owner id.
     #[serde(default)]
     pub ready: BTreeMap<Arc<str>, Timestamp>,
+}
+
+/// Routing and health check of a wish.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Attributes {
+    text: Arc<str>,
+    /// The first of the changes that the record has not followed.
+    since: Timestamp,
+    /// The latest change.
+    #[serde(default)]
+    changed_at: Option<Timestamp>,
 }
 
 /// The delegation of a zone as its parent gives it.
@@ -183,7 +194,7 @@ impl Past {
         // A wish that is there is a fact, whatever could not be listed beside it.
         if snapshot.kubernetes.state == ViewState::Read {
             self.observe_objects(snapshot, at);
-            self.observe_wishes(wants, at);
+            self.observe_wishes(wants, snapshot.route53.value(), at);
             self.observe_ready(wants, at);
         }
         if lists_are_whole(snapshot) {
@@ -260,7 +271,10 @@ impl Past {
         earlier(&mut self.dns_at);
         self.unasked = self.unasked.map(|(cycles, last)| (cycles, last.min(now)));
         self.answered.set_back(now);
-        self.attributes.values_mut().for_each(|(_, at)| *at = now.min(*at));
+        for one in self.attributes.values_mut() {
+            one.since = one.since.min(now);
+            earlier(&mut one.changed_at);
+        }
         let others = self.controls.values_mut().chain(self.associations.values_mut());
         others.for_each(|at| *at = now.min(*at));
         self.ready.values_mut().for_each(|at| *at = now.min(*at));
@@ -352,10 +366,10 @@ impl Past {
         self.ready.extend(wants.iter().filter(is_ready).map(|one| (Arc::clone(&one.instance.id), at)));
     }
 
-    fn observe_wishes(&mut self, wants: &[InstanceWants], at: Timestamp) {
+    fn observe_wishes(&mut self, wants: &[InstanceWants], zones: Option<&Zones>, at: Timestamp) {
         for one in wants {
             for want in &one.wants {
-                self.observe_attributes(&one.instance.id, want, at);
+                self.observe_attributes(one, want, zones, at);
                 self.names.wish_seen(&one.instance.id, want, at, &self.losses);
             }
         }
@@ -376,23 +390,33 @@ impl Past {
     }
 
     /// Most wishes have no attributes and never had any.
-    fn observe_attributes(&mut self, instance: &Arc<str>, want: &Want, at: Timestamp) {
+    fn observe_attributes(&mut self, one: &InstanceWants, want: &Want, zones: Option<&Zones>, at: Timestamp) {
         let has_any = want.routing.is_some() || want.health_check_id.is_some();
         if !has_any && self.attributes.is_empty() {
             return;
         }
+        let instance = &one.instance.id;
         let key = (Arc::clone(instance), want.key());
         if !has_any && !self.attributes.contains_key(&key) {
             return;
         }
-        let now: Arc<str> = format!("{:?} {:?}", want.routing, want.health_check_id).into();
+        let text: Arc<str> = format!("{:?} {:?}", want.routing, want.health_check_id).into();
         // Of a wish that was there without them they are news.
         let since = if self.names.wish(instance, want).is_empty() { self.first_at } else { Some(at) };
         match self.attributes.get_mut(&key) {
-            Some(known) if known.0 == now => {}
-            Some(known) => *known = (now, at),
+            Some(known) if known.text == text => {}
+            // Changes that follow each other so fast that none has a window of its own have one together, unless
+            // the record follows them.
+            Some(known) => {
+                let stood = at.duration_since(known.changed_at.unwrap_or(known.since)).unsigned_abs();
+                let window = one.instance.sync_window(1, ABSENCE.unsigned_abs());
+                let begins = window <= stood || has_attributes(zones, want, &known.text);
+                let since = if begins { at } else { known.since };
+                *known = Attributes { text, since, changed_at: Some(at) };
+            }
             None => {
-                self.attributes.insert(key, (now, since.unwrap_or(at)));
+                let since = since.unwrap_or(at);
+                self.attributes.insert(key, Attributes { text, since, changed_at: Some(since) });
             }
         }
     }
@@ -645,7 +669,7 @@ impl Past {
             return since;
         }
         let attributes = self.attributes.get(&(Arc::clone(instance), want.key()));
-        since.max(attributes.map(|(_, since)| *since))
+        since.max(attributes.map(|one| one.since))
     }
 
     /// When the instance last wanted any of the records that count; `None` when no such wish is remembered.
@@ -661,6 +685,14 @@ impl Past {
         let sightings = self.names.wish(instance, want);
         sightings.iter().rev().skip(1).rev().map(|sighting| &sighting.value)
     }
+}
+
+/// True if the record has these attributes, as they are told of wishes.
+fn has_attributes(zones: Option<&Zones>, want: &Want, text: &str) -> bool {
+    let zone = zones.zip(want.zone_id()).and_then(|(zones, id)| zones.zones.get(id));
+    let here = zone.map(|zone| zone.at(&want.name)).unwrap_or_default();
+    let mut own = here.iter().filter(|set| want.is(&set.key()));
+    own.any(|set| format!("{:?} {:?}", set.routing, set.health_check_id) == *text)
 }
 
 /// True if no kind of objects is missing from the view; one odd object spoils only itself, unless others

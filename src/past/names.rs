@@ -19,7 +19,7 @@ use crate::model::{Content, DomainName, RecordKey, RecordSet, RecordType, ZoneId
 const MAX_SIGHTINGS: usize = 32;
 
 /// A wish that is gone for less than this is one that went on: the least sync window.
-const ABSENCE: SignedDuration = SignedDuration::from_mins(3);
+pub(super) const ABSENCE: SignedDuration = SignedDuration::from_mins(3);
 
 /// A value and the rounds in which it was seen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
