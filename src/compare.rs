@@ -220,6 +220,7 @@ fn coverage(snapshot: &Snapshot, past: &Past) -> Coverage {
         .map(|reading| (reading.zone.id.clone(), (reading.zone.name.clone(), reading.zone.private)));
     Coverage {
         apexes: apexes.collect(),
+        odd: snapshot.odd_objects().into_iter().collect(),
         darkened,
         kubernetes: lists_are_whole(snapshot),
         unread_kinds: unread_kinds(snapshot),

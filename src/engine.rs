@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::compare::blind::without_facts;
 use crate::compare::unheard::unheard;
-use crate::compare::{Verdicts, compare};
+use crate::compare::{Candidate, Verdicts, compare, mute};
 use crate::desired;
 use crate::desired::departed::{Departed, is_wanted_by_others};
 use crate::desired::memo::Memo;
@@ -133,6 +133,8 @@ impl Engine {
         verdicts.coverage.unheard = unheard(snapshot, &self.wants, &verdicts.candidates, known());
         verdicts.coverage.unheard.extend(without_facts(snapshot, known()));
         self.lost.clone_from(&verdicts.coverage.lost);
+        let muted = |candidate: &Candidate| mute::now(snapshot, &self.policy, candidate).map(|mute| mute.0);
+        self.memory.history.mute(&verdicts, muted);
         self.memory.history.advance(&verdicts, &self.policy, snapshot.at);
         self.report(snapshot, verdicts)
     }

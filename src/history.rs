@@ -15,7 +15,7 @@ use crate::finding::{Cause, FindingKey, Kind, Reason, SilentReason, State, Subje
 use crate::limits::MAX_STEPS;
 use crate::model::{DomainName, ZoneId};
 use crate::policy::Policy;
-use crate::report::Step;
+use crate::report::{Mute, Step};
 use crate::snapshot::ViewName;
 use crate::stored::pairs;
 
@@ -221,6 +221,24 @@ impl History {
         self.explain();
         for track in self.tracks.values_mut() {
             track.note(at);
+        }
+    }
+
+    /// A mute that has begun or ended meanwhile concerns what this round cannot tell anew, too.
+    pub fn mute(&mut self, verdicts: &Verdicts, now: impl Fn(&Candidate) -> Option<Mute>) {
+        let told: BTreeSet<&FindingKey> = verdicts.candidates.iter().map(|one| &one.key).collect();
+        let kept = self
+            .tracks
+            .iter_mut()
+            .filter(|(key, track)| track.state != State::Resolved && !told.contains(key));
+        for (_, track) in kept {
+            track.candidate.muted = now(&track.candidate);
+            track.state = match (&track.candidate.muted, track.state) {
+                (Some(_), _) => State::Muted,
+                (None, State::Muted) if track.confirmed => State::Open,
+                (None, State::Muted) => State::Pending,
+                (None, state) => state,
+            };
         }
     }
 
@@ -455,9 +473,12 @@ impl Track {
             .iter()
             .filter(|view| **view != ViewName::Changes)
             .any(|view| coverage.blind.contains(view) || *view == ViewName::Route53 && zone_is_lost());
-        if lost && matches!(self.state, State::Open | State::Explained) {
-            self.state = State::Stale;
-        }
+        self.state = match self.state {
+            State::Open | State::Explained if lost => State::Stale,
+            // What is dark now is not stated as blind.
+            State::Stale if !lost => State::Open,
+            state => state,
+        };
     }
 
     fn miss(&mut self, at: Timestamp, superseded: bool, policy: &Policy, cycle: SignedDuration) {
@@ -504,7 +525,11 @@ fn is_dim(key: &FindingKey, coverage: &Coverage) -> bool {
 /// again (`is_seen`) or not.
 fn dark_views(candidate: &Candidate, coverage: &Coverage, is_seen: bool) -> Vec<ViewName> {
     let is_dark = |view: &&ViewName| match view {
-        ViewName::Kubernetes => !coverage.kubernetes && !stands_without(candidate, coverage, is_seen),
+        ViewName::Kubernetes => {
+            let is_odd = !is_seen
+                && candidate.object.as_ref().is_some_and(|one| coverage.odd.iter().any(|odd| odd.shows(one)));
+            is_odd || !coverage.kubernetes && !stands_without(candidate, coverage, is_seen)
+        }
         ViewName::Route53 => match &candidate.key.zone_id {
             // A zone that a whole list no longer has is gone, and its findings with it.
             Some(id) => {

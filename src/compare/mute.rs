@@ -12,8 +12,9 @@ use crate::finding::{Kind, SilentReason};
 use crate::limits::MAX_MUTES;
 use crate::model::TextMap;
 use crate::model::text::{printable, truncate};
-use crate::policy::MuteRule;
+use crate::policy::{MuteRule, Policy};
 use crate::report::{Mute, MuteReport, MuteState};
+use crate::snapshot::Snapshot;
 
 const KINDS: &str = "dns-drift/mute";
 const UNTIL: &str = "dns-drift/mute-until";
@@ -25,25 +26,35 @@ const MAX_TEXT: usize = 200;
 /// The mute that applies to a statement, with the words for the list of silent reasons.
 #[must_use]
 pub fn of(world: &World<'_>, candidate: &Candidate) -> Option<(Mute, SilentReason, String)> {
+    now(world.snapshot, world.policy, candidate)
+}
+
+/// The same for a statement of an earlier round.
+#[must_use]
+pub fn now(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    candidate: &Candidate,
+) -> Option<(Mute, SilentReason, String)> {
     let blind = candidate.key.kind == Kind::ObserverBlind;
-    let period = world.policy.maintenance.iter().find(|period| {
+    let period = policy.maintenance.iter().find(|period| {
         let concerns = period.instance.as_ref().is_none_or(|id| Some(id) == candidate.key.instance.as_ref());
-        !blind && concerns && period.from <= world.at() && world.at() < period.until
+        !blind && concerns && period.from <= snapshot.at && snapshot.at < period.until
     });
     if let Some(period) = period {
         let mute = Mute { by: "maintenance".to_owned(), reason: None, until: Some(period.until) };
         return Some((mute, SilentReason::Maintenance, "a declared maintenance period".to_owned()));
     }
-    let cluster = world.snapshot.kubernetes.value();
+    let cluster = snapshot.kubernetes.value();
     let object = candidate.object.as_ref().and_then(|reference| cluster?.objects.get(reference));
     let asked = object.and_then(|object| read(&object.annotations));
-    if let Some(asked) = asked.filter(|asked| asked.applies(candidate.key.kind, world.at())) {
+    if let Some(asked) = asked.filter(|asked| asked.applies(candidate.key.kind, snapshot.at)) {
         let by = format!("annotation of {}", candidate.object.as_ref()?);
         let mute = Mute { by, reason: asked.reason, until: asked.until };
         return Some((mute, SilentReason::OptedOut, format!("the {KINDS} annotation of the object")));
     }
-    let rules = world.policy.mutes.iter().enumerate();
-    let (index, rule) = rules.into_iter().find(|(_, rule)| matches(rule, candidate, world.at()))?;
+    let rules = policy.mutes.iter().enumerate();
+    let (index, rule) = rules.into_iter().find(|(_, rule)| matches(rule, candidate, snapshot.at))?;
     let mute = Mute { by: format!("mutes[{index}]"), reason: rule.reason.clone(), until: rule.until };
     Some((mute, SilentReason::OptedOut, format!("mutes[{index}] of the configuration")))
 }

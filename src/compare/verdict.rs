@@ -36,6 +36,8 @@ pub struct Verdicts {
 pub struct Coverage {
     /// The objects of the cluster were read.
     pub kubernetes: bool,
+    /// Objects that cannot be understood: what they ask for is not known.
+    pub odd: BTreeSet<ObjectRef>,
     /// Kinds that could not be listed in a cluster that could else be read; empty when all were listed,
     /// and when nothing was.
     pub unread_kinds: BTreeSet<String>,
