@@ -36,6 +36,10 @@ pub fn advice(candidate: &Candidate) -> String {
         Some(Cause::ControllerStalled | Cause::ControllerFailing) => {
             "Get ExternalDNS to work again; until then the record can be written by hand."
         }
+        // The annotation that the message is about has gone since.
+        None if candidate.reason == Reason::AliasTargetNotInZone => {
+            "Write the record once by hand and find out why ExternalDNS does not."
+        }
         _ if candidate.key.kind == Kind::FailedChange => refused(candidate.reason),
         Some(Cause::Policy) => {
             "The policy of ExternalDNS forbids this change: make it by hand, or start it with another --policy."
