@@ -472,7 +472,11 @@ fn heritage(instance: &Instance, want: &Want) -> Vec<RecordSet> {
         return Vec::new();
     }
     let is_alias = want.content.alias().is_some();
-    let texts = title_names(instance, want.name.as_str(), &want.record_type, is_alias);
+    let mut texts = title_names(instance, want.name.as_str(), &want.record_type, is_alias);
+    if instance.version.is_none() && is_alias && want.record_type == RecordType::A {
+        // Nobody knows which of both the release reads.
+        texts.push(instance.flags.affixes.txt_text(want.name.as_str(), Some(&RecordType::Cname)));
+    }
     let is_legal = |text: &&String| text.split('.').all(|label| label.len() <= MAX_LABEL);
     let mut names: Vec<DomainName> =
         texts.iter().filter(is_legal).map(|text| DomainName::new(text)).collect();
