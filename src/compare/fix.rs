@@ -138,7 +138,13 @@ fn said(summary: &str, commands: impl IntoIterator<Item = String>) -> Fix {
 fn owning(wants: &InstanceWants, want: &Want, zone: Option<&ZoneReading>) -> Fix {
     let summary = "Write the ownership TXT that ExternalDNS looks for, and delete those that contradict it.";
     match zone {
-        Some(zone) => Batch::owning(wants, want, zone).into_fix(summary, zone),
+        Some(zone) => {
+            let batch = Batch::owning(wants, want, zone);
+            match *batch.obstacles(zone) {
+                [] => batch.into_fix(summary, zone),
+                ref obstacles => said(&advice::blocked(want, obstacles), []),
+            }
+        }
         None => said(summary, []),
     }
 }

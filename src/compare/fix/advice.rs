@@ -65,6 +65,16 @@ pub fn blocked(want: &Want, obstacles: &[&RecordSet]) -> String {
             cname.name
         );
     }
+    let is_text = |set: &&&RecordSet| {
+        let beside = !matches!(want.record_type, RecordType::Cname | RecordType::Txt);
+        set.record_type == RecordType::Txt && (beside || set.name != want.name)
+    };
+    if let Some(text) = obstacles.iter().find(is_text) {
+        return format!(
+            "The text at {} keeps the ownership out and is not ours to delete: move it, or give ExternalDNS a --txt-prefix.",
+            text.name
+        );
+    }
     let is_member = |set: &&&RecordSet| {
         set.record_type == want.record_type && set.set_identifier.is_some() && want.set_identifier.is_some()
     };
