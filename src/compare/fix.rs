@@ -15,6 +15,7 @@ pub mod kubectl;
 pub mod sentence;
 
 use crate::compare::fix::batch::Batch;
+use crate::compare::owner::{Ownership, ownership};
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
 use crate::finding::{Cause, Kind, Reason, SilentReason};
@@ -52,10 +53,16 @@ fn fix(
         Kind::InvalidDesired | Kind::ConflictingDesired => {
             said("Correct what the objects ask for.", claimants(want).map(edit))
         }
-        Kind::NoZone => said(
-            "Correct the host, create the zone, or widen the filter of the instance.",
-            objects().map(edit),
-        ),
+        Kind::NoZone => match (candidate.reason, &wants.instance.workload) {
+            (Reason::FilteredOut | Reason::WrongType, Some(workload)) => said(
+                "Widen the filter of the instance (--zone-id-filter, --domain-filter, --aws-zone-type), or correct the host.",
+                [edit(workload)],
+            ),
+            _ => said(
+                "Correct the host, create the zone, or widen the filter of the instance.",
+                objects().map(edit),
+            ),
+        },
         Kind::TargetUnresolvable => living_target(world, candidate.reason, wants, want),
         Kind::PrivateTargetInPublicZone => said(
             "Publish the host in a private zone (--aws-zone-type, a class filter), or give it a public load balancer.",
@@ -131,7 +138,13 @@ fn said(summary: &str, commands: impl IntoIterator<Item = String>) -> Fix {
 fn owning(wants: &InstanceWants, want: &Want, zone: Option<&ZoneReading>) -> Fix {
     let summary = "Write the ownership TXT that ExternalDNS looks for, and delete those that contradict it.";
     match zone {
-        Some(zone) => Batch::owning(wants, want, zone).into_fix(summary, zone),
+        Some(zone) => {
+            let batch = Batch::owning(wants, want, zone);
+            match *batch.obstacles(zone) {
+                [] => batch.into_fix(summary, zone),
+                ref obstacles => said(&advice::blocked(want, obstacles), []),
+            }
+        }
         None => said(summary, []),
     }
 }
@@ -162,7 +175,21 @@ fn zone_fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Opt
     if matches!(candidate.cause, Some(Cause::ConflictingDesired(_))) {
         let is_told = matches!(candidate.reason, Reason::RoutingPolicyMix | Reason::RoutingDuplicate);
         let summary = if is_told { &*summary } else { "Correct what the objects ask for." };
-        return said(summary, claimants(want).map(edit));
+        let rivals = wants.at(&want.name).iter().filter(|other| other.record_type == want.record_type);
+        let rivals = rivals.flat_map(|other| &other.objects);
+        let mut objects: Vec<&ObjectRef> = claimants(want).chain(rivals).collect();
+        objects.sort();
+        objects.dedup();
+        return said(summary, objects.into_iter().map(edit));
+    }
+    if candidate.cause == Some(Cause::OwnerOrphan)
+        && matches!(ownership(&wants.instance, want, zone), Ownership::Foreign(_))
+    {
+        // What is written beside it would be the record of that owner.
+        return said(
+            "The ownership TXT of another owner blocks ExternalDNS: settle with it, and delete that TXT.",
+            [],
+        );
     }
     let summary = if is_nobodys(&wants.instance, want, zone) {
         format!("{summary} What is written by hand stays nobody's until it is deleted again.")

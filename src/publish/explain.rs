@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use crate::finding::Subject;
 use crate::model::DomainName;
-use crate::model::text::printable;
+use crate::model::text::{escaped, printable};
 use crate::publish::table::{Style, empty, line};
 use crate::publish::words;
 use crate::report::{Finding, Report};
@@ -83,7 +83,8 @@ fn verdict(out: &mut String, report: &Report, finding: &Finding, style: Style) {
     for command in &finding.fix.commands {
         for (number, part) in command.lines().enumerate() {
             let prompt = if number == 0 { "$" } else { " " };
-            line(out, &format!("  {prompt} {}", printable(part)));
+            // A command that is cut is none.
+            line(out, &format!("  {prompt} {}", escaped(part)));
         }
     }
     for evidence in &finding.evidence {

@@ -4,7 +4,7 @@
 //! notify anybody.
 
 use crate::finding::State;
-use crate::model::text::printable;
+use crate::model::text::{self, printable};
 use crate::publish::table::line;
 use crate::publish::words;
 use crate::report::baseline::Against;
@@ -75,7 +75,8 @@ fn findings(out: &mut String, report: &Report, shown: &[&Finding]) {
 fn fix(out: &mut String, finding: &Finding) {
     let title = format!("{}: {}", code(&finding.subject.to_string()), escaped(&finding.fix.summary));
     let lines = finding.fix.commands.iter().flat_map(|command| command.lines());
-    let text = lines.map(printable).collect::<Vec<String>>().join("\n");
+    // A command that is cut is none.
+    let text = lines.map(text::escaped).collect::<Vec<String>>().join("\n");
     let fence = "`".repeat(longest_run(&text).saturating_add(1).max(3));
     line(out, &format!("\n{title}\n\n{fence}sh\n{text}\n{fence}"));
 }

@@ -36,6 +36,10 @@ pub fn advice(candidate: &Candidate) -> String {
         Some(Cause::ControllerStalled | Cause::ControllerFailing) => {
             "Get ExternalDNS to work again; until then the record can be written by hand."
         }
+        // The annotation that the message is about has gone since.
+        None if candidate.reason == Reason::AliasTargetNotInZone => {
+            "Write the record once by hand and find out why ExternalDNS does not."
+        }
         _ if candidate.key.kind == Kind::FailedChange => refused(candidate.reason),
         Some(Cause::Policy) => {
             "The policy of ExternalDNS forbids this change: make it by hand, or start it with another --policy."
@@ -59,6 +63,16 @@ pub fn blocked(want: &Want, obstacles: &[&RecordSet]) -> String {
         return format!(
             "The ownership record {} cannot stand beside the CNAME there: rename that host, or give ExternalDNS a --txt-prefix.",
             cname.name
+        );
+    }
+    let is_text = |set: &&&RecordSet| {
+        let beside = !matches!(want.record_type, RecordType::Cname | RecordType::Txt);
+        set.record_type == RecordType::Txt && (beside || set.name != want.name)
+    };
+    if let Some(text) = obstacles.iter().find(is_text) {
+        return format!(
+            "The text at {} keeps the ownership out and is not ours to delete: move it, or give ExternalDNS a --txt-prefix.",
+            text.name
         );
     }
     let is_member = |set: &&&RecordSet| {

@@ -175,6 +175,7 @@ impl Batch {
         }
         // Beside an apex the name may lie outside of the zone: ExternalDNS writes no ownership then.
         let written = heritage(instance, want).into_iter().filter(|set| set.name.is_within(&zone.zone.name));
+        let (mut kept_out, mut titles) = (Vec::new(), 0_usize);
         for set in written {
             let stands = zone.at(&set.name).iter().find(|other| other.key() == set.key());
             match stands {
@@ -182,10 +183,20 @@ impl Batch {
                     self.remove(other);
                     self.write(set);
                 }
-                // Ours, or a text that has nothing to do with ownership, an SPF policy perhaps.
+                // A text that has nothing to do with ownership, an SPF policy perhaps.
+                Some(other) if TxtRole::of(other) == TxtRole::Other => {
+                    kept_out.push(set);
+                    continue;
+                }
+                // Ours.
                 Some(_) => {}
                 None => self.write(set),
             }
+            titles += 1;
+        }
+        if titles == 0 {
+            // Without any the record would be nobody's: the text is an obstacle.
+            self.create.extend(kept_out);
         }
     }
 
@@ -472,7 +483,11 @@ fn heritage(instance: &Instance, want: &Want) -> Vec<RecordSet> {
         return Vec::new();
     }
     let is_alias = want.content.alias().is_some();
-    let texts = title_names(instance, want.name.as_str(), &want.record_type, is_alias);
+    let mut texts = title_names(instance, want.name.as_str(), &want.record_type, is_alias);
+    if instance.version.is_none() && is_alias && want.record_type == RecordType::A {
+        // Nobody knows which of both the release reads.
+        texts.push(instance.flags.affixes.txt_text(want.name.as_str(), Some(&RecordType::Cname)));
+    }
     let is_legal = |text: &&String| text.split('.').all(|label| label.len() <= MAX_LABEL);
     let mut names: Vec<DomainName> =
         texts.iter().filter(is_legal).map(|text| DomainName::new(text)).collect();
@@ -644,7 +659,9 @@ mod tests {
         let (gone, new, obstacles) = batch("v0.17.0", &a, std::slice::from_ref(&spf));
         assert_eq!((gone, obstacles), (Vec::new(), 0));
         assert_eq!(new, ["a-app.example.com/TXT", "app.example.com/A"]);
-        assert_eq!(batch("v0.11.0", &a, &[spf]), (Vec::new(), vec!["app.example.com/A".into()], 0));
+        // Where no other name is written the record would be nobody's.
+        assert_eq!(batch("v0.11.0", &a, &[spf]).2, 1);
+        assert_eq!(batch("v0.21.0", &a, &[set("a-app.example.com", RecordType::Txt, "\"hello\"")]).2, 1);
     }
 
     #[test]

@@ -68,6 +68,7 @@ fn on(object: &ObjectRef, verb: &str, rest: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{rename_annotation, restart, stop};
+    use crate::compare::fix::edit;
     use crate::model::ObjectRef;
 
     fn object(kind: &str) -> ObjectRef {

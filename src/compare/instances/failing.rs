@@ -93,6 +93,10 @@ fn fails_each_time(run: &[(Timestamp, Reason, &str)], times: usize, wants: &Inst
 
 fn advice(reason: Reason, message: &str) -> String {
     match (reason, lacking(message)) {
+        // It lists the zones first and filters them then.
+        (Reason::AccessDenied, Some((action, resource))) if action.starts_with("route53:ListHostedZones") => {
+            format!("Allow {action} on {resource} to the role of ExternalDNS; until then no zone is written.")
+        }
         (Reason::AccessDenied | Reason::OtherZone, Some((action, resource))) => format!(
             "Allow {action} on {resource} to the role of ExternalDNS, or take the zone out with --zone-id-filter; \
              until then no zone is written."
