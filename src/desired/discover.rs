@@ -128,8 +128,13 @@ fn from_workload(workload: &Workload, container: &Container, pods: &[&Pod]) -> I
 /// ready: what is wanted is what that one wants. `None` where the template runs, or nothing does.
 fn still_running<'a>(container: &Container, pods: &[&'a Pod]) -> Option<&'a Container> {
     let of = |pod: &'a Pod| pod.containers.iter().find(|one| one.name == container.name);
+    let arguments = |one: &Container| {
+        let mut given = one.arguments();
+        given.sort_unstable();
+        given
+    };
     let is_template =
-        |one: &Container| one.image == container.image && one.arguments() == container.arguments();
+        |one: &Container| one.image == container.image && arguments(one) == arguments(container);
     let is_ready = |pod: &Pod| {
         let status = pod.status(&container.name);
         status.and_then(|status| status.ready).unwrap_or(pod.ready)
