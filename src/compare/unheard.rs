@@ -160,7 +160,11 @@ pub fn unheard<'a>(
                 untold(heard.resolvers, key) || are_mute(&by_server, one)
             }
             Kind::HealthWithdrawn => untold(heard.servers, key),
-            Kind::DelegationBroken => untold(heard.parents, key),
+            // Of one that is as it should be at the parent the resolvers tell that follow the former one.
+            Kind::DelegationBroken => {
+                let is_of_resolvers = one.reason == Reason::DelegatedElsewhere;
+                untold(heard.parents, key) || is_of_resolvers && are_mute(&by_server, one)
+            }
             Kind::WrongZone => untold(heard.public, key) && is_misplaced_still(snapshot, wants, one),
             // What is known of other names decides.
             _ => false,
