@@ -130,7 +130,8 @@ impl Engine {
         self.memory.past.observe(snapshot, &self.wants, self.policy.cycle());
         let mut verdicts = compare(snapshot, &self.wants, &self.memory.past, &self.policy);
         let known = || self.memory.history.tracks().map(|track| &track.candidate);
-        verdicts.coverage.unheard = unheard(snapshot, &self.wants, &verdicts.candidates, known());
+        verdicts.coverage.unheard =
+            unheard(snapshot, &self.wants, &self.memory.past, &verdicts.candidates, known());
         verdicts.coverage.unheard.extend(without_facts(snapshot, known()));
         self.lost.clone_from(&verdicts.coverage.lost);
         let muted = |candidate: &Candidate| mute::now(snapshot, &self.policy, candidate).map(|mute| mute.0);

@@ -415,6 +415,7 @@ fn old_servers(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) -> Opt
             open(SilentReason::DelegationTtlWindow, first, SignedDuration::from_secs(LONGEST_TTL), world.at())
         });
     }
+    candidate.servers = bad.keys().map(|server| Arc::from(*server)).collect();
     let list: Vec<&str> = bad.keys().copied().collect();
     let list = crate::model::text::printable(&list.join(", "));
     if let Some(window) = candidate.window {

@@ -9,25 +9,24 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::compare::answer_class::is_blocked;
-use crate::compare::delegation::LOOKS;
-use crate::compare::live::{addresses, chain, says_nothing};
+use crate::compare::delegation::{LOOKS, name_servers};
+use crate::compare::live::{Expected, Match, addresses, asks, chain, judge, says_nothing};
 use crate::compare::lookups::existing;
 use crate::compare::mismatch::occluded;
 use crate::compare::target::is_loop;
 use crate::compare::verdict::Candidate;
 use crate::finding::{FindingKey, Kind, Reason, Subject};
 use crate::model::observation::{Observation, Outcome, Vantage};
-use crate::model::record::Value;
+use crate::model::record::{Content, RecordType, Value};
 use crate::model::want::InstanceWants;
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ZoneId};
-use crate::past::not_after;
+use crate::past::{Past, not_after};
 use crate::snapshot::{Snapshot, ViewName};
 
 /// What was heard about one name: by nobody asked, by some who say nothing, or by somebody.
@@ -56,14 +55,32 @@ struct Heard {
     a_resolver_works: bool,
 }
 
-/// What was heard about one name from one server or resolver.
-type ByServer<'a> = BTreeMap<(&'a DomainName, &'a str), Words>;
+/// What was heard about one name from each server or resolver.
+type ByServer<'a> = BTreeMap<&'a str, Words>;
+
+/// The looks at the names in question, without those that ask without validation, and since when each resolver
+/// answers its control name.
+struct Looks<'a> {
+    by_name: BTreeMap<&'a DomainName, Vec<&'a Observation>>,
+    works: BTreeMap<(&'a str, &'a str), Timestamp>,
+}
+
+/// What a name should be answered with, as far as that is known.
+#[derive(Default)]
+struct Wished {
+    /// `None` if any question tells.
+    record_type: Option<RecordType>,
+    expected: Option<Expected>,
+    /// A part of it is a right answer.
+    routed: bool,
+}
 
 /// Those among the findings whose name was asked for and about which nobody said anything. What this round
 /// has found again (`found`) was heard.
 pub fn unheard<'a>(
     snapshot: &Snapshot,
     wants: &[InstanceWants],
+    past: &Past,
     found: &[Candidate],
     findings: impl Iterator<Item = &'a Candidate>,
 ) -> BTreeSet<FindingKey> {
@@ -75,19 +92,19 @@ pub fn unheard<'a>(
     if names.is_empty() {
         return BTreeSet::new();
     }
-    let (heard, by_server) = heard(snapshot, &names);
+    let looks = Looks::new(snapshot, &names);
     let silent = |words: Words| words.asked && !words.heard;
     let targets: BTreeMap<&FindingKey, BTreeSet<DomainName>> =
         live.iter().map(|key| (*key, targets_of(snapshot, wants, key))).collect();
     let told = told_of(snapshot, targets.values().flatten());
     // What some servers were found to answer is not told by the others.
     let present: BTreeSet<&str> = snapshot.observations().map(|one| &*one.server).collect();
-    let are_mute = |name: &DomainName, one: &Candidate| {
+    let are_mute = |by_server: &ByServer<'_>, one: &Candidate| {
         // Who is asked for nothing any more is no server of ours now, unless it could not be asked.
         let is_troubled = |server: &str| snapshot.dns.problems.iter().any(|problem| problem.scope == server);
         let is_ours = |server: &&Arc<str>| present.contains(&***server) || is_troubled(server);
         let servers = one.servers.iter().filter(is_ours);
-        let words: Vec<_> = servers.map(|server| by_server.get(&(name, &**server))).collect();
+        let words: Vec<_> = servers.map(|server| by_server.get(&**server)).collect();
         let is_asked = words.iter().flatten().any(|words| words.asked);
         !words.is_empty()
             && words.iter().flatten().all(|words| !words.heard)
@@ -110,11 +127,15 @@ pub fn unheard<'a>(
         if is_incomparable(snapshot, wants, one) {
             return true;
         }
-        if !one.servers.is_empty() && key.kind == Kind::DelegationBroken && are_lame_untold(snapshot, one) {
+        if !one.servers.is_empty()
+            && key.kind == Kind::DelegationBroken
+            && are_lame_untold(snapshot, wants, past, one)
+        {
             return true;
         }
         let Some(name) = name_of(key) else { return false };
-        let Some(heard) = heard.get(name) else {
+        let wished = Wished::of(snapshot, wants, past, key);
+        let Some((heard, by_server)) = looks.hear(name, &wished) else {
             return match key.kind {
                 Kind::WrongZone => is_misplaced_still(snapshot, wants, one),
                 kind => of_the_name(kind) && is_open_question(snapshot, wants, key),
@@ -125,19 +146,25 @@ pub fn unheard<'a>(
             Kind::ResolverStale | Kind::ResolverMismatch => {
                 silent(heard.servers)
                     || untold(heard.resolvers, key)
-                    || are_mute(name, one)
-                    || untold(heard.servers, key) && !is_mended(snapshot, wants, one)
+                    || are_mute(&by_server, one)
+                    || untold(heard.servers, key) && !is_mended(snapshot, &wished, one)
             }
             // Here silence about the name is what was found, as long as the resolver itself works.
-            Kind::ResolverUnreachable if heard.resolvers.asked => !heard.a_resolver_works,
+            Kind::ResolverUnreachable if heard.resolvers.asked => {
+                !heard.a_resolver_works || looks.fail_still(name, &wished, one)
+            }
             Kind::ResolverUnreachable => silent(heard.servers) || untold(heard.resolvers, key),
-            Kind::AuthMismatch => untold(heard.servers, key) || are_mute(name, one),
+            Kind::AuthMismatch => untold(heard.servers, key) || are_mute(&by_server, one),
             // Of a private zone the resolvers of its VPC tell.
             Kind::HealthWithdrawn if !one.servers.is_empty() => {
-                untold(heard.resolvers, key) || are_mute(name, one)
+                untold(heard.resolvers, key) || are_mute(&by_server, one)
             }
             Kind::HealthWithdrawn => untold(heard.servers, key),
-            Kind::DelegationBroken => untold(heard.parents, key),
+            // Of one that is as it should be at the parent the resolvers tell that follow the former one.
+            Kind::DelegationBroken => {
+                let is_of_resolvers = one.reason == Reason::DelegatedElsewhere;
+                untold(heard.parents, key) || is_of_resolvers && are_mute(&by_server, one)
+            }
             Kind::WrongZone => untold(heard.public, key) && is_misplaced_still(snapshot, wants, one),
             // What is known of other names decides.
             _ => false,
@@ -215,24 +242,37 @@ fn of_the_name(kind: Kind) -> bool {
 fn are_resolvers_mute(snapshot: &Snapshot, wants: &[InstanceWants], zone: &ZoneId) -> bool {
     let here = wants.iter().flat_map(|one| &one.wants).filter(|want| want.zone_id() == Some(zone));
     let names: BTreeSet<&DomainName> = here.map(|want| &want.name).collect();
-    !names.is_empty() && heard(snapshot, &names).0.values().all(|heard| !heard.resolvers.heard)
+    let looks = Looks::new(snapshot, &names);
+    let mut heard = names.iter().filter_map(|name| looks.hear(name, &Wished::default()));
+    !names.is_empty() && heard.all(|(heard, _)| !heard.resolvers.heard)
 }
 
-/// The servers that were found lame said nothing, and the parent still delegates to them.
-fn are_lame_untold(snapshot: &Snapshot, one: &Candidate) -> bool {
+/// The servers that were found lame said nothing, or mislead those who ask as before, and the parent still
+/// delegates to them.
+fn are_lame_untold(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, one: &Candidate) -> bool {
     let Some(zone) = name_of(&one.key) else { return false };
     let is_of =
         |server: &str| one.servers.iter().any(|lame| DomainName::new(lame) == DomainName::new(server));
-    let mut own = snapshot.observations().filter(|seen| {
-        seen.vantage == Vantage::Authoritative
-            && seen.zone_id.as_deref() == one.key.zone_id.as_ref().map(ZoneId::as_str)
+    let own = || {
+        snapshot.observations().filter(|seen| {
+            seen.vantage == Vantage::Authoritative
+                && seen.zone_id.as_deref() == one.key.zone_id.as_ref().map(ZoneId::as_str)
+                && is_of(&seen.server)
+        })
+    };
+    // What they answer to other questions they answered while they were found lame, too.
+    let served = own().filter(|seen| seen.outcome == Outcome::Answer).filter_map(|seen| {
+        let record_type = RecordType::new(&seen.record_type);
+        Wished::at(snapshot, wants, past, one.key.zone_id.as_ref(), &seen.name, record_type).leads(seen)
     });
+    let served: BTreeSet<bool> = served.collect();
+    let mislead = served.contains(&false) && !served.contains(&true);
     let mut parents = snapshot.observations().filter(|seen| seen.vantage == Vantage::Parent);
     let delegates = |seen: &Observation| {
         let delegated = (seen.name == *zone).then(|| seen.delegation()).flatten();
         delegated.is_some_and(|(servers, _)| servers.iter().any(|server| is_of(server.as_str())))
     };
-    parents.any(delegates) && !own.any(|seen| is_of(&seen.server) && !says_nothing(seen.outcome))
+    parents.any(delegates) && (mislead || own().all(|seen| says_nothing(seen.outcome)))
 }
 
 /// The names of a zone fail still, and nobody asked without validation, by which it was known why.
@@ -259,25 +299,17 @@ fn is_incomparable(snapshot: &Snapshot, wants: &[InstanceWants], one: &Candidate
 
 /// A resolver that was found wrong gives what is wanted, whether its zone's servers were asked or not. Those of a
 /// private zone never are.
-fn is_mended(snapshot: &Snapshot, wants: &[InstanceWants], one: &Candidate) -> bool {
+fn is_mended(snapshot: &Snapshot, wished: &Wished, one: &Candidate) -> bool {
     let zones = snapshot.route53.value();
     let zone = one.key.zone_id.as_ref().and_then(|id| zones?.zones.get(id));
     let Some(record) = one.key.subject.record().filter(|_| zone.is_some_and(|zone| !zone.zone.private))
     else {
         return true;
     };
-    let wished: Vec<_> = wants.iter().flat_map(|one| one.at(&record.name)).collect();
-    let values = || wished.iter().flat_map(|want| want.content.plain_values());
-    let ips: BTreeSet<IpAddr> = values().filter_map(Value::ip).collect();
-    let leads = |seen: &Observation| {
-        let found = addresses(seen);
-        // What the target of an alias has is not told here.
-        ips.is_empty() || !found.is_disjoint(&ips)
-    };
     let mut looks = snapshot.observations().filter(|seen| {
         seen.vantage == Vantage::Recursive && seen.name == record.name && one.servers.contains(&seen.server)
     });
-    looks.any(|seen| seen.outcome == Outcome::Answer && leads(seen))
+    looks.any(|seen| seen.outcome == Outcome::Answer && wished.leads(seen) == Some(true))
 }
 
 /// Nobody asked in this round, although the name is still wanted, or the zone still there.
@@ -302,55 +334,156 @@ fn name_of(key: &FindingKey) -> Option<&DomainName> {
     }
 }
 
-fn heard<'a>(
-    snapshot: &'a Snapshot,
-    names: &BTreeSet<&'a DomainName>,
-) -> (BTreeMap<&'a DomainName, Heard>, ByServer<'a>) {
-    let all = || snapshot.observations();
-    let mut works: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
-    for one in all().filter(|one| one.vantage == Vantage::Control && one.outcome == Outcome::Answer) {
-        let at = works.entry((&*one.view, &*one.server)).or_insert(one.at);
-        *at = one.at.max(*at);
-    }
-    let beside = all().map(|one| &one.name).filter(|name| !names.contains(*name));
-    let beside = beside.filter(|name| name.wildcard_sibling().is_some_and(|star| names.contains(&star)));
-    let existing = existing(snapshot.route53.value(), beside);
-    // Without validation it is not known whether the name is served with it.
-    let looks = || all().filter(|one| !one.cd && !existing.contains(&one.name));
-    // A resolver that refuses and says why has said something about the name.
-    let says = |one: &Observation| !says_nothing(one.outcome) || is_blocked(one);
-    let mut counts: BTreeMap<_, usize> = BTreeMap::new();
-    for one in looks().filter(|one| says(one)) {
-        *counts.entry((&one.name, &*one.server, &*one.record_type)).or_default() += 1;
-    }
-    let is_enough = |one: &Observation| {
-        let count = counts.get(&(&one.name, &*one.server, &*one.record_type));
-        one.outcome == Outcome::Answer || count.is_some_and(|count| LOOKS <= *count)
-    };
-    let mut heard: BTreeMap<&DomainName, Heard> = BTreeMap::new();
-    let mut by_server = ByServer::new();
-    for one in looks() {
-        let Some(name) = asked_for(names, one) else { continue };
-        let works = works.get(&(&*one.view, &*one.server));
-        let tells = one.vantage != Vantage::Recursive || works.is_some();
-        let says = tells && says(one) && is_enough(one);
-        let heard = heard.entry(name).or_default();
-        match one.vantage {
-            Vantage::Authoritative => heard.servers.take(says),
-            Vantage::Parent if &*one.record_type == "NS" => heard.parents.take(says),
-            Vantage::Recursive => {
-                // Before its control name is asked again nobody knows whether it is silent about all names.
-                heard.a_resolver_works |= works.is_some_and(|at| not_after(one.at, *at));
-                heard.resolvers.take(says);
-                if &*one.view == "public" {
-                    heard.public.take(says);
-                }
-            }
-            Vantage::Parent | Vantage::Control => continue,
+// === impl Looks ===
+
+impl<'a> Looks<'a> {
+    fn new(snapshot: &'a Snapshot, names: &BTreeSet<&'a DomainName>) -> Self {
+        let all = || snapshot.observations();
+        let mut works: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
+        for one in all().filter(|one| one.vantage == Vantage::Control && one.outcome == Outcome::Answer) {
+            let at = works.entry((&*one.view, &*one.server)).or_insert(one.at);
+            *at = one.at.max(*at);
         }
-        by_server.entry((name, &*one.server)).or_default().take(says);
+        let beside = all().map(|one| &one.name).filter(|name| !names.contains(*name));
+        let beside = beside.filter(|name| name.wildcard_sibling().is_some_and(|star| names.contains(&star)));
+        let existing = existing(snapshot.route53.value(), beside);
+        let mut by_name: BTreeMap<&DomainName, Vec<&Observation>> = BTreeMap::new();
+        // Without validation it is not known whether the name is served with it.
+        for one in all().filter(|one| !one.cd && !existing.contains(&one.name)) {
+            if let Some(name) = asked_for(names, one) {
+                by_name.entry(name).or_default().push(one);
+            }
+        }
+        Self { by_name, works }
     }
-    (heard, by_server)
+
+    /// The looks that tell of what is wished; `None` if nobody asked for the name.
+    fn at(&self, name: &DomainName, wished: &Wished) -> Option<Vec<&'a Observation>> {
+        let looks = self.by_name.get(name)?.iter().copied();
+        let looks: Vec<&Observation> = looks.filter(|one| wished.asks(one)).collect();
+        (!looks.is_empty()).then_some(looks)
+    }
+
+    /// What was heard of a name. One look is enough that shows what should be; whatever else is shown, a verdict
+    /// needs two.
+    fn hear(&self, name: &DomainName, wished: &Wished) -> Option<(Heard, ByServer<'a>)> {
+        let looks = self.at(name, wished)?;
+        // A resolver that refuses and says why has said something about the name.
+        let says = |one: &Observation| !says_nothing(one.outcome) || is_blocked(one);
+        let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+        for one in looks.iter().filter(|one| says(one)) {
+            *counts.entry((&one.name, &*one.server, &*one.record_type)).or_default() += 1;
+        }
+        let is_enough = |one: &Observation| {
+            let count = counts.get(&(&one.name, &*one.server, &*one.record_type));
+            let suits = one.outcome == Outcome::Answer && wished.leads(one) != Some(false);
+            suits || count.is_some_and(|count| LOOKS <= *count)
+        };
+        let mut heard = Heard::default();
+        let mut by_server = ByServer::new();
+        for one in &looks {
+            let works = self.works.get(&(&*one.view, &*one.server));
+            let tells = one.vantage != Vantage::Recursive || works.is_some();
+            let says = tells && says(one) && is_enough(one);
+            match one.vantage {
+                Vantage::Authoritative => heard.servers.take(says),
+                Vantage::Parent if &*one.record_type == "NS" => heard.parents.take(says),
+                Vantage::Recursive => {
+                    // Before its control name is asked again nobody knows whether it is silent about all names.
+                    heard.a_resolver_works |= works.is_some_and(|at| not_after(one.at, *at));
+                    heard.resolvers.take(says);
+                    if &*one.view == "public" {
+                        heard.public.take(says);
+                    }
+                }
+                Vantage::Parent | Vantage::Control => continue,
+            }
+            by_server.entry(&*one.server).or_default().take(says);
+        }
+        Some((heard, by_server))
+    }
+
+    /// The resolvers that were found to fail do so in each look, and each was looked at once only.
+    fn fail_still(&self, name: &DomainName, wished: &Wished, one: &Candidate) -> bool {
+        let looks = self.at(name, wished).unwrap_or_default();
+        let is_named =
+            |seen: &&&Observation| seen.vantage == Vantage::Recursive && one.servers.contains(&seen.server);
+        let mut counts: BTreeMap<(&DomainName, &str, &str), usize> = BTreeMap::new();
+        for seen in looks.iter().filter(is_named) {
+            if seen.outcome != Outcome::Servfail && !says_nothing(seen.outcome) {
+                return false;
+            }
+            *counts.entry((&seen.name, &*seen.server, &*seen.record_type)).or_default() += 1;
+        }
+        !counts.is_empty() && counts.values().all(|count| *count < LOOKS)
+    }
+}
+
+// === impl Wished ===
+
+impl Wished {
+    /// What would show that a finding is over.
+    fn of(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, key: &FindingKey) -> Self {
+        if let Subject::Record(record) = &key.subject {
+            let record_type = record.record_type.clone();
+            return Self::at(snapshot, wants, past, key.zone_id.as_ref(), &record.name, record_type);
+        }
+        let zones = snapshot.route53.value();
+        let zone = key.zone_id.as_ref().and_then(|id| zones?.zones.get(id));
+        let Some(zone) = zone.filter(|_| key.kind == Kind::DelegationBroken) else { return Self::default() };
+        let servers = name_servers(zone).into_iter().map(Value::Host).collect();
+        let expected =
+            Expected { values: Some((RecordType::Ns, servers)), rotating: true, ..Expected::default() };
+        Self { record_type: Some(RecordType::Ns), expected: Some(expected), routed: true }
+    }
+
+    /// What the wishes and the zone say about a name and type; a host name leads to what it had lately.
+    fn at(
+        snapshot: &Snapshot,
+        wants: &[InstanceWants],
+        past: &Past,
+        zone: Option<&ZoneId>,
+        name: &DomainName,
+        record_type: RecordType,
+    ) -> Self {
+        let zones = snapshot.route53.value();
+        let sets = zone.and_then(|id| zones?.zones.get(id)).map(|zone| zone.at(name)).unwrap_or_default();
+        let tells =
+            |of: &RecordType| *of == record_type || *of == RecordType::Cname && record_type.is_address();
+        let sets: Vec<_> = sets.iter().filter(|set| tells(&set.record_type)).collect();
+        let wished = wants.iter().flat_map(|one| one.at(name)).filter(|want| tells(&want.record_type));
+        let contents = wished.map(|want| &want.content).chain(sets.iter().map(|set| &set.content));
+        let contents: Vec<&Content> = contents.collect();
+        let expected = (!contents.is_empty()).then(|| expected(past, &contents, &record_type));
+        let routed = sets.iter().any(|set| set.routing.is_some());
+        Self { record_type: Some(record_type), expected, routed }
+    }
+
+    fn asks(&self, seen: &Observation) -> bool {
+        self.record_type.as_ref().is_none_or(|of| asks(&seen.record_type, of))
+    }
+
+    /// True if an answer is as it should be, false if it is not, `None` if that is not known.
+    fn leads(&self, seen: &Observation) -> Option<bool> {
+        match judge(seen, self.expected.as_ref()?) {
+            Match::Right => Some(true),
+            Match::Partial => Some(self.routed),
+            Match::Unknown => None,
+            Match::Elsewhere | Match::Denied => Some(false),
+        }
+    }
+}
+
+fn expected(past: &Past, contents: &[&Content], record_type: &RecordType) -> Expected {
+    let values = || contents.iter().flat_map(|content| content.plain_values());
+    if !record_type.is_address() {
+        let values = Some((record_type.clone(), values().cloned().collect()));
+        return Expected { values, ..Expected::default() };
+    }
+    let hosts: BTreeSet<DomainName> = contents.iter().flat_map(|content| content.hosts()).collect();
+    let lately = hosts.iter().flat_map(|host| past.answered.lately(host));
+    let addresses = values().filter_map(Value::ip).chain(lately).collect();
+    Expected { addresses, rotating: !hosts.is_empty(), hosts, ..Expected::default() }
 }
 
 /// The name that a question is about: a wildcard is asked by a made-up label.
@@ -364,7 +497,7 @@ mod tests {
     use super::*;
     use crate::finding::Impact;
     use crate::fixture;
-    use crate::model::{RecordKey, RecordType};
+    use crate::model::RecordKey;
     use crate::snapshot::Reading;
 
     const LIED: &str = "lied.example.com";
@@ -386,7 +519,7 @@ mod tests {
         let key = FindingKey { subject, zone_id: None, instance: None, kind };
         let mut finding = Candidate::new(key, Reason::Rewritten, Impact::Down, at);
         finding.rests_on = &[ViewName::Dns];
-        let unheard = unheard(&snapshot, &[], &[], std::iter::once(&finding));
+        let unheard = unheard(&snapshot, &[], &Past::default(), &[], std::iter::once(&finding));
         assert_eq!(!unheard.is_empty(), expected, "{kind}: {snapshot:#?}");
     }
 
