@@ -18,6 +18,7 @@ use crate::compare::fix::batch::Batch;
 use crate::compare::owner::{Ownership, ownership};
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
+use crate::desired::kinds::Kind as Kinds;
 use crate::finding::{Cause, Kind, Reason, SilentReason};
 use crate::model::instance::{Instance, Registry};
 use crate::model::want::{InstanceWants, Unwanted, Want};
@@ -299,7 +300,7 @@ fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: 
 /// The kind as `kubectl` takes it: with the group where several have a kind of this name.
 #[must_use]
 pub fn kind_word(object: &ObjectRef) -> String {
-    let spelled = crate::desired::kinds::Kind::from_word(&object.kind).map(|kind| kind.resource());
+    let spelled = Kinds::from_word(&object.kind).map(Kinds::resource);
     match spelled.filter(|resource| resource.contains('.')) {
         Some(resource) => resource.to_owned(),
         None => object.kind.to_lowercase(),

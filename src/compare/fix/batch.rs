@@ -229,14 +229,14 @@ impl Batch {
             Value::Text(text) if set.record_type == RecordType::Txt => Some(text),
             Value::Text(_) | Value::Ip(_) | Value::Host(_) | Value::Named(_) => None,
         });
-        texts.filter(|text| !is_quoted(text)).find_map(|text| {
-            Some(if Heritage::parse(text).is_some() {
+        texts.into_iter().find(|text| !is_quoted(text)).map(|text| {
+            if Heritage::parse(text).is_some() {
                 "The ownership TXT would be longer than 255 characters: shorten the name of the object or the owner id."
             } else if text.starts_with('"') {
                 "Split the text in the object into strings of at most 255 characters, each in quotation marks."
             } else {
                 "Put the text in the object in quotation marks."
-            })
+            }
         })
     }
 
