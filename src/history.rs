@@ -456,10 +456,21 @@ impl Track {
             (candidate.impact, candidate.severity) = (before.impact, before.severity);
             candidate.is_assumed = false;
         }
+        let was_lost = (before.reason, candidate.reason) == (Reason::Lost, Reason::NeverAssigned);
+        if was_lost && candidate.is_hidden(coverage) {
+            candidate.keep_reason(before);
+        }
         let is_dark =
             || !coverage.route53 || coverage.listed.iter().any(|zone| !coverage.zones.contains_key(zone));
-        if matches!(candidate.key.subject, Subject::Instance(_)) && is_dark() {
+        let is_of_names = match candidate.key.subject {
+            Subject::Instance(_) => is_dark(),
+            Subject::Object(_) => candidate.is_hidden(coverage),
+            Subject::Record(_) | Subject::Zone(_) | Subject::Source(_) => false,
+        };
+        if is_of_names {
             candidate.worsen(before.impact);
+            let hidden = before.covers.iter().filter(|name| coverage.hides(name));
+            candidate.covers.extend(hidden.cloned());
         }
     }
 
@@ -539,6 +550,9 @@ fn dark_views(candidate: &Candidate, coverage: &Coverage, is_seen: bool) -> Vec<
             }
             None => match candidate.key.subject {
                 Subject::Object(_) => false,
+                // How many names there were besides is not known without their zones: what vanished all the
+                // same is many.
+                Subject::Instance(_) if is_seen && is_of_wishes(candidate) => false,
                 Subject::Instance(_) => !coverage.route53 || !coverage.darkened.is_empty(),
                 Subject::Record(_) | Subject::Zone(_) | Subject::Source(_) => !coverage.route53,
             },
@@ -552,6 +566,11 @@ fn dark_views(candidate: &Candidate, coverage: &Coverage, is_seen: bool) -> Vec<
         }
     };
     candidate.rests_on.iter().filter(is_dark).copied().collect()
+}
+
+/// True for a burst of names that are not wanted any more.
+fn is_of_wishes(candidate: &Candidate) -> bool {
+    candidate.key.kind == Kind::MassDeletion && candidate.reason != Reason::RecordsVanished
 }
 
 /// True if another zone that cannot be read just now may hold what the statement is about, and did decide

@@ -120,6 +120,7 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     let reason = if by_address { Reason::LbStatusLost } else { Reason::WantsVanished };
     let mut candidate = start(world, wants, Kind::MassDeletion, reason, Impact::Latent);
     weigh(world, wants, &burst, &mut candidate);
+    candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
     candidate.evidence = lines("no longer wanted", &burst);
     candidate.certain = is_told(world, &burst);
     Some(dress(candidate, &burst, &wants.instance))

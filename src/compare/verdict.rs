@@ -69,6 +69,15 @@ pub struct Coverage {
     pub unread_feeds: BTreeSet<Arc<str>>,
 }
 
+impl Coverage {
+    /// True if a zone that may hold the name was read before and could not be in this round.
+    #[must_use]
+    pub fn hides(&self, name: &DomainName) -> bool {
+        let covers = |id: &ZoneId| self.apexes.get(id).is_some_and(|(apex, _)| name.is_within(apex));
+        !self.route53 || self.darkened.iter().any(covers)
+    }
+}
+
 /// One statement, before time has had its say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
@@ -175,10 +184,25 @@ impl Candidate {
         }
     }
 
+    /// Says why as it was said before, and what to do about that.
+    pub fn keep_reason(&mut self, before: &Self) {
+        self.reason = before.reason;
+        self.severity = severity(self.key.kind, self.reason, self.impact, self.cause.as_ref());
+        self.evidence.clone_from(&before.evidence);
+        self.summary.clone_from(&before.summary);
+        self.fix.clone_from(&before.fix);
+    }
+
     /// Some users are served after all.
     pub fn spare(&mut self) {
         self.impact = Impact::Degraded;
         self.severity = severity(self.key.kind, self.reason, self.impact, self.cause.as_ref());
+    }
+
+    /// True if a zone of one of the names that it speaks for could not be read.
+    #[must_use]
+    pub fn is_hidden(&self, coverage: &Coverage) -> bool {
+        self.covers.iter().any(|name| coverage.hides(name))
     }
 
     /// The instance, for reports.
