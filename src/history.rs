@@ -484,12 +484,12 @@ impl Track {
             .iter()
             .filter(|view| **view != ViewName::Changes)
             .any(|view| coverage.blind.contains(view) || *view == ViewName::Route53 && zone_is_lost());
-        self.state = match self.state {
-            State::Open | State::Explained if lost => State::Stale,
+        if lost && matches!(self.state, State::Open | State::Explained) {
+            self.state = State::Stale;
+        } else if !lost && self.state == State::Stale {
             // What is dark now is not stated as blind.
-            State::Stale if !lost => State::Open,
-            state => state,
-        };
+            self.state = State::Open;
+        }
     }
 
     fn miss(&mut self, at: Timestamp, superseded: bool, policy: &Policy, cycle: SignedDuration) {
