@@ -119,6 +119,9 @@ pub struct Candidate {
     /// The servers whose answers it is about; empty for statements about none or any of them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub servers: BTreeSet<Arc<str>>,
+    /// Names whose answers show what is told of their zone; empty where others do.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub denied: BTreeSet<DomainName>,
     /// What is wanted.
     pub desired: Json,
     /// What stands in the zone.
@@ -158,6 +161,7 @@ impl Candidate {
             explained_by: None,
             muted: None,
             servers: BTreeSet::new(),
+            denied: BTreeSet::new(),
             desired: Json::Object(serde_json::Map::new()),
             recorded: Json::Object(serde_json::Map::new()),
             live: Json::Object(serde_json::Map::new()),
