@@ -179,6 +179,31 @@ pub fn unheard<'a>(
     findings.iter().filter(is_unheard).map(|one| one.key.clone()).collect()
 }
 
+/// Findings whose reason of before rests on what this round has not heard from the parent, or not read of the
+/// keys of the zone: without that a more general one is told.
+pub fn vague<'a>(snapshot: &Snapshot, findings: impl Iterator<Item = &'a Candidate>) -> BTreeSet<FindingKey> {
+    let is_told = |record_type: &str, is_of: &dyn Fn(&DomainName) -> bool| {
+        snapshot.observations().any(|seen| {
+            seen.vantage == Vantage::Parent
+                && &*seen.record_type == record_type
+                && is_of(&seen.name)
+                && !says_nothing(seen.outcome)
+        })
+    };
+    let zones = snapshot.route53.value();
+    let are_keys_read = |id: &ZoneId| {
+        zones.and_then(|zones| zones.zones.get(id)).is_some_and(|zone| zone.zone.dnssec.is_some())
+    };
+    let rests = |one: &&Candidate| match (one.key.kind, one.reason, name_of(&one.key)) {
+        (Kind::NoZone, Reason::NoAccess, Some(host)) => !is_told("NS", &|name| host.is_within(name)),
+        (Kind::DnssecBroken, Reason::DsMismatch | Reason::SigningError, Some(zone)) => {
+            !is_told("DS", &|name| name == zone) || !one.key.zone_id.as_ref().is_some_and(are_keys_read)
+        }
+        _ => false,
+    };
+    findings.filter(rests).map(|one| one.key.clone()).collect()
+}
+
 /// The host names whose own answers decide: those that a wish or a record leads to. Empty for a finding
 /// about the name itself, and where nothing leads anywhere any more.
 fn targets_of(snapshot: &Snapshot, wants: &[InstanceWants], key: &FindingKey) -> BTreeSet<DomainName> {
