@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::compare::blind::without_facts;
-use crate::compare::unheard::unheard;
+use crate::compare::unheard::{unheard, vague};
 use crate::compare::{Candidate, Verdicts, compare, mute};
 use crate::desired;
 use crate::desired::departed::{Departed, is_wanted_by_others};
@@ -132,6 +132,7 @@ impl Engine {
         let known = || self.memory.history.tracks().map(|track| &track.candidate);
         verdicts.coverage.unheard =
             unheard(snapshot, &self.wants, &self.memory.past, &verdicts.candidates, known());
+        verdicts.coverage.vague = vague(snapshot, known());
         verdicts.coverage.unheard.extend(without_facts(snapshot, known()));
         self.lost.clone_from(&verdicts.coverage.lost);
         let muted = |candidate: &Candidate| mute::now(snapshot, &self.policy, candidate).map(|mute| mute.0);

@@ -456,8 +456,10 @@ impl Track {
             (candidate.impact, candidate.severity) = (before.impact, before.severity);
             candidate.is_assumed = false;
         }
+        let is_vague = matches!(candidate.reason, Reason::NotFound | Reason::ValidationFails)
+            && coverage.vague.contains(&candidate.key);
         let was_lost = (before.reason, candidate.reason) == (Reason::Lost, Reason::NeverAssigned);
-        if was_lost && candidate.is_hidden(coverage) {
+        if is_vague || was_lost && candidate.is_hidden(coverage) {
             candidate.keep_reason(before);
         }
         let is_dark =

@@ -2,11 +2,13 @@
 //!
 //! Source: findings.md, kind `zone_unassociated`.
 
-use crate::compare::live::{answers_by_name, worst_of_names};
+use std::sync::Arc;
+
+use crate::compare::live::{answers_by_name, worst, worst_of_names};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
-use crate::model::observation::Observation;
+use crate::model::observation::{Observation, Vantage};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 use crate::policy::NetworkView;
@@ -52,6 +54,11 @@ fn unassociated(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
     };
     let mut candidate = Candidate::new(key, reason, impact, zone.read_at.unwrap_or(world.at()));
     candidate.is_assumed = names.is_empty();
+    let denied = names.iter().filter(|(_, rows)| worst(rows).is_some());
+    candidate.denied = denied.map(|(name, _)| (*name).clone()).collect();
+    let looks = candidate.denied.iter().filter_map(|name| world.answers.get(name)).flatten();
+    let looks = looks.filter(|seen| seen.vantage == Vantage::Recursive && here(seen));
+    candidate.servers = looks.map(|seen| Arc::clone(&seen.server)).collect();
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
     describe(zone, &bound, &mut candidate);
     Some(candidate)

@@ -85,10 +85,13 @@ pub fn unheard<'a>(
     findings: impl Iterator<Item = &'a Candidate>,
 ) -> BTreeSet<FindingKey> {
     let found: BTreeSet<&FindingKey> = found.iter().map(|one| &one.key).collect();
-    let rests = |one: &&Candidate| one.rests_on.contains(&ViewName::Dns) && !found.contains(&one.key);
+    let rests = |one: &&Candidate| {
+        (one.rests_on.contains(&ViewName::Dns) || !one.denied.is_empty()) && !found.contains(&one.key)
+    };
     let findings: Vec<&Candidate> = findings.filter(rests).collect();
     let live: Vec<&FindingKey> = findings.iter().map(|one| &one.key).collect();
-    let names: BTreeSet<&DomainName> = live.iter().filter_map(|key| name_of(key)).collect();
+    let denied = findings.iter().flat_map(|one| &one.denied);
+    let names: BTreeSet<&DomainName> = live.iter().filter_map(|key| name_of(key)).chain(denied).collect();
     if names.is_empty() {
         return BTreeSet::new();
     }
@@ -118,6 +121,9 @@ pub fn unheard<'a>(
         let targets = targets.get(key).filter(|targets| !targets.is_empty());
         if let Some(targets) = targets {
             return targets.iter().all(|target| !told.contains(target));
+        }
+        if key.kind == Kind::ZoneUnassociated {
+            return are_denied_untold(&looks, wants, one);
         }
         if key.kind == Kind::DnssecBroken {
             return key.zone_id.as_ref().is_some_and(|zone| {
@@ -171,6 +177,31 @@ pub fn unheard<'a>(
         }
     };
     findings.iter().filter(is_unheard).map(|one| one.key.clone()).collect()
+}
+
+/// Findings whose reason of before rests on what this round has not heard from the parent, or not read of the
+/// keys of the zone: without that a more general one is told.
+pub fn vague<'a>(snapshot: &Snapshot, findings: impl Iterator<Item = &'a Candidate>) -> BTreeSet<FindingKey> {
+    let is_told = |record_type: &str, is_of: &dyn Fn(&DomainName) -> bool| {
+        snapshot.observations().any(|seen| {
+            seen.vantage == Vantage::Parent
+                && &*seen.record_type == record_type
+                && is_of(&seen.name)
+                && !says_nothing(seen.outcome)
+        })
+    };
+    let zones = snapshot.route53.value();
+    let are_keys_read = |id: &ZoneId| {
+        zones.and_then(|zones| zones.zones.get(id)).is_some_and(|zone| zone.zone.dnssec.is_some())
+    };
+    let rests = |one: &&Candidate| match (one.key.kind, one.reason, name_of(&one.key)) {
+        (Kind::NoZone, Reason::NoAccess, Some(host)) => !is_told("NS", &|name| host.is_within(name)),
+        (Kind::DnssecBroken, Reason::DsMismatch | Reason::SigningError, Some(zone)) => {
+            !is_told("DS", &|name| name == zone) || !one.key.zone_id.as_ref().is_some_and(are_keys_read)
+        }
+        _ => false,
+    };
+    findings.filter(rests).map(|one| one.key.clone()).collect()
 }
 
 /// The host names whose own answers decide: those that a wish or a record leads to. Empty for a finding
@@ -245,6 +276,21 @@ fn are_resolvers_mute(snapshot: &Snapshot, wants: &[InstanceWants], zone: &ZoneI
     let looks = Looks::new(snapshot, &names);
     let mut heard = names.iter().filter_map(|name| looks.hear(name, &Wished::default()));
     !names.is_empty() && heard.all(|(heard, _)| !heard.resolvers.heard)
+}
+
+/// Nobody who was found not to get the names of a private zone was heard about those that are wanted there still.
+fn are_denied_untold(looks: &Looks<'_>, wants: &[InstanceWants], one: &Candidate) -> bool {
+    let zone = one.key.zone_id.as_ref();
+    let is_wanted =
+        |name: &&DomainName| wants.iter().flat_map(|all| all.at(name)).any(|want| want.zone_id() == zone);
+    let mut wanted = one.denied.iter().filter(is_wanted).peekable();
+    let is_heard = |name: &DomainName| {
+        let heard = looks.hear(name, &Wished::default());
+        heard.is_some_and(|(_, words)| {
+            one.servers.iter().any(|server| words.get(&**server).is_some_and(|words| words.heard))
+        })
+    };
+    wanted.peek().is_some() && !wanted.any(is_heard)
 }
 
 /// The servers that were found lame said nothing, or mislead those who ask as before, and the parent still

@@ -63,6 +63,8 @@ pub struct Coverage {
     /// Findings about what DNS answers, of which this round heard nothing: nobody who was asked said
     /// anything. Those that rest on facts of a zone which it has not read, too.
     pub unheard: BTreeSet<FindingKey>,
+    /// Findings whose more precise reason of before rests on what this round has not heard or read.
+    pub vague: BTreeSet<FindingKey>,
     /// Views that could not be read in this round, whether that is stated yet or not.
     pub dim: BTreeSet<ViewName>,
     /// Instances whose log could not be read, or of which no feed could.
@@ -119,6 +121,9 @@ pub struct Candidate {
     /// The servers whose answers it is about; empty for statements about none or any of them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub servers: BTreeSet<Arc<str>>,
+    /// Names whose answers show what is told of their zone; empty where others do.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub denied: BTreeSet<DomainName>,
     /// What is wanted.
     pub desired: Json,
     /// What stands in the zone.
@@ -158,6 +163,7 @@ impl Candidate {
             explained_by: None,
             muted: None,
             servers: BTreeSet::new(),
+            denied: BTreeSet::new(),
             desired: Json::Object(serde_json::Map::new()),
             recorded: Json::Object(serde_json::Map::new()),
             live: Json::Object(serde_json::Map::new()),
