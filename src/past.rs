@@ -589,7 +589,13 @@ impl Past {
             let key = (view, problem.scope.clone());
             let first = Blind { cycles: 0, since: at, counted_at: at, problem: problem.clone() };
             let blind = self.blind.entry(key).or_insert(first);
-            if blind.cycles == 0 || cycle <= at.duration_since(blind.counted_at) {
+            // Logs come through the API server: that it cannot be reached is told once.
+            let is_of_api = view == ViewName::Changes
+                && problem.scope.starts_with("log")
+                && snapshot.kubernetes.state != ViewState::Read;
+            if is_of_api {
+                (blind.cycles, blind.counted_at) = (0, at);
+            } else if blind.cycles == 0 || cycle <= at.duration_since(blind.counted_at) {
                 blind.cycles = blind.cycles.saturating_add(1);
                 blind.counted_at = at;
             }
