@@ -177,7 +177,15 @@ impl Engine {
         }
         let faulty = self.faulty();
         let count = |state: State| findings.iter().filter(|finding| finding.state == state).count();
-        let with_findings = faulty.iter().map(|(zone, key)| self.wished(zone.as_ref(), key)).sum();
+        // What is frozen with its zone is unknown already.
+        let is_read = |zone: &Option<ZoneId>| {
+            zone.as_ref().is_none_or(|zone| verdicts.coverage.zones.contains_key(zone))
+        };
+        let with_findings: usize = faulty
+            .iter()
+            .filter(|(zone, _)| is_read(zone))
+            .map(|(zone, key)| self.wished(zone.as_ref(), key))
+            .sum();
         let summary = Summary {
             names: verdicts.names,
             in_sync: verdicts.names.saturating_sub(with_findings).saturating_sub(verdicts.unknown),

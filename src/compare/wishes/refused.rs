@@ -42,7 +42,8 @@ impl Context<'_> {
         let here = || self.zone.at(&self.want.name).iter().any(|set| self.want.is(&set.key()));
         let created = refusal.action == Some(Action::Create);
         let wished = self.want.changed_at.max(self.want.status_changed_at);
-        let is_the_same = |at: Timestamp| wished.is_some_and(|wished| wished < at);
+        // A zone that was read before cannot show it yet.
+        let is_the_same = |at: Timestamp| wished.is_some_and(|wished| wished < at) && at < self.read_at;
         let events = self.world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
         events.into_iter().any(|event| {
             let ChangeEventKind::Applied(batch) = &event.kind else { return false };
