@@ -242,10 +242,8 @@ fn unread_feeds(snapshot: &Snapshot, wants: &[InstanceWants]) -> BTreeSet<Arc<st
 
 /// True if a log of the instance could not be read, or no feed at all.
 fn is_feed_unread(snapshot: &Snapshot, wants: &InstanceWants) -> bool {
-    let (state, problems) = (snapshot.changes.state, &snapshot.changes.problems);
-    let nothing = matches!(state, ViewState::Stale | ViewState::Unread);
-    nothing
-        || problems.iter().any(|problem| {
+    snapshot.changes.state.is_missed()
+        || snapshot.changes.problems.iter().any(|problem| {
             let log = problem.scope.strip_prefix("log ").unwrap_or(&problem.scope);
             let of = |pod: &PodHealth| log.starts_with(&format!("{}/{}/", pod.namespace, pod.name));
             matches!(&*problem.scope, "all" | "log") || wants.instance.pods.iter().any(of)

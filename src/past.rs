@@ -556,7 +556,7 @@ impl Past {
     /// Counts the cycles in which nobody asked DNS, although it was read before.
     fn observe_unasked(&mut self, snapshot: &Snapshot, cycle: SignedDuration) {
         let at = snapshot.at;
-        let is_unasked = matches!(snapshot.dns.state, ViewState::Stale | ViewState::Unread);
+        let is_unasked = snapshot.dns.state.is_missed();
         self.unasked = match self.unasked {
             _ if !is_unasked => None,
             Some((cycles, last)) if at.duration_since(last) < cycle => Some((cycles, last)),

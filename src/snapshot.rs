@@ -42,6 +42,14 @@ pub enum ViewState {
     Off,
 }
 
+impl ViewState {
+    /// True for a view that is asked for and was not read in this round.
+    #[must_use]
+    pub const fn is_missed(self) -> bool {
+        matches!(self, Self::Stale | Self::Unread)
+    }
+}
+
 /// One view as a round sees it.
 #[derive(Clone, Debug)]
 pub struct Reading<T> {

@@ -8,7 +8,7 @@ use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::zone::HostedZone;
 use crate::past::{Blind, Past};
 use crate::report::Fix;
-use crate::snapshot::{Snapshot, ViewName, ViewState};
+use crate::snapshot::{Snapshot, ViewName};
 
 /// States each view that has been blind for longer than the policy allows.
 pub fn judge_views(world: &World<'_>, out: &mut Verdicts) {
@@ -47,8 +47,8 @@ fn concerns_view(view: ViewName, blind: &Blind, snapshot: &Snapshot) -> bool {
     match view {
         ViewName::Kubernetes => !scope.contains('/'),
         ViewName::Route53 => true,
-        ViewName::Dns => scope == "all" || nothing_read(snapshot.dns.state),
-        ViewName::Changes => scope == "all" || nothing_read(snapshot.changes.state),
+        ViewName::Dns => scope == "all" || snapshot.dns.state.is_missed(),
+        ViewName::Changes => scope == "all" || snapshot.changes.state.is_missed(),
     }
 }
 
@@ -76,10 +76,6 @@ pub fn without_facts<'a>(snapshot: &Snapshot, known: impl Iterator<Item = &'a Ca
         }
     };
     known.filter(lacks).map(|one| one.key.clone()).collect()
-}
-
-fn nothing_read(state: ViewState) -> bool {
-    matches!(state, ViewState::Stale | ViewState::Unread)
 }
 
 fn candidate(world: &World<'_>, view: ViewName, first: &Blind, all: &[&Blind]) -> Candidate {

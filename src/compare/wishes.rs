@@ -728,12 +728,10 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
 /// What users of a name get that the instance has no zone for, where nobody asked: a zone that it may not write
 /// any more may hold the record of before.
 fn left_from_before(world: &World<'_>, want: &Want) -> Impact {
-    let wanted: BTreeSet<String> = want.targets().iter().map(|target| spelled(target)).collect();
     let mut held =
         world.zones_over(&want.name).flat_map(|zone| zone.at(&want.name)).filter(|set| want.is(&set.key()));
     held.next().map_or(Impact::Down, |set| {
-        let targets: BTreeSet<String> = set.content.targets().iter().map(|target| spelled(target)).collect();
-        if targets == wanted { Impact::Latent } else { Impact::WrongPlace }
+        if targets(&set.content) == targets(&want.content) { Impact::Latent } else { Impact::WrongPlace }
     })
 }
 

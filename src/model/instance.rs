@@ -423,6 +423,12 @@ impl Instance {
         self.flags.affixes.owner_name(txt)
     }
 
+    /// True if its log tells of each reconcile that ends well.
+    #[must_use]
+    pub fn tells_success(&self) -> bool {
+        matches!(self.flags.details.log_level.as_str(), "info" | "debug" | "trace")
+    }
+
     /// True for a log of one of its Pods. A Pod may run several instances, each in a container of its own.
     #[must_use]
     pub fn wrote(&self, source: &FeedSource) -> bool {

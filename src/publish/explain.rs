@@ -8,7 +8,6 @@ use crate::model::text::{escaped, printable};
 use crate::publish::table::{Style, empty, line};
 use crate::publish::words;
 use crate::report::{Finding, Report};
-use crate::snapshot::ViewState;
 
 /// The views of the name side by side, the verdict, the fix, and the rules that kept something
 /// about it quiet. Says so when the report has nothing about the name.
@@ -132,7 +131,7 @@ fn silents(report: &Report, name: &DomainName) -> String {
 fn blind_spots(report: &Report) -> String {
     let mut out = String::new();
     for (view, state) in report.views.iter().map(|(name, view)| (name.as_str(), view.state)) {
-        if matches!(state, ViewState::Stale | ViewState::Unread) {
+        if state.is_missed() {
             line(
                 &mut out,
                 &format!("\nThe view {view} is {}: not read is not absent.", words::view_state(state)),

@@ -58,8 +58,7 @@ pub(super) fn failing(world: &World<'_>, wants: &InstanceWants) -> Option<Candid
     // One of another sort in between does not end the run.
     let (_, reason, message) = *run.iter().rev().find(is_known).or(run.last())?;
     let known = run.iter().any(|one| is_known(&one));
-    let shows_success = matches!(wants.instance.flags.details.log_level.as_str(), "info" | "debug" | "trace");
-    let told = match (known, shows_success) {
+    let told = match (known, wants.instance.tells_success()) {
         (true, true) => KNOWN_ERRORS <= run.len(),
         (true, false) => fails_each_time(&run, KNOWN_ERRORS, wants),
         (false, _) => fails_each_time(&run, ERRORS_IN_A_ROW, wants),

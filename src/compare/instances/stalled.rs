@@ -222,7 +222,7 @@ fn last_reconcile(world: &World<'_>, wants: &InstanceWants) -> Option<(Timestamp
 /// came then. Only an instance that writes a line in every loop can be silent.
 fn last_line(world: &World<'_>, wants: &InstanceWants) -> Option<(Timestamp, Timestamp)> {
     let changes = &world.snapshot.changes;
-    let talks = matches!(wants.instance.flags.details.log_level.as_str(), "info" | "debug" | "trace");
+    let talks = wants.instance.tells_success();
     // A clock that jumped is no matter of one log; those of others and the trail say nothing of this one.
     let of_others =
         |problem: &Problem| problem.scope.contains('/') || problem.scope.starts_with("cloudtrail");
