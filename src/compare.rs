@@ -5,6 +5,7 @@
 
 pub mod after;
 pub mod answer_class;
+pub mod apex;
 pub mod association;
 pub mod assumed;
 pub mod blind;
@@ -68,7 +69,7 @@ use crate::snapshot::{Snapshot, ViewName, ViewState};
 #[must_use]
 pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy: &Policy) -> Verdicts {
     let (snapshot, lost) = without_old_zones(snapshot, past, policy);
-    let snapshot = &*snapshot;
+    let snapshot = &*apex::with_zones_above(snapshot, wants);
     let world = World::new(snapshot, wants, past, policy);
     let mut out = Verdicts {
         coverage: Coverage {

@@ -131,5 +131,12 @@ pub(crate) fn zone_reading(id: &str, name: &str, sets: Vec<RecordSet>) -> ZoneRe
         tags: None,
     };
     let record_sets = Some(Arc::new(RecordSets::new(sets)));
-    ZoneReading { zone, record_sets, read_at: None, names_read: BTreeMap::new(), list_failed: false }
+    ZoneReading {
+        zone,
+        record_sets,
+        read_at: None,
+        names_read: BTreeMap::new(),
+        list_failed: false,
+        above: None,
+    }
 }

@@ -156,6 +156,7 @@ pub fn supposed_zones(names: &[String], at: Timestamp) -> Option<Arc<Zones>> {
             read_at: Some(at),
             names_read: BTreeMap::new(),
             list_failed: false,
+            above: None,
         };
         (id, reading)
     };

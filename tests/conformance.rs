@@ -71,6 +71,7 @@ fn zones(case: &Value) -> Zones {
                 read_at: None,
                 names_read: BTreeMap::new(),
                 list_failed: false,
+                above: None,
             },
         )
     };

@@ -164,6 +164,7 @@ fn reading(id: ZoneId, apex: &str, records: Vec<RecordSet>, at: Timestamp) -> Zo
         record_sets: Some(Arc::new(RecordSets::new(records))),
         names_read: std::collections::BTreeMap::new(),
         list_failed: false,
+        above: None,
         read_at: Some(at),
     }
 }

@@ -21,7 +21,7 @@ use crate::model::heritage::TxtRole;
 use crate::model::record::{RecordSet, Routing, Value};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
-use crate::model::{DomainName, ObjectRef, RecordKey, RecordType};
+use crate::model::{DomainName, ObjectRef, RecordKey, RecordType, ZoneId};
 use crate::report::Fix;
 use crate::snapshot::ViewName;
 
@@ -208,7 +208,11 @@ fn is_affixed(txt: &DomainName, name: &DomainName) -> bool {
 fn is_orphan(world: &World<'_>, zone: &ZoneReading, names: &BTreeSet<DomainName>, of_txt: bool) -> bool {
     !names.is_empty()
         && names.iter().all(|name| {
-            let recorded = zone.at(name).iter().any(|set| {
+            // Every apex has these two.
+            let bare = |set: &&RecordSet| {
+                *name != zone.zone.name || !matches!(set.record_type, RecordType::Ns | RecordType::Soa)
+            };
+            let recorded = zone.at(name).iter().filter(bare).any(|set| {
                 set.record_type != RecordType::Txt || of_txt && TxtRole::of(set) == TxtRole::Other
             });
             let is_wanted = || {
@@ -235,7 +239,7 @@ fn orphan(
 ) -> Candidate {
     let key = FindingKey {
         subject: Subject::Record(subject.clone()),
-        zone_id: Some(zone.zone.id.clone()),
+        zone_id: Some(home(zone, &subject.name)),
         instance: Some(wants.instance.id.clone()),
         kind: Kind::OwnerOrphan,
     };
@@ -253,6 +257,12 @@ fn orphan(
     let txt = zone.at(&subject.name).iter().filter(|set| set.key() == *subject).cloned();
     candidate.fix = Batch::deleting(txt).into_fix("Delete the TXT record.", zone);
     candidate
+}
+
+/// Where an ownership record lies.
+fn home(zone: &ZoneReading, name: &DomainName) -> ZoneId {
+    let above = zone.above.as_ref().filter(|_| !name.is_within(&zone.zone.name));
+    above.map_or(&zone.zone.id, |above| &above.id).clone()
 }
 
 /// The zone is nearly or wholly full.

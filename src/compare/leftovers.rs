@@ -287,7 +287,7 @@ pub fn removal(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner
     };
     let mut going: Vec<&RecordSet> = vec![set];
     going.extend(zone.at(&set.name).iter().filter(half));
-    let txts = zone.records().iter().filter(|txt| {
+    let txts = zone.records().iter().chain(zone.texts_above()).filter(|txt| {
         let TxtRole::Heritage(heritage) = TxtRole::of(txt) else { return false };
         let owned = owned_by(wants, zone, txt);
         // One that speaks for nothing would be left as an orphan, unless it is the TXT of another name.

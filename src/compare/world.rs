@@ -12,7 +12,7 @@ use crate::compare::delegation::name_servers;
 use crate::compare::lookups::{self, as_named};
 use crate::compare::owner::Title;
 use crate::compare::resolvers::ALIAS_TTL;
-use crate::compare::texts::{Text, suspects};
+use crate::compare::texts::{Text, lent, suspects};
 use crate::compare::wishes::blame::writers;
 use crate::compare::wishes::signed;
 use crate::desired::merge::is_same;
@@ -138,7 +138,8 @@ impl<'a> World<'a> {
             unread,
             suspects: Table::default(),
         };
-        world.suspects = world.zones.iter().map(|(id, zone)| (*id, suspects(&world, zone))).collect();
+        let lent = lent(world.zones.values().copied());
+        world.suspects = world.zones.iter().map(|(id, zone)| (*id, suspects(&world, zone, &lent))).collect();
         world
     }
 

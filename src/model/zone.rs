@@ -87,6 +87,21 @@ pub struct ZoneReading {
     pub names_read: BTreeMap<DomainName, Timestamp>,
     /// True if the latest attempt to list the record sets failed: those of an earlier one stand in.
     pub list_failed: bool,
+    /// Where the ownership of the apex is kept. Put here for a comparison; `None` otherwise, and where the
+    /// instances of this zone have no zone above.
+    pub above: Option<Arc<ZoneAbove>>,
+}
+
+/// The nearest zone above an apex: `a-dev.example.com`, the ownership record of `dev.example.com`, is no name of
+/// the zone `dev.example.com`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ZoneAbove {
+    /// Its id.
+    pub id: ZoneId,
+    /// Its name.
+    pub name: DomainName,
+    /// The TXT record sets in it whose names speak for the apex, sorted by name.
+    pub texts: Vec<RecordSet>,
 }
 
 /// What the checkers of a health check say. Route 53 takes a check for healthy while more than 18 %
@@ -246,10 +261,24 @@ impl ZoneReading {
         self.read_at.max(self.names_read.get(name).copied())
     }
 
-    /// The record sets at one name.
+    /// The record sets at one name, the ownership records of the apex among them.
     #[must_use]
     pub fn at(&self, name: &DomainName) -> &[RecordSet] {
-        self.record_sets.as_deref().map_or(&[], |sets| sets.at(name))
+        self.at_canonical(name.as_str())
+    }
+
+    fn at_canonical(&self, name: &str) -> &[RecordSet] {
+        let here = self.record_sets.as_deref().map_or(&[][..], |sets| sets.at_text(name));
+        match &self.above {
+            Some(above) if here.is_empty() => above.at(name),
+            Some(_) | None => here,
+        }
+    }
+
+    /// The ownership records of the apex that lie in the zone above.
+    #[must_use]
+    pub fn texts_above(&self) -> &[RecordSet] {
+        self.above.as_ref().map_or(&[], |above| &above.texts)
     }
 
     /// True for a name that holds nothing and exists because a deeper one does: no wildcard answers for it.
@@ -262,9 +291,19 @@ impl ZoneReading {
     #[must_use]
     pub fn at_text(&self, name: &str) -> &[RecordSet] {
         if DomainName::is_canonical(name) && name.len() <= MAX_NAME {
-            return self.record_sets.as_deref().map_or(&[], |sets| sets.at_text(name));
+            return self.at_canonical(name);
         }
         self.at(&DomainName::new(name))
+    }
+}
+
+// === impl ZoneAbove ===
+
+impl ZoneAbove {
+    fn at(&self, name: &str) -> &[RecordSet] {
+        let from = self.texts.partition_point(|set| set.name.as_str() < name);
+        let rest = self.texts.get(from..).unwrap_or_default();
+        rest.get(..rest.iter().take_while(|set| set.name.as_str() == name).count()).unwrap_or_default()
     }
 }
 

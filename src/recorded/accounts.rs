@@ -136,6 +136,7 @@ mod tests {
             read_at: Some(at),
             names_read: std::collections::BTreeMap::new(),
             list_failed: false,
+            above: None,
         };
         Reading::read(
             at,

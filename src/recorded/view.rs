@@ -158,7 +158,14 @@ impl View {
 }
 
 fn unread(zone: HostedZone) -> ZoneReading {
-    ZoneReading { zone, record_sets: None, read_at: None, names_read: BTreeMap::new(), list_failed: false }
+    ZoneReading {
+        zone,
+        record_sets: None,
+        read_at: None,
+        names_read: BTreeMap::new(),
+        list_failed: false,
+        above: None,
+    }
 }
 
 /// A listing takes a while: names that were read alone since it began keep what they have.

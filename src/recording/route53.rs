@@ -89,6 +89,7 @@ fn read_zone(folder: &Path, mut zone: HostedZone, at: Timestamp, problems: &mut 
                 read_at,
                 names_read: BTreeMap::new(),
                 list_failed: false,
+                above: None,
             }
         }
         Err((code, text)) => {
@@ -99,6 +100,7 @@ fn read_zone(folder: &Path, mut zone: HostedZone, at: Timestamp, problems: &mut 
                 read_at: None,
                 names_read: BTreeMap::new(),
                 list_failed: false,
+                above: None,
             }
         }
     }

@@ -279,6 +279,7 @@ fn reading(records: Vec<RecordSet>, at: Timestamp) -> ZoneReading {
         record_sets: Some(Arc::new(RecordSets::new(records))),
         names_read: BTreeMap::new(),
         list_failed: false,
+        above: None,
         read_at: Some(at),
     }
 }

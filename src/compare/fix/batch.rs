@@ -17,7 +17,7 @@ use crate::model::instance::Instance;
 use crate::model::record::{AliasTarget, Content, RecordSet, RecordType, Routing, Value};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
-use crate::model::{DomainName, ObjectRef};
+use crate::model::{DomainName, ObjectRef, ZoneId};
 use crate::report::Fix;
 
 /// TTL of an ownership TXT, as ExternalDNS writes it.
@@ -173,8 +173,8 @@ impl Batch {
                 self.remove(set);
             }
         }
-        // Beside an apex the name may lie outside of the zone: ExternalDNS writes no ownership then.
-        let written = heritage(instance, want).into_iter().filter(|set| set.name.is_within(&zone.zone.name));
+        // Beside an apex the name may lie outside of all zones: ExternalDNS writes no ownership then.
+        let written = heritage(instance, want).into_iter().filter(|set| is_placed(&set.name, zone));
         let (mut kept_out, mut titles) = (Vec::new(), 0_usize);
         for set in written {
             let stands = zone.at(&set.name).iter().find(|other| other.key() == set.key());
@@ -261,16 +261,36 @@ impl Batch {
         if self.is_empty() || !self.obstacles(zone).is_empty() {
             return fix;
         }
-        let (batch, inverse) = (changes(&self.delete, &self.create), changes(&self.create, &self.delete));
-        fix.commands.push(format!(
-            "aws route53 change-resource-record-sets --hosted-zone-id {} --change-batch {}",
-            zone.zone.id,
-            quote(&in_ascii(&batch))
-        ));
-        fix.change_batch = Some(batch);
-        fix.inverse_batch = Some(inverse);
+        let (here, above) = self.by_zone(zone);
+        if !here.is_empty() {
+            let batch = changes(&here.delete, &here.create);
+            fix.commands.push(command(&zone.zone.id, &batch));
+            fix.change_batch = Some(batch);
+            fix.inverse_batch = Some(changes(&here.create, &here.delete));
+        }
+        if let Some(other) = zone.above.as_ref().filter(|_| !above.is_empty()) {
+            fix.commands.push(command(&other.id, &changes(&above.delete, &above.create)));
+        }
         fix
     }
+
+    /// What belongs into the zone, and what of its apex into the one above: a batch is for one zone.
+    fn by_zone(self, zone: &ZoneReading) -> (Self, Self) {
+        let is_here = |set: &RecordSet| set.name.is_within(&zone.zone.name);
+        let (delete, deleted_above) = self.delete.into_iter().partition(is_here);
+        let (create, created_above) = self.create.into_iter().partition(is_here);
+        (Self { delete, create }, Self { delete: deleted_above, create: created_above })
+    }
+}
+
+fn command(zone: &ZoneId, batch: &Json) -> String {
+    let batch = quote(&in_ascii(batch));
+    format!("aws route53 change-resource-record-sets --hosted-zone-id {zone} --change-batch {batch}")
+}
+
+/// True for a name of the zone, or of the one above that holds the ownership of its apex.
+fn is_placed(name: &DomainName, zone: &ZoneReading) -> bool {
+    name.is_within(&zone.zone.name) || zone.above.as_ref().is_some_and(|above| name.is_within(&above.name))
 }
 
 fn holds(zone: &ZoneReading, name: &DomainName, record_type: &RecordType) -> bool {

@@ -53,6 +53,7 @@ fn zones() -> Zones {
                 read_at,
                 names_read: BTreeMap::new(),
                 list_failed: false,
+                above: None,
             },
         )
     };

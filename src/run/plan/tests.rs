@@ -43,6 +43,7 @@ fn planned(wants: Vec<Want>, records: Vec<RecordSet>, seen: &[Observation]) -> V
         read_at: None,
         names_read: BTreeMap::new(),
         list_failed: false,
+        above: None,
     };
     let zones = Zones { zones: [(ZoneId::new("Z1"), reading)].into(), ..Zones::default() };
     let wants = [fixture::wants(wants)];

@@ -31,6 +31,7 @@ fn zones() -> Zones {
         read_at: None,
         names_read: BTreeMap::new(),
         list_failed: false,
+        above: None,
     };
     Zones { zones: [(ZoneId::new(ZONE), reading)].into(), changes: Vec::new(), ..Zones::default() }
 }
