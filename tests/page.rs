@@ -196,6 +196,7 @@ async fn zones_instances_and_findings_have_pages() {
             restarts: 7,
             waiting: Some("CrashLoopBackOff".into()),
             last_exit: Some(1),
+            last_run: None,
             started_at: Some(at("2026-11-23T10:00:00Z")),
             created_at: None,
         }],

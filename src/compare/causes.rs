@@ -15,7 +15,7 @@ use crate::desired::canonical::canonical_zone;
 use crate::finding::{Cause, Reason};
 use crate::model::Version;
 use crate::model::instance::{Instance, NEWEST_KNOWN};
-use crate::model::record::{RecordType, Value};
+use crate::model::record::{RecordSet, RecordType, Value};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 
@@ -99,7 +99,9 @@ impl Circumstances<'_> {
     /// Nothing stands at the name but its ownership: that is what exists already, whatever the release makes of
     /// it.
     fn is_blocked(&self) -> bool {
-        let is_free = self.zone.at(&self.want.name).iter().all(|set| !set.record_type.is_address());
+        let is_member =
+            |set: &RecordSet| set.record_type.is_address() && set.set_identifier == self.want.set_identifier;
+        let is_free = !self.zone.at(&self.want.name).iter().any(is_member);
         is_free && crate::compare::owner::has_heritage(&self.wants.instance, self.want, self.zone)
     }
 

@@ -248,6 +248,7 @@ fn health(pods: &[&Pod], container: &str) -> Vec<PodHealth> {
                 restarts: status.map_or(0, |status| status.restarts),
                 waiting: status.and_then(|status| status.waiting.clone()),
                 last_exit: status.and_then(|status| status.last_exit),
+                last_run: status.and_then(|status| status.last_run),
                 started_at: status.and_then(|status| status.started_at),
                 created_at: pod.created_at,
             }

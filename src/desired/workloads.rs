@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::desired::objects::{RawMeta, nullable};
@@ -224,10 +224,17 @@ pub struct RawWaiting {
 #[expect(missing_docs, reason = "the members of the API's own type")]
 pub struct RawRun {
     pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
     pub exit_code: Option<i32>,
 }
 
 // === decoding ===
+
+impl RawRun {
+    fn length(&self) -> Option<SignedDuration> {
+        Some(self.finished_at?.duration_since(self.started_at?))
+    }
+}
 
 impl RawWorkload {
     /// The compact row. `kind` is the kind of the list or file that it comes from.
@@ -331,6 +338,7 @@ impl RawContainerStatus {
             restarts: self.restart_count,
             waiting: self.state.waiting.as_ref().map(|waiting| waiting.reason.as_str().into()),
             last_exit: self.last_state.terminated.as_ref().and_then(|run| run.exit_code),
+            last_run: self.last_state.terminated.as_ref().and_then(RawRun::length),
             started_at: runs.into_iter().find_map(|run| run.as_ref()?.started_at),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::change::FeedSource;
@@ -86,6 +86,8 @@ pub struct PodHealth {
     pub waiting: Option<Arc<str>>,
     /// `lastState.terminated.exitCode`.
     pub last_exit: Option<i32>,
+    /// How long the run before lasted, by `lastState.terminated`.
+    pub last_run: Option<SignedDuration>,
     /// Start of the running container, or of the last one.
     pub started_at: Option<Timestamp>,
     /// `metadata.creationTimestamp`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::limits::MAX_ARGUMENTS;
 use crate::model::ObjectRef;
@@ -88,6 +88,8 @@ pub struct ContainerStatus {
     pub waiting: Option<Arc<str>>,
     /// `lastState.terminated.exitCode`; `None` before the first restart.
     pub last_exit: Option<i32>,
+    /// How long the last run lasted, by `lastState.terminated`; `None` before the first restart.
+    pub last_run: Option<SignedDuration>,
     /// Start of the running container, or of the last one that ran.
     pub started_at: Option<Timestamp>,
 }

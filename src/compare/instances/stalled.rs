@@ -15,7 +15,7 @@ use crate::compare::verdict::Candidate;
 use crate::compare::wishes::signed;
 use crate::compare::world::World;
 use crate::finding::{Cause, Impact, Kind, Reason};
-use crate::model::change::ChangeEventKind;
+use crate::model::change::{ChangeEvent, ChangeEventKind, ControllerMetrics, FeedSource};
 use crate::model::instance::{Instance, Origin, PodHealth, Policy};
 use crate::model::want::{InstanceWants, Want};
 use crate::report::Fix;
@@ -29,6 +29,9 @@ const SAME_READING: SignedDuration = SignedDuration::from_mins(1);
 
 /// Two fatal ends within this time are a crash loop.
 const CRASH_SPAN: SignedDuration = SignedDuration::from_mins(15);
+
+/// A run that long may still be starting.
+const SHORT_RUN: SignedDuration = SignedDuration::from_mins(1);
 
 /// Restarts that make a Pod that is not ready a crashing one.
 const MANY_RESTARTS: i32 = 3;
@@ -149,7 +152,34 @@ fn is_crashing(world: &World<'_>, pod: &PodHealth) -> bool {
     // What has run for long since does not crash again and again.
     let is_young = pod.started_at.is_none_or(|at| world.at().duration_since(at) < CRASH_SPAN);
     let restarts = MANY_RESTARTS <= pod.restarts && pod.last_exit.is_some_and(|code| code != 0);
-    pod.waiting.as_deref() == Some("CrashLoopBackOff") || (!pod.ready && is_young && restarts)
+    pod.waiting.as_deref() == Some("CrashLoopBackOff")
+        || restarts && (!pod.ready && is_young || is_between_crashes(world, pod))
+}
+
+/// True for a Pod whose last run was short and that has not lived longer by now: without a readiness probe it is
+/// ready until it ends again. ExternalDNS waits a minute for a kind that is not served before it gives up.
+fn is_between_crashes(world: &World<'_>, pod: &PodHealth) -> bool {
+    let Some((begun, lasted)) = pod.started_at.zip(pod.last_run) else { return false };
+    lasted < PATIENCE
+        && world.at().duration_since(begun) <= lasted.max(SHORT_RUN)
+        && !has_succeeded(world, pod, begun)
+}
+
+/// True if a loop of the Pod has gone well since then, as far as anything of it is read.
+fn has_succeeded(world: &World<'_>, pod: &PodHealth, since: Timestamp) -> bool {
+    let Some(feed) = world.snapshot.changes.value() else { return false };
+    let is_gauge = |metrics: &ControllerMetrics| {
+        metrics.pod == pod.name
+            && metrics.namespace == pod.namespace
+            && metrics.last_reconcile.is_some_and(|at| since <= at)
+    };
+    let is_line = |event: &ChangeEvent| {
+        since <= event.at
+            && matches!(event.kind, ChangeEventKind::RunSucceeded | ChangeEventKind::Applied(_))
+            && matches!(&event.source, FeedSource::Log { namespace, pod: name, .. }
+                if *namespace == pod.namespace && *name == pod.name)
+    };
+    feed.controllers.iter().any(is_gauge) || feed.events.iter().any(is_line)
 }
 
 /// By the state of the Pods, or by a log that ends fatally again and again. Between two crashes a
