@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::instances::owners::is_deleted_by_twin;
+use crate::compare::instances::wrote;
 use crate::compare::ladder::targets;
 use crate::compare::show;
 use crate::compare::verdict::{Candidate, Verdicts};
@@ -64,10 +65,6 @@ pub fn judge_dynamics(world: &World<'_>, out: &mut Verdicts) {
     let writes = writes(world);
     for (name, held) in world.past.names.records() {
         let (zone_id, sightings) = (&held.place, &held.sightings);
-        // Members of a routing set come and go as their traffic is shifted.
-        if held.set_identifier.is_some() {
-            continue;
-        }
         let none = Vec::new();
         let all = writes.get(&(name, &held.record_type)).unwrap_or(&none);
         if sightings.len() <= FLAPS && all.is_empty() {
@@ -82,10 +79,24 @@ pub fn judge_dynamics(world: &World<'_>, out: &mut Verdicts) {
             .iter()
             .filter(|(zone, _)| zone.is_none_or(|zone| zone == zone_id))
             .map(|(_, write)| write)
+            .filter(|write| is_of_member(wants, want, write))
             .collect();
         let record = Record { world, wants, want, zone, key, sightings, writes: mine };
-        out.candidates.extend(record.flapping().or_else(|| record.churn()));
+        // Members of a routing set come and go as their traffic is shifted.
+        let flapping = || record.flapping().filter(|_| want.set_identifier.is_none());
+        out.candidates.extend(flapping().or_else(|| record.churn()));
     }
+}
+
+/// True if the write is that of the wish's own member. A log names none: what its writer says of a name is about
+/// the one member that it wants there, and of several nobody knows which.
+fn is_of_member(wants: &InstanceWants, want: &Want, write: &Write<'_>) -> bool {
+    let same = |other: &&Want| other.record_type == want.record_type && other.placement == want.placement;
+    let FeedSource::Log { .. } = write.event.source else {
+        return write.change.set_identifier == want.set_identifier;
+    };
+    want.set_identifier.is_none()
+        || wrote(wants, &write.event.source) && wants.at(&want.name).iter().filter(same).count() == 1
 }
 
 /// Who wants the record; another type of the same name is the other half of somebody's finding.

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
-use crate::compare::live::{impact_of, told_to_users};
+use crate::compare::live::{addresses, impact_of, told_to_users};
 use crate::compare::published::Deletions;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
@@ -11,9 +12,11 @@ use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject};
 use crate::model::heritage::TxtRole;
 use crate::model::instance::Policy as Allowed;
-use crate::model::observation::Outcome;
+use crate::model::observation::{Observation, Outcome};
+use crate::model::record::Value;
 use crate::model::want::{InstanceWants, WithoutTarget};
-use crate::model::{DomainName, RecordType};
+use crate::model::{Content, DomainName, RecordType};
+use crate::past::Sighting;
 use crate::report::{Fix, Silent};
 
 /// Judges the objects of one instance that have nothing to point their hosts at.
@@ -103,7 +106,46 @@ fn publisher<'a>(
 /// True if the object had an address in an earlier round, or a record that names it still stands.
 fn was_served(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> bool {
     let seen = world.past.objects.get(&object.object).is_some_and(|past| past.first_address_at.is_some());
-    seen || object.names.iter().any(|name| has_record(world, wants, object, name))
+    seen || lends_address(object) && object.names.iter().any(|name| was_wanted(world, wants, object, name))
+        || object.names.iter().any(|name| has_record(world, wants, object, name))
+}
+
+/// True for what has no status of its own and is published with the address of another object, as a route with
+/// that of its Gateway.
+fn lends_address(object: &WithoutTarget) -> bool {
+    !matches!(&*object.object.kind, "Ingress" | "Service")
+}
+
+/// True if the instance wanted the name while there was this object.
+fn was_wanted(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget, name: &DomainName) -> bool {
+    former(world, wants, name)
+        .any(|sighting| object.created_at.is_none_or(|created| created <= sighting.until))
+}
+
+/// What the instance wanted at a name before.
+fn former<'a>(
+    world: &World<'a>,
+    wants: &InstanceWants,
+    name: &DomainName,
+) -> impl Iterator<Item = &'a Sighting<Content>> {
+    let wished = world.wished(name).iter().filter(|wish| wish.place == wants.instance.id);
+    wished.flat_map(|wish| &wish.sightings)
+}
+
+/// True if answers lead to none of the addresses that the name was wanted with; false where those are not known.
+fn leads_elsewhere(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    name: &DomainName,
+    told: &[&Observation],
+) -> bool {
+    let wanted: BTreeSet<IpAddr> = former(world, wants, name)
+        .flat_map(|sighting| sighting.value.plain_values())
+        .filter_map(Value::ip)
+        .collect();
+    let is_known = former(world, wants, name).all(|sighting| sighting.value.hosts().is_empty());
+    let mut found = told.iter().map(|seen| addresses(seen)).filter(|found| !found.is_empty()).peekable();
+    !wanted.is_empty() && is_known && found.peek().is_some() && found.all(|found| found.is_disjoint(&wanted))
 }
 
 fn has_record(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget, name: &DomainName) -> bool {
@@ -125,9 +167,10 @@ fn has_record(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget, 
     })
 }
 
-/// Down when a host of the object is denied now, else the next loop decides.
+/// Down when a host of the object is denied now, in the wrong place when the answers lead elsewhere, a wildcard's
+/// perhaps; else the next loop decides.
 fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> Impact {
-    let mut seen = false;
+    let (mut seen, mut is_misled) = (false, false);
     for name in &object.names {
         // A host that another object serves is not this object's harm.
         if let Some(other) = wants.at(name).first()
@@ -140,6 +183,10 @@ fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> I
         if !told.is_empty() && told.iter().all(|answer| answer.outcome != Outcome::Answer) {
             return Impact::Down;
         }
+        is_misled |= leads_elsewhere(world, wants, name, &told);
+    }
+    if is_misled {
+        return Impact::WrongPlace;
     }
     let recorded = object.names.iter().any(|name| {
         wants

@@ -21,7 +21,7 @@ use crate::compare::causes::{Circumstances, by_version};
 use crate::compare::feed::{Refusal, Refusals, spelled, still_counts};
 use crate::compare::fix;
 use crate::compare::ladder::{Step, differences, is_stale_by_denial, targets};
-use crate::compare::live::{Judged, impact_of, served_exactly, shows_member};
+use crate::compare::live::{Judged, impact_of, is_standby, served_exactly, shows_member};
 use crate::compare::mismatch::auth_mismatch;
 use crate::compare::mute;
 use crate::compare::owner::Ownership;
@@ -329,7 +329,8 @@ impl Context<'_> {
 
     fn dead_target(&self, reason: Reason) -> Candidate {
         let served = (self.judged.seen || self.judged.answered) && reason != Reason::Loop;
-        let impact = self.judged.harm.unwrap_or(if served { Impact::Latent } else { Impact::Down });
+        let harm = self.judged.harm.or_else(|| self.is_left_out().then_some(Impact::Degraded));
+        let impact = harm.unwrap_or(if served { Impact::Latent } else { Impact::Down });
         let mut candidate = self.start(Kind::TargetUnresolvable, reason, impact);
         // A loop within the zones is seen there, whatever DNS says.
         if !loops_in_zones(self.world, self.want) {
@@ -338,6 +339,14 @@ impl Context<'_> {
         // The name of a load balancer that is being built may not exist yet.
         candidate.window = self.grace_new();
         candidate
+    }
+
+    /// True for a member of a routing set that should be served, while only others are.
+    fn is_left_out(&self) -> bool {
+        self.want.set_identifier.is_some()
+            && self.judged.answered
+            && !is_standby(self.want)
+            && !shows_member(self.world, self.want)
     }
 
     fn wrong_zone(&self, step: Option<&Step>) -> Option<Candidate> {

@@ -105,7 +105,9 @@ pub fn wrong_zone(
     let stands = step.is_none_or(is_minor);
     let is_missing = step.is_some_and(|step| step.kind == Kind::MissingRecord);
     match (stands, zone.zone.private) {
-        (true, true) => private_only(world, want, zone),
+        (true, true) => {
+            above_a_private_zone(world, wants, want, zone).or_else(|| private_only(world, want, zone))
+        }
         (true, false) => misled(world, want, zone),
         (false, true) => None,
         (false, false) if is_missing => elsewhere(world, want, zone),
@@ -231,11 +233,8 @@ fn behind_a_private_zone(world: &World<'_>, want: &Want, zone: &ZoneReading) -> 
 /// The private zone that hides a public name from a view: it has no set for the name, and it does
 /// not pass the question on.
 fn shadow<'a>(world: &World<'a>, want: &Want, view: &NetworkView) -> Option<&'a ZoneReading> {
-    let vpc = view.vpc_id.as_ref()?;
-    let in_view =
-        |zone: &&ZoneReading| zone.zone.private && zone.zone.vpcs.iter().flatten().any(|one| one.id == *vpc);
     // The most specific private zone answers.
-    let shadow = world.zones_over(&want.name).find(in_view)?;
+    let shadow = world.zones_over(&want.name).find(|zone| in_vpc(zone, view))?;
     let fallback = world.policy.zones.get(&shadow.zone.id).is_some_and(|facts| facts.public_dns_fallback);
     let own = |name: &DomainName| {
         shadow.at(name).iter().any(|set| set.record_type.is_address())
@@ -249,6 +248,46 @@ fn shadow<'a>(world: &World<'a>, want: &Want, view: &NetworkView) -> Option<&'a 
     };
     let answered = own(&want.name) || by_wildcard();
     (shadow.record_sets.is_some() && !fallback && !answered).then_some(shadow)
+}
+
+/// A deeper private zone of the VPC answers in the place of this one. The instance does not have it: what it lacks
+/// is told nowhere else.
+fn above_a_private_zone(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &ZoneReading,
+) -> Option<Misplaced> {
+    let serves_it = |view: &&NetworkView| !view.internal && in_vpc(zone, view);
+    world.policy.views.iter().filter(serves_it).find_map(|view| {
+        let deepest = world.zones_over(&want.name).find(|other| in_vpc(other, view))?;
+        let is_ours = deepest.zone.id == zone.zone.id || wants.zones.contains(&deepest.zone.id);
+        if is_ours
+            || deepest.zone.name == zone.zone.name
+            || deepest.record_sets.is_none()
+            || holds(deepest, want)
+        {
+            return None;
+        }
+        let seen = |seen: &Observation| seen.view == view.name && world.control_works(seen);
+        let rows = verdicts(world, want, Vantage::Recursive, &seen);
+        let is_unread = rows.is_empty() && world.snapshot.dns.state != ViewState::Off;
+        Some(Misplaced {
+            reason: Reason::ParentZone,
+            impact: if rows.is_empty() { Impact::Down } else { worst(&rows)? },
+            evidence: format!(
+                "in view {} the private zone {} ({}) answers in the place of {}",
+                view.name, deepest.zone.id, deepest.zone.name, zone.zone.id
+            ),
+        })
+        .filter(|_| !is_unread)
+    })
+}
+
+/// True for a private zone that the VPC of the view is associated with.
+fn in_vpc(zone: &ZoneReading, view: &NetworkView) -> bool {
+    let is_its = |id: &str| zone.zone.vpcs.iter().flatten().any(|vpc| &*vpc.id == id);
+    zone.zone.private && view.vpc_id.as_deref().is_some_and(is_its)
 }
 
 /// A host with public targets stands in a private zone only, although a public zone could hold it.

@@ -190,13 +190,34 @@ pub fn read_object(object: &KubeObject, input: &SourceInput<'_>) -> Yield {
         let asked = asked_hosts(object, annotations);
         return Yield { unwanted: unwanted_hosts(object, &asked, reason, &detail), ..Yield::default() };
     }
-    match &object.body {
+    let mut out = match &object.body {
         Body::Ingress(ingress) => ingress::read(object, ingress, input, annotations),
         Body::Service(service) => service::read(object, service, input, annotations),
         Body::Node(node) => node::read(object, node, input, annotations),
         Body::Pod(pod) => pod::read(object, pod, input, annotations),
         Body::EndpointSlice(_) => Yield::default(),
         Body::Custom(custom) => read_custom(object, custom, input),
+    };
+    if input.instance.flags.ignore_hostname_annotation && !matches!(object.body, Body::Node(_)) {
+        let annotated = [annotations.list("hostname"), annotations.list("internal-hostname")].concat();
+        note_left_out(object, &annotated, "--ignore-hostname-annotation takes the host out", &mut out);
+    }
+    out
+}
+
+/// Says why hosts are not wanted, those that nothing else of the object asks for or speaks of.
+pub(crate) fn note_left_out(object: &KubeObject, hosts: &[String], detail: &str, out: &mut Yield) {
+    let mut names = names_of(hosts);
+    let waiting = out.without_target.iter().flat_map(|object| &object.names);
+    let told = out.unwanted.iter().chain(&out.notes).filter_map(|row| row.name.as_ref());
+    for name in waiting.chain(told) {
+        names.remove(name);
+    }
+    for endpoint in &out.endpoints {
+        names.remove(&DomainName::new(&endpoint.name));
+    }
+    if !names.is_empty() {
+        out.notes.extend(unwanted_hosts(object, &names, SilentReason::HostSourceFilter, detail));
     }
 }
 
@@ -378,21 +399,25 @@ fn targets_of(
     if overriding.is_empty() {
         return status;
     }
-    if !status.is_empty() && status != overriding {
-        for name in asked_hosts(object, annotations) {
-            out.notes.push(Unwanted {
-                object: Some(object.reference.clone()),
-                name: Some(name),
-                reason: SilentReason::TargetOverride,
-                detail: format!(
-                    "target annotation {} over status {}",
-                    overriding.join(","),
-                    status.join(",")
-                ),
-            });
-        }
+    for name in asked_hosts(object, annotations) {
+        out.notes.extend(overridden(object, name, &overriding, &status));
     }
     overriding
+}
+
+/// Words about a target annotation that stands over another status.
+pub(crate) fn overridden(
+    object: &KubeObject,
+    name: DomainName,
+    overriding: &[String],
+    status: &[String],
+) -> Option<Unwanted> {
+    (!status.is_empty() && status != overriding).then(|| Unwanted {
+        object: Some(object.reference.clone()),
+        name: Some(name),
+        reason: SilentReason::TargetOverride,
+        detail: format!("target annotation {} over status {}", overriding.join(","), status.join(",")),
+    })
 }
 
 fn status_targets(addresses: &[LoadBalancerAddress]) -> Vec<String> {

@@ -391,7 +391,11 @@ fn is_half_of(half: &Want, want: &Want) -> bool {
 fn is_kept_out_with(instance: &Instance, other: &Want, want: &Want, zone: &ZoneReading) -> bool {
     let keeps_out = |set: &&RecordSet| !other.is(&set.key()) && !want.is(&set.key());
     // An alias of a name in the same zone may lack the family.
-    let may_be_empty = other.companion && !is_half_of(other, want);
+    let has_family = || {
+        let target = other.content.alias().map(|target| &target.dns_name);
+        target.is_some_and(|target| holds(zone, target, &other.record_type))
+    };
+    let may_be_empty = other.companion && !is_half_of(other, want) && !has_family();
     let obstacles: Vec<&RecordSet> = in_the_way(instance, want, zone).filter(keeps_out).collect();
     !want.is(&other.key())
         && !may_be_empty

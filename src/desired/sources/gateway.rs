@@ -6,15 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::desired::adjust::both_families;
 use crate::desired::annotations::Annotations;
-use crate::desired::source::{SourceInput, Yield, finish};
+use crate::desired::source::{SourceInput, Yield, finish, note_left_out, overridden};
 use crate::desired::sources::gateway_listeners::{Guest, Parent, common_host, find, is_same_parent};
 use crate::desired::sources::left_alone;
 use crate::desired::versions::{Behaviour, does};
 use crate::finding::SilentReason;
 use crate::limits::MAX_NAMES_PER_OBJECT;
-use crate::model::Version;
 use crate::model::custom::{GatewayRoute, RouteParent};
 use crate::model::object::KubeObject;
+use crate::model::want::Unwanted;
+use crate::model::{DomainName, Version};
 
 /// From this release the annotation `gateway-hostname-source` counts.
 const HOSTNAME_SOURCE: Version = Version::new(0, 21, 0);
@@ -42,6 +43,8 @@ struct Bound {
     hosts: BTreeSet<String>,
     /// What is published, and where it leads.
     targets: BTreeMap<String, BTreeSet<String>>,
+    /// Words about hosts of which a target annotation stands over the status of a Gateway.
+    notes: Vec<Unwanted>,
 }
 
 /// What a route yields.
@@ -56,8 +59,11 @@ pub fn read(object: &KubeObject, route: &GatewayRoute, input: &SourceInput<'_>) 
         trouble = trouble.max(bind(object, route, parent, &hosts, input, &mut bound));
     }
     if bound.targets.is_empty() {
-        return Yield { unknown: out.unknown, ..unbound(object, &hosts, trouble, input, annotations) };
+        let mut rest = unbound(object, &hosts, trouble, input, annotations);
+        rest.notes.append(&mut out.notes);
+        return Yield { unknown: out.unknown, ..rest };
     }
+    out.notes.append(&mut bound.notes);
     let is_left = |host: &&String| !host.is_empty() && !bound.hosts.contains(*host);
     let left: Vec<String> = hosts.iter().filter(is_left).cloned().collect();
     if !left.is_empty() {
@@ -175,12 +181,20 @@ fn bind(
                 continue;
             };
             bound.hosts.insert(host.clone());
+            let name = DomainName::new(&common);
+            let note = overridden(object, name, &attached.targets, attached.addresses);
+            bound.notes.extend(note.filter(|note| !bound.notes.contains(note)));
             if bound.targets.len() < MAX_NAMES_PER_OBJECT || bound.targets.contains_key(&common) {
                 bound.targets.entry(common).or_default().extend(attached.targets.iter().cloned());
             }
         }
     }
     Trouble::NoListener
+}
+
+/// Those of the hosts that are not among the others.
+fn without(hosts: &[String], others: &[String]) -> Vec<String> {
+    hosts.iter().filter(|host| !others.contains(host)).cloned().collect()
 }
 
 /// Hosts of the route; the empty one means whatever a listener says.
@@ -200,9 +214,16 @@ fn hosts(
     let has_own = !route.hostnames.is_empty() || !(has_source || annotated.is_empty());
     defined.extend(input.templated(object, has_own, out));
     let word = annotations.get("gateway-hostname-source").filter(|_| has_source).map(str::to_ascii_lowercase);
+    let detail = "the gateway-hostname-source annotation takes the host out";
     match word.as_deref() {
-        Some("annotation-only") => annotated,
-        Some("defined-hosts-only") => defined,
+        Some("annotation-only") => {
+            note_left_out(object, &without(&defined, &annotated), detail, out);
+            annotated
+        }
+        Some("defined-hosts-only") => {
+            note_left_out(object, &without(&annotated, &defined), detail, out);
+            defined
+        }
         // Any other word is as if it were absent, unlike that of an Ingress.
         Some(_) | None => {
             if route.hostnames.is_empty() {

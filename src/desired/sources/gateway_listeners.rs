@@ -43,6 +43,8 @@ pub struct Attached<'a> {
     owner: &'a str,
     /// What its routes point at.
     pub targets: Vec<String>,
+    /// The addresses of the Gateway, which a target annotation may stand over.
+    pub addresses: &'a [String],
     listeners: Vec<&'a Listener>,
 }
 
@@ -110,6 +112,7 @@ fn find_gateway<'a>(input: &SourceInput<'a>, namespace: &str, name: &str) -> Par
     Parent::Attached(Attached {
         owner: &object.reference.namespace,
         targets: targets(input, object, gateway),
+        addresses: &gateway.addresses,
         listeners: gateway.listeners.iter().collect(),
     })
 }
@@ -148,6 +151,7 @@ fn attached_set<'a>(
     Attached {
         owner: &object.reference.namespace,
         targets: if own.is_empty() { targets(input, holder, gateway) } else { own },
+        addresses: &gateway.addresses,
         listeners: set
             .listeners
             .iter()
