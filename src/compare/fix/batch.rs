@@ -732,7 +732,7 @@ mod tests {
         let alias = |record_type: RecordType| RecordSet {
             content: Content::Alias(Arc::new(AliasTarget {
                 dns_name: DomainName::new("lb-1.eu-west-1.elb.amazonaws.com"),
-                hosted_zone_id: Some(crate::model::ZoneId::new("Z32O12XQLNTSW2")),
+                hosted_zone_id: Some(ZoneId::new("Z32O12XQLNTSW2")),
                 evaluate_target_health: true,
             })),
             ..set(HOST, record_type, "192.0.2.2")
