@@ -25,6 +25,7 @@ pub mod invalid;
 pub mod kinds;
 pub mod memo;
 pub mod merge;
+pub mod nearest;
 pub mod needs;
 pub mod objects;
 pub mod placement;

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::compare::fix::quote;
 use crate::compare::live::{answers_by_name, worst, worst_of_names};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
@@ -60,7 +61,7 @@ fn unassociated(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
     let looks = looks.filter(|seen| seen.vantage == Vantage::Recursive && here(seen));
     candidate.servers = looks.map(|seen| Arc::clone(&seen.server)).collect();
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
-    describe(zone, &bound, &mut candidate);
+    describe(world, zone, &bound, &mut candidate);
     Some(candidate)
 }
 
@@ -87,7 +88,7 @@ fn was_served(world: &World<'_>, zone: &ZoneReading, bound: &[&NetworkView]) -> 
     standing.peek().is_some() && standing.all(is_served)
 }
 
-fn describe(zone: &ZoneReading, bound: &[&NetworkView], candidate: &mut Candidate) {
+fn describe(world: &World<'_>, zone: &ZoneReading, bound: &[&NetworkView], candidate: &mut Candidate) {
     let wanted: Vec<&str> = bound.iter().filter_map(|view| view.vpc_id.as_deref()).collect();
     let has: Vec<&str> = zone.zone.vpcs.iter().flatten().map(|vpc| &*vpc.id).collect();
     candidate.evidence.push(format!("VPCs of the zone: {}", has.join(", ")));
@@ -103,13 +104,24 @@ fn describe(zone: &ZoneReading, bound: &[&NetworkView], candidate: &mut Candidat
         commands: wanted
             .iter()
             .map(|vpc| {
+                let region = region(world, vpc);
                 format!(
-                    "aws route53 associate-vpc-with-hosted-zone --hosted-zone-id {} --vpc VPCRegion=\"$AWS_REGION\",VPCId={}",
+                    "aws route53 associate-vpc-with-hosted-zone --hosted-zone-id {} --vpc VPCRegion={region},VPCId={}",
                     zone.zone.id,
-                    crate::compare::fix::quote(vpc)
+                    quote(vpc)
                 )
             })
             .collect(),
         ..Fix::default()
     };
+}
+
+/// The region of a VPC as a word of a shell, which tells what is missing where no hosted zone shows it.
+fn region(world: &World<'_>, vpc: &str) -> String {
+    let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
+    let mut vpcs = zones.flat_map(|zone| zone.zone.vpcs.iter().flatten());
+    match vpcs.find(|one| &*one.id == vpc) {
+        Some(one) => quote(&one.region),
+        None => "\"${AWS_REGION:?is not set to the region of the VPC}\"".to_owned(),
+    }
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
+use crate::model::text::printable;
 use crate::model::zone::HostedZone;
 use crate::past::{Blind, Past};
 use crate::report::Fix;
-use crate::snapshot::{Snapshot, ViewName};
+use crate::snapshot::{Problem, Snapshot, ViewName};
 
 /// States each view that has been blind for longer than the policy allows.
 pub fn judge_views(world: &World<'_>, out: &mut Verdicts) {
@@ -97,17 +98,20 @@ fn candidate(world: &World<'_>, view: ViewName, first: &Blind, all: &[&Blind]) -
         first.problem.scope,
         first.since
     );
-    candidate.fix = fix(view, first.problem.code);
+    candidate.fix = fix(view, &first.problem);
     candidate
 }
 
-fn fix(view: ViewName, code: Reason) -> Fix {
-    let summary = match (view, code) {
+fn fix(view: ViewName, problem: &Problem) -> Fix {
+    let summary = match (view, problem.code) {
         (ViewName::Kubernetes, Reason::Forbidden) => {
-            "Give the service account of dns-drift list and watch on the kind."
+            let kind = printable(&problem.scope);
+            let summary =
+                format!("Give the service account of dns-drift the verbs list and watch on {kind}.");
+            return Fix { summary, ..Fix::default() };
         }
         (ViewName::Route53, Reason::Forbidden) => {
-            "Give the role of dns-drift the read actions on the hosted zones."
+            "Give the role of dns-drift the read action that the message names."
         }
         (_, Reason::Throttled) => "Lower the request rate, or find out who else uses the account's budget.",
         (_, Reason::EmptySuspicious) => {

@@ -342,7 +342,7 @@ fn candidate(
     candidate.evidence.push(format!("the hosted zone {} is served by {own}", zone.zone.id));
     candidate.summary = match reason {
         Reason::NotDelegated => format!("Nobody delegates {name} to its hosted zone {}.", zone.zone.id),
-        Reason::LameAll => format!("Every name server that the parent gives for {name} is lame."),
+        Reason::LameAll => format!("No name server that the parent gives for {name} serves it."),
         Reason::DelegatedElsewhere => {
             format!("The parent delegates {name} to other name servers than those of its hosted zone.")
         }

@@ -175,7 +175,13 @@ fn describe_zone(world: &World<'_>, zone: &ZoneReading, candidate: &mut Candidat
     let own: Vec<&str> = zone.zone.dnssec.iter().flat_map(Dnssec::published).map(|one| &**one).collect();
     let own = own.join(", ");
     let own = crate::model::text::printable(&own);
-    candidate.summary = format!("Validating resolvers refuse {name}: {}.", candidate.reason);
+    let why = match candidate.reason {
+        Reason::DsMismatch if own.is_empty() => "the parent has a DS record, and the zone is not signed",
+        Reason::DsMismatch => "the DS record at the parent fits no key of the zone",
+        Reason::SigningError => "Route 53 cannot sign the zone",
+        _ => "its signatures do not validate",
+    };
+    candidate.summary = format!("Validating resolvers refuse {name}: {why}.");
     candidate.fix = Fix {
         summary: match candidate.reason {
             Reason::DsMismatch if own.is_empty() => {

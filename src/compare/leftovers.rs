@@ -102,6 +102,7 @@ pub fn ownerless_records(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Ca
             candidate.window = grace_deleted(world, reader, zone, &object, set);
             candidate.object = made_for(world, &object);
             candidate.fix = removal(reader, zone, set, Some(owner));
+            unless_used(&mut candidate.fix, owner);
             out.push(candidate);
         }
     }
@@ -350,7 +351,20 @@ fn stale_record(
     candidate.summary =
         format!("{} stays in zone {}, but {object} no longer asks for it.", set.key(), zone.zone.name);
     candidate.fix = removal(wants, zone, set, heritage.owner);
+    if candidate.object.is_none() {
+        // The object was gone before the first look, or never was here.
+        unless_used(&mut candidate.fix, &wants.instance.flags.owner_id);
+    }
     Some(candidate)
+}
+
+/// Says what nobody here can see: another cluster with the same owner id may want the record.
+fn unless_used(fix: &mut Fix, owner: &str) {
+    if fix.change_batch.is_some() {
+        fix.summary = format!(
+            "Delete the record and its ownership TXT, unless another cluster uses the owner id {owner}."
+        );
+    }
 }
 
 fn start(

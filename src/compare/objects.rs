@@ -14,7 +14,7 @@ use crate::model::heritage::TxtRole;
 use crate::model::instance::Policy as Allowed;
 use crate::model::observation::{Observation, Outcome};
 use crate::model::record::Value;
-use crate::model::want::{InstanceWants, WithoutTarget};
+use crate::model::want::{InstanceWants, Lack, WithoutTarget};
 use crate::model::{Content, DomainName, RecordType};
 use crate::past::Sighting;
 use crate::report::{Fix, Silent};
@@ -215,13 +215,29 @@ fn describe(candidate: &mut Candidate, object: &WithoutTarget, fate: Option<&str
     let names: Vec<&str> = object.names.iter().take(5).map(DomainName::as_str).collect();
     let names = names.join(", ");
     let reference = &object.object;
-    candidate.summary = if let Some(fate) = fate {
-        format!("{reference} has lost its load balancer address; {fate} {names}.")
-    } else {
-        format!("{reference} has never got a load balancer address; {names} cannot be published.")
+    candidate.summary = match (object.lack, fate) {
+        (Lack::Address, Some(fate)) => {
+            format!("{reference} has lost its load balancer address; {fate} {names}.")
+        }
+        (Lack::Address, None) => {
+            format!("{reference} has never got a load balancer address; {names} cannot be published.")
+        }
+        (Lack::Acceptance, Some(fate)) => {
+            format!("No Gateway accepts {reference} for its hosts any more; {fate} {names}.")
+        }
+        (Lack::Acceptance, None) => {
+            format!("No Gateway has accepted {reference} for its hosts; {names} cannot be published.")
+        }
+    };
+    let remedy = match object.lack {
+        Lack::Address => "Repair the load balancer or its controller; DNS follows by itself.",
+        Lack::Acceptance => {
+            "Read the condition Accepted in the status of the route: its Gateway, a listener or the namespaces \
+             allowed there do not fit; DNS follows by itself."
+        }
     };
     candidate.fix = Fix {
-        summary: "Repair the load balancer or its controller; DNS follows by itself.".to_owned(),
+        summary: remedy.to_owned(),
         commands: vec![crate::compare::fix::describe(reference)],
         ..Fix::default()
     };

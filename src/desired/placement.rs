@@ -5,6 +5,7 @@
 
 use regex::Regex;
 
+use crate::desired::nearest::nearest;
 use crate::desired::versions::{Behaviour, does};
 use crate::finding::{Reason, SilentReason};
 use crate::model::heritage::TxtRole;
@@ -190,17 +191,51 @@ impl<'a> ZoneView<'a> {
         Destination::NoZone(NoZone { reason: found.0, nearest: found.1 })
     }
 
-    /// The zone whose name differs least from the end of the name: typos are the usual cause.
+    /// The zone that a misspelt name was meant for: one in view, else one that a filter with the same slip
+    /// takes out of it.
     fn most_similar(&self, name: &DomainName) -> Option<DomainName> {
-        let zones = self.zones.zones.values().map(|reading| &reading.zone.name);
-        let scored = zones.map(|zone| {
-            let labels: Vec<&str> = name.labels().collect();
-            let keep = zone.labels().count().min(labels.len());
-            let tail = labels.get(labels.len() - keep..).unwrap_or_default().join(".");
-            (strsim::damerau_levenshtein(&tail, zone.as_str()), zone.clone())
-        });
-        scored.min().filter(|(distance, zone)| *distance <= zone.as_str().len() / 3).map(|(_, zone)| zone)
+        let typed = self.zones.zones.values().map(|reading| &reading.zone);
+        let typed = typed.filter(|zone| type_matches(zone, self.zone_type)).map(|zone| &zone.name);
+        let in_view = self.in_view.iter().map(|zone| &zone.name);
+        nearest(name, in_view).or_else(|| nearest(name, typed)).cloned()
     }
+}
+
+/// A filter of an instance that leaves a hosted zone out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ZoneFilter {
+    /// `--aws-zone-type`.
+    Type,
+    /// `--zone-id-filter`.
+    Id,
+    /// `--aws-zone-tags`.
+    Tags,
+    /// `--domain-filter`.
+    Names,
+    /// `--exclude-domains`.
+    Exclusion,
+    /// `--regex-domain-filter` or its exclusion.
+    Expression,
+}
+
+/// The filters that leave a zone out of what the instance handles; empty when it handles it.
+#[must_use]
+pub fn zone_filters(zone: &HostedZone, instance: &Instance) -> Vec<ZoneFilter> {
+    let (flags, filter) = (&instance.flags, DomainFilter::new(instance));
+    let is_parent = || flags.zone_match_parent && filter.has_child_of(&zone.name);
+    let by_name = filter.excludes(&zone.name).filter(|_| !is_parent());
+    let by_name = by_name.map(|rule| match rule.split_once('=') {
+        Some(("--domain-filter", _)) => ZoneFilter::Names,
+        Some(("--exclude-domains", _)) => ZoneFilter::Exclusion,
+        Some(_) | None => ZoneFilter::Expression,
+    });
+    let rows = [
+        (!type_matches(zone, flags.zone_type)).then_some(ZoneFilter::Type),
+        (!id_matches(zone, flags)).then_some(ZoneFilter::Id),
+        (!tags_match(zone, flags)).then_some(ZoneFilter::Tags),
+        by_name,
+    ];
+    rows.into_iter().flatten().collect()
 }
 
 /// The rule by which an instance leaves a name alone, in its own words; `None` when it would write it

@@ -27,7 +27,7 @@ use crate::limits::MAX_NAMES_PER_OBJECT;
 use crate::model::custom::Custom;
 use crate::model::instance::{Flags, Instance};
 use crate::model::object::{Body, KubeObject, LoadBalancerAddress};
-use crate::model::want::{Unwanted, WithoutTarget};
+use crate::model::want::{Lack, Unwanted, WithoutTarget};
 use crate::model::{DomainName, ObjectRef, Objects, TextMap, Version};
 
 /// How long a cert-manager solver object may live before it is no longer passed over.
@@ -446,6 +446,7 @@ pub(crate) fn finish(
         out.without_target = Some(WithoutTarget {
             object: object.reference.clone(),
             names: names.into_iter().collect(),
+            lack: Lack::Address,
             created_at: object.created_at,
             status_changed_at: object.status_changed_at,
         });

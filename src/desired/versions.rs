@@ -3,6 +3,8 @@
 //! A behaviour holds from `since` on and, where `before` is given, up to the release before it.
 //! Canonical hosted zones have a table of their own, [`crate::desired::canonical`].
 
+pub mod words;
+
 use crate::model::Version;
 use crate::model::instance::TYPED_TXT;
 

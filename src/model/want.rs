@@ -119,6 +119,15 @@ pub struct Unwanted {
     pub detail: String,
 }
 
+/// What keeps an object from having a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lack {
+    /// No load balancer has given it an address.
+    Address,
+    /// It is a route, and no Gateway accepts it.
+    Acceptance,
+}
+
 /// An object that names hosts but has no target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WithoutTarget {
@@ -126,6 +135,8 @@ pub struct WithoutTarget {
     pub object: ObjectRef,
     /// Its hosts, sorted.
     pub names: Vec<DomainName>,
+    /// What is missing.
+    pub lack: Lack,
     /// Its creation; `None` when unknown.
     pub created_at: Option<Timestamp>,
     /// Newest change of its status; `None` when unknown.

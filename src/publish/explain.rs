@@ -4,8 +4,8 @@ use serde_json::Value as Json;
 
 use crate::finding::Subject;
 use crate::model::DomainName;
-use crate::model::text::{escaped, printable};
-use crate::publish::table::{Style, empty, line};
+use crate::model::text::printable;
+use crate::publish::table::{Style, commands, empty, line};
 use crate::publish::words;
 use crate::report::{Finding, Report};
 
@@ -73,18 +73,14 @@ fn verdict(out: &mut String, report: &Report, finding: &Finding, style: Style) {
         ("muted by", optional(finding.mute.as_ref().map(ToString::to_string))),
         ("explained by", optional(finding.explained_by.clone())),
         ("fix", finding.fix.summary.clone()),
-        ("runbook", finding.runbook.clone()),
     ] {
         if !text.is_empty() {
             line(out, &format!("{title}: {}", printable(&text)));
         }
     }
-    for command in &finding.fix.commands {
-        for (number, part) in command.lines().enumerate() {
-            let prompt = if number == 0 { "$" } else { " " };
-            // A command that is cut is none.
-            line(out, &format!("  {prompt} {}", escaped(part)));
-        }
+    commands(out, &finding.fix.commands);
+    if !finding.runbook.is_empty() {
+        line(out, &format!("runbook: {}", printable(&finding.runbook)));
     }
     for evidence in &finding.evidence {
         line(out, &format!("  | {}", printable(evidence)));
@@ -92,9 +88,7 @@ fn verdict(out: &mut String, report: &Report, finding: &Finding, style: Style) {
     if !finding.fix.checks.is_empty() {
         line(out, "  look for yourself:");
     }
-    for command in &finding.fix.checks {
-        line(out, &format!("  $ {}", printable(command)));
-    }
+    commands(out, &finding.fix.checks);
 }
 
 /// One view of the name: a line for each member.

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width};
+use comfy_table::{Cell, Color, ContentArrangement, Table};
 
-use crate::finding::{Severity, State};
-use crate::model::text::printable;
+use crate::finding::{Kind, Severity, State};
+use crate::model::text::{escaped, printable};
 use crate::publish::words;
 use crate::report::baseline::Against;
 use crate::report::{Finding, Report};
@@ -24,27 +24,29 @@ pub struct Style {
     pub colour: bool,
 }
 
-/// Narrower than this, eight columns break every word: what belongs together shares a column.
-const ROOMY: u16 = 130;
-
 /// Columns of a terminal that does not say.
 const PLAIN: u16 = 80;
 
-/// Where there is no terminal, lines are for `grep`: a finding begins on a line of its own with all its
-/// words on it. Only sentences and commands go on below, at this width.
-const SENTENCE: u16 = 60;
+/// A sentence is no longer than this in one line, however wide the terminal is; where there is none, too.
+const SENTENCE: u16 = 100;
 
 /// Fewer columns leave a letter a line; wrapping by the terminal is better than that.
 const NARROWEST: u16 = 40;
 
-/// The whole report: a table of findings, the counts, the views and what could not be read.
+/// The whole report: the findings, the counts, the views and what could not be read.
 #[must_use]
 pub fn report(report: &Report, against: Option<&Against>, style: Style) -> String {
     let mut out = String::new();
     let shown: Vec<&Finding> =
         report.findings.iter().filter(|finding| finding.state != State::Resolved).collect();
-    if !shown.is_empty() {
-        line(&mut out, &findings(report, &shown, style));
+    if style.wide && !shown.is_empty() {
+        line(&mut out, &wide(report, &shown, style));
+    } else {
+        let width = sentence_width(style);
+        for finding in shown {
+            block(&mut out, report, finding, width, style);
+            out.push('\n');
+        }
     }
     line(&mut out, &summary(report));
     if let Some(against) = against {
@@ -54,47 +56,113 @@ pub fn report(report: &Report, against: Option<&Against>, style: Style) -> Strin
     out
 }
 
-fn findings(report: &Report, shown: &[&Finding], style: Style) -> String {
-    let mut table = empty(style);
-    let width = table.width().filter(|_| !style.wide);
-    let is_narrow = width.is_some_and(|width| width < ROOMY);
-    if is_narrow {
-        table.set_header(["severity", "subject", "summary"]);
-    } else {
-        table.set_header(["severity", "state", "subject", "kind", "impact", "since", "object", "summary"]);
+/// One finding: a line with all its words, for the eye and for `grep`, then what is wrong and what to do. Commands
+/// stand alone in their lines and are never broken, so that they can be copied, and cut out by their four blanks.
+fn block(out: &mut String, report: &Report, finding: &Finding, width: Option<usize>, style: Style) {
+    let since = words::span(report.at.duration_since(finding.first_seen).as_secs());
+    let Finding { kind, reason, severity, state, impact, subject, .. } = finding;
+    let reason = if reason.as_str() == "none" { String::new() } else { format!(" ({reason})") };
+    let object = finding.object.as_ref().map(|object| printable(&object.to_string()));
+    let rest = [Some(format!("{state} for {since}")), Some(format!("impact {impact}")), object];
+    let rest = rest.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let head = format!("{subject}  {kind}{reason}");
+    let severity = coloured_text(*severity, style);
+    match width {
+        Some(width) => {
+            line(out, &format!("{severity}  {head}"));
+            sentence(out, &rest, width);
+        }
+        None => line(out, &format!("{severity}  {head}  {rest}")),
     }
-    let apart = if style.wide { " " } else { "\n" };
+    let width = width.unwrap_or(usize::from(SENTENCE));
+    sentence(out, &printable(&finding.summary), width);
+    let by = finding.explained_by.as_ref().and_then(|id| report.findings.iter().find(|one| one.id == *id));
+    if let Some(by) = by {
+        // What to do stands there.
+        sentence(out, &format!("Explained by {}.", by.subject), width);
+        return;
+    }
+    if let Some(message) = finding.evidence.first().filter(|_| tells_by_message(*kind)) {
+        sentence(out, &printable(message), width);
+    }
+    if !finding.fix.summary.is_empty() {
+        sentence(out, &format!("Fix: {}", printable(&finding.fix.summary)), width);
+    }
+    commands(out, &finding.fix.commands);
+}
+
+/// Kinds that somebody else's message is about, which names what is to be mended.
+fn tells_by_message(kind: Kind) -> bool {
+    matches!(kind, Kind::FailedChange | Kind::ControllerFailing | Kind::ObserverBlind)
+}
+
+/// Commands, each in a line of its own. One that is cut is none.
+pub(crate) fn commands(out: &mut String, commands: &[String]) {
+    for command in commands {
+        line(out, &format!("    {}", escaped(command)));
+    }
+}
+
+/// Words that are filled into lines; a word that is longer than a line stays whole.
+fn sentence(out: &mut String, text: &str, width: usize) {
+    let mut filled = String::new();
+    for word in text.split_whitespace() {
+        let length = filled.chars().count().saturating_add(1).saturating_add(word.chars().count());
+        if !filled.is_empty() && width < length {
+            line(out, &filled);
+            filled.clear();
+        }
+        filled.push_str(if filled.is_empty() { "  " } else { " " });
+        filled.push_str(word);
+    }
+    if !filled.is_empty() {
+        line(out, &filled);
+    }
+}
+
+/// Columns that the sentences may take; `None` where there is no terminal.
+fn sentence_width(style: Style) -> Option<usize> {
+    let width = empty(style).width()?;
+    Some(usize::from(width.min(SENTENCE)))
+}
+
+fn coloured_text(severity: Severity, style: Style) -> String {
+    if !style.colour {
+        return severity.to_string();
+    }
+    let code = match severity {
+        Severity::Critical => 31,
+        Severity::Warning => 33,
+        Severity::Info => 34,
+    };
+    format!("\u{1b}[{code}m{severity}\u{1b}[0m")
+}
+
+fn wide(report: &Report, shown: &[&Finding], style: Style) -> String {
+    let mut table = empty(style);
+    table.set_header(["severity", "state", "subject", "kind", "impact", "since", "object", "summary"]);
     for finding in shown {
         let since = words::span(report.at.duration_since(finding.first_seen).as_secs());
         let object = finding.object.as_ref().map(ToString::to_string).unwrap_or_default();
         let object = printable(&object);
         let mut summary = printable(&finding.summary);
-        if let Some(command) = finding.fix.commands.first() {
-            summary = format!("{summary}{apart}$ {}", printable(command));
+        if !finding.fix.summary.is_empty() {
+            summary = format!("{summary} Fix: {}", printable(&finding.fix.summary));
+        }
+        for command in &finding.fix.commands {
+            summary = format!("{summary} $ {}", escaped(command));
         }
         let Finding { kind, reason, severity, state, impact, subject, .. } = finding;
-        if is_narrow {
-            table.add_row([
-                coloured(Cell::new(format!("{severity}\n{state}\n{since}")), *severity, style),
-                Cell::new(format!("{subject}\n{kind}\n{reason}\n{object}").trim_end()),
-                Cell::new(format!("{summary}\nimpact: {impact}")),
-            ]);
-        } else {
-            table.add_row([
-                coloured(Cell::new(severity), *severity, style),
-                Cell::new(state),
-                Cell::new(subject),
-                Cell::new(format!("{kind}{apart}{reason}")),
-                Cell::new(impact),
-                Cell::new(since),
-                Cell::new(object),
-                Cell::new(summary),
-            ]);
-        }
-    }
-    let is_free = width.is_none() && !style.wide;
-    if let Some(sentences) = table.column_mut(7).filter(|_| is_free) {
-        sentences.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(SENTENCE)));
+        table.add_row([
+            coloured(Cell::new(severity), *severity, style),
+            Cell::new(state),
+            Cell::new(subject),
+            Cell::new(format!("{kind} {reason}")),
+            Cell::new(impact),
+            Cell::new(since),
+            Cell::new(object),
+            Cell::new(summary),
+        ]);
     }
     table.to_string()
 }

@@ -14,7 +14,7 @@ use crate::desired::versions::{Behaviour, does};
 use crate::finding::SilentReason;
 use crate::model::instance::Flags;
 use crate::model::object::{KubeObject, Service};
-use crate::model::want::WithoutTarget;
+use crate::model::want::{Lack, WithoutTarget};
 use crate::model::{DomainName, RecordType, Version};
 
 /// Which of the two names of a Service.
@@ -178,6 +178,7 @@ fn nothing(object: &KubeObject, service: &Service, names: &[String], mut out: Yi
             out.without_target = Some(WithoutTarget {
                 object: object.reference.clone(),
                 names: names.into_iter().collect(),
+                lack: Lack::Address,
                 created_at: object.created_at,
                 status_changed_at: object.status_changed_at,
             });

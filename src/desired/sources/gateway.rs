@@ -14,7 +14,7 @@ use crate::finding::SilentReason;
 use crate::limits::MAX_NAMES_PER_OBJECT;
 use crate::model::custom::{GatewayRoute, RouteParent};
 use crate::model::object::KubeObject;
-use crate::model::want::Unwanted;
+use crate::model::want::{Lack, Unwanted};
 use crate::model::{DomainName, Version};
 
 /// From this release the annotation `gateway-hostname-source` counts.
@@ -101,6 +101,7 @@ fn united(
                 now.names.extend(before.names);
                 now.names.sort();
                 now.names.dedup();
+                now.lack = now.lack.max(before.lack);
             }
             None => out.without_target = Some(before),
         }
@@ -119,7 +120,11 @@ fn unbound(
     match trouble {
         // The route stands, and nothing serves it: like an Ingress without a load balancer.
         Trouble::NotAccepted if !named.is_empty() => {
-            finish(object, input.instance, annotations, &named, &[], Yield::default())
+            let mut out = finish(object, input.instance, annotations, &named, &[], Yield::default());
+            if let Some(waiting) = &mut out.without_target {
+                waiting.lack = Lack::Acceptance;
+            }
+            out
         }
         Trouble::Filtered(detail) => left_alone(object, hosts, SilentReason::ClassFilter, &detail),
         Trouble::NoListener => {
