@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::compare::instances::start;
+use crate::compare::fix::kubectl;
+use crate::compare::instances::{start, wrote};
 use crate::compare::live::told_to_users;
 use crate::compare::published::Deletions;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason};
-use crate::model::change::{Action, ChangeEventKind};
+use crate::model::change::{Action, ChangeEvent, ChangeEventKind};
 use crate::model::heritage::TxtRole;
 use crate::model::instance::{Instance, Policy};
 use crate::model::observation::{Observation, Outcome};
@@ -123,7 +124,7 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
     candidate.evidence = lines("no longer wanted", &burst);
     candidate.certain = is_told(world, &burst);
-    Some(dress(candidate, &burst, &wants.instance))
+    Some(dress(world, wants, candidate, &burst))
 }
 
 /// Hosts of objects without an address that the instance took away before the first look.
@@ -192,7 +193,7 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
     candidate.evidence = lines("no longer recorded", &burst);
     candidate.certain = is_told(world, &burst);
-    Some(dress(candidate, &burst, &wants.instance))
+    Some(dress(world, wants, candidate, &burst))
 }
 
 /// By zone, because a burst in one zone must not drown in the names of another, and of all zones
@@ -281,7 +282,21 @@ fn lines(what: &str, burst: &Burst<'_>) -> Vec<String> {
     burst.names.iter().take(10).map(|name| format!("{what}: {name}")).collect()
 }
 
-fn dress(mut candidate: Candidate, burst: &Burst<'_>, instance: &Instance) -> Candidate {
+/// True if the instance tells what it does and took none of the names away: what is wanted still it will write
+/// again.
+fn is_innocent(world: &World<'_>, wants: &InstanceWants, burst: &Burst<'_>) -> bool {
+    let Some(feed) = world.snapshot.changes.value() else { return false };
+    let mut own = feed.events.iter().filter(|event| burst.until <= event.at && wrote(wants, &event.source));
+    let took = |event: &ChangeEvent| {
+        let ChangeEventKind::Applied(batch) = &event.kind else { return false };
+        let mut deleted = batch.changes.iter().filter(|change| change.action == Action::Delete);
+        deleted.any(|change| burst.names.contains(&change.name))
+    };
+    feed.streams.iter().any(|stream| wrote(wants, &stream.source)) && !own.any(took)
+}
+
+fn dress(world: &World<'_>, wants: &InstanceWants, mut candidate: Candidate, burst: &Burst<'_>) -> Candidate {
+    let instance = &*wants.instance;
     candidate.onset = Some(burst.until);
     candidate.covers = burst.names.iter().map(|name| (*name).clone()).collect();
     let why = if candidate.reason == Reason::LbStatusLost {
@@ -299,14 +314,24 @@ fn dress(mut candidate: Candidate, burst: &Burst<'_>, instance: &Instance) -> Ca
         id = instance.id
     );
     candidate.evidence.extend(burst.zones.iter().take(5).map(|zone| format!("in hosted zone {zone}")));
-    candidate.fix = Fix { summary: remedy(candidate.reason, instance).to_owned(), ..Fix::default() };
+    let is_danger = deletes(instance)
+        && (candidate.reason != Reason::RecordsVanished || !is_innocent(world, wants, burst));
+    let stop = instance.workload.as_ref().filter(|_| is_danger).map(kubectl::stop);
+    candidate.fix = Fix {
+        summary: remedy(candidate.reason, is_danger, instance).to_owned(),
+        commands: stop.into_iter().collect(),
+        ..Fix::default()
+    };
     candidate
 }
 
-/// An instance whose policy deletes nothing is no danger, and writes again what somebody else deletes.
-fn remedy(reason: Reason, instance: &Instance) -> &'static str {
-    match (deletes(instance), reason) {
+/// An instance that deletes nothing is no danger, and writes again what somebody else deletes.
+fn remedy(reason: Reason, is_danger: bool, instance: &Instance) -> &'static str {
+    match (is_danger, reason) {
         (true, _) => "Stop ExternalDNS (scale it to 0) before it deletes more, then find out why.",
+        (false, Reason::RecordsVanished) if deletes(instance) => {
+            "ExternalDNS did not delete them: find who did (CloudTrail), and leave it running, it writes the records again."
+        }
         (false, Reason::RecordsVanished) => {
             "Its policy deletes nothing: find who does (CloudTrail), and leave ExternalDNS running, which writes the records again."
         }
@@ -315,6 +340,6 @@ fn remedy(reason: Reason, instance: &Instance) -> &'static str {
 }
 
 /// True if the policy lets the instance delete records.
-pub(super) fn deletes(instance: &Instance) -> bool {
+fn deletes(instance: &Instance) -> bool {
     instance.flags.policy == Policy::Sync
 }

@@ -11,6 +11,7 @@
 use std::net::IpAddr;
 
 use crate::compare::feed::Refusal;
+use crate::compare::owner::speaks_for_another;
 use crate::desired::canonical::canonical_zone;
 use crate::finding::{Cause, Reason};
 use crate::model::Version;
@@ -85,7 +86,13 @@ impl Circumstances<'_> {
             Reason::CnameConflict => invalid.or_else(|| self.of_type_change()),
             Reason::AlreadyExists => {
                 let owner = invalid.or_else(|| self.owner.clone());
-                owner.or(Some(if self.is_blocked() { Cause::OwnerOrphan } else { Cause::OwnerMissing }))
+                owner.or_else(|| {
+                    match (self.is_blocked(), speaks_for_another(self.wants, self.want, self.zone)) {
+                        (true, true) => None,
+                        (true, false) => Some(Cause::OwnerOrphan),
+                        (false, _) => Some(Cause::OwnerMissing),
+                    }
+                })
             }
             Reason::RoutingPolicyMix => self.of_routing(Reason::MixedRouting).or(Some(Cause::OwnerMissing)),
             Reason::RoutingDuplicate => self.of_routing(Reason::DuplicateSetIdentifier),

@@ -275,16 +275,15 @@ fn alias_fault(candidate: &Candidate) -> Option<Reason> {
 /// An annotation goes by a command of its own, under each prefix that is read; a property of a DNSEndpoint, or
 /// what a flag asks for, is left to an editor.
 fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: Reason) -> Fix {
-    let flags = &wants.instance.flags;
-    let objects = world.snapshot.kubernetes.value().map(|cluster| &cluster.objects);
-    let prefixes = || [Some(flags.annotation_prefix.as_str()), flags.legacy_prefix()].into_iter().flatten();
-    let lines = |object: &ObjectRef| -> Vec<String> {
-        let Some(held) = objects.and_then(|objects| objects.get(object)) else { return Vec::new() };
-        let keys = prefixes().map(|prefix| format!("{prefix}alias"));
-        let keys = keys.filter(|key| held.annotations.contains_key(key));
-        keys.map(|key| kubectl::unannotate(object, &key)).collect()
-    };
-    let mut commands: Vec<String> = want.objects.iter().flat_map(lines).collect();
+    let zone = "aws-target-hosted-zone";
+    let pinned = unannotating(world, wants, want, zone);
+    if reason == Reason::AliasNotInZone && !pinned.is_empty() {
+        return said(
+            &format!("Take the annotation {zone} away, or name the zone of the target in it."),
+            pinned,
+        );
+    }
+    let mut commands = unannotating(world, wants, want, "alias");
     let what = if commands.is_empty() { "what asks for the alias" } else { "the alias annotation" };
     if commands.is_empty() {
         commands.extend(want.objects.iter().map(edit));
@@ -295,6 +294,20 @@ fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: 
         "an alias leads to an AWS name or to a record of the zone, and a CNAME does for other hosts"
     };
     said(&format!("Remove {what}: {why}."), commands)
+}
+
+/// The lines that take an annotation of ExternalDNS from the objects of a wish.
+fn unannotating(world: &World<'_>, wants: &InstanceWants, want: &Want, word: &str) -> Vec<String> {
+    let flags = &wants.instance.flags;
+    let objects = world.snapshot.kubernetes.value().map(|cluster| &cluster.objects);
+    let prefixes = || [Some(flags.annotation_prefix.as_str()), flags.legacy_prefix()].into_iter().flatten();
+    let lines = |object: &ObjectRef| -> Vec<String> {
+        let Some(held) = objects.and_then(|objects| objects.get(object)) else { return Vec::new() };
+        let keys = prefixes().map(|prefix| format!("{prefix}{word}"));
+        let keys = keys.filter(|key| held.annotations.contains_key(key));
+        keys.map(|key| kubectl::unannotate(object, &key)).collect()
+    };
+    want.objects.iter().flat_map(lines).collect()
 }
 
 /// The kind as `kubectl` takes it: with the group where several have a kind of this name.
@@ -310,13 +323,13 @@ pub fn kind_word(object: &ObjectRef) -> String {
 /// Opens an object in the editor.
 #[must_use]
 pub fn edit(object: &ObjectRef) -> String {
-    format!("kubectl -n {} edit {} {}", quote(&object.namespace), kind_word(object), quote(&object.name))
+    format!("{} edit {} {}", kubectl::within(object), kind_word(object), quote(&object.name))
 }
 
 /// Shows an object with its events.
 #[must_use]
 pub fn describe(object: &ObjectRef) -> String {
-    format!("kubectl -n {} describe {} {}", quote(&object.namespace), kind_word(object), quote(&object.name))
+    format!("{} describe {} {}", kubectl::within(object), kind_word(object), quote(&object.name))
 }
 
 /// One shell word.

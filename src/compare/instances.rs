@@ -10,12 +10,13 @@ mod rbac;
 mod shared;
 mod stalled;
 
-use crate::compare::bursts::{self, mass_deletion};
+use crate::compare::bursts::mass_deletion;
 use crate::compare::fix::{describe, edit, kubectl};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::change::FeedSource;
+use crate::model::instance::Policy;
 use crate::model::want::InstanceWants;
 use crate::report::Also;
 use crate::snapshot::ViewName;
@@ -41,9 +42,11 @@ pub fn judge_instance(world: &World<'_>, wants: &InstanceWants, out: &mut Verdic
 fn commands(candidate: &Candidate, wants: &InstanceWants) -> Vec<String> {
     let Some(workload) = &wants.instance.workload else { return Vec::new() };
     match (candidate.key.kind, candidate.reason) {
-        (Kind::MassDeletion, _) if !bursts::deletes(&wants.instance) => Vec::new(),
-        (Kind::MassDeletion, _) => vec![kubectl::stop(workload)],
+        (Kind::MassDeletion, _) => Vec::new(),
         (Kind::ControllerStalled, Reason::DryRun) | (Kind::ControllerMisconfigured, _) => {
+            vec![edit(workload)]
+        }
+        (Kind::ControllerStalled, Reason::CrashLoop) if wants.instance.flags.policy == Policy::Missing => {
             vec![edit(workload)]
         }
         (Kind::ControllerStalled, Reason::Absent) => vec![describe(workload)],

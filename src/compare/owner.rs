@@ -10,7 +10,7 @@ use crate::model::instance::Instance;
 use crate::model::record::RecordType;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
-use crate::model::{DomainName, RecordSet, Version};
+use crate::model::{DomainName, ObjectRef, RecordSet, Version};
 
 /// What the registry says about one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,6 +143,17 @@ pub fn heritages<'a>(instance: &Instance, want: &Want, zone: &'a ZoneReading) ->
             TxtRole::Encrypted | TxtRole::Other => None,
         })
         .collect()
+}
+
+/// True if what is read as the ownership of a name was written for another object that asks for its own name still:
+/// in the old format the TXT of `a-b` has the name of that of an A at `b`.
+#[must_use]
+pub fn speaks_for_another(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> bool {
+    let held = heritages(&wants.instance, want, zone);
+    let mut held = held.iter().filter_map(|heritage| heritage.object()).peekable();
+    let asks = |object: &ObjectRef, want: &Want| want.objects.iter().any(|one| is_same(object, one));
+    held.peek().is_some()
+        && held.all(|object| !asks(&object, want) && wants.wants.iter().any(|other| asks(&object, other)))
 }
 
 /// Where the wish's own member is not there: members of its routing set that stand for its object and that

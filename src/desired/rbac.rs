@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::desired::objects::{RawMeta, nullable};
+use crate::model::ObjectRef;
 use crate::model::grant::Grant;
 
 /// Grants that are kept; a cluster's own roles for service accounts are far fewer.
@@ -103,7 +104,11 @@ impl Roles {
         accounts.flat_map(move |account| {
             let namespace =
                 if account.namespace.is_empty() { &binding.metadata.namespace } else { &account.namespace };
-            role.into_iter().flat_map(|(_, role)| &role.rules).map(move |rule| Grant {
+            let rules = role
+                .into_iter()
+                .flat_map(|(kind, role)| role.rules.iter().map(move |rule| (kind, role, rule)));
+            rules.map(move |(kind, role, rule)| Grant {
+                role: ObjectRef::new(kind, &role.metadata.namespace, &role.metadata.name),
                 namespace: Arc::from(namespace.as_str()),
                 service_account: Arc::from(account.name.as_str()),
                 groups: rule.api_groups.clone(),

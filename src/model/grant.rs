@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::model::ObjectRef;
+
 /// One rule of a role that is bound to one service account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Grant {
@@ -9,6 +11,8 @@ pub struct Grant {
     pub namespace: Arc<str>,
     /// Name of the service account.
     pub service_account: Arc<str>,
+    /// The role whose rule it is; a ClusterRole has no namespace.
+    pub role: ObjectRef,
     /// API groups; `*` for all.
     pub groups: Vec<String>,
     /// Resources; `*` for all.

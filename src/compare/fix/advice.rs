@@ -40,6 +40,12 @@ pub fn advice(candidate: &Candidate) -> String {
         None if candidate.reason == Reason::AliasTargetNotInZone => {
             "Write the record once by hand and find out why ExternalDNS does not."
         }
+        None if candidate.reason == Reason::AlreadyExists => {
+            "Rename one of the two hosts, or give ExternalDNS a --txt-prefix; until then the record can be written by hand."
+        }
+        None if candidate.reason == Reason::LimitsExceeded => {
+            "Let ExternalDNS write smaller batches (--aws-batch-change-size); until then the record can be written by hand."
+        }
         _ if candidate.key.kind == Kind::FailedChange => refused(candidate.reason),
         Some(Cause::Policy) => {
             "The policy of ExternalDNS forbids this change: make it by hand, or start it with another --policy."

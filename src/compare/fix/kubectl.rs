@@ -56,13 +56,17 @@ pub fn unannotate(object: &ObjectRef, key: &str) -> String {
     on(object, "annotate", &quote(&format!("{key}-")))
 }
 
+/// The command with the namespace of an object, if it lies in one.
+#[must_use]
+pub fn within(object: &ObjectRef) -> String {
+    match &*object.namespace {
+        "" => "kubectl".to_owned(),
+        namespace => format!("kubectl -n {}", quote(namespace)),
+    }
+}
+
 fn on(object: &ObjectRef, verb: &str, rest: &str) -> String {
-    format!(
-        "kubectl -n {} {verb} {} {} {rest}",
-        quote(&object.namespace),
-        kind_word(object),
-        quote(&object.name)
-    )
+    format!("{} {verb} {} {} {rest}", within(object), kind_word(object), quote(&object.name))
 }
 
 #[cfg(test)]

@@ -147,8 +147,17 @@ fn refused(candidate: &Candidate, key: &RecordKey, object: &str) -> String {
         (Some(Cause::OwnerOrphan), Reason::AlreadyExists) => format!(
             "Route 53 refuses the change of {key}{object}: the ownership TXT of an earlier record is still there."
         ),
+        (None, Reason::AlreadyExists) => format!(
+            "Route 53 refuses the change of {key}{object}: its ownership record has the name of that of another host."
+        ),
+        (Some(Cause::InvalidDesired(Reason::AliasOnIp)), Reason::AliasTargetNotInZone) => format!(
+            "Route 53 refuses {key}{object}: ExternalDNS asks for an alias to an IP address, which cannot exist."
+        ),
         (Some(Cause::InvalidDesired(_)), Reason::AliasTargetNotInZone) => format!(
-            "Route 53 refuses {key}{object}: ExternalDNS asks for an alias to an IP address or a foreign name, which cannot exist."
+            "Route 53 refuses {key}{object}: ExternalDNS asks for an alias to a name outside of the zone that it gives for the target."
+        ),
+        (None, Reason::LimitsExceeded) => format!(
+            "Route 53 refuses the change of {key}{object}: the batch that it is in has too many changes or too long values."
         ),
         (_, Reason::AliasTargetNotInZone) => format!(
             "Route 53 refused {key}{object}: ExternalDNS asked for an alias that cannot exist, and has not tried again since."

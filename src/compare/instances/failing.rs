@@ -93,10 +93,13 @@ fn fails_each_time(run: &[(Timestamp, Reason, &str)], times: usize, wants: &Inst
 fn advice(reason: Reason, message: &str) -> String {
     match (reason, lacking(message)) {
         // It lists the zones first and filters them then.
-        (Reason::AccessDenied, Some((action, resource))) if action.starts_with("route53:ListHostedZones") => {
-            format!("Allow {action} on {resource} to the role of ExternalDNS; until then no zone is written.")
+        (Reason::AccessDenied, Some((action, resource)))
+            if resource.is_none() || action.starts_with("route53:ListHostedZones") =>
+        {
+            let on = resource.map(|resource| format!(" on {resource}")).unwrap_or_default();
+            format!("Allow {action}{on} to the role of ExternalDNS; until then no zone is written.")
         }
-        (Reason::AccessDenied | Reason::OtherZone, Some((action, resource))) => format!(
+        (Reason::AccessDenied | Reason::OtherZone, Some((action, Some(resource)))) => format!(
             "Allow {action} on {resource} to the role of ExternalDNS, or take the zone out with --zone-id-filter; \
              until then no zone is written."
         ),
@@ -111,14 +114,19 @@ fn advice(reason: Reason, message: &str) -> String {
         (Reason::SourceError, _) => {
             "Let it read the kind that the message names (RBAC, missing CRD), or take it out of --source.".to_owned()
         }
+        (Reason::OtherZone, _) => {
+            "Mend that zone, or take it out with --zone-id-filter; one that is gone leaves the cache of zones \
+             (--aws-zones-cache-duration) by itself or with a restart. It stops all zones."
+                .to_owned()
+        }
         _ => "Mend what the message names; it stops all zones.".to_owned(),
     }
 }
 
-/// The action and the resource of an IAM refusal.
-fn lacking(message: &str) -> Option<(&str, &str)> {
+/// The action of an IAM refusal, and the resource where it is told.
+fn lacking(message: &str) -> Option<(&str, Option<&str>)> {
     let (_, rest) = message.split_once("not authorized to perform: ")?;
     let action = rest.split_whitespace().next()?;
-    let (_, rest) = rest.split_once("on resource: ")?;
-    Some((action, rest.split_whitespace().next()?))
+    let resource = rest.split_once("on resource: ").and_then(|(_, rest)| rest.split_whitespace().next());
+    Some((action, resource))
 }

@@ -1,6 +1,7 @@
 //! Annotations under a prefix that the instance does not read. Pure.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use crate::compare::feed::spelled;
 use crate::compare::fix::{edit, kubectl};
@@ -88,8 +89,8 @@ fn renaming(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations
             let value = object?.annotations.get(key)?;
             let (_, word) = key.split_once('/')?;
             let read = format!("{prefix}{word}");
-            if object?.annotations.contains_key(&read) {
-                // What is in force stays.
+            if object?.annotations.contains_key(&read) || word == "alias" && is_on_ip(unread, value) {
+                // What is in force stays, and an alias to an address would be refused from then on.
                 return Some(kubectl::unannotate(&unread.object, key));
             }
             Some(kubectl::rename_annotation(&unread.object, key, &read, value))
@@ -99,6 +100,12 @@ fn renaming(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations
         Some(lines) if unread.reason == Reason::OtherPrefix => lines,
         Some(_) | None => vec![edit(&unread.object)],
     }
+}
+
+/// True if the annotation would ask for an alias to an IP address.
+fn is_on_ip(unread: &UnreadAnnotations, value: &str) -> bool {
+    let mut targets = unread.if_read.iter().flat_map(|(_, _, targets)| targets);
+    value == "true" && targets.any(|target| target.parse::<IpAddr>().is_ok())
 }
 
 /// An earlier round wanted what the unread annotations ask for, and it is not wanted any more. An instance
@@ -219,7 +226,16 @@ pub(super) fn unread_objects(world: &World<'_>, wants: &InstanceWants, out: &mut
         candidate.summary = format!("{} carries annotations that no ExternalDNS reads.", unread.object);
         candidate.fix = Fix {
             summary: if unread.reason == Reason::OtherPrefix {
-                format!("Rename the keys to the prefix {}.", wants.instance.flags.annotation_prefix)
+                let prefix = &wants.instance.flags.annotation_prefix;
+                let is_alias = |key: &&String| key.ends_with("/alias");
+                let commands = renaming(world, wants, unread);
+                let goes = commands.iter().any(|line| line.ends_with("/alias-") && !line.contains("alias="));
+                match unread.keys.iter().find(is_alias).filter(|_| goes) {
+                    Some(key) => format!(
+                        "Rename the keys to the prefix {prefix}, and take {key} away: no alias leads to an IP address."
+                    ),
+                    None => format!("Rename the keys to the prefix {prefix}."),
+                }
             } else {
                 "Correct the keys.".to_owned()
             },

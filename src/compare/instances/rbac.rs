@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use crate::compare::fix::edit;
 use crate::compare::instances::start;
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
 use crate::desired::kinds::Kind;
 use crate::desired::sources::roster::{kinds_of, source_of};
 use crate::finding::{Impact, Kind as Finding, Reason};
-use crate::model::Version;
+use crate::model::grant::Grant;
 use crate::model::want::InstanceWants;
+use crate::model::{ObjectRef, Version};
 use crate::report::Fix;
 
 /// From this release on every source reads what its watch has told.
@@ -55,7 +57,14 @@ pub(super) fn watch_missing(world: &World<'_>, wants: &InstanceWants) -> Option<
     candidate.evidence = blind.iter().map(|one| format!("no verb watch on {one}")).collect();
     candidate.fix = Fix {
         summary: "Add the verb watch to the role of its service account.".to_owned(),
+        commands: roles(&ours).into_iter().map(edit).collect(),
         ..Fix::default()
     };
     Some(candidate)
+}
+
+/// The roles that let the account list something.
+fn roles<'a>(grants: &[&'a Grant]) -> BTreeSet<&'a ObjectRef> {
+    let lists = |grant: &&&Grant| grant.verbs.iter().any(|verb| verb == "list" || verb == "*");
+    grants.iter().filter(lists).map(|grant| &grant.role).collect()
 }

@@ -18,7 +18,7 @@ use crate::compare::causes::by_version;
 use crate::compare::feed::{key_of, spelled};
 use crate::compare::instances::owners::is_deleted_by_twin;
 use crate::compare::ladder::Step;
-use crate::compare::owner::{Ownership, has_heritage, ownership};
+use crate::compare::owner::{Ownership, has_heritage, ownership, speaks_for_another};
 use crate::compare::wishes::Context;
 use crate::compare::world::World;
 use crate::finding::{Cause, Kind, Reason};
@@ -71,7 +71,10 @@ impl Context<'_> {
     pub(super) fn owner_cause(&self) -> Option<Cause> {
         let in_the_way = self.in_the_way();
         if in_the_way.is_empty() {
-            let blocked = || has_heritage(&self.wants.instance, self.want, self.zone);
+            let blocked = || {
+                has_heritage(&self.wants.instance, self.want, self.zone)
+                    && !speaks_for_another(self.wants, self.want, self.zone)
+            };
             // A sibling of another identifier blocks nothing, and neither does what it leaves open.
             let free = self.zone.at(&self.want.name).iter().all(|set| !set.record_type.is_address());
             // Since then a new record takes over the ownership record that it finds.
