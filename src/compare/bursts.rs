@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::compare::instances::stalled::is_idle;
 use crate::compare::instances::start;
 use crate::compare::live::told_to_users;
 use crate::compare::published::Deletions;
@@ -15,7 +16,7 @@ use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason};
 use crate::model::change::{Action, ChangeEventKind};
 use crate::model::heritage::TxtRole;
-use crate::model::instance::{Instance, Policy};
+use crate::model::instance::{Instance, Origin, Policy};
 use crate::model::observation::{Observation, Outcome};
 use crate::model::want::InstanceWants;
 use crate::model::{DomainName, RecordType, ZoneId};
@@ -303,10 +304,17 @@ fn dress(mut candidate: Candidate, burst: &Burst<'_>, instance: &Instance) -> Ca
     candidate
 }
 
-/// An instance whose policy deletes nothing is no danger, and writes again what somebody else deletes.
+/// An instance whose policy deletes nothing is no danger, and writes again what somebody else deletes. One that
+/// does not run does neither.
 fn remedy(reason: Reason, instance: &Instance) -> &'static str {
     match (deletes(instance), reason) {
         (true, _) => "Stop ExternalDNS (scale it to 0) before it deletes more, then find out why.",
+        (false, Reason::RecordsVanished) if stands_still(instance) => {
+            "ExternalDNS does not run: find who deletes (CloudTrail), then start it again, which writes the records."
+        }
+        (false, _) if stands_still(instance) => {
+            "ExternalDNS does not run and deletes nothing now: find out why the objects changed before you start it again."
+        }
         (false, Reason::RecordsVanished) => {
             "Its policy deletes nothing: find who does (CloudTrail), and leave ExternalDNS running, which writes the records again."
         }
@@ -314,7 +322,11 @@ fn remedy(reason: Reason, instance: &Instance) -> &'static str {
     }
 }
 
-/// True if the policy lets the instance delete records.
+fn stands_still(instance: &Instance) -> bool {
+    instance.origin == Origin::Departed || is_idle(instance)
+}
+
+/// True if the instance deletes records: it runs, and its policy lets it.
 pub(super) fn deletes(instance: &Instance) -> bool {
-    instance.flags.policy == Policy::Sync
+    instance.flags.policy == Policy::Sync && !stands_still(instance)
 }

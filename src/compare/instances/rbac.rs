@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::compare::fix::quote;
 use crate::compare::instances::start;
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
@@ -53,8 +54,13 @@ pub(super) fn watch_missing(world: &World<'_>, wants: &InstanceWants) -> Option<
         blind.iter().copied().collect::<Vec<_>>().join(", ")
     );
     candidate.evidence = blind.iter().map(|one| format!("no verb watch on {one}")).collect();
+    let account = format!("system:serviceaccount:{namespace}:{}", instance.service_account);
     candidate.fix = Fix {
-        summary: "Add the verb watch to the role of its service account.".to_owned(),
+        summary: format!(
+            "Add the verb watch to the role of its service account {}.",
+            instance.service_account
+        ),
+        commands: vec![format!("kubectl auth can-i --list --as={}", quote(&account))],
         ..Fix::default()
     };
     Some(candidate)
