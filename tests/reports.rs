@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use dns_drift::desired::versions::words::WORDS;
 use dns_drift::replay::replay;
 
 /// The cases of the corpus, in order.
@@ -54,4 +55,109 @@ fn no_snapshot_is_left_over() {
         .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
         .collect();
     assert_eq!(snapshots, cases());
+}
+
+/// Every flag that stands in the source of the advice has its releases in the table.
+#[test]
+fn every_flag_of_the_advice_is_in_the_table() {
+    // Those of `kubectl`, `aws` and `dig`.
+    let others =
+        ["--all-containers", "--as", "--change-batch", "--health-check-id", "--hosted-zone-id", "--id"];
+    let more = ["--list", "--max-items", "--previous", "--replicas", "--sort-by", "--start-record-name"];
+    let last = ["--tail", "--type", "--vpc", "--wait"];
+    let others: BTreeSet<&str> = [&others[..], &more, &last].concat().into_iter().collect();
+    let mut files = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/compare")];
+    let mut missing = BTreeSet::new();
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(path.read_dir().unwrap().map(|item| item.unwrap().path()));
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for found in regex::Regex::new(r"--[a-z][a-z0-9-]+").unwrap().find_iter(&code.collect::<String>()) {
+            let is_known =
+                WORDS.iter().any(|word| word.text == found.as_str()) || others.contains(found.as_str());
+            if !is_known {
+                missing.insert(format!("{} in {}", found.as_str(), path.display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+/// What the on-call person is told: a case, a subject, words of its summary and its fix, and the first command.
+const TOLD: &[(&str, &str, &str, &str)] = &[
+    (
+        "scenarios/D034",
+        "instance/default",
+        "after an update to v0.20.0 or later",
+        "kubectl -n external-dns edit deployment external-dns",
+    ),
+    ("scenarios/D043", "app.exmaple.com/A", "typo of example.com?", "kubectl -n shop edit ingress web"),
+    (
+        "scenarios/D045",
+        "app.example.com/A",
+        "Start ExternalDNS with --zone-id-filter=ZPUB0000000002, or delete zone ZPUB0000000001",
+        "kubectl -n external-dns edit deployment external-dns",
+    ),
+    (
+        "cases/controller_misconfigured-owner_id_changed",
+        "instance/gke-prod",
+        "or add --migrate-from-txt-owner=gke-old with --policy=upsert-only until",
+        "kubectl -n external-dns edit deployment external-dns",
+    ),
+    ("cases/controller_misconfigured-owner_id_shared", "pay.example.com/A", "Let it be:", ""),
+    (
+        "cases/controller_stalled-absent-deleted",
+        "instance/gke-prod",
+        "Install it again",
+        "kubectl -n external-dns get deployments,statefulsets,daemonsets,pods",
+    ),
+    (
+        "cases/invalid_desired-alias_of_a_foreign_host_by_prefer_alias",
+        "app.example.com/A",
+        "--prefer-alias makes the alias: decline it for the object, or take the flag away",
+        "kubectl -n shop annotate ingress web external-dns.alpha.kubernetes.io/alias=false",
+    ),
+    (
+        "cases/no_address-one_of_two_gateways_does_not_accept_the_route_any_more",
+        "object/HTTPRoute/shop/web",
+        "No Gateway accepts HTTPRoute/shop/web for its hosts any more",
+        "kubectl -n shop describe httproutes.gateway.networking.k8s.io web",
+    ),
+    (
+        "cases/no_zone-filtered_out-served_below_a_delegation",
+        "x.b.example.com/A",
+        "--zone-id-filter=ZPUB0000000002 leaves zone b.example.com out: add --zone-id-filter=ZPUB0000000003",
+        "kubectl -n external-dns edit deployment external-dns",
+    ),
+    (
+        "cases/no_zone-wrong_type",
+        "app.example.com/A",
+        "--aws-zone-type=private leaves the public zone example.com out",
+        "kubectl -n external-dns edit deployment external-dns",
+    ),
+    (
+        "cases/wrong_zone-parent_zone",
+        "web.sub.example.com/A",
+        "zone sub.example.com (ZPUB0000000009) does, and lacks it",
+        "",
+    ),
+];
+
+#[test]
+fn the_advice_fits_the_recording() {
+    for (case, subject, words, command) in TOLD {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(case);
+        let report = replay(&folder).unwrap_or_else(|error| panic!("{case}: {error}"));
+        let found = report.findings.iter().find(|one| one.subject.to_string() == *subject);
+        let found = found.unwrap_or_else(|| panic!("{case}: nothing about {subject}"));
+        let text = format!("{} {}", found.summary, found.fix.summary);
+        assert!(text.contains(words), "{case}: {words} in {text}");
+        // The quotes are for the shell.
+        let first = found.fix.commands.first().map(|line| line.replace('\'', "")).unwrap_or_default();
+        assert_eq!(first, *command, "{case}");
+    }
 }

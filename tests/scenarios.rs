@@ -12,6 +12,8 @@
     reason = "a test may panic"
 )]
 
+#[path = "support/advice.rs"]
+mod advice;
 #[path = "support/judge.rs"]
 mod judge;
 
@@ -126,7 +128,7 @@ fn judge_case(case: &Path) -> (String, Vec<String>) {
     let expected: Expected =
         serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", case.display()));
     let faults = match run(case) {
-        Ok(report) => judge(&expected, &report),
+        Ok(report) => [judge(&expected, &report), advice::unknown_words(&report)].concat(),
         Err(problem) => vec![problem],
     };
     (expected.title, faults)

@@ -291,9 +291,16 @@ pub fn zone_quota(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
     );
     candidate.fix = Fix {
         summary: "Delete left-over TXT records, or ask AWS for a higher quota.".to_owned(),
+        commands: vec![record_limit(zone)],
         ..Fix::default()
     };
     Some(candidate)
+}
+
+/// Shows how many record sets the zone has, and may have.
+#[must_use]
+pub fn record_limit(zone: &ZoneReading) -> String {
+    format!("aws route53 get-hosted-zone-limit --type MAX_RRSETS_BY_ZONE --hosted-zone-id {}", zone.zone.id)
 }
 
 /// The names of the ownership records, for evidence.

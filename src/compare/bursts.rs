@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::fix::kubectl;
+use crate::compare::instances::stalled::is_idle;
 use crate::compare::instances::{start, wrote};
 use crate::compare::live::told_to_users;
 use crate::compare::published::Deletions;
@@ -16,7 +17,7 @@ use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason};
 use crate::model::change::{Action, ChangeEvent, ChangeEventKind};
 use crate::model::heritage::TxtRole;
-use crate::model::instance::{Instance, Policy};
+use crate::model::instance::{Instance, Origin, Policy};
 use crate::model::observation::{Observation, Outcome};
 use crate::model::want::InstanceWants;
 use crate::model::{DomainName, RecordType, ZoneId};
@@ -325,10 +326,17 @@ fn dress(world: &World<'_>, wants: &InstanceWants, mut candidate: Candidate, bur
     candidate
 }
 
-/// An instance that deletes nothing is no danger, and writes again what somebody else deletes.
+/// An instance that deletes nothing is no danger, and writes again what somebody else deletes. One that does not run
+/// does neither.
 fn remedy(reason: Reason, is_danger: bool, instance: &Instance) -> &'static str {
     match (is_danger, reason) {
         (true, _) => "Stop ExternalDNS (scale it to 0) before it deletes more, then find out why.",
+        (false, Reason::RecordsVanished) if stands_still(instance) => {
+            "ExternalDNS does not run: find who deletes (CloudTrail), then start it again, which writes the records."
+        }
+        (false, _) if stands_still(instance) => {
+            "ExternalDNS does not run and deletes nothing now: find out why the objects changed before you start it again."
+        }
         (false, Reason::RecordsVanished) if deletes(instance) => {
             "ExternalDNS did not delete them: find who did (CloudTrail), and leave it running, it writes the records again."
         }
@@ -339,7 +347,11 @@ fn remedy(reason: Reason, is_danger: bool, instance: &Instance) -> &'static str 
     }
 }
 
-/// True if the policy lets the instance delete records.
+fn stands_still(instance: &Instance) -> bool {
+    instance.origin == Origin::Departed || is_idle(instance)
+}
+
+/// True if the instance deletes records: it runs, and its policy lets it.
 fn deletes(instance: &Instance) -> bool {
-    instance.flags.policy == Policy::Sync
+    instance.flags.policy == Policy::Sync && !stands_still(instance)
 }

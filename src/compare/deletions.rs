@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::compare::feed::{Refusal, Refusals, still_counts};
+use crate::compare::fix::sentence::plain;
 use crate::compare::leftovers::{is_former_family, is_owned_by, is_wanted, removal};
 use crate::compare::show;
 use crate::compare::verdict::Candidate;
@@ -12,6 +13,7 @@ use crate::model::Version;
 use crate::model::ZoneId;
 use crate::model::change::{Action, AttemptedChange, ChangeEventKind};
 use crate::model::heritage::TxtRole;
+use crate::model::instance::{Flags, Registry};
 use crate::model::record::{RecordKey, RecordSet, RecordType};
 use crate::model::want::InstanceWants;
 use crate::model::zone::ZoneReading;
@@ -141,14 +143,14 @@ fn candidate(
         .evidence
         .push(format!("refused {} times, last at {}: {}", refusal.count, refusal.at, refusal.message));
     candidate.summary = format!(
-        "Route 53 refuses to delete {} ({}), which nobody wants any more.",
+        "Route 53 refuses to delete {}, which nobody wants any more: {}.",
         set.key(),
-        refusal.reason
+        plain(refusal.reason)
     );
     candidate.fix = if is_owned_by(wants, zone, set) {
         removal(wants, zone, set, Some(&wants.instance.flags.owner_id))
     } else {
-        Fix { summary: keeping(refusal.reason).to_owned(), ..Fix::default() }
+        Fix { summary: keeping(refusal.reason, set, &wants.instance.flags), ..Fix::default() }
     };
     explain_companion(&mut candidate, zone, set);
     candidate.caused_by(cause(wants, zone, set, refusal))
@@ -156,11 +158,19 @@ fn candidate(
 
 /// What to do where the instance tries to delete what nobody made for it: the deletion is the fault, and not
 /// its refusal.
-fn keeping(reason: Reason) -> &'static str {
+fn keeping(reason: Reason, set: &RecordSet, flags: &Flags) -> String {
     if reason == Reason::ProtectedRecord {
-        return "Take the type out of --managed-record-types: these records belong to the zone.";
+        let record_type = &set.record_type;
+        return format!(
+            "Take {record_type} out of --managed-record-types: the {record_type} records at the apex belong to the zone."
+        );
     }
-    "Keep ExternalDNS from deleting what it did not make: give it a registry, or --policy=upsert-only."
+    let remedy = if flags.registry == Registry::Noop {
+        "give it a registry (--registry=txt with a --txt-owner-id of its own), or --policy=upsert-only"
+    } else {
+        "give it --policy=upsert-only"
+    };
+    format!("Keep ExternalDNS from deleting what it did not make: {remedy}.")
 }
 
 /// The AAAA half of an alias stays with its A half.

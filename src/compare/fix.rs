@@ -11,16 +11,20 @@
 pub mod advice;
 pub mod batch;
 pub mod checks;
+pub mod flags;
 pub mod kubectl;
 pub mod sentence;
+pub mod takeover;
+pub mod zones;
 
+use crate::compare::after::record_limit;
 use crate::compare::fix::batch::Batch;
 use crate::compare::owner::{Ownership, ownership};
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
 use crate::desired::kinds::Kind as Kinds;
 use crate::finding::{Cause, Kind, Reason, SilentReason};
-use crate::model::instance::{Instance, Registry};
+use crate::model::instance::{Instance, Origin, Registry};
 use crate::model::want::{InstanceWants, Unwanted, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ObjectRef};
@@ -51,33 +55,24 @@ fn fix(
     }
     let objects = || want.objects.iter();
     match candidate.key.kind {
-        Kind::InvalidDesired | Kind::ConflictingDesired => {
-            said("Correct what the objects ask for.", claimants(want).map(edit))
-        }
-        Kind::NoZone => match (candidate.reason, &wants.instance.workload) {
-            (Reason::FilteredOut | Reason::WrongType, Some(workload)) => said(
-                "Widen the filter of the instance (--zone-id-filter, --domain-filter, --aws-zone-type), or correct the host.",
-                [edit(workload)],
+        Kind::InvalidDesired => said(advice::impossible(candidate.reason), claimants(want).map(edit)),
+        Kind::ConflictingDesired => said(advice::agree(candidate.reason), claimants(want).map(edit)),
+        Kind::NoZone => zones::no_zone(world, candidate.reason, wants, want),
+        Kind::TargetUnresolvable => living_target(world, candidate.reason, wants, want),
+        Kind::PrivateTargetInPublicZone => zones::private_target(candidate.reason, wants, want),
+        Kind::WrongZone => zones::right_zone(world, candidate.reason, wants, want, zone),
+        Kind::OwnerMissing | Kind::OwnerConflict => owning(wants, want, zone),
+        Kind::OwnerForeign => said(&foreign(&wants.instance, want, zone), []),
+        Kind::HealthWithdrawn => match (candidate.reason, &want.health_check_id) {
+            (Reason::HealthCheck, Some(id)) => said(
+                "See why the health check fails, and mend what it looks at; the record comes back by itself.",
+                [format!("aws route53 get-health-check-status --health-check-id {}", quote(id))],
             ),
             _ => said(
-                "Correct the host, create the zone, or widen the filter of the instance.",
-                objects().map(edit),
+                "Mend the targets behind the load balancer; the record comes back by itself.",
+                objects().map(describe),
             ),
         },
-        Kind::TargetUnresolvable => living_target(world, candidate.reason, wants, want),
-        Kind::PrivateTargetInPublicZone => said(
-            "Publish the host in a private zone (--aws-zone-type, a class filter), or give it a public load balancer.",
-            objects().map(edit),
-        ),
-        Kind::WrongZone => said(right_zone(candidate.reason), []),
-        Kind::OwnerMissing | Kind::OwnerConflict => owning(wants, want, zone),
-        Kind::OwnerForeign => {
-            said("Settle with the other owner who serves the name, then transfer its ownership TXT.", [])
-        }
-        Kind::HealthWithdrawn => said(
-            "Mend the targets behind the load balancer; the record comes back by itself.",
-            objects().map(describe),
-        ),
         Kind::AuthMismatch => {
             said("Wait for Route 53 to spread the change; if it stays, give the evidence to AWS support.", [])
         }
@@ -85,12 +80,10 @@ fn fix(
             "Give the name a record of its own, or move the name below it out of the way.",
             objects().map(edit),
         ),
-        Kind::ResolverStale => said(
-            "Flush the name at the resolver (public ones have a page for it), or wait; the zone is right.",
-            [],
-        ),
+        Kind::ResolverStale => said(&advice::flush(candidate), []),
         Kind::ResolverMismatch => {
-            said("Ask the owner of the resolver why it rewrites the name; the zone is right.", [])
+            let who = advice::servers(candidate, "the resolver");
+            said(&format!("Ask the owner of {who} why it rewrites the name; the zone is right."), [])
         }
         Kind::ResolverUnreachable => said(
             "Look for a finding about the zone's delegation or DNSSEC first, then at the resolvers' own state.",
@@ -111,23 +104,10 @@ fn fix(
     }
 }
 
-/// How the record gets into the zone that serves its users.
-fn right_zone(reason: Reason) -> &'static str {
-    match reason {
-        Reason::NotTheDelegatedOne => {
-            "Pin the zone that is delegated (--zone-id-filter, aws-hosted-zone-id), or delete the duplicate zone."
-        }
-        Reason::OccludedByDelegation => {
-            "Write the record into the zone that the delegation leads to, or remove the NS records that take the name away."
-        }
-        Reason::ParentZone => {
-            "Let ExternalDNS see the child zone (zone filters, permissions), so that it writes the record there."
-        }
-        Reason::ShadowedByPrivateZone => {
-            "Add the record to the private zone too, or remove that zone from the VPC of the users."
-        }
-        _ => "Pin the zone that serves the users (--aws-zone-type, --zone-id-filter).",
-    }
+/// Opens the workload of the instance; `None` for one that nobody found, or that is gone.
+fn operator(wants: &InstanceWants) -> Option<String> {
+    let instance = &wants.instance;
+    instance.workload.as_ref().filter(|_| instance.origin != Origin::Departed).map(edit)
 }
 
 /// A fix without a batch.
@@ -150,32 +130,44 @@ fn owning(wants: &InstanceWants, want: &Want, zone: Option<&ZoneReading>) -> Fix
     }
 }
 
+/// What to do about the record of another owner.
+fn foreign(instance: &Instance, want: &Want, zone: Option<&ZoneReading>) -> String {
+    let other = match zone.map(|zone| ownership(instance, want, zone)) {
+        Some(Ownership::Foreign(owner)) => format!("The owner id {owner}"),
+        _ => "Another owner id".to_owned(),
+    };
+    format!("{other} holds the record: settle with its team who serves the name, before anybody changes it.")
+}
+
 /// The batch that makes the zone hold what is wanted.
 fn zone_fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Option<&ZoneReading>) -> Fix {
-    let summary = advice::advice(candidate);
+    let summary = advice::advice(candidate, &wants.instance);
     let Some(zone) = zone else { return said(&summary, []) };
     if want.name.defect().is_some() || want.invalid.is_some() {
         // Route 53 cannot hold what is wanted: no batch can mend it.
-        return said("Correct what the object asks for.", want.objects.iter().map(edit));
+        let summary = match candidate.cause {
+            Some(Cause::InvalidDesired(reason)) => advice::impossible(reason),
+            Some(Cause::ControllerVersion) => {
+                "This release of ExternalDNS cannot write what the object asks for: update it, or change the object."
+            }
+            _ => advice::impossible(want.invalid.unwrap_or(candidate.reason)),
+        };
+        return said(summary, want.objects.iter().map(edit));
     }
     if candidate.cause == Some(Cause::OwnerForeign) {
         // The other one would put its record back, and each would undo the other's.
-        return said(&summary, []);
+        return said(&foreign(&wants.instance, want, Some(zone)), []);
     }
     if candidate.cause == Some(Cause::ZoneQuota) {
         // A full zone refuses our batch as it refuses that of ExternalDNS.
-        let limit = format!(
-            "aws route53 get-hosted-zone-limit --type MAX_RRSETS_BY_ZONE --hosted-zone-id {}",
-            zone.zone.id
-        );
-        return said(&summary, [limit]);
+        return said(&summary, [record_limit(zone)]);
     }
     if advice::is_refused_again(candidate.reason) {
         return said(&summary, want.objects.iter().map(edit));
     }
-    if matches!(candidate.cause, Some(Cause::ConflictingDesired(_))) {
+    if let Some(Cause::ConflictingDesired(reason)) = candidate.cause {
         let is_told = matches!(candidate.reason, Reason::RoutingPolicyMix | Reason::RoutingDuplicate);
-        let summary = if is_told { &*summary } else { "Correct what the objects ask for." };
+        let summary = if is_told { &*summary } else { advice::agree(reason) };
         let rivals = wants.at(&want.name).iter().filter(|other| other.record_type == want.record_type);
         let rivals = rivals.flat_map(|other| &other.objects);
         let mut objects: Vec<&ObjectRef> = claimants(want).chain(rivals).collect();
@@ -247,19 +239,20 @@ fn living_target(world: &World<'_>, reason: Reason, wants: &InstanceWants, want:
             want.objects.iter().map(edit),
         );
     }
-    let is_told = |object: &ObjectRef| {
-        let is_note = |note: &Unwanted| {
-            note.reason == SilentReason::TargetOverride && note.object.as_ref() == Some(object)
-        };
-        &*object.kind == "DNSEndpoint" || wants.notes.iter().any(is_note)
-    };
-    if want.objects.iter().any(is_told) {
+    if want.objects.iter().any(|object| is_told_by_object(wants, object)) {
         return said("Correct the target that the object names.", want.objects.iter().map(edit));
     }
     said(
         "Repair the load balancer or its status, not DNS; the record follows by itself.",
         want.objects.iter().map(describe),
     )
+}
+
+/// True if the object names the target itself, in place of a load balancer.
+fn is_told_by_object(wants: &InstanceWants, object: &ObjectRef) -> bool {
+    let is_note =
+        |note: &Unwanted| note.reason == SilentReason::TargetOverride && note.object.as_ref() == Some(object);
+    &*object.kind == "DNSEndpoint" || wants.notes.iter().any(is_note)
 }
 
 /// Why the alias that is asked for cannot be. One that nobody asks for any more has another cause.
@@ -272,8 +265,8 @@ fn alias_fault(candidate: &Candidate) -> Option<Reason> {
     [Some(candidate.reason), of_cause].into_iter().flatten().find(is_fault)
 }
 
-/// An annotation goes by a command of its own, under each prefix that is read; a property of a DNSEndpoint, or
-/// what a flag asks for, is left to an editor.
+/// An annotation goes by a command of its own, under each prefix that is read; a property of a DNSEndpoint is left
+/// to an editor. What `--prefer-alias` asks for an annotation can decline.
 fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: Reason) -> Fix {
     let zone = "aws-target-hosted-zone";
     let pinned = unannotating(world, wants, want, zone);
@@ -283,20 +276,29 @@ fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: 
             pinned,
         );
     }
-    let mut commands = unannotating(world, wants, want, "alias");
-    let what = if commands.is_empty() { "what asks for the alias" } else { "the alias annotation" };
-    if commands.is_empty() {
-        commands.extend(want.objects.iter().map(edit));
-    }
+    let flags = &wants.instance.flags;
     let why = if reason == Reason::AliasOnIp {
         "an IP address needs a plain A record"
     } else {
         "an alias leads to an AWS name or to a record of the zone, and a CNAME does for other hosts"
     };
-    said(&format!("Remove {what}: {why}."), commands)
+    let commands = unannotating(world, wants, want, "alias");
+    if !commands.is_empty() {
+        return said(&format!("Remove the alias annotation: {why}."), commands);
+    }
+    let is_annotated = want.objects.iter().all(|object| &*object.kind != "DNSEndpoint");
+    if flags.prefer_alias && is_annotated {
+        let key = format!("{}alias", flags.annotation_prefix);
+        let decline = want.objects.iter().map(|object| kubectl::annotate(object, &key, "false"));
+        let summary = format!(
+            "--prefer-alias makes the alias: decline it for the object, or take the flag away; {why}."
+        );
+        return said(&summary, decline.chain(operator(wants)));
+    }
+    said(&format!("Remove what asks for the alias: {why}."), want.objects.iter().map(edit))
 }
 
-/// The lines that take an annotation of ExternalDNS from the objects of a wish.
+/// The lines that take an annotation of ExternalDNS from the objects of a wish, under each prefix that is read.
 fn unannotating(world: &World<'_>, wants: &InstanceWants, want: &Want, word: &str) -> Vec<String> {
     let flags = &wants.instance.flags;
     let objects = world.snapshot.kubernetes.value().map(|cluster| &cluster.objects);
@@ -310,12 +312,13 @@ fn unannotating(world: &World<'_>, wants: &InstanceWants, want: &Want, word: &st
     want.objects.iter().flat_map(lines).collect()
 }
 
-/// The kind as `kubectl` takes it: with the group where several have a kind of this name.
+/// The kind as `kubectl` takes it: a custom resource with its group, because others have a Gateway, a Route or an
+/// Ingress of their own, and `kubectl` takes any of them for the bare word. What comes with Kubernetes wins over
+/// custom resources of the same word.
 #[must_use]
 pub fn kind_word(object: &ObjectRef) -> String {
-    let spelled = Kinds::from_word(&object.kind).map(Kinds::resource);
-    match spelled.filter(|resource| resource.contains('.')) {
-        Some(resource) => resource.to_owned(),
+    match Kinds::from_word(&object.kind).filter(|kind| kind.may_be_absent()) {
+        Some(kind) => format!("{}.{}", kind.plural(), kind.group()),
         None => object.kind.to_lowercase(),
     }
 }
@@ -323,13 +326,13 @@ pub fn kind_word(object: &ObjectRef) -> String {
 /// Opens an object in the editor.
 #[must_use]
 pub fn edit(object: &ObjectRef) -> String {
-    format!("{} edit {} {}", kubectl::within(object), kind_word(object), quote(&object.name))
+    kubectl::on(object, "edit", "")
 }
 
 /// Shows an object with its events.
 #[must_use]
 pub fn describe(object: &ObjectRef) -> String {
-    format!("{} describe {} {}", kubectl::within(object), kind_word(object), quote(&object.name))
+    kubectl::on(object, "describe", "")
 }
 
 /// One shell word.

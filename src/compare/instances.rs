@@ -8,7 +8,7 @@ pub(in crate::compare) mod owners;
 pub(super) mod prefix;
 mod rbac;
 mod shared;
-mod stalled;
+pub(super) mod stalled;
 
 use crate::compare::bursts::mass_deletion;
 use crate::compare::fix::{describe, edit, kubectl};
@@ -16,7 +16,7 @@ use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::change::FeedSource;
-use crate::model::instance::Policy;
+use crate::model::instance::{Origin, Policy};
 use crate::model::want::InstanceWants;
 use crate::report::Also;
 use crate::snapshot::ViewName;
@@ -33,6 +33,10 @@ pub fn judge_instance(world: &World<'_>, wants: &InstanceWants, out: &mut Verdic
         if candidate.fix.commands.is_empty() {
             candidate.fix.commands = commands(&candidate, wants);
         }
+        let reasons = candidate.also.iter().map(|also| also.reason).chain([candidate.reason]);
+        if reasons.into_iter().any(|reason| reason == Reason::OwnerIdShared) {
+            shared::spare(wants, &mut out.candidates);
+        }
         let cause = candidate.cause.clone();
         out.candidates.push(candidate.caused_by(cause));
     }
@@ -40,20 +44,30 @@ pub fn judge_instance(world: &World<'_>, wants: &InstanceWants, out: &mut Verdic
 
 /// The next lines to type about the workload.
 fn commands(candidate: &Candidate, wants: &InstanceWants) -> Vec<String> {
-    let Some(workload) = &wants.instance.workload else { return Vec::new() };
+    let instance = &wants.instance;
+    let Some(workload) = &instance.workload else { return Vec::new() };
+    if instance.origin == Origin::Departed {
+        return kubectl::around(workload);
+    }
     match (candidate.key.kind, candidate.reason) {
-        (Kind::MassDeletion, _) => Vec::new(),
+        (Kind::MassDeletion, _) | (Kind::ControllerMisconfigured, Reason::RbacWatchMissing) => Vec::new(),
         (Kind::ControllerStalled, Reason::DryRun) | (Kind::ControllerMisconfigured, _) => {
             vec![edit(workload)]
         }
-        (Kind::ControllerStalled, Reason::CrashLoop) if wants.instance.flags.policy == Policy::Missing => {
+        (Kind::ControllerStalled, Reason::Absent) => {
+            let again = kubectl::scale(workload, 1).filter(|_| instance.replicas == Some(0));
+            std::iter::once(describe(workload)).chain(again).collect()
+        }
+        (Kind::ControllerStalled, Reason::CrashLoop) if instance.flags.policy == Policy::Missing => {
             vec![edit(workload)]
         }
-        (Kind::ControllerStalled, Reason::Absent) => vec![describe(workload)],
         (Kind::ControllerStalled, Reason::NoReconcile) => {
-            kubectl::logs(workload).into_iter().take(1).chain(kubectl::restart(workload)).collect()
+            let log = kubectl::logs(instance, workload).into_iter().take(1);
+            log.chain(kubectl::restart(workload)).collect()
         }
-        _ => kubectl::logs(workload),
+        // A workload without Pods has no log; where they may not be listed somebody else may read it.
+        _ if instance.pods.is_empty() && instance.ready_replicas == Some(0) => vec![describe(workload)],
+        _ => kubectl::logs(instance, workload),
     }
 }
 

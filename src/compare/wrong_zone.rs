@@ -117,7 +117,8 @@ pub fn wrong_zone(
 
 /// True if a zone holds the wanted record set. Its TTL, the spelling of its target and whether it looks
 /// at the health of that make it no other one.
-fn holds(zone: &ZoneReading, want: &Want) -> bool {
+#[must_use]
+pub fn holds(zone: &ZoneReading, want: &Want) -> bool {
     let same = |held: &Content| {
         held.alias().is_some() == want.content.alias().is_some() && targets(held) == targets(&want.content)
     };

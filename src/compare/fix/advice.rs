@@ -9,14 +9,20 @@ use std::collections::BTreeSet;
 
 use crate::compare::verdict::Candidate;
 use crate::finding::{Cause, Kind, Reason};
+use crate::model::instance::{Instance, Policy};
 use crate::model::record::{RecordSet, RecordType};
+use crate::model::text::printable;
 use crate::model::want::Want;
 
 /// The sentence above the change batch.
 #[must_use]
-pub fn advice(candidate: &Candidate) -> String {
+pub fn advice(candidate: &Candidate, instance: &Instance) -> String {
     let text = match &candidate.cause {
         Some(Cause::FailedChangeOf(culprit)) => {
+            let is_same = candidate.key.subject.record().is_some_and(|key| key.name == *culprit);
+            if is_same {
+                return "Mend the other record of the name first, then ExternalDNS writes this one too; until then it can be written by hand.".to_owned();
+            }
             return format!(
                 "Mend {culprit} first, then ExternalDNS writes this one too; until then it can be written by hand."
             );
@@ -47,9 +53,7 @@ pub fn advice(candidate: &Candidate) -> String {
             "Let ExternalDNS write smaller batches (--aws-batch-change-size); until then the record can be written by hand."
         }
         _ if candidate.key.kind == Kind::FailedChange => refused(candidate.reason),
-        Some(Cause::Policy) => {
-            "The policy of ExternalDNS forbids this change: make it by hand, or start it with another --policy."
-        }
+        Some(Cause::Policy) => return forbidden(candidate, instance),
         Some(Cause::ControllerVersion) => {
             "This release of ExternalDNS cannot do it: update it; until then the record can be written by hand."
         }
@@ -61,13 +65,93 @@ pub fn advice(candidate: &Candidate) -> String {
     text.to_owned()
 }
 
+/// Where whoever wants takes a name out of a public resolver. Source: the pages themselves.
+const FLUSH_PAGES: [(&str, &str); 4] = [
+    ("1.0.0.1", "https://one.one.one.one/purge-cache/"),
+    ("1.1.1.1", "https://one.one.one.one/purge-cache/"),
+    ("8.8.4.4", "https://developers.google.com/speed/public-dns/cache"),
+    ("8.8.8.8", "https://developers.google.com/speed/public-dns/cache"),
+];
+
+/// Servers that are named; a person tries two or three.
+const MAX_SERVERS: usize = 3;
+
+/// The servers that a finding is about, or other words where it names none.
+#[must_use]
+pub fn servers(candidate: &Candidate, none: &str) -> String {
+    let named: Vec<String> =
+        candidate.servers.iter().take(MAX_SERVERS).map(|server| printable(server)).collect();
+    let more = if MAX_SERVERS < candidate.servers.len() { " and others" } else { "" };
+    if named.is_empty() { none.to_owned() } else { format!("{}{more}", named.join(", ")) }
+}
+
+/// For resolvers that keep an older answer.
+#[must_use]
+pub fn flush(candidate: &Candidate) -> String {
+    let page =
+        |server: &str| FLUSH_PAGES.iter().find(|(address, _)| *address == server).map(|(_, page)| *page);
+    let pages: BTreeSet<&str> = candidate.servers.iter().filter_map(|server| page(server)).collect();
+    let pages: Vec<&str> = pages.into_iter().collect();
+    let pages = if pages.is_empty() { String::new() } else { format!(" ({})", pages.join(", ")) };
+    let who = servers(candidate, "the resolver");
+    let until = candidate.window.map(|window| format!(" until {}", window.until)).unwrap_or_default();
+    format!("Flush the name at {who}{pages}, or wait{until}; the zone is right.")
+}
+
+/// The policy that would make the change. Only `sync` deletes, and so replaces a record of another type.
+fn forbidden(candidate: &Candidate, instance: &Instance) -> String {
+    let replaces = matches!(candidate.key.kind, Kind::WrongType | Kind::FailedChange);
+    let (given, other) = match instance.flags.policy {
+        Policy::CreateOnly if !replaces => ("create-only", "--policy=upsert-only"),
+        Policy::CreateOnly => ("create-only", "--policy=sync, which also deletes what nobody wants any more"),
+        Policy::Sync | Policy::UpsertOnly | Policy::Missing => {
+            ("upsert-only", "--policy=sync, which also deletes what nobody wants any more")
+        }
+    };
+    format!(
+        "The policy {given} of ExternalDNS forbids this change: make it by hand, or start it with {other}."
+    )
+}
+
+/// For objects that want one record and do not agree.
+#[must_use]
+pub fn agree(reason: Reason) -> &'static str {
+    match reason {
+        Reason::DuplicateSetIdentifier => "Give each of the objects a set identifier of its own.",
+        Reason::MixedRouting => refused(Reason::RoutingPolicyMix),
+        _ => "Settle which object has the host, and take it out of the others.",
+    }
+}
+
+/// What to do about a wish that DNS or Route 53 cannot hold.
+#[must_use]
+pub fn impossible(reason: Reason) -> &'static str {
+    match reason {
+        Reason::ApexCname => {
+            "The name of a zone holds no CNAME: point the host at an address, or at an AWS name, which can be an alias."
+        }
+        Reason::LabelTooLong | Reason::EmptyLabel | Reason::BadChars | Reason::IllegalName => {
+            "Correct the host in the object: it is no legal DNS name."
+        }
+        Reason::TxtLabelTooLong => {
+            "Shorten the host: the name of its ownership TXT would have a label over 63 characters."
+        }
+        Reason::SelfReference => "Correct the target in the object: it is the host itself.",
+        Reason::MixedTypes => "Let the object ask for addresses or for a host name, not for both.",
+        Reason::TooManyValues => {
+            "Spread the values over several names, or point the host at a load balancer."
+        }
+        _ => "Correct what the object asks for.",
+    }
+}
+
 /// What to do where record sets that are not ours to take away keep out what is wanted.
 #[must_use]
 pub fn blocked(want: &Want, obstacles: &[&RecordSet]) -> String {
     let aside = obstacles.iter().find(|set| set.name != want.name && set.record_type == RecordType::Cname);
     if let Some(cname) = aside {
         return format!(
-            "The ownership record {} cannot stand beside the CNAME there: rename that host, or give ExternalDNS a --txt-prefix.",
+            "The ownership record {} cannot stand beside the CNAME there: rename one of the two hosts.",
             cname.name
         );
     }
@@ -77,7 +161,7 @@ pub fn blocked(want: &Want, obstacles: &[&RecordSet]) -> String {
     };
     if let Some(text) = obstacles.iter().find(is_text) {
         return format!(
-            "The text at {} keeps the ownership out and is not ours to delete: move it, or give ExternalDNS a --txt-prefix.",
+            "The text at {} keeps the ownership out and is not ours to delete: move it to another name.",
             text.name
         );
     }
@@ -136,6 +220,12 @@ fn refused(reason: Reason) -> &'static str {
             "Settle the guardrail that the message names, or lift it for the zone."
         }
         Reason::NoSuchHealthCheck => "Correct the health check that the annotation names, or create it.",
+        Reason::LimitsExceeded => {
+            "Make its requests smaller (--aws-batch-change-size); until then the record can be written by hand."
+        }
+        Reason::NameNotInZone => {
+            "At the apex the ownership TXT lies outside of the zone unless the --txt-prefix ends with a dot; to change it makes all records nobody's, so write this one by hand."
+        }
         Reason::NoSuchZone => "The zone is gone: restart ExternalDNS, which keeps a list of zones.",
         _ => "Mend what the message names; until then the record can be written by hand.",
     }

@@ -220,7 +220,7 @@ impl Batch {
             let four = RecordType::A;
             let has_four = set.record_type == RecordType::Aaaa && holds(zone, &target.dns_name, &four);
             return Some(if has_four {
-                "Give the target of the alias an AAAA record, or leave the family out (--exclude-record-types=AAAA)."
+                "Give the target of the alias an AAAA record, or name the types without AAAA (--managed-record-types)."
             } else {
                 "Create the target of the alias in the zone first, or correct it."
             });

@@ -2,43 +2,52 @@
 
 use crate::compare::fix::{edit, kind_word, quote};
 use crate::model::ObjectRef;
+use crate::model::instance::Instance;
 use crate::model::text::printable;
 
 /// Stops a workload without losing it. What has no replicas is left to an editor, a bare Pod to end.
 #[must_use]
 pub fn stop(workload: &ObjectRef) -> String {
-    match &*workload.kind {
-        "Deployment" | "StatefulSet" | "ReplicaSet" => on(workload, "scale", "--replicas=0"),
-        "Pod" => on(workload, "delete", "--wait=false"),
-        _ => edit(workload),
+    match (scale(workload, 0), &*workload.kind) {
+        (Some(line), _) => line,
+        (None, "Pod") => on(workload, "delete", "--wait=false"),
+        (None, _) => edit(workload),
     }
 }
 
-/// The end of the log of a workload, with that of the container before the last restart.
+/// Sets the number of Pods; `None` for what has no such number.
 #[must_use]
-pub fn logs(workload: &ObjectRef) -> Vec<String> {
+pub fn scale(workload: &ObjectRef, replicas: u8) -> Option<String> {
+    let scales = matches!(&*workload.kind, "Deployment" | "StatefulSet" | "ReplicaSet");
+    scales.then(|| on(workload, "scale", &format!("--replicas={replicas}")))
+}
+
+/// The end of the log of a workload, and that of the container before the last restart where there was one.
+#[must_use]
+pub fn logs(instance: &Instance, workload: &ObjectRef) -> Vec<String> {
     let line = |more: &str| {
-        format!(
-            "kubectl -n {} logs {}/{} --all-containers --tail=100{more}",
-            quote(&workload.namespace),
-            workload.kind.to_lowercase(),
-            quote(&workload.name)
-        )
+        let of = resource(workload);
+        format!("kubectl{} logs {of} --all-containers --tail=100{more}", namespace(workload))
     };
-    vec![line(""), line(" --previous")]
+    let restarted = instance.pods.iter().any(|pod| 0 < pod.restarts);
+    [Some(line("")), restarted.then(|| line(" --previous"))].into_iter().flatten().collect()
 }
 
 /// Starts the Pods of a workload anew. A bare Pod has to be made again by its owner.
 #[must_use]
 pub fn restart(workload: &ObjectRef) -> Option<String> {
-    matches!(&*workload.kind, "Deployment" | "StatefulSet" | "DaemonSet").then(|| {
-        format!(
-            "kubectl -n {} rollout restart {}/{}",
-            quote(&workload.namespace),
-            workload.kind.to_lowercase(),
-            quote(&workload.name)
-        )
-    })
+    matches!(&*workload.kind, "Deployment" | "StatefulSet" | "DaemonSet")
+        .then(|| format!("kubectl{} rollout restart {}", namespace(workload), resource(workload)))
+}
+
+/// What is left where a workload was: others of its kind, and what the namespace tells of its end.
+#[must_use]
+pub fn around(workload: &ObjectRef) -> Vec<String> {
+    let at = namespace(workload);
+    vec![
+        format!("kubectl{at} get deployments,statefulsets,daemonsets,pods"),
+        format!("kubectl{at} get events --sort-by=.metadata.creationTimestamp"),
+    ]
 }
 
 /// Moves the value of an annotation to another key; `edit` where the value does not fit into a line.
@@ -56,24 +65,36 @@ pub fn unannotate(object: &ObjectRef, key: &str) -> String {
     on(object, "annotate", &quote(&format!("{key}-")))
 }
 
-/// The command with the namespace of an object, if it lies in one.
+/// Sets an annotation that the object does not have.
 #[must_use]
-pub fn within(object: &ObjectRef) -> String {
-    match &*object.namespace {
-        "" => "kubectl".to_owned(),
-        namespace => format!("kubectl -n {}", quote(namespace)),
-    }
+pub fn annotate(object: &ObjectRef, key: &str, value: &str) -> String {
+    on(object, "annotate", &quote(&format!("{key}={value}")))
 }
 
-fn on(object: &ObjectRef, verb: &str, rest: &str) -> String {
-    format!("{} {verb} {} {} {rest}", within(object), kind_word(object), quote(&object.name))
+/// One verb on one object.
+#[must_use]
+pub fn on(object: &ObjectRef, verb: &str, rest: &str) -> String {
+    let (at, kind, name) = (namespace(object), kind_word(object), quote(&object.name));
+    format!("kubectl{at} {verb} {kind} {name} {rest}").trim_end().to_owned()
+}
+
+/// A Node and its like live in none.
+fn namespace(object: &ObjectRef) -> String {
+    if object.namespace.is_empty() { String::new() } else { format!(" -n {}", quote(&object.namespace)) }
+}
+
+fn resource(workload: &ObjectRef) -> String {
+    format!("{}/{}", workload.kind.to_lowercase(), quote(&workload.name))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{rename_annotation, restart, stop};
+    use super::{annotate, around, logs, rename_annotation, restart, stop};
     use crate::compare::fix::edit;
+    use crate::desired::kinds::Kind;
+    use crate::fixture;
     use crate::model::ObjectRef;
+    use crate::model::instance::PodHealth;
 
     fn object(kind: &str) -> ObjectRef {
         ObjectRef { kind: kind.into(), namespace: "shop".into(), name: "db".into() }
@@ -88,10 +109,48 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_that_several_groups_have_is_told_with_its_group() {
-        let word = crate::desired::kinds::Kind::IstioGateway.as_str();
-        assert_eq!(edit(&object(word)), "kubectl -n shop edit gateways.networking.istio.io db");
-        assert_eq!(edit(&object("Ingress")), "kubectl -n shop edit ingress db");
+    fn a_custom_kind_is_told_with_its_group() {
+        let check = |kind: Kind, word: &str| {
+            assert_eq!(edit(&object(kind.as_str())), format!("kubectl -n shop edit {word} db"));
+        };
+        check(Kind::IstioGateway, "gateways.networking.istio.io");
+        check(Kind::Gateway, "gateways.gateway.networking.k8s.io");
+        check(Kind::OpenshiftRoute, "routes.route.openshift.io");
+        check(Kind::LegacyIngressRoute, "ingressroutes.traefik.containo.us");
+        // The built-in ones win over the Services of Knative and the Ingresses of OpenShift.
+        check(Kind::Ingress, "ingress");
+        check(Kind::Service, "service");
+        let node = ObjectRef { namespace: "".into(), ..object("Node") };
+        assert_eq!(edit(&node), "kubectl edit node db");
+        assert_eq!(
+            annotate(&object("Ingress"), "a/alias", "false"),
+            "kubectl -n shop annotate ingress db 'a/alias=false'"
+        );
+    }
+
+    #[test]
+    fn a_log_from_before_is_asked_for_where_there_was_a_restart() {
+        let pod = PodHealth {
+            name: "db-0".into(),
+            namespace: "shop".into(),
+            uid: "".into(),
+            ready: true,
+            restarts: 0,
+            waiting: None,
+            last_exit: None,
+            started_at: None,
+            created_at: None,
+        };
+        let mut instance = fixture::instance(&[], "v0.14.2");
+        instance.pods = vec![pod];
+        assert_eq!(logs(&instance, &object("Deployment")).len(), 1);
+        instance.pods[0].restarts = 1;
+        let lines = logs(&instance, &object("Deployment"));
+        assert_eq!(lines[1], "kubectl -n shop logs deployment/db --all-containers --tail=100 --previous");
+        assert_eq!(
+            around(&object("Deployment"))[0],
+            "kubectl -n shop get deployments,statefulsets,daemonsets,pods"
+        );
     }
 
     #[test]

@@ -6,7 +6,9 @@
     reason = "tables of exceptions over large vocabularies: a new word must fall into the general row"
 )]
 
+use crate::compare::fix::zones::lack;
 use crate::compare::verdict::Candidate;
+use crate::compare::wrong_zone::holds;
 use crate::finding::{Cause, Kind, Reason};
 use crate::model::RecordKey;
 use crate::model::record::Content;
@@ -26,21 +28,28 @@ pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -
         Kind::FailedChange => refused(candidate, &key, &object),
         Kind::InvalidDesired => format!(
             "{key}{object} asks for something that Route 53 cannot hold: {}.",
-            plain(candidate.reason)
+            match candidate.reason {
+                Reason::MixedTypes => "addresses and host names in one record",
+                other => plain(other),
+            }
         ),
         Kind::ConflictingDesired => {
             format!("Several objects ask for {key} and do not agree: {}.", plain(candidate.reason))
         }
         Kind::NoZone => match candidate.reason {
             Reason::NotFound => {
-                format!("No hosted zone takes {key}{object}; the host will never get a record.")
+                let nearest = lack(want).and_then(|no_zone| no_zone.nearest.as_ref());
+                let nearest = nearest.map(|zone| format!(" The nearest zone is {zone}.")).unwrap_or_default();
+                format!("No hosted zone takes {key}{object}; the host will never get a record.{nearest}")
             }
             Reason::FilteredOut => {
                 format!("A hosted zone for {key}{object} exists, but a filter of the instance takes it out.")
             }
+            Reason::WrongType => format!(
+                "The only hosted zone for {key}{object} is of the other type (public or private) than the instance handles."
+            ),
             _ => format!(
-                "No hosted zone that the instance handles takes {key}{object} ({}).",
-                candidate.reason
+                "None of the hosted zones that dns-drift reads takes {key}{object}; another account has one."
             ),
         },
         Kind::MissingRecord => format!("Zone {zone_name} has no record {key}; {targets} {wanted}{object}."),
@@ -75,11 +84,19 @@ pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -
         Kind::TargetUnresolvable => {
             format!("{targets}, the target of {key}{object}, leads nowhere: {}.", plain(candidate.reason))
         }
-        Kind::WrongZone => format!(
-            "{key} is right in zone {zone_name}{}, but that zone does not answer its users: {}.",
-            zone.map_or_else(String::new, |reading| format!(" ({})", reading.zone.id)),
-            plain(candidate.reason)
-        ),
+        Kind::WrongZone => {
+            let id = zone.map_or_else(String::new, |reading| format!(" ({})", reading.zone.id));
+            if zone.is_some_and(|reading| holds(reading, want)) {
+                let why = plain(candidate.reason);
+                format!(
+                    "{key} is right in zone {zone_name}{id}, but that zone does not answer its users: {why}."
+                )
+            } else {
+                format!(
+                    "{key} stands in a zone that does not answer its users; zone {zone_name}{id} does, and lacks it."
+                )
+            }
+        }
         Kind::PrivateTargetInPublicZone => {
             format!("{key} in the public zone {zone_name} points at the private address {targets}{object}.")
         }
@@ -141,6 +158,14 @@ fn ttl(key: &RecordKey, want: &Want, zone: Option<&ZoneReading>, object: &str) -
 
 fn refused(candidate: &Candidate, key: &RecordKey, object: &str) -> String {
     match (&candidate.cause, candidate.reason) {
+        (Some(Cause::FailedChangeOf(culprit)), _) if *culprit == key.name => {
+            format!(
+                "The change of {key}{object} is lost because another record of that name is refused with it."
+            )
+        }
+        (Some(Cause::ZoneQuota), Reason::LimitsExceeded) => {
+            format!("Route 53 refuses the change of {key}{object}: the zone is full.")
+        }
         (Some(Cause::FailedChangeOf(culprit)), _) => {
             format!("The change of {key}{object} is lost because {culprit} in the same batch is refused.")
         }
@@ -167,7 +192,8 @@ fn refused(candidate: &Candidate, key: &RecordKey, object: &str) -> String {
 }
 
 /// A reason in words.
-fn plain(reason: Reason) -> &'static str {
+#[must_use]
+pub fn plain(reason: Reason) -> &'static str {
     match reason {
         Reason::AliasOnIp => "an alias to an IP address",
         Reason::AliasNotInZone => "an alias to a name outside of the zone",
@@ -179,7 +205,20 @@ fn plain(reason: Reason) -> &'static str {
         Reason::TooManyValues => "more values than a record may hold",
         Reason::CnameConflict => "a record of another type stands in the way",
         Reason::AlreadyExists => "the record exists already and is not owned",
-        Reason::LimitsExceeded => "the zone is full",
+        Reason::AliasTargetNotFound => "the target of the alias has no record of this type",
+        Reason::BatchVictim => "another change of the same batch is refused",
+        Reason::Credentials => "the credentials of ExternalDNS are not accepted",
+        Reason::DeleteNotFound => "what it would delete is not there",
+        Reason::DeleteValuesMismatch => "what stands there is not what ExternalDNS would delete",
+        Reason::InvalidRdata => "the value does not fit the type",
+        Reason::LimitsExceeded => "a limit of Route 53 is exceeded",
+        Reason::NameNotInZone => "a name in the change lies outside of the zone",
+        Reason::NoSuchHealthCheck => "its health check does not exist",
+        Reason::NoSuchZone => "the hosted zone is gone",
+        Reason::ProtectedRecord => "the zone cannot be without it",
+        Reason::RoutingDuplicate => "another record has the same place in its routing",
+        Reason::TxtLabelTooLong => "a name whose ownership TXT has a label over 63 characters",
+        Reason::Unknown => "see the message",
         Reason::Throttled => "too many requests in the account",
         Reason::AccessDenied => "the role of ExternalDNS lacks the permission",
         Reason::IllegalName => "the name is no legal DNS name",
@@ -191,9 +230,7 @@ fn plain(reason: Reason) -> &'static str {
         Reason::OccludedByDelegation => "a delegation below the apex takes the name away",
         Reason::ShadowedByPrivateZone => "a private zone answers in its place",
         Reason::ParentZone => "the child zone is the one that answers",
-        Reason::PrivateVsPublic => {
-            "it is the private zone where the public one is needed, or the other way round"
-        }
+        Reason::PrivateVsPublic => "it is private, and the public zone of that name has no such record",
         Reason::OtherTarget => "the wildcard leads elsewhere",
         Reason::EmptyNonTerminal => "a name below it exists, and that switches the wildcard off",
         Reason::Rewritten => "somebody rewrites the answer",
@@ -204,7 +241,7 @@ fn plain(reason: Reason) -> &'static str {
         Reason::AliasExpected => "holds plain values",
         Reason::AliasExpectedCname => "is a CNAME",
         Reason::AliasUnexpected => "is an alias",
-        Reason::EvaluateTargetHealth => "is an alias that watches the health of its target otherwise",
+        Reason::EvaluateTargetHealth => "is an alias whose EvaluateTargetHealth differs",
         Reason::AliasZoneId => "is an alias with another zone id",
         Reason::CnameInsteadOfA => "holds a CNAME",
         Reason::AInsteadOfCname => "holds an address record",
@@ -221,6 +258,7 @@ fn plain(reason: Reason) -> &'static str {
         Reason::Different => "its authoritative servers answer something else",
         Reason::TwoValues => "between a few values",
         Reason::CreateDelete => "between there and not there",
+        other if other.as_str().starts_with("guardrail_") => "a change guardrail of the zone forbids it",
         other => other.as_str(),
     }
 }

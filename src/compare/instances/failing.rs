@@ -8,12 +8,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::compare::fix::flags::{each, known};
 use crate::compare::instances::{start, wrote};
 use crate::compare::verdict::Candidate;
 use crate::compare::wishes::signed;
 use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason};
 use crate::model::change::ChangeEventKind;
+use crate::model::instance::{Flags, Instance};
 use crate::model::want::InstanceWants;
 use crate::report::Fix;
 use crate::snapshot::ViewName;
@@ -75,7 +77,7 @@ pub(super) fn failing(world: &World<'_>, wants: &InstanceWants) -> Option<Candid
     let why = if known { format!(" ({reason})") } else { String::new() };
     candidate.summary =
         format!("Every reconcile of ExternalDNS {} ends in an error{why}.", wants.instance.id);
-    candidate.fix = Fix { summary: advice(reason, message), ..Fix::default() };
+    candidate.fix = Fix { summary: advice(reason, message, &wants.instance), ..Fix::default() };
     Some(candidate)
 }
 
@@ -90,7 +92,7 @@ fn fails_each_time(run: &[(Timestamp, Reason, &str)], times: usize, wants: &Inst
     latest.is_some_and(|latest| latest.iter().zip(latest.iter().skip(1)).all(follows))
 }
 
-fn advice(reason: Reason, message: &str) -> String {
+fn advice(reason: Reason, message: &str, instance: &Instance) -> String {
     match (reason, lacking(message)) {
         // It lists the zones first and filters them then.
         (Reason::AccessDenied, Some((action, resource)))
@@ -99,28 +101,49 @@ fn advice(reason: Reason, message: &str) -> String {
             let on = resource.map(|resource| format!(" on {resource}")).unwrap_or_default();
             format!("Allow {action}{on} to the role of ExternalDNS; until then no zone is written.")
         }
-        (Reason::AccessDenied | Reason::OtherZone, Some((action, Some(resource)))) => format!(
-            "Allow {action} on {resource} to the role of ExternalDNS, or take the zone out with --zone-id-filter; \
-             until then no zone is written."
-        ),
+        (Reason::AccessDenied | Reason::OtherZone, Some((action, Some(resource)))) => {
+            let or = without_zone(resource, &instance.flags).map(|text| format!(", or {text}"));
+            let or = or.unwrap_or_default();
+            format!(
+                "Allow {action} on {resource} to the role of ExternalDNS{or}; until then no zone is written."
+            )
+        }
         (Reason::Throttled, _) => {
-            "Slow it down (--interval, --aws-zones-cache-duration, --provider-cache-time), or find out who else \
-             uses up the requests of the account."
-                .to_owned()
+            let flags = ["--interval", "--aws-zones-cache-duration", "--provider-cache-time"];
+            format!(
+                "Slow it down with longer times ({}), or find out who else uses up the requests of the account.",
+                known(instance, &flags).join(", ")
+            )
         }
         (Reason::Credentials, _) => {
             "Renew its credentials (the IRSA role and its trust, the clock of the node).".to_owned()
         }
         (Reason::SourceError, _) => {
-            "Let it read the kind that the message names (RBAC, missing CRD), or take it out of --source.".to_owned()
+            format!(
+                "Let it read the kind that the message names (RBAC, missing CRD), or take its source away ({}).",
+                each("--source", &instance.flags.sources)
+            )
         }
         (Reason::OtherZone, _) => {
-            "Mend that zone, or take it out with --zone-id-filter; one that is gone leaves the cache of zones \
-             (--aws-zones-cache-duration) by itself or with a restart. It stops all zones."
-                .to_owned()
+            let cache = known(instance, &["--aws-zones-cache-duration"]);
+            let cache = cache.first().map(|flag| format!(" ({flag})")).unwrap_or_default();
+            format!(
+                "Mend that zone, or leave it out with --zone-id-filter; one that is gone leaves the cache of \
+                 zones{cache} by itself or with a restart. It stops all zones."
+            )
         }
         _ => "Mend what the message names; it stops all zones.".to_owned(),
     }
+}
+
+/// How the instance leaves the zone of a refusal alone. The filter lists what is handled, and so keeps out what it
+/// does not list.
+fn without_zone(resource: &str, flags: &Flags) -> Option<String> {
+    let (_, id) = resource.split_once("hostedzone/")?;
+    if flags.zone_id_filter.is_empty() {
+        return Some("name all other zones with --zone-id-filter".to_owned());
+    }
+    Some(format!("leave {id} out of {}", each("--zone-id-filter", &flags.zone_id_filter)))
 }
 
 /// The action of an IAM refusal, and the resource where it is told.
@@ -129,4 +152,28 @@ fn lacking(message: &str) -> Option<(&str, Option<&str>)> {
     let action = rest.split_whitespace().next()?;
     let resource = rest.split_once("on resource: ").and_then(|(_, rest)| rest.split_whitespace().next());
     Some((action, resource))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::instance;
+
+    #[test]
+    fn a_throttled_release_is_told_of_the_flags_that_it_has() {
+        let told = |version| advice(Reason::Throttled, "Throttling: Rate exceeded", &instance(&[], version));
+        assert!(told("v0.15.0").contains("(--interval, --aws-zones-cache-duration, --provider-cache-time)"));
+        assert!(told("v0.14.2").contains("(--interval, --aws-zones-cache-duration)"));
+        assert!(told("v0.7.3").contains("(--interval)"));
+    }
+
+    #[test]
+    fn a_zone_is_left_out_by_the_filter_that_is_given() {
+        let message = "not authorized to perform: route53:ListResourceRecordSets on resource: \
+                       arn:aws:route53:::hostedzone/Z2 because";
+        let told = |args: &[&str]| advice(Reason::AccessDenied, message, &instance(args, "v0.14.2"));
+        assert!(told(&[]).contains("or name all other zones with --zone-id-filter;"));
+        let told = told(&["--zone-id-filter=Z1", "--zone-id-filter=Z2"]);
+        assert!(told.contains("or leave Z2 out of --zone-id-filter=Z1 --zone-id-filter=Z2;"), "{told}");
+    }
 }

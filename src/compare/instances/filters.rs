@@ -2,18 +2,25 @@
 
 use std::collections::BTreeSet;
 
+use crate::compare::fix::flags::given_filters;
 use crate::compare::instances::start;
 use crate::compare::live::told_to_users;
 use crate::compare::verdict::Candidate;
 use crate::compare::wishes::served_elsewhere;
 use crate::compare::world::World;
+use crate::desired::nearest::nearest;
 use crate::finding::{Impact, Kind, Reason, SilentReason};
 use crate::model::DomainName;
-use crate::model::instance::{Policy, ZoneType};
+use crate::model::instance::{Flags, Policy, ZoneType};
 use crate::model::observation::Outcome;
+use crate::model::text::printable;
 use crate::model::want::{InstanceWants, Placement, Want};
+use crate::model::zone::Zones;
 use crate::report::Fix;
 use crate::snapshot::{ViewName, ViewState};
+
+/// For a release that does not start without a policy.
+pub(super) const SET_POLICY: &str = "Set --policy; sync was the default up to v0.21.0.";
 
 /// From v0.22.0 the program does not start without `--policy`.
 pub(super) fn policy_missing(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
@@ -30,8 +37,7 @@ pub(super) fn policy_missing(world: &World<'_>, wants: &InstanceWants) -> Option
         instance.effective_version(),
         instance.id
     );
-    candidate.fix =
-        Fix { summary: "Set --policy; sync was the default up to v0.21.0.".to_owned(), ..Fix::default() };
+    candidate.fix = Fix { summary: SET_POLICY.to_owned(), ..Fix::default() };
     Some(candidate)
 }
 
@@ -52,16 +58,14 @@ pub(super) fn domain_filter_quoted(world: &World<'_>, wants: &InstanceWants) -> 
     ];
     let odd = odd.chain(expressions.into_iter().filter(|(_, value)| value.contains(['"', '\''])));
     let odd: Vec<String> = odd.map(|(flag, value)| format!("{flag}={value}")).collect();
-    if odd.is_empty() {
-        return None;
-    }
+    let first = odd.first().map(|text| printable(text))?;
     let impact = unserved(world, wants).unwrap_or(Impact::Latent);
     let mut candidate =
         start(world, wants, Kind::ControllerMisconfigured, Reason::DomainFilterQuoted, impact);
     candidate.onset = wants.instance.changed_at;
     candidate.evidence = odd;
     candidate.summary = format!(
-        "A filter of ExternalDNS {} carries quotes or commas, which match no name.",
+        "The filter {first} of ExternalDNS {} carries quotes or commas, which match no name.",
         wants.instance.id
     );
     candidate.fix = Fix {
@@ -99,9 +103,22 @@ pub(super) fn zone_filter_matches_nothing(world: &World<'_>, wants: &InstanceWan
         zones.zones.values().take(5).map(|one| format!("not handled: {}", one.zone.name)).collect();
     candidate.summary =
         format!("The filters of ExternalDNS {} match none of the account's hosted zones.", wants.instance.id);
-    candidate.fix =
-        Fix { summary: "Correct --domain-filter or --zone-id-filter.".to_owned(), ..Fix::default() };
+    let meant = meant(flags, zones);
+    let meant = meant.map(|(typed, zone)| format!(" Is {typed} a typo of {zone}?")).unwrap_or_default();
+    candidate.fix = Fix {
+        summary: format!("Correct {}: no zone of the account fits.{meant}", given_filters(flags)),
+        ..Fix::default()
+    };
     Some(candidate)
+}
+
+/// A value of `--domain-filter` that is a typo, and the zone that it was meant for.
+fn meant<'a>(flags: &'a Flags, zones: &'a Zones) -> Option<(&'a str, &'a DomainName)> {
+    flags.domain_filter.iter().find_map(|value| {
+        let typed = DomainName::new(value.trim_start_matches('.'));
+        let zone = nearest(&typed, zones.zones.values().map(|reading| &reading.zone.name))?;
+        Some((value.as_str(), zone))
+    })
 }
 
 /// What users get of the names that the filters take out although a hosted zone would take them

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::compare::fix::edit;
+use crate::compare::fix::{edit, takeover};
 use crate::compare::instances::stalled::is_idle;
 use crate::compare::instances::start;
 use crate::compare::owner::{Ownership, heritages, ownership};
@@ -64,12 +64,7 @@ pub(super) fn owner_id_changed(world: &World<'_>, wants: &InstanceWants) -> Opti
         "All {} recorded names of ExternalDNS {id} belong to the owner id {former}; it will neither update nor delete them.",
         names.len()
     );
-    candidate.fix = Fix {
-        summary: format!(
-            "Start it with --txt-owner-id={former} again, or move the records with --migrate-from-txt-owner (v0.20.0 and later)."
-        ),
-        ..Fix::default()
-    };
+    candidate.fix = Fix { summary: takeover::back_or_over(&wants.instance, &former), ..Fix::default() };
     Some(candidate)
 }
 
@@ -146,7 +141,10 @@ fn each_deletes(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
         wants.instance.flags.owner_id
     );
     candidate.fix = Fix {
-        summary: "Give each a --txt-owner-id of its own, or let one serve all.".to_owned(),
+        summary: format!(
+            "Let one serve all, or keep them apart. {}",
+            takeover::apart(&wants.instance, "each")
+        ),
         ..Fix::default()
     };
     Some(candidate)
@@ -250,7 +248,8 @@ fn both_write(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
         shared.len()
     );
     candidate.fix = Fix {
-        summary: "Give each its own class, namespace, annotation or domain filter.".to_owned(),
+        summary: "Let each take other objects or names (--namespace, --annotation-filter, --domain-filter)."
+            .to_owned(),
         ..Fix::default()
     };
     Some(candidate)

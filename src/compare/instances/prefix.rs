@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::compare::feed::spelled;
+use crate::compare::fix::flags::has;
 use crate::compare::fix::{edit, kubectl};
 use crate::compare::instances::start;
 use crate::compare::live::{Expected, Match, judge, told_to_users};
@@ -11,8 +12,9 @@ use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::record::{RecordSet, Value};
+use crate::model::text::printable;
 use crate::model::want::{InstanceWants, UnreadAnnotations};
-use crate::model::{DomainName, RecordType, Version};
+use crate::model::{DomainName, RecordType};
 use crate::past::names::Wish;
 use crate::report::Fix;
 use crate::snapshot::ViewName;
@@ -44,9 +46,6 @@ pub(super) fn prefix_flip(world: &World<'_>, wants: &InstanceWants) -> Option<Ca
     Some(candidate)
 }
 
-/// From this release on the prefix can be told; one before it does not start with the flag.
-const PREFIX_FLAG: Version = Version::new(0, 20, 0);
-
 /// The former prefix takes away what others say under the one in force.
 fn advice(world: &World<'_>, wants: &InstanceWants, rows: &[&UnreadAnnotations]) -> String {
     let instance = &wants.instance;
@@ -60,10 +59,8 @@ fn advice(world: &World<'_>, wants: &InstanceWants, rows: &[&UnreadAnnotations])
         Some(prefix) => format!("--annotation-prefix={prefix}"),
         None => "the former --annotation-prefix".to_owned(),
     };
-    if instance.version.is_some_and(|version| version < PREFIX_FLAG) {
-        return format!(
-            "Rename the annotations, or update it to {PREFIX_FLAG} or later and start it with {flag}."
-        );
+    if !has(instance, "--annotation-prefix") {
+        return format!("Rename the annotations, or update it to v0.20.0 or later and start it with {flag}.");
     }
     format!("Start it with {flag}, or rename the annotations.")
 }
@@ -237,7 +234,7 @@ pub(super) fn unread_objects(world: &World<'_>, wants: &InstanceWants, out: &mut
                     None => format!("Rename the keys to the prefix {prefix}."),
                 }
             } else {
-                "Correct the keys.".to_owned()
+                format!("Correct the keys: nobody reads {}.", printable(&unread.keys.join(", ")))
             },
             commands: renaming(world, wants, unread),
             ..Fix::default()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::compare::fix::edit;
+use crate::compare::fix::{edit, quote};
 use crate::compare::instances::start;
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
@@ -55,9 +55,17 @@ pub(super) fn watch_missing(world: &World<'_>, wants: &InstanceWants) -> Option<
         blind.iter().copied().collect::<Vec<_>>().join(", ")
     );
     candidate.evidence = blind.iter().map(|one| format!("no verb watch on {one}")).collect();
+    let account = format!("system:serviceaccount:{namespace}:{}", instance.service_account);
     candidate.fix = Fix {
-        summary: "Add the verb watch to the role of its service account.".to_owned(),
-        commands: roles(&ours).into_iter().map(edit).collect(),
+        summary: format!(
+            "Add the verb watch to the role of its service account {}.",
+            instance.service_account
+        ),
+        commands: roles(&ours)
+            .into_iter()
+            .map(edit)
+            .chain([format!("kubectl auth can-i --list --as={}", quote(&account))])
+            .collect(),
         ..Fix::default()
     };
     Some(candidate)

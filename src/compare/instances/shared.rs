@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
+use crate::compare::fix::takeover;
 use crate::compare::instances::start;
 use crate::compare::texts::texts;
 use crate::compare::verdict::Candidate;
@@ -62,8 +63,24 @@ pub(super) fn owner_id_shared(world: &World<'_>, wants: &InstanceWants) -> Optio
         "The owner id {} is in use for objects that this cluster does not have; the instances delete each other's records.",
         wants.instance.id
     );
-    candidate.fix = Fix { summary: "Give each cluster its own --txt-owner-id.".to_owned(), ..Fix::default() };
+    candidate.fix = Fix { summary: takeover::apart(&wants.instance, "each cluster"), ..Fix::default() };
     Some(candidate)
+}
+
+/// Takes away the batches that would delete what may be the record of the other one: of objects that were never
+/// here.
+pub(super) fn spare(wants: &InstanceWants, candidates: &mut [Candidate]) {
+    let of_instance = |one: &&mut Candidate| {
+        let is_left = matches!(one.key.kind, Kind::StaleRecord | Kind::OwnerOrphan);
+        is_left && one.object.is_none() && one.key.instance.as_ref() == Some(&wants.instance.id)
+    };
+    for one in candidates.iter_mut().filter(of_instance) {
+        let summary = format!(
+            "Let it be: it may belong to the other one that uses the owner id {}. Give each an id of its own first.",
+            wants.instance.id
+        );
+        one.fix = Fix { summary, checks: std::mem::take(&mut one.fix.checks), ..Fix::default() };
+    }
 }
 
 /// True if a record of the object stands under the instance's own id, and not the one that it migrates from.

@@ -9,6 +9,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::compare::instances::filters::SET_POLICY;
 use crate::compare::instances::{start, wrote};
 use crate::compare::is_feed_unread;
 use crate::compare::verdict::Candidate;
@@ -102,7 +103,7 @@ fn is_replaced(world: &World<'_>, wants: &InstanceWants) -> bool {
 }
 
 /// True for an instance that writes nothing: one at no replicas, or with `--dry-run`.
-pub(super) fn is_idle(instance: &Instance) -> bool {
+pub(in crate::compare) fn is_idle(instance: &Instance) -> bool {
     instance.flags.dry_run || instance.replicas == Some(0)
 }
 
@@ -286,10 +287,15 @@ fn stall(world: &World<'_>, wants: &InstanceWants, reason: Reason, cause: Option
     let is_gone = instance.origin == Origin::Departed;
     let why = if is_gone { "is gone: its workload was deleted, and nobody follows its objects" } else { why };
     candidate.summary = format!("ExternalDNS {} {why}.", instance.id);
+    let no_policy = candidate.cause == Some(Cause::ControllerMisconfigured(Reason::PolicyMissing));
     let advice = match reason {
         Reason::DryRun => "Take --dry-run away.",
+        Reason::CrashLoop if no_policy => SET_POLICY,
         Reason::Absent if is_gone => "Install it again; if it went for good, its records are left over.",
-        Reason::Absent => "Scale it up again, or see why its Pods do not start.",
+        Reason::Absent if instance.replicas == Some(0) => {
+            "It is scaled to 0: scale it up again, unless somebody stopped it for a reason."
+        }
+        Reason::Absent => "See why its Pods do not start.",
         Reason::NoReconcile => "Restart its Pod and keep its log: the process hangs.",
         _ if instance.flags.policy == Policy::Missing => {
             "Give it a --policy (sync or upsert-only): this release does not start without one."
