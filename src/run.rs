@@ -57,7 +57,7 @@ use crate::run::costs::Costs;
 use crate::run::feeds::{FeedSettings, Feeds};
 use crate::run::jumps::Jumps;
 use crate::run::leader::LeaderSettings;
-use crate::run::logs::LogTask;
+use crate::run::logs::{LogTask, Streams};
 use crate::run::planner::Planner;
 use crate::run::rounds::{Assumption, OwnWants, Rounds, Views};
 use crate::run::saver::Saver;
@@ -345,7 +345,9 @@ impl Work {
         let (kubernetes_out, kubernetes) = watch::channel(Reading::unread(Vec::new()));
         let (route53_out, route53) = watch::channel(Reading::unread(Vec::new()));
         let (dns_out, dns) = watch::channel(Reading::unread(Vec::new()));
-        let (changes_out, changes) = watch::channel(Reading::off());
+        let told = &engine.memory().past.told;
+        let mut streams = Streams::resume(told, clock.now());
+        let (changes_out, changes) = watch::channel(streams.before(told, clock.now()));
         let (targets_out, targets) = watch::channel(Arc::default());
         let (plan_out, plan) = watch::channel(Arc::new(ProbePlan::default()));
         let (urgent_out, urgent) = watch::channel(Arc::default());
@@ -387,6 +389,8 @@ impl Work {
             follow::run(logs_client, targets.clone(), settings.follow, lines_out, health.clone(), stopped());
         tasks.spawn(named("log follower", following));
         let parser = LogTask {
+            streams,
+            has_begun: false,
             lines,
             deliveries,
             targets,

@@ -36,7 +36,7 @@ use dns_drift::recording::write::write_recording;
 use dns_drift::replay::replay;
 use dns_drift::report::Report;
 use dns_drift::run::feeds::FeedSettings;
-use dns_drift::run::{RunSettings, serve};
+use dns_drift::run::{RunError, RunSettings, serve};
 use dns_drift::state::StateFile;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -236,6 +236,89 @@ async fn a_refused_alias_is_found_and_the_healthy_name_stays_quiet() {
     let kept = kept.expect("a state");
     let kept: Vec<_> = kept.history.tracks().map(|track| track.candidate.key.subject.to_string()).collect();
     assert!(kept.iter().any(|one| one == subject), "{kept:?}");
+    stop.cancel();
+}
+
+/// The program in one run after another, with its state.
+struct Runs {
+    running: CancellationToken,
+    program: JoinSet<Result<(), RunError>>,
+    base: String,
+}
+
+impl Runs {
+    async fn start(settings: RunSettings) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let (running, mut program) = (CancellationToken::new(), JoinSet::new());
+        program.spawn(serve(settings, listener, Arc::new(SystemClock), running.clone()));
+        Self { running, program, base }
+    }
+
+    async fn stop(mut self) {
+        self.running.cancel();
+        let ended = tokio::time::timeout(PATIENT, self.program.join_next()).await.expect("stops in time");
+        ended.expect("one task").expect("no panic").expect("no error");
+    }
+
+    /// What is not over about a subject, in each of the reports of the next time.
+    async fn says(&self, subject: &str, during: Duration) -> BTreeSet<String> {
+        let (mut said, start) = (BTreeSet::new(), Instant::now());
+        while start.elapsed() < during {
+            let (status, text) = get(format!("{}/api/v1/report", self.base)).await;
+            if status == 200 {
+                let report: Value = serde_json::from_str(&text).expect("JSON");
+                let findings = report["findings"].as_array().expect("findings").iter();
+                let told: Vec<String> = findings
+                    .filter(|one| one["subject"] == subject && one["state"] != "resolved")
+                    .map(|one| format!("{} {}", one["kind"], one["state"]))
+                    .collect();
+                said.insert(format!("{} {}", told.join(", "), report["views"]["changes"]["state"]));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        said
+    }
+}
+
+/// Whoever told of a refusal may be gone after a restart, or silent: what was told is remembered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_forgets_no_refusal() {
+    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+    let world = World::start(&mut tasks, &stop);
+    world.external_dns();
+    let annotations = json!({"external-dns.alpha.kubernetes.io/alias": "true"});
+    let subject = "realtime.example.com/A";
+    world.ingress("realtime", "realtime.example.com", &annotations);
+    world.refused("realtime.example.com");
+    let mut kubeconfig = tempfile::NamedTempFile::new().expect("file");
+    kubeconfig.write_all(world.kubernetes.kubeconfig().as_bytes()).expect("written");
+    let state = tempfile::tempdir().expect("folder");
+    let settings = || {
+        let mut settings = settings(&world, kubeconfig.path());
+        settings.state_dir = Some(state.path().to_owned());
+        settings.follow.start_within = Duration::from_secs(4);
+        settings
+    };
+    let run = Runs::start(settings()).await;
+    let is_told = |report: &Value| open(report, subject).is_some_and(|one| one["kind"] == "failed_change");
+    until(&run.base, "the refusal", is_told).await;
+    run.stop().await;
+
+    // The line is gone, and the loops since then went well.
+    world.kubernetes.rotate_log("dns", world::POD, "external-dns", 0);
+    world.log("info", "All records are already up to date");
+    let run = Runs::start(settings()).await;
+    let said = run.says(subject, Duration::from_secs(8)).await;
+    run.stop().await;
+    assert_eq!(said, BTreeSet::from(["\"failed_change\" \"open\" \"read\"".to_owned()]));
+
+    // Nobody can read the log, and the first verdicts do not wait for ever.
+    world.kubernetes.set_fault(KubeFault::new(KubeFaultKind::SilentLogs));
+    let run = Runs::start(settings()).await;
+    let said = run.says(subject, Duration::from_secs(8)).await;
+    run.stop().await;
+    assert_eq!(said, BTreeSet::from(["\"failed_change\" \"open\" \"stale\"".to_owned()]));
     stop.cancel();
 }
 

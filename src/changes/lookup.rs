@@ -91,7 +91,6 @@ pub async fn run(
     health: SourceHealth,
     stop: CancellationToken,
 ) {
-    health.expect(SOURCE);
     let interval = settings.interval;
     let Some(mut lookup) = stop.run_until_cancelled(Lookup::connect(settings)).await else { return };
     loop {

@@ -239,17 +239,18 @@ impl Keeper {
         };
         let Some(reading) = self.view.reading(heard, now, self.settings.patience()) else { return };
         let targets = self.view.log_targets();
-        self.publish.send_if_modified(|last| {
-            let changed = differs(last, &reading);
-            tell(last, &reading);
-            *last = reading;
-            changed
-        });
+        // First, so that whoever sees the cluster knows whose logs there are.
         self.pods.send_if_modified(|last| {
             let changed = **last != targets;
             if changed {
                 *last = Arc::new(targets);
             }
+            changed
+        });
+        self.publish.send_if_modified(|last| {
+            let changed = differs(last, &reading);
+            tell(last, &reading);
+            *last = reading;
             changed
         });
     }
