@@ -286,6 +286,11 @@ impl Past {
         self.ready.values_mut().for_each(|at| *at = now.min(*at));
     }
 
+    /// The hosted zones of the last list that was believed.
+    pub fn known_zones(&self) -> impl Iterator<Item = &ZoneId> {
+        self.listed.keys()
+    }
+
     /// True if the resolver has worked since before this look: silence about a name from a time when it
     /// answered nothing at all is no word about the name.
     #[must_use]

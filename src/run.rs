@@ -378,7 +378,9 @@ impl Work {
             let ended = watching.await;
             ended.map(|()| "kubernetes").map_err(|error| failed("kubernetes", error))
         });
-        let reading = route53::run(settings.route53, urgent, Arc::clone(clock), route53_out, stopped());
+        let known = engine.memory().past.known_zones().cloned().collect();
+        let reading =
+            route53::run(settings.route53, known, urgent, Arc::clone(clock), route53_out, stopped());
         tasks.spawn(named("route53", reading));
         let pricing = settings.live.clone();
         let resolver_views = settings.live.resolvers.iter().map(|one| Arc::clone(&one.view)).collect();
