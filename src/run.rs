@@ -191,7 +191,7 @@ pub async fn wait(
     hear: impl FnMut(&Progress),
 ) -> Result<Waited, RunError> {
     let stop = CancellationToken::new();
-    let (engine, saver) = remember(&settings, &*clock).map_err(RunError::State)?;
+    let (engine, saver) = remember(&settings).map_err(RunError::State)?;
     let connection = connect(&settings.kube, Arc::clone(&clock)).await.map_err(RunError::Kubernetes)?;
     let (work, Shown { boards, waiters, .. }) = Work::new(settings, connection, clock);
     let tasks = work.start(engine, saver, &stop);
@@ -302,7 +302,7 @@ impl Work {
             if stop.run_until_cancelled(until(&mut roles, |role| role != Role::Standby)).await.is_none() {
                 return Ok("work");
             }
-            let (engine, saver) = remember(&self.settings, &*self.clock).map_err(RunError::State)?;
+            let (engine, saver) = remember(&self.settings).map_err(RunError::State)?;
             // What this replica saw when it led last is no news.
             self.latest.send_replace(None);
             self.boards.send_replace(None);
@@ -320,10 +320,10 @@ impl Work {
 }
 
 /// The engine with the past that was kept, and who keeps it.
-fn remember(settings: &RunSettings, clock: &dyn Clock) -> Result<(Engine, Option<Saver>), StateError> {
+fn remember(settings: &RunSettings) -> Result<(Engine, Option<Saver>), StateError> {
     let Some(folder) = &settings.state_dir else { return Ok((Engine::new(settings.policy.clone()), None)) };
     let file = StateFile::open(folder)?;
-    let memory = file.load(clock.now())?;
+    let memory = file.load()?;
     if let Some(at) = memory.as_ref().and_then(|memory| memory.past.last_at) {
         tracing::info!(last_round = %at, "state: going on from the last run");
     }

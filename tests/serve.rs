@@ -232,7 +232,7 @@ async fn a_refused_alias_is_found_and_the_healthy_name_stays_quiet() {
     running.cancel();
     let ended = tokio::time::timeout(PATIENT, program.join_next()).await.expect("stops in time");
     ended.expect("one task").expect("no panic").expect("no error");
-    let kept = StateFile::open(state.path()).expect("a folder").load(SystemClock.now()).expect("readable");
+    let kept = StateFile::open(state.path()).expect("a folder").load().expect("readable");
     let kept = kept.expect("a state");
     let kept: Vec<_> = kept.history.tracks().map(|track| track.candidate.key.subject.to_string()).collect();
     assert!(kept.iter().any(|one| one == subject), "{kept:?}");

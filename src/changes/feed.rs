@@ -88,7 +88,8 @@ impl FeedBuilder {
     /// zero again.
     pub fn follow(&mut self, stream: &FeedStream, lines: LineCounts, now: Timestamp) {
         let Some(known) = self.stream(&stream.source) else { return };
-        known.last_at = known.last_at.max(stream.last_at);
+        // A clock that was set back must not make the log one of later.
+        known.last_at = known.last_at.max(stream.last_at).map(|at| at.min(now));
         known.read_at = Some(now);
         let before = std::mem::replace(&mut known.lines, lines);
         let grown = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
@@ -308,6 +309,8 @@ impl FeedBuilder {
 
     fn prune(&mut self, now: Timestamp) {
         let oldest = oldest(now);
+        // A clock that was set back must not make a reading one that no other replaces.
+        self.controllers.values_mut().for_each(|metrics| metrics.at = metrics.at.min(now));
         self.controllers.retain(|_, metrics| oldest <= metrics.at);
         self.notices.retain(|_, notice| oldest <= notice.at);
         while let Some((key, _)) = self.events.first_key_value().filter(|(key, _)| key.0 < oldest) {
