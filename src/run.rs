@@ -367,9 +367,11 @@ impl Work {
         for (name, running) in feeds.tasks(settings.feeds) {
             tasks.spawn(named(name, running));
         }
+        let (known_out, known_instances) = watch::channel(rounds::known_instances(&engine));
         let watching = desired::task::run(
             self.connection.clone(),
             settings.watch,
+            known_instances,
             kubernetes_out,
             targets_out,
             stopped(),
@@ -426,6 +428,7 @@ impl Work {
             plan: plan_out,
             urgent: UrgentNames::default(),
             urgent_out,
+            known_out,
         };
         tasks.spawn(named("round", rounds.run(stopped())));
         tasks

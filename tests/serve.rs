@@ -322,6 +322,49 @@ async fn a_restart_forgets_no_refusal() {
     stop.cancel();
 }
 
+/// Whoever deletes ExternalDNS does not take along what it was to do for Services, which nobody else reads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_deleted_instance_wanted_is_still_judged() {
+    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+    let world = World::start(&mut tasks, &stop);
+    world.external_dns_with(
+        &["--source=service", "--policy=upsert-only", "--interval=1s"],
+        "2026-11-23T00:00:00Z",
+    );
+    world.kubernetes.apply(json!({"apiVersion": "v1", "kind": "Service",
+        "metadata": {"namespace": "shop", "name": "web",
+                     "annotations": {"external-dns.alpha.kubernetes.io/hostname": "web.example.com"}},
+        "spec": {"type": "LoadBalancer"}}));
+    let status = json!({"loadBalancer": {"ingress": [{"ip": "203.0.113.10"}]}});
+    assert!(world.kubernetes.set_status("Service", "shop", "web", status));
+    let mut kubeconfig = tempfile::NamedTempFile::new().expect("file");
+    kubeconfig.write_all(world.kubernetes.kubeconfig().as_bytes()).expect("written");
+    let state = tempfile::tempdir().expect("folder");
+    let settings = || {
+        let mut settings = settings(&world, kubeconfig.path());
+        settings.state_dir = Some(state.path().to_owned());
+        settings
+    };
+    let subject = "web.example.com/A";
+    let run = Runs::start(settings()).await;
+    until(&run.base, "the missing record", |report| open(report, subject).is_some()).await;
+
+    assert!(world.kubernetes.delete("Deployment", "dns", "external-dns"));
+    assert!(world.kubernetes.delete("Pod", "dns", world::POD));
+    let is_missed = |report: &Value| open(report, "instance/gke-prod").is_some();
+    let report = until(&run.base, "the instance is missed", is_missed).await;
+    assert_eq!(open(&report, "instance/gke-prod").expect("open")["kind"], "controller_stalled");
+    let is_known = |said: &BTreeSet<String>| said.iter().all(|one| one.starts_with("\"missing_record\""));
+    let said = run.says(subject, Duration::from_secs(5)).await;
+    run.stop().await;
+    assert!(is_known(&said), "{said:?}");
+    let run = Runs::start(settings()).await;
+    let said = run.says(subject, Duration::from_secs(8)).await;
+    run.stop().await;
+    assert!(is_known(&said) && !said.is_empty(), "after a restart: {said:?}");
+    stop.cancel();
+}
+
 /// Where logs may not be read, CloudTrail alone tells of the refusal.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_change_is_found_without_any_log() {

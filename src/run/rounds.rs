@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::board::Board;
 use crate::clock::Clock;
 use crate::convergence::Convergence;
+use crate::desired::task::KnownInstances;
 use crate::engine::Engine;
 use crate::limits::ROUND_WHILE_WAITED;
 use crate::live::cost::monthly;
@@ -80,6 +81,8 @@ pub(super) struct Rounds {
     pub(super) plan: watch::Sender<Arc<ProbePlan>>,
     pub(super) urgent: UrgentNames,
     pub(super) urgent_out: watch::Sender<Arc<[UrgentName]>>,
+    /// Whose objects are read on.
+    pub(super) known_out: watch::Sender<KnownInstances>,
 }
 
 /// What the feed tells of what happened, without the reconciles that ended well.
@@ -260,6 +263,12 @@ impl Rounds {
         self.jumps.apply(&mut snapshot);
         let waited = Arc::clone(&self.waited.borrow());
         let report = Arc::new(self.engine.round(&snapshot));
+        self.known_out.send_if_modified(|last| {
+            let known = known_instances(&self.engine);
+            let differs = *last != known;
+            *last = known;
+            differs
+        });
         let wants = self.engine.shared_wants();
         self.tell(&report, snapshot.clone(), &wants);
         // Whoever waits for the verdicts does not wait for what follows from them.
@@ -318,6 +327,11 @@ impl Rounds {
         }
         self.plan.send_replace(plan);
     }
+}
+
+/// The instances that were seen, gone or not.
+pub(super) fn known_instances(engine: &Engine) -> KnownInstances {
+    engine.memory().departed.known().cloned().collect()
 }
 
 /// From when on what comes by routine may start a round again, after one that lasted from `start` to
