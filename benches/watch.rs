@@ -65,9 +65,10 @@ async fn measure() {
     let settings = WatchSettings { publish_every: Duration::from_millis(1), ..WatchSettings::default() };
     let (publish, mut readings) = watch::channel(Reading::unread(vec![]));
     let (pods, _targets) = watch::channel(Arc::default());
+    let known = watch::channel(Arc::default()).1;
     let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
     let began = Instant::now();
-    tasks.spawn(task::run(connection, settings, publish, pods, stop.clone()));
+    tasks.spawn(task::run(connection, settings, known, publish, pods, stop.clone()));
     until(&mut readings, |reading| objects(reading) == INGRESSES).await;
     row("listed and held", memory(), Some(began.elapsed()));
 

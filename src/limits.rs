@@ -125,6 +125,10 @@ pub const KEEP_CHANGE_EVENTS: Duration = Duration::from_hours(6);
 /// gigabytes within [`KEEP_CHANGE_EVENTS`].
 pub const MAX_CHANGE_FEED_BYTES: usize = 64 * 1_024 * 1_024;
 
+/// Part of the change feed that the state file keeps, roughly, in bytes: it is written each minute, and what
+/// is refused over and over is told by its latest refusals.
+pub const MAX_STORED_FEED_BYTES: usize = 8 * 1_024 * 1_024;
+
 /// Changes of one batch that are kept. The largest batch that any ExternalDNS sent by default was
 /// 4,000 (up to v0.5.9); Route 53 itself takes 1,000 records.
 pub const MAX_BATCH_CHANGES: usize = 4_000;

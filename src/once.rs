@@ -142,8 +142,19 @@ impl Observer {
         snapshot.dns = dns;
         snapshot.changes = changes;
         snapshot.at = self.clock.now();
+        self.remember(snapshot.kubernetes.value());
         self.last = Some(snapshot.clone());
         Look { snapshot, told }
+    }
+
+    /// What an instance reads is read in the looks that follow, too: one that is gone then is missed.
+    fn remember(&mut self, cluster: Option<&Cluster>) {
+        let mut known = self.settings.watch.known.to_vec();
+        for one in cluster.into_iter().flat_map(|cluster| &cluster.instances) {
+            known.retain(|old| (&old.workload, &old.container) != (&one.workload, &one.container));
+            known.push(Arc::clone(one));
+        }
+        self.settings.watch.known = known.into();
     }
 
     fn plan(&self, snapshot: &Snapshot, only: Option<&DomainName>) -> ProbePlan {

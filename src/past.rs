@@ -5,6 +5,7 @@
 
 pub mod answers;
 pub mod names;
+pub mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordSet, RecordT
 use crate::past::answers::{Answered, Arrival};
 use crate::past::names::{ABSENCE, sight};
 pub use crate::past::names::{KeyRef, Names, Others, Sighting};
+use crate::past::told::Told;
 use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
 use crate::stored::pairs;
 
@@ -108,6 +110,9 @@ pub struct Past {
     /// The latest round in which a Pod of an instance was ready, by owner id.
     #[serde(default)]
     pub ready: BTreeMap<Arc<str>, Timestamp>,
+    /// What the feeds told.
+    #[serde(default)]
+    pub told: Told,
 }
 
 /// Routing and health check of a wish.
@@ -228,6 +233,7 @@ impl Past {
         }
         self.observe_unasked(snapshot, cycle);
         self.observe_controls(snapshot);
+        self.told.observe(&snapshot.changes);
         for view in ViewName::ALL {
             self.observe_problems(view, snapshot, cycle);
         }
@@ -278,6 +284,11 @@ impl Past {
         let others = self.controls.values_mut().chain(self.associations.values_mut());
         others.for_each(|at| *at = now.min(*at));
         self.ready.values_mut().for_each(|at| *at = now.min(*at));
+    }
+
+    /// The hosted zones of the last list that was believed.
+    pub fn known_zones(&self) -> impl Iterator<Item = &ZoneId> {
+        self.listed.keys()
     }
 
     /// True if the resolver has worked since before this look: silence about a name from a time when it

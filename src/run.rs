@@ -57,7 +57,7 @@ use crate::run::costs::Costs;
 use crate::run::feeds::{FeedSettings, Feeds};
 use crate::run::jumps::Jumps;
 use crate::run::leader::LeaderSettings;
-use crate::run::logs::LogTask;
+use crate::run::logs::{LogTask, Streams};
 use crate::run::planner::Planner;
 use crate::run::rounds::{Assumption, OwnWants, Rounds, Views};
 use crate::run::saver::Saver;
@@ -191,7 +191,7 @@ pub async fn wait(
     hear: impl FnMut(&Progress),
 ) -> Result<Waited, RunError> {
     let stop = CancellationToken::new();
-    let (engine, saver) = remember(&settings, &*clock).map_err(RunError::State)?;
+    let (engine, saver) = remember(&settings).map_err(RunError::State)?;
     let connection = connect(&settings.kube, Arc::clone(&clock)).await.map_err(RunError::Kubernetes)?;
     let (work, Shown { boards, waiters, .. }) = Work::new(settings, connection, clock);
     let tasks = work.start(engine, saver, &stop);
@@ -302,7 +302,7 @@ impl Work {
             if stop.run_until_cancelled(until(&mut roles, |role| role != Role::Standby)).await.is_none() {
                 return Ok("work");
             }
-            let (engine, saver) = remember(&self.settings, &*self.clock).map_err(RunError::State)?;
+            let (engine, saver) = remember(&self.settings).map_err(RunError::State)?;
             // What this replica saw when it led last is no news.
             self.latest.send_replace(None);
             self.boards.send_replace(None);
@@ -320,10 +320,10 @@ impl Work {
 }
 
 /// The engine with the past that was kept, and who keeps it.
-fn remember(settings: &RunSettings, clock: &dyn Clock) -> Result<(Engine, Option<Saver>), StateError> {
+fn remember(settings: &RunSettings) -> Result<(Engine, Option<Saver>), StateError> {
     let Some(folder) = &settings.state_dir else { return Ok((Engine::new(settings.policy.clone()), None)) };
     let file = StateFile::open(folder)?;
-    let memory = file.load(clock.now())?;
+    let memory = file.load()?;
     if let Some(at) = memory.as_ref().and_then(|memory| memory.past.last_at) {
         tracing::info!(last_round = %at, "state: going on from the last run");
     }
@@ -345,7 +345,9 @@ impl Work {
         let (kubernetes_out, kubernetes) = watch::channel(Reading::unread(Vec::new()));
         let (route53_out, route53) = watch::channel(Reading::unread(Vec::new()));
         let (dns_out, dns) = watch::channel(Reading::unread(Vec::new()));
-        let (changes_out, changes) = watch::channel(Reading::off());
+        let told = &engine.memory().past.told;
+        let mut streams = Streams::resume(told, clock.now());
+        let (changes_out, changes) = watch::channel(streams.before(told, clock.now()));
         let (targets_out, targets) = watch::channel(Arc::default());
         let (plan_out, plan) = watch::channel(Arc::new(ProbePlan::default()));
         let (urgent_out, urgent) = watch::channel(Arc::default());
@@ -365,9 +367,11 @@ impl Work {
         for (name, running) in feeds.tasks(settings.feeds) {
             tasks.spawn(named(name, running));
         }
+        let (known_out, known_instances) = watch::channel(rounds::known_instances(&engine));
         let watching = desired::task::run(
             self.connection.clone(),
             settings.watch,
+            known_instances,
             kubernetes_out,
             targets_out,
             stopped(),
@@ -376,7 +380,9 @@ impl Work {
             let ended = watching.await;
             ended.map(|()| "kubernetes").map_err(|error| failed("kubernetes", error))
         });
-        let reading = route53::run(settings.route53, urgent, Arc::clone(clock), route53_out, stopped());
+        let known = engine.memory().past.known_zones().cloned().collect();
+        let reading =
+            route53::run(settings.route53, known, urgent, Arc::clone(clock), route53_out, stopped());
         tasks.spawn(named("route53", reading));
         let pricing = settings.live.clone();
         let resolver_views = settings.live.resolvers.iter().map(|one| Arc::clone(&one.view)).collect();
@@ -387,6 +393,8 @@ impl Work {
             follow::run(logs_client, targets.clone(), settings.follow, lines_out, health.clone(), stopped());
         tasks.spawn(named("log follower", following));
         let parser = LogTask {
+            streams,
+            has_begun: false,
             lines,
             deliveries,
             targets,
@@ -420,6 +428,7 @@ impl Work {
             plan: plan_out,
             urgent: UrgentNames::default(),
             urgent_out,
+            known_out,
         };
         tasks.spawn(named("round", rounds.run(stopped())));
         tasks

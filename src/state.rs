@@ -7,14 +7,14 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use crate::engine::Memory;
 use crate::error_chain::ErrorChain;
-use crate::limits::{MAX_CLOCK_SKEW, MAX_STATE_BYTES, SAVE_WITHIN};
+use crate::limits::{MAX_STATE_BYTES, SAVE_WITHIN};
 use crate::model::text::printable;
 
 /// The word in `format`. Another one is another version, which this one does not guess at.
@@ -84,7 +84,6 @@ struct Written<'a> {
 #[derive(Deserialize)]
 struct Head {
     format: String,
-    saved_at: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -114,7 +113,7 @@ impl StateFile {
     /// # Errors
     ///
     /// When a file is there and cannot be read, or not be set aside.
-    pub fn load(&self, now: Timestamp) -> Result<Option<Memory>, StateError> {
+    pub fn load(&self) -> Result<Option<Memory>, StateError> {
         let path = self.folder.join(FILE);
         let unreadable = |source| StateError::Read { path: path.clone(), source };
         let file = match std::fs::File::open(&path) {
@@ -125,7 +124,7 @@ impl StateFile {
         let bound = u64::try_from(MAX_STATE_BYTES).unwrap_or(u64::MAX);
         let mut bytes = Vec::new();
         file.take(bound.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
-        match decode(&bytes, now) {
+        match decode(&bytes) {
             Ok(memory) => Ok(Some(memory)),
             Err(why) => {
                 let aside = self.folder.join(SET_ASIDE);
@@ -181,12 +180,13 @@ pub fn encode(memory: &Memory, now: Timestamp) -> Result<Vec<u8>, StateError> {
     serde_json::to_vec(&written).map_err(StateError::Encode)
 }
 
-/// Reads a document.
+/// Reads a document. One that was saved while the clock ran ahead is no worse than what is remembered while
+/// the clock is set back: the engine does the same with both.
 ///
 /// # Errors
 ///
 /// In words, why it cannot be used.
-pub fn decode(bytes: &[u8], now: Timestamp) -> Result<Memory, String> {
+pub fn decode(bytes: &[u8]) -> Result<Memory, String> {
     if MAX_STATE_BYTES < bytes.len() {
         return Err(format!("more than {MAX_STATE_BYTES} bytes"));
     }
@@ -195,10 +195,6 @@ pub fn decode(bytes: &[u8], now: Timestamp) -> Result<Memory, String> {
     let head: Head = serde_json::from_slice(bytes).map_err(told)?;
     if head.format != FORMAT {
         return Err(format!("its format is {:?}, not {FORMAT}", head.format));
-    }
-    let skew = SignedDuration::try_from(MAX_CLOCK_SKEW).unwrap_or(SignedDuration::ZERO);
-    if skew < head.saved_at.duration_since(now) {
-        return Err(format!("it was saved at {}, which is in the future", head.saved_at));
     }
     let body: Body = serde_json::from_slice(bytes).map_err(told)?;
     Ok(body.memory)

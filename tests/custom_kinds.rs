@@ -109,8 +109,9 @@ impl World {
         let connection = connect(&place, clock).await.expect("connected");
         let (publish, readings) = watch::channel(Reading::unread(vec![]));
         let (pods, _) = watch::channel(Arc::default());
+        let known = watch::channel(Arc::default()).1;
         let mut watching = JoinSet::new();
-        watching.spawn(task::run(connection.clone(), settings, publish, pods, stop.clone()));
+        watching.spawn(task::run(connection.clone(), settings, known, publish, pods, stop.clone()));
         Self { kubernetes, connection, readings, stop, watching, serving }
     }
 

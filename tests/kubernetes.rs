@@ -64,9 +64,10 @@ impl Running {
     fn start(connection: &Connection, settings: WatchSettings) -> Self {
         let (publish, readings) = watch::channel(Reading::unread(vec![]));
         let (pods, targets) = watch::channel(Arc::default());
+        let known = watch::channel(Arc::default()).1;
         let stop = CancellationToken::new();
         let mut task = JoinSet::new();
-        task.spawn(task::run(connection.clone(), settings, publish, pods, stop.clone()));
+        task.spawn(task::run(connection.clone(), settings, known, publish, pods, stop.clone()));
         Self { readings, targets, stop, task }
     }
 

@@ -36,7 +36,7 @@ use dns_drift::recording::write::write_recording;
 use dns_drift::replay::replay;
 use dns_drift::report::Report;
 use dns_drift::run::feeds::FeedSettings;
-use dns_drift::run::{RunSettings, serve};
+use dns_drift::run::{RunError, RunSettings, serve};
 use dns_drift::state::StateFile;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -232,10 +232,136 @@ async fn a_refused_alias_is_found_and_the_healthy_name_stays_quiet() {
     running.cancel();
     let ended = tokio::time::timeout(PATIENT, program.join_next()).await.expect("stops in time");
     ended.expect("one task").expect("no panic").expect("no error");
-    let kept = StateFile::open(state.path()).expect("a folder").load(SystemClock.now()).expect("readable");
+    let kept = StateFile::open(state.path()).expect("a folder").load().expect("readable");
     let kept = kept.expect("a state");
     let kept: Vec<_> = kept.history.tracks().map(|track| track.candidate.key.subject.to_string()).collect();
     assert!(kept.iter().any(|one| one == subject), "{kept:?}");
+    stop.cancel();
+}
+
+/// The program in one run after another, with its state.
+struct Runs {
+    running: CancellationToken,
+    program: JoinSet<Result<(), RunError>>,
+    base: String,
+}
+
+impl Runs {
+    async fn start(settings: RunSettings) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let (running, mut program) = (CancellationToken::new(), JoinSet::new());
+        program.spawn(serve(settings, listener, Arc::new(SystemClock), running.clone()));
+        Self { running, program, base }
+    }
+
+    async fn stop(mut self) {
+        self.running.cancel();
+        let ended = tokio::time::timeout(PATIENT, self.program.join_next()).await.expect("stops in time");
+        ended.expect("one task").expect("no panic").expect("no error");
+    }
+
+    /// What is not over about a subject, in each of the reports of the next time.
+    async fn says(&self, subject: &str, during: Duration) -> BTreeSet<String> {
+        let (mut said, start) = (BTreeSet::new(), Instant::now());
+        while start.elapsed() < during {
+            let (status, text) = get(format!("{}/api/v1/report", self.base)).await;
+            if status == 200 {
+                let report: Value = serde_json::from_str(&text).expect("JSON");
+                let findings = report["findings"].as_array().expect("findings").iter();
+                let told: Vec<String> = findings
+                    .filter(|one| one["subject"] == subject && one["state"] != "resolved")
+                    .map(|one| format!("{} {}", one["kind"], one["state"]))
+                    .collect();
+                said.insert(format!("{} {}", told.join(", "), report["views"]["changes"]["state"]));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        said
+    }
+}
+
+/// Whoever told of a refusal may be gone after a restart, or silent: what was told is remembered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_forgets_no_refusal() {
+    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+    let world = World::start(&mut tasks, &stop);
+    world.external_dns();
+    let annotations = json!({"external-dns.alpha.kubernetes.io/alias": "true"});
+    let subject = "realtime.example.com/A";
+    world.ingress("realtime", "realtime.example.com", &annotations);
+    world.refused("realtime.example.com");
+    let mut kubeconfig = tempfile::NamedTempFile::new().expect("file");
+    kubeconfig.write_all(world.kubernetes.kubeconfig().as_bytes()).expect("written");
+    let state = tempfile::tempdir().expect("folder");
+    let settings = || {
+        let mut settings = settings(&world, kubeconfig.path());
+        settings.state_dir = Some(state.path().to_owned());
+        settings.follow.start_within = Duration::from_secs(4);
+        settings
+    };
+    let run = Runs::start(settings()).await;
+    let is_told = |report: &Value| open(report, subject).is_some_and(|one| one["kind"] == "failed_change");
+    until(&run.base, "the refusal", is_told).await;
+    run.stop().await;
+
+    // The line is gone, and the loops since then went well.
+    world.kubernetes.rotate_log("dns", world::POD, "external-dns", 0);
+    world.log("info", "All records are already up to date");
+    let run = Runs::start(settings()).await;
+    let said = run.says(subject, Duration::from_secs(8)).await;
+    run.stop().await;
+    assert_eq!(said, BTreeSet::from(["\"failed_change\" \"open\" \"read\"".to_owned()]));
+
+    // Nobody can read the log, and the first verdicts do not wait for ever.
+    world.kubernetes.set_fault(KubeFault::new(KubeFaultKind::SilentLogs));
+    let run = Runs::start(settings()).await;
+    let said = run.says(subject, Duration::from_secs(8)).await;
+    run.stop().await;
+    assert_eq!(said, BTreeSet::from(["\"failed_change\" \"open\" \"stale\"".to_owned()]));
+    stop.cancel();
+}
+
+/// Whoever deletes ExternalDNS does not take along what it was to do for Services, which nobody else reads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_deleted_instance_wanted_is_still_judged() {
+    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+    let world = World::start(&mut tasks, &stop);
+    world.external_dns_with(
+        &["--source=service", "--policy=upsert-only", "--interval=1s"],
+        "2026-11-23T00:00:00Z",
+    );
+    world.kubernetes.apply(json!({"apiVersion": "v1", "kind": "Service",
+        "metadata": {"namespace": "shop", "name": "web",
+                     "annotations": {"external-dns.alpha.kubernetes.io/hostname": "web.example.com"}},
+        "spec": {"type": "LoadBalancer"}}));
+    let status = json!({"loadBalancer": {"ingress": [{"ip": "203.0.113.10"}]}});
+    assert!(world.kubernetes.set_status("Service", "shop", "web", status));
+    let mut kubeconfig = tempfile::NamedTempFile::new().expect("file");
+    kubeconfig.write_all(world.kubernetes.kubeconfig().as_bytes()).expect("written");
+    let state = tempfile::tempdir().expect("folder");
+    let settings = || {
+        let mut settings = settings(&world, kubeconfig.path());
+        settings.state_dir = Some(state.path().to_owned());
+        settings
+    };
+    let subject = "web.example.com/A";
+    let run = Runs::start(settings()).await;
+    until(&run.base, "the missing record", |report| open(report, subject).is_some()).await;
+
+    assert!(world.kubernetes.delete("Deployment", "dns", "external-dns"));
+    assert!(world.kubernetes.delete("Pod", "dns", world::POD));
+    let is_missed = |report: &Value| open(report, "instance/gke-prod").is_some();
+    let report = until(&run.base, "the instance is missed", is_missed).await;
+    assert_eq!(open(&report, "instance/gke-prod").expect("open")["kind"], "controller_stalled");
+    let is_known = |said: &BTreeSet<String>| said.iter().all(|one| one.starts_with("\"missing_record\""));
+    let said = run.says(subject, Duration::from_secs(5)).await;
+    run.stop().await;
+    assert!(is_known(&said), "{said:?}");
+    let run = Runs::start(settings()).await;
+    let said = run.says(subject, Duration::from_secs(8)).await;
+    run.stop().await;
+    assert!(is_known(&said) && !said.is_empty(), "after a restart: {said:?}");
     stop.cancel();
 }
 

@@ -1,6 +1,7 @@
 //! Everything that the streams tell, in one bounded, sorted feed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::discriminant;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,19 +10,12 @@ use crate::limits::{
     KEEP_CHANGE_EVENTS, MAX_CHANGE_EVENTS, MAX_CHANGE_FEED_BYTES, MAX_CLOCK_SKEW, MAX_FEED_ZONES, MAX_NOTICES,
 };
 use crate::model::change::{
-    AppliedBatch, AttemptedChange, ChangeEvent, ChangeEventKind, ChangeFeed, ControllerMetrics, FeedSource,
-    FeedStream, Notice, RefusedBatch, SkipReason,
+    ChangeEvent, ChangeEventKind, ChangeFeed, ControllerMetrics, FeedSource, FeedStream, Notice, SkipReason,
 };
 use crate::model::{DomainName, ObjectRef, RecordType};
 
 use super::log::LineCounts;
 use super::tally::Tally;
-
-/// What an event costs beside its texts, roughly, in bytes: itself, its key, its place.
-const EVENT_BYTES: usize = 512;
-
-/// What a change or a sentence costs beside its texts, roughly, in bytes.
-const PART_BYTES: usize = 160;
 
 /// Holds the events of all streams.
 ///
@@ -38,6 +32,8 @@ pub struct FeedBuilder {
     shares: BTreeMap<FeedSource, Share>,
     streams: BTreeMap<FeedSource, Stream>,
     skips: BTreeMap<SkipKey, EventKey>,
+    /// Events of logs from before a restart, which the logs may tell again.
+    retold: BTreeSet<EventKey>,
     controllers: BTreeMap<(Arc<str>, Arc<str>), ControllerMetrics>,
     notices: BTreeMap<(ObjectRef, DomainName, Option<RecordType>), Notice>,
     counts: FeedCounts,
@@ -92,7 +88,8 @@ impl FeedBuilder {
     /// zero again.
     pub fn follow(&mut self, stream: &FeedStream, lines: LineCounts, now: Timestamp) {
         let Some(known) = self.stream(&stream.source) else { return };
-        known.last_at = known.last_at.max(stream.last_at);
+        // A clock that was set back must not make the log one of later.
+        known.last_at = known.last_at.max(stream.last_at).map(|at| at.min(now));
         known.read_at = Some(now);
         let before = std::mem::replace(&mut known.lines, lines);
         let grown = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
@@ -103,9 +100,38 @@ impl FeedBuilder {
             counts.dropped_changes.saturating_add(grown(lines.dropped_changes, before.dropped_changes));
     }
 
-    /// Forgets a stream that is not followed any more; its events stay until they are old.
-    pub fn unfollow(&mut self, source: &FeedSource) {
-        self.streams.remove(&stream_of(source));
+    /// Forgets the logs that are not followed any more; their events stay until they are old.
+    pub fn follow_only(&mut self, wanted: &BTreeSet<FeedSource>) {
+        let is_log = |source: &FeedSource| matches!(source, FeedSource::Log { .. });
+        self.streams.retain(|source, _| !is_log(source) || wanted.contains(source));
+    }
+
+    /// Takes what was known before a restart. It is not counted, and what a log tells of it again is not
+    /// taken twice.
+    pub fn restore(&mut self, known: &ChangeFeed, now: Timestamp) {
+        for event in known.events.iter().filter(|event| oldest(now) <= event.at) {
+            let is_log = matches!(event.source, FeedSource::Log { .. });
+            let key = self.keep(ChangeEvent { at: event.at.min(add(now, MAX_CLOCK_SKEW)), ..event.clone() });
+            if is_log {
+                self.retold.insert(key);
+            }
+        }
+        for told in &known.streams {
+            if let Some(stream) = self.stream(&told.source) {
+                stream.last_at = stream.last_at.max(told.last_at.map(|at| at.min(now)));
+            }
+        }
+        for metrics in &known.controllers {
+            self.scraped(metrics.clone());
+        }
+        self.noticed(known.notices.iter().cloned(), now);
+        self.prune(now);
+    }
+
+    /// True if nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.controllers.is_empty()
     }
 
     /// Counts lines that the reader of a stream could not take.
@@ -213,26 +239,44 @@ impl FeedBuilder {
     }
 
     fn take(&mut self, event: ChangeEvent) {
-        let is_log = matches!(event.source, FeedSource::Log { .. });
-        let place = |number: u64| (event.at, event.source.clone(), number);
-        let same_place = place(0)..=place(u64::MAX);
-        if !is_log && self.events.range(same_place).next().is_some() {
+        if self.is_known(&event) {
             return;
         }
-        let key = place(self.next);
-        self.next = self.next.saturating_add(1);
         self.counts.events = self.counts.events.saturating_add(1);
+        self.tally.count(&event);
+        self.keep(event);
+    }
+
+    /// True for a record of CloudTrail that was told before, and for what a log tells again after a restart.
+    /// There the beginning of a batch may be missing, so the kind and the time decide.
+    fn is_known(&mut self, event: &ChangeEvent) -> bool {
+        let place = |number: u64| (event.at, event.source.clone(), number);
+        let same_place = place(0)..=place(u64::MAX);
+        if !matches!(event.source, FeedSource::Log { .. }) {
+            return self.events.range(same_place).next().is_some();
+        }
+        let is_same = |key: &&EventKey| {
+            let known = self.events.get(*key);
+            known.is_some_and(|known| discriminant(&known.kind) == discriminant(&event.kind))
+        };
+        let told = self.retold.range(same_place).find(is_same).cloned();
+        told.is_some_and(|key| self.retold.remove(&key))
+    }
+
+    fn keep(&mut self, event: ChangeEvent) -> EventKey {
+        let key = (event.at, event.source.clone(), self.next);
+        self.next = self.next.saturating_add(1);
         if let Some(stream) = self.stream(&event.source) {
             stream.last_at = stream.last_at.max(Some(event.at));
         }
-        self.tally.count(&event);
         self.thin_out(&event, &key);
-        let bytes = bytes_of(&event);
+        let bytes = event.rough_bytes();
         self.bytes = self.bytes.saturating_add(bytes);
-        let share = self.shares.entry(stream_of(&event.source)).or_default();
+        let share = self.shares.entry(event.source.stream()).or_default();
         share.bytes = share.bytes.saturating_add(bytes);
         share.keys.insert(key.clone());
-        self.events.insert(key, event);
+        self.events.insert(key.clone(), event);
+        key
     }
 
     /// Removes the earlier event that this one makes superfluous.
@@ -265,6 +309,8 @@ impl FeedBuilder {
 
     fn prune(&mut self, now: Timestamp) {
         let oldest = oldest(now);
+        // A clock that was set back must not make a reading one that no other replaces.
+        self.controllers.values_mut().for_each(|metrics| metrics.at = metrics.at.min(now));
         self.controllers.retain(|_, metrics| oldest <= metrics.at);
         self.notices.retain(|_, notice| oldest <= notice.at);
         while let Some((key, _)) = self.events.first_key_value().filter(|(key, _)| key.0 < oldest) {
@@ -292,9 +338,10 @@ impl FeedBuilder {
 
     fn remove(&mut self, key: &EventKey) {
         let Some(event) = self.events.remove(key) else { return };
-        let bytes = bytes_of(&event);
+        self.retold.remove(key);
+        let bytes = event.rough_bytes();
         self.bytes = self.bytes.saturating_sub(bytes);
-        let stream = stream_of(&event.source);
+        let stream = event.source.stream();
         if let Some(share) = self.shares.get_mut(&stream) {
             share.bytes = share.bytes.saturating_sub(bytes);
             share.keys.remove(key);
@@ -312,19 +359,11 @@ impl FeedBuilder {
 
     /// The state of the event's stream; `None` if there are too many streams.
     fn stream(&mut self, source: &FeedSource) -> Option<&mut Stream> {
-        let source = stream_of(source);
+        let source = source.stream();
         if MAX_FEED_ZONES <= self.streams.len() && !self.streams.contains_key(&source) {
             return None;
         }
         Some(self.streams.entry(source).or_default())
-    }
-}
-
-/// All of CloudTrail is one stream, without id and principal.
-fn stream_of(source: &FeedSource) -> FeedSource {
-    match source {
-        FeedSource::Log { .. } => source.clone(),
-        FeedSource::CloudTrail { .. } => FeedSource::CloudTrail { event_id: "".into(), principal: "".into() },
     }
 }
 
@@ -345,33 +384,6 @@ fn word_of(why: &SkipReason) -> Arc<str> {
         SkipReason::BatchTooLarge => "batch too large".into(),
         SkipReason::TypeConflict => "type conflict".into(),
     }
-}
-
-fn bytes_of(event: &ChangeEvent) -> usize {
-    let changes = |changes: &[AttemptedChange]| -> usize {
-        let texts =
-            |change: &AttemptedChange| change.targets.iter().map(|text| 16 + text.len()).sum::<usize>();
-        changes.iter().map(|change| PART_BYTES + change.name.as_str().len() + texts(change)).sum()
-    };
-    let parts = match &event.kind {
-        ChangeEventKind::Refused(batch) => {
-            let errors = batch.errors.iter().map(|error| PART_BYTES + error.message.len()).sum::<usize>();
-            batch.message.len() + errors + changes(&batch.attempted)
-        }
-        ChangeEventKind::Applied(batch) => changes(&batch.changes),
-        ChangeEventKind::RunFailed { message, zones, .. } => message.len() + 40 * zones.len(),
-        ChangeEventKind::Skipped { name, .. } => 3 * name.as_str().len(),
-        ChangeEventKind::RunSucceeded => 0,
-    };
-    let caller = match &event.kind {
-        ChangeEventKind::Refused(RefusedBatch { caller, .. })
-        | ChangeEventKind::Applied(AppliedBatch { caller, .. }) => caller.as_deref(),
-        ChangeEventKind::RunFailed { .. }
-        | ChangeEventKind::Skipped { .. }
-        | ChangeEventKind::RunSucceeded => None,
-    };
-    let caller = caller.map_or(0, |one| one.session.len() + one.user_agent.len() + one.source.len());
-    EVENT_BYTES + parts + caller
 }
 
 #[cfg(test)]

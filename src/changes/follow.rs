@@ -4,7 +4,7 @@
 mod lines;
 mod one;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::changes::follow::one::Follower;
 pub use crate::changes::follow::one::{LogError, read_tail};
 use crate::finding::Reason;
-use crate::limits::MAX_LOG_FOLLOWERS;
+use crate::limits::{KEEP_CHANGE_EVENTS, MAX_LOG_FOLLOWERS};
 pub use crate::model::workload::LogTarget;
 use crate::snapshot::Problem;
 
@@ -35,9 +35,9 @@ pub struct LogLine {
 /// Pace and patience of the followers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FollowSettings {
-    /// How far back the first connection reads.
+    /// How far back the first reading goes.
     pub first_window: Duration,
-    /// Lines that the first connection reads at most.
+    /// Lines that it takes at most.
     pub first_lines: i64,
     /// ExternalDNS writes a line a minute; after so much silence the connection is taken for
     /// dead and made anew, well before the silence could be taken for that of the controller.
@@ -69,6 +69,8 @@ pub struct Figure {
     pub connections: u64,
     /// Why the last connection failed; `None` once one succeeded.
     pub failure: Option<(Reason, String)>,
+    /// What was written before it was followed has been read.
+    pub caught_up: bool,
 }
 
 /// One run of a Pod's container: namespace, Pod, uid, container.
@@ -82,8 +84,8 @@ struct Running {
 impl Default for FollowSettings {
     fn default() -> Self {
         Self {
-            first_window: Duration::from_mins(10),
-            first_lines: 2_000,
+            first_window: KEEP_CHANGE_EVENTS,
+            first_lines: 10_000,
             idle: Duration::from_mins(2),
             start_within: Duration::from_secs(30),
             first_pause: Duration::from_secs(1),
@@ -192,6 +194,16 @@ impl LogHealth {
         }
         problems.sort();
         problems
+    }
+
+    /// True once each log that is followed of these has been read so far, or could not be.
+    #[must_use]
+    pub fn spoke(&self, targets: &[LogTarget]) -> bool {
+        let figures = self.lock();
+        let keys: BTreeSet<Key> = targets.iter().map(key_of).collect();
+        keys.iter()
+            .take(MAX_LOG_FOLLOWERS)
+            .all(|key| figures.followers.get(key).is_some_and(|one| one.caught_up || one.failure.is_some()))
     }
 
     /// How each follower fares, sorted.

@@ -34,9 +34,15 @@ struct Figures {
 // === impl SourceHealth ===
 
 impl SourceHealth {
-    /// Says that a source is in use.
+    /// Says that a source is in use and has not been read yet.
     pub fn expect(&self, source: &'static str) {
-        self.lock().sources.entry(source).or_default();
+        self.lock().sources.insert(source, None);
+    }
+
+    /// True once each source in use has been read, or could not be.
+    #[must_use]
+    pub fn spoke(&self) -> bool {
+        self.lock().sources.values().all(Option::is_some)
     }
 
     /// A reading of a source ended; its problem is over, or is this one.

@@ -91,7 +91,6 @@ pub async fn run(
     health: SourceHealth,
     stop: CancellationToken,
 ) {
-    health.expect(SOURCE);
     let interval = settings.interval;
     let Some(mut lookup) = stop.run_until_cancelled(Lookup::connect(settings)).await else { return };
     loop {
@@ -229,7 +228,8 @@ impl Lookup {
 
     fn since(&self, now: Timestamp) -> Timestamp {
         let (from, by) = match self.complete_at {
-            Some(at) => (at, self.settings.overlap),
+            // The clock may have been set back since.
+            Some(at) => (at.min(now), self.settings.overlap),
             None => (now, self.settings.first_window),
         };
         from.saturating_sub(SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX))

@@ -31,6 +31,9 @@ const DELETE: &str = "sqs:DeleteMessage";
 /// Deliveries after which a message that nobody understands is deleted.
 pub const MAX_DELIVERIES: u32 = 10;
 
+/// How long the first request waits. Not zero, which would ask only a part of the service.
+const FIRST_WAIT_SECONDS: i32 = 1;
+
 /// Longest pause after failures.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
@@ -78,15 +81,16 @@ pub async fn run(
     health: SourceHealth,
     stop: CancellationToken,
 ) {
-    health.expect(SOURCE);
     let Some(client) = stop.run_until_cancelled(connect(&settings)).await else { return };
     let mut pause = settings.first_pause;
+    // What happened while nobody read is there at once; verdicts wait for it.
+    let mut wait_seconds = settings.wait_seconds.min(FIRST_WAIT_SECONDS);
     loop {
         // A message is deleted after it was handed on; a stop in between delivers it again, and
         // the feed knows its event by id.
-        let Some(result) = stop.run_until_cancelled(take(&client, &settings, &out, &health)).await else {
-            return;
-        };
+        let taking = take(&client, &settings, wait_seconds, &out, &health);
+        let Some(result) = stop.run_until_cancelled(taking).await else { return };
+        wait_seconds = settings.wait_seconds;
         let failed = result.is_err();
         health.ended(SOURCE, result.err());
         if !failed {
@@ -121,6 +125,7 @@ async fn connect(settings: &QueueSettings) -> Client {
 async fn take(
     client: &Client,
     settings: &QueueSettings,
+    wait_seconds: i32,
     out: &mpsc::Sender<Delivery>,
     health: &SourceHealth,
 ) -> Result<(), Problem> {
@@ -128,7 +133,7 @@ async fn take(
         .receive_message()
         .queue_url(&settings.url)
         .max_number_of_messages(10)
-        .wait_time_seconds(settings.wait_seconds)
+        .wait_time_seconds(wait_seconds)
         .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
         .send()
         .await

@@ -198,6 +198,12 @@ impl Departed {
         Some(filled)
     }
 
+    /// The instances that were seen, whether they are still there or missed: what all of them read must go on
+    /// being read, or the wishes of one that is gone would seem to have gone too.
+    pub fn known(&self) -> impl Iterator<Item = &Arc<Instance>> {
+        self.known.values().map(|one| &one.instance)
+    }
+
     /// True for an instance that is gone and is not missed: others want all that it wants, and one of them goes
     /// on with its owner id, or what it wanted alone had ended before its workload did (`last_wish` tells when),
     /// or hardly a record is its own. Many records that nobody keeps any more are no leave.

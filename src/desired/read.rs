@@ -1,6 +1,7 @@
 //! Reading the cluster once, by plain lists: for a single verdict and for recordings.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Api;
@@ -32,6 +33,7 @@ pub async fn read_once(
     clock: &dyn Clock,
 ) -> (Reading<Cluster>, Vec<LogTarget>) {
     let mut view = View::new(&settings.kinds());
+    view.remember(Arc::clone(&settings.known));
     each_kind(connection, settings, &mut view, |_, _| {}).await;
     // Each list has just been heard; how long that took does not count.
     let now = Instant::now();
@@ -47,6 +49,7 @@ pub async fn read_once(
 pub async fn list_raw(connection: &Connection, settings: &WatchSettings) -> (Vec<Value>, Vec<Problem>) {
     let (mut values, mut problems, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
     let mut view = View::new(&settings.kinds());
+    view.remember(Arc::clone(&settings.known));
     each_kind(connection, settings, &mut view, |kind, result| match result {
         Ok(Some((served, objects))) => {
             // A Pod may be listed twice, for its instance and for its addresses.

@@ -15,6 +15,7 @@ use crate::desired::kinds::Kind;
 use crate::desired::view::View;
 use crate::desired::watch::{Update, Watch, WatchSettings};
 use crate::limits::WATCH_QUEUE;
+use crate::model::instance::Instance;
 use crate::model::workload::LogTarget;
 use crate::snapshot::{Cluster, Reading, ViewState};
 
@@ -39,12 +40,16 @@ struct Keeper {
     publish: watch::Sender<Reading<Cluster>>,
     pods: watch::Sender<Arc<Vec<LogTarget>>>,
     needed: watch::Sender<BTreeSet<Kind>>,
+    known: watch::Receiver<KnownInstances>,
     published_at: Option<Instant>,
     due: Option<Instant>,
 }
 
+/// Instances that were seen here, gone or not.
+pub type KnownInstances = Arc<[Arc<Instance>]>;
+
 /// Watches the cluster and publishes the view and the containers whose logs are of interest,
-/// until stopped.
+/// until stopped. What the `known` instances read is watched whether they are still there or not.
 ///
 /// Receivers of the view are woken when something changed, at most once each
 /// `settings.publish_every`; a newer `read_at` alone wakes nobody, but is there to be seen.
@@ -55,6 +60,7 @@ struct Keeper {
 pub async fn run(
     connection: Connection,
     settings: WatchSettings,
+    known: watch::Receiver<KnownInstances>,
     publish: watch::Sender<Reading<Cluster>>,
     pods: watch::Sender<Arc<Vec<LogTarget>>>,
     stop: CancellationToken,
@@ -69,7 +75,7 @@ pub async fn run(
         tasks: JoinSet::new(),
         running: BTreeMap::new(),
     };
-    let mut keeper = Keeper::new(connection.stats, settings, publish, pods, needed);
+    let mut keeper = Keeper::new(connection.stats, settings, known, (publish, pods), needed);
     let ended = tokio::select! {
         ended = watches.keep(&mut wanted) => ended,
         never = keeper.keep(&mut updates) => never,
@@ -166,12 +172,12 @@ impl Keeper {
     fn new(
         stats: KubeStats,
         settings: WatchSettings,
-        publish: watch::Sender<Reading<Cluster>>,
-        pods: watch::Sender<Arc<Vec<LogTarget>>>,
+        known: watch::Receiver<KnownInstances>,
+        (publish, pods): (watch::Sender<Reading<Cluster>>, watch::Sender<Arc<Vec<LogTarget>>>),
         needed: watch::Sender<BTreeSet<Kind>>,
     ) -> Self {
         let view = View::new(&settings.kinds());
-        Self { view, stats, settings, publish, pods, needed, published_at: None, due: None }
+        Self { view, stats, settings, publish, pods, needed, known, published_at: None, due: None }
     }
 
     async fn keep(&mut self, updates: &mut mpsc::Receiver<Update>) -> ! {
@@ -228,6 +234,7 @@ impl Keeper {
         let now = Instant::now();
         self.due = None;
         self.published_at = Some(now);
+        self.view.remember(Arc::clone(&self.known.borrow()));
         self.ask_for_needed();
         let stats = &self.stats;
         let heard = |kind: Kind| Heard {
@@ -239,17 +246,18 @@ impl Keeper {
         };
         let Some(reading) = self.view.reading(heard, now, self.settings.patience()) else { return };
         let targets = self.view.log_targets();
-        self.publish.send_if_modified(|last| {
-            let changed = differs(last, &reading);
-            tell(last, &reading);
-            *last = reading;
-            changed
-        });
+        // First, so that whoever sees the cluster knows whose logs there are.
         self.pods.send_if_modified(|last| {
             let changed = **last != targets;
             if changed {
                 *last = Arc::new(targets);
             }
+            changed
+        });
+        self.publish.send_if_modified(|last| {
+            let changed = differs(last, &reading);
+            tell(last, &reading);
+            *last = reading;
             changed
         });
     }

@@ -22,6 +22,8 @@ pub struct View {
     states: BTreeMap<Kind, KindState>,
     cluster: Option<Arc<Cluster>>,
     instances: Vec<Arc<Instance>>,
+    /// Instances of which it is known that they were here.
+    known: Arc<[Arc<Instance>]>,
     has_other_providers: bool,
     /// Rows changed since `cluster` was made.
     objects_changed: bool,
@@ -39,6 +41,7 @@ impl View {
             states: kinds.iter().map(|kind| (*kind, KindState::new(*kind))).collect(),
             cluster: None,
             instances: Vec::new(),
+            known: Arc::default(),
             has_other_providers: false,
             objects_changed: true,
             instances_changed: true,
@@ -55,6 +58,16 @@ impl View {
         for kind in kinds {
             self.states.entry(*kind).or_insert_with(|| KindState::new(*kind));
         }
+    }
+
+    /// Goes on reading what these instances read, although they are gone: their objects are still there.
+    pub fn remember(&mut self, known: Arc<[Arc<Instance>]>) {
+        let kinds = |all: &[Arc<Instance>]| -> BTreeSet<Kind> {
+            all.iter().flat_map(|instance| kinds_of(instance)).collect()
+        };
+        // A cluster is made anew only where it is another one: each makes a round.
+        self.objects_changed |= known != self.known && kinds(&known) != kinds(&self.known);
+        self.known = known;
     }
 
     /// The kinds that the sources of the running instances read, and those that the Services with a
@@ -75,7 +88,12 @@ impl View {
             Row::Object(object) => Some(object),
             Row::Workload(_) | Row::Pod(_) => None,
         });
-        needed_kinds(&self.instances, &services)
+        needed_kinds(&self.readers(), &services)
+    }
+
+    /// The instances that are here, and those that were.
+    fn readers(&self) -> Vec<Arc<Instance>> {
+        self.instances.iter().chain(&*self.known).cloned().collect()
     }
 
     /// Takes one step of the watch of a kind.
@@ -159,7 +177,7 @@ impl View {
                     has_other_providers: self.has_other_providers,
                     watched_kinds: self.watched_kinds(),
                     unread_kinds: self.unread_kinds(),
-                    idle_kinds: idle_kinds(&self.instances),
+                    idle_kinds: idle_kinds(&self.readers()),
                     // Reading roles would need rights that nothing else here needs.
                     grants: None,
                 });
@@ -273,6 +291,19 @@ mod tests {
         let refused = Failure { stage: Stage::List, code: Reason::Forbidden, message: "no".to_owned() };
         view.apply(Kind::Pod, Change::Failed(refused), Instant::now());
         assert_eq!(view.needed(), Some([Kind::Service].into()));
+    }
+
+    /// Whoever deletes ExternalDNS must not make its wishes vanish.
+    #[test]
+    fn what_an_instance_read_that_is_gone_is_read_on() {
+        let mut view = View::new(&[Kind::Ingress, Kind::Deployment]);
+        view.apply(Kind::Deployment, Change::Replaced(Listing::default()), Instant::now());
+        assert_eq!(view.needed(), Some([].into()));
+        let gone = crate::fixture::instance(&["--source=service"], "v0.14.2");
+        view.remember([Arc::new(gone)].into());
+        assert_eq!(view.needed(), Some([Kind::Service].into()));
+        view.remember(Arc::default());
+        assert_eq!(view.needed(), Some([].into()), "it is not missed any more");
     }
 
     /// Namespaces that only lend their labels freeze nothing; those that decide about routes do.

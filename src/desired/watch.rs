@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -23,6 +24,7 @@ use crate::desired::kinds::{Kind, Row, ServedKind, Watched};
 use crate::error_chain::ErrorChain;
 use crate::finding::Reason;
 use crate::model::ObjectRef;
+use crate::model::instance::Instance;
 use crate::model::text::printable;
 
 /// Pace and patience of the watches.
@@ -54,6 +56,8 @@ pub struct WatchSettings {
     pub judge_every: Duration,
     /// True if the labels of Namespaces are of interest, whatever the sources read.
     pub namespaces: bool,
+    /// Instances that were here: what they read is of interest, although they may be gone.
+    pub known: Arc<[Arc<Instance>]>,
 }
 
 /// A step of the watch of a kind.
@@ -111,6 +115,7 @@ impl Default for WatchSettings {
             publish_every: Duration::from_secs(1),
             judge_every: Duration::from_secs(5),
             namespaces: false,
+            known: Arc::default(),
         }
     }
 }

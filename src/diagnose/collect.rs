@@ -95,7 +95,7 @@ impl Collector {
 
     /// Takes one event. CloudTrail first: it tells more about a call than the log does.
     pub(super) fn take(&mut self, event: &ChangeEvent) {
-        let stream = input::stream_of(&event.source);
+        let stream = event.source.stream();
         match &event.kind {
             ChangeEventKind::Refused(batch) => self.refused(event, &stream, batch),
             ChangeEventKind::Applied(batch) => self.applied(event.at, batch),

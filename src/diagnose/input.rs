@@ -155,14 +155,6 @@ pub(super) fn option<'a>(flags: &'a str, key: &str) -> Option<&'a str> {
     flags.trim_start_matches('{').split([' ', '}']).find_map(|word| word.strip_prefix(mark.as_str()))
 }
 
-/// All of CloudTrail is one stream.
-pub(super) fn stream_of(source: &FeedSource) -> FeedSource {
-    match source {
-        FeedSource::Log { .. } => source.clone(),
-        FeedSource::CloudTrail { .. } => FeedSource::CloudTrail { event_id: "".into(), principal: "".into() },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

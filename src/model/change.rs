@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::finding::Reason;
 use crate::model::{DomainName, ObjectRef, RecordType, Version, ZoneId};
 
 /// Everything that is known about changes, oldest first. Bounded by
 /// [`crate::limits::MAX_CHANGE_EVENTS`].
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChangeFeed {
     /// Sorted by time.
     pub events: Vec<ChangeEvent>,
@@ -24,7 +25,7 @@ pub struct ChangeFeed {
 }
 
 /// An Event of ExternalDNS about a record of an object. Never more than an evidence.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// When it was seen last.
     pub at: Timestamp,
@@ -39,7 +40,7 @@ pub struct Notice {
 }
 
 /// The metrics of one ExternalDNS process. What a version does not export is `None`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControllerMetrics {
     /// Namespace of the Pod.
     pub namespace: Arc<str>,
@@ -68,7 +69,7 @@ pub struct ControllerMetrics {
 }
 
 /// What CloudTrail tells about a caller beside its principal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
     /// ARN with the name of the session, which often is a person; empty when not told.
     pub session: Arc<str>,
@@ -79,7 +80,7 @@ pub struct Caller {
 }
 
 /// One followed stream.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeedStream {
     /// Where it comes from.
     pub source: FeedSource,
@@ -90,7 +91,7 @@ pub struct FeedStream {
 }
 
 /// Where an event was read.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum FeedSource {
     /// The log of a container.
     Log {
@@ -111,7 +112,7 @@ pub enum FeedSource {
 }
 
 /// One thing that happened.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChangeEvent {
     /// When, by the writer's clock.
     pub at: Timestamp,
@@ -122,7 +123,7 @@ pub struct ChangeEvent {
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ChangeEventKind {
     /// A `ChangeResourceRecordSets` call was refused, or never sent for a reason that names it.
     Refused(RefusedBatch),
@@ -156,7 +157,7 @@ pub enum ChangeEventKind {
 }
 
 /// Why an instance left a name alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SkipReason {
     /// Another owner, or none, holds the record: found and required owner id.
     Owner {
@@ -176,7 +177,7 @@ pub enum SkipReason {
 }
 
 /// A refused `ChangeResourceRecordSets` call.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RefusedBatch {
     /// Zone id; `None` when the line does not tell it.
     pub zone_id: Option<ZoneId>,
@@ -200,7 +201,7 @@ pub struct RefusedBatch {
 }
 
 /// A `ChangeResourceRecordSets` call that went through.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AppliedBatch {
     /// Zone id; `None` when the line does not tell it.
     pub zone_id: Option<ZoneId>,
@@ -213,7 +214,7 @@ pub struct AppliedBatch {
 }
 
 /// One change of a batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptedChange {
     /// What was to be done.
     pub action: Action,
@@ -230,7 +231,7 @@ pub struct AttemptedChange {
 }
 
 /// The action of a change. Source: Route 53 API, data type `Change`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Action {
     /// `CREATE`.
     Create,
@@ -241,7 +242,7 @@ pub enum Action {
 }
 
 /// One sentence of a refusal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusalError {
     /// The reason, in the words of findings.md section 4. Never `batch_victim`: who is a victim
     /// is judged where the desired view is known.
@@ -258,4 +259,56 @@ pub struct RefusalError {
     pub target: Option<Arc<str>>,
     /// The sentence, printable and bounded.
     pub message: Arc<str>,
+}
+
+/// What an event costs beside its texts, roughly, in bytes: itself, its key, its place.
+const EVENT_BYTES: usize = 512;
+
+/// What a change or a sentence costs beside its texts, roughly, in bytes.
+const PART_BYTES: usize = 160;
+
+// === impl ChangeEvent ===
+
+impl ChangeEvent {
+    /// What it takes in memory, roughly, in bytes; in the state file it takes about as much.
+    #[must_use]
+    pub fn rough_bytes(&self) -> usize {
+        let changes = |changes: &[AttemptedChange]| -> usize {
+            let texts =
+                |change: &AttemptedChange| change.targets.iter().map(|text| 16 + text.len()).sum::<usize>();
+            changes.iter().map(|change| PART_BYTES + change.name.as_str().len() + texts(change)).sum()
+        };
+        let parts = match &self.kind {
+            ChangeEventKind::Refused(batch) => {
+                let errors = batch.errors.iter().map(|error| PART_BYTES + error.message.len()).sum::<usize>();
+                batch.message.len() + errors + changes(&batch.attempted)
+            }
+            ChangeEventKind::Applied(batch) => changes(&batch.changes),
+            ChangeEventKind::RunFailed { message, zones, .. } => message.len() + 40 * zones.len(),
+            ChangeEventKind::Skipped { name, .. } => 3 * name.as_str().len(),
+            ChangeEventKind::RunSucceeded => 0,
+        };
+        let caller = match &self.kind {
+            ChangeEventKind::Refused(RefusedBatch { caller, .. })
+            | ChangeEventKind::Applied(AppliedBatch { caller, .. }) => caller.as_deref(),
+            ChangeEventKind::RunFailed { .. }
+            | ChangeEventKind::Skipped { .. }
+            | ChangeEventKind::RunSucceeded => None,
+        };
+        let caller = caller.map_or(0, |one| one.session.len() + one.user_agent.len() + one.source.len());
+        EVENT_BYTES + parts + caller
+    }
+}
+
+// === impl FeedSource ===
+
+impl FeedSource {
+    /// Of which stream it is: all of CloudTrail is one, without id and principal.
+    #[must_use]
+    pub fn stream(&self) -> Self {
+        match self {
+            Self::Log { .. } => self.clone(),
+            Self::CloudTrail { .. } => Self::CloudTrail { event_id: "".into(), principal: "".into() },
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Reading Route 53 live: settings, and the two ways to do it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::finding::Reason;
+use crate::model::ZoneId;
 use crate::model::zone::Zones;
 use crate::recorded::accounts::{AccountSettings, Merger, merge};
 use crate::recorded::budget::{Budget, BudgetError, DEFAULT_RATE};
@@ -53,11 +54,12 @@ pub struct Route53Settings {
 /// Keeps the recorded view fresh until `stop`: the first listing at once, then one each interval,
 /// and beside them the names that `urgent` asks for.
 ///
-/// Publishes after each listing and, once the first one is complete, after each zone that changed
+/// `known` are the zones from before a restart. Publishes after each listing and, once the first one is complete, after each zone that changed
 /// and each urgent name. What fails becomes a problem in the published reading; the task itself
 /// ends only with `stop`.
 pub async fn run(
     settings: Route53Settings,
+    known: BTreeSet<ZoneId>,
     urgent: watch::Receiver<Arc<[UrgentName]>>,
     clock: Arc<dyn Clock>,
     publish: watch::Sender<Reading<Zones>>,
@@ -76,7 +78,9 @@ pub async fn run(
         None => return,
     };
     let readings = clients.into_iter().enumerate().map(|(index, client)| {
-        let reader = Reader::new(client, settings.filter.clone(), Arc::clone(&clock));
+        // Of several accounts nobody remembers whose each zone was.
+        let known = if accounts.len() == 1 { known.clone() } else { BTreeSet::new() };
+        let reader = Reader::new(client, settings.filter.clone(), Arc::clone(&clock)).remembering(known);
         let merger = merger.clone();
         let publish = move |reading| merger.publish(index, reading);
         reader.keep_reading(settings.interval, urgent.clone(), publish)

@@ -33,6 +33,8 @@ pub struct Reader {
     clock: Arc<dyn Clock>,
     view: Arc<Mutex<View>>,
     extras: Extras,
+    /// Zones that were known before a restart, until a list is believed.
+    remembered: BTreeSet<ZoneId>,
     /// Zones one after the other without a connection: from the third on it is not the zone.
     unreachable: u32,
 }
@@ -75,8 +77,16 @@ impl Reader {
             clock,
             view: Arc::new(Mutex::new(View::new())),
             extras: Extras::default(),
+            remembered: BTreeSet::new(),
             unreachable: 0,
         }
+    }
+
+    /// The same, with the zones that were there before a restart: a list that has become empty meanwhile is as
+    /// suspicious as one that becomes empty now.
+    #[must_use]
+    pub fn remembering(self, zones: BTreeSet<ZoneId>) -> Self {
+        Self { remembered: zones, ..self }
     }
 
     /// Listing after listing, and urgent names beside them; never returns.
@@ -226,7 +236,8 @@ impl Reader {
     /// All zones. An empty list after a full one is believed when the zones themselves are gone.
     async fn list_every(&mut self) -> Result<Vec<HostedZone>, ReadError> {
         let listed = walk::hosted_zones(&self.client).await?;
-        let known: Vec<ZoneId> = lock(&self.view).zones.keys().cloned().collect();
+        let known: BTreeSet<ZoneId> =
+            lock(&self.view).zones.keys().chain(&self.remembered).cloned().collect();
         let Some(suspicion) = ReadError::emptied(listed.len(), known.len()) else { return Ok(listed) };
         for id in known.iter().take(ASKED_WHEN_EMPTY) {
             match self.client.hosted_zone(id).await {
@@ -259,6 +270,7 @@ impl Reader {
     fn retain(&mut self, listed: &[HostedZone]) {
         let ids = listed.iter().map(|zone| &zone.id).chain(&self.filter.ids);
         let alive: BTreeSet<ZoneId> = ids.cloned().collect();
+        self.remembered.clear();
         lock(&self.view).retain(&alive);
         self.extras.retain(&alive);
     }

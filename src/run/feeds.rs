@@ -42,15 +42,17 @@ pub(super) struct Feeds {
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Feeds {
-    /// The tasks of the sources in use, with their names.
+    /// The tasks of the sources in use, with their names. Each is expected to speak from now on.
     pub(super) fn tasks(self, settings: FeedSettings) -> Vec<(&'static str, Running)> {
         let Self { client, targets, clock, out, health, stop } = self;
         let mut tasks: Vec<(&'static str, Running)> = Vec::new();
         if let Some(settings) = settings.lookup {
+            health.expect(lookup::SOURCE);
             let asking = lookup::run(settings, Arc::clone(&clock), out.clone(), health.clone(), stop.clone());
             tasks.push(("cloudtrail", Box::pin(asking)));
         }
         if let Some(settings) = settings.queue {
+            health.expect(queue::SOURCE);
             let reading = queue::run(settings, out.clone(), health.clone(), stop.clone());
             tasks.push(("queue", Box::pin(reading)));
         }
@@ -59,6 +61,7 @@ impl Feeds {
             tasks.push(("events", Box::pin(reading)));
         }
         if let Some(settings) = settings.scrape {
+            health.expect(scrape::SOURCE);
             tasks
                 .push(("scrape", Box::pin(scrape::run(client, targets, settings, clock, out, health, stop))));
         }

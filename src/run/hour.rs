@@ -323,6 +323,7 @@ async fn an_hour_at_a_busy_account_keeps_every_verdict_right() {
         plan: watch::channel(Arc::default()).0,
         urgent: UrgentNames::default(),
         urgent_out,
+        known_out: watch::channel(Arc::default()).0,
     };
     let kubernetes = world.kubernetes.clone();
     let wrong = Arc::clone(&world.wrong);

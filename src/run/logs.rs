@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::changes::feed::{FeedBuilder, FeedCounts};
@@ -17,6 +17,7 @@ use crate::changes::storm::{LineBudget, Verdict};
 use crate::clock::Clock;
 use crate::model::change::{ChangeFeed, FeedSource};
 use crate::model::workload::LogTarget;
+use crate::past::told::Told;
 use crate::run::costs::Costs;
 use crate::snapshot::{Cluster, Problem, Reading, ViewState};
 
@@ -35,6 +36,30 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
+    /// Goes on from what was told before a restart.
+    pub(super) fn resume(told: &Told, now: Timestamp) -> Self {
+        let mut streams = Self::default();
+        if let Some(feed) = &told.feed {
+            streams.builder.restore(feed, now);
+        }
+        streams
+    }
+
+    /// The feed before anything of it was read: what was told before still holds.
+    pub(super) fn before(&mut self, told: &Told, now: Timestamp) -> Reading<ChangeFeed> {
+        if told.feed.is_none() {
+            return Reading::unread(Vec::new());
+        }
+        let value = Some(Arc::new(self.builder.feed(now)));
+        Reading { state: ViewState::Stale, read_at: told.read_at, value, problems: Vec::new() }
+    }
+
+    /// True if anything was told, now or before a restart.
+    fn has_told(&self) -> bool {
+        let counts = self.builder.counts();
+        0 < counts.lines || 0 < counts.events || !self.builder.is_empty()
+    }
+
     /// Takes one line of a followed log, unless there are too many.
     pub(crate) fn push(&mut self, line: &LogLine, clock: &dyn Clock) {
         let source = source_of(&line.target);
@@ -67,13 +92,8 @@ impl Streams {
     /// Says which streams are followed.
     pub(crate) fn follow(&mut self, targets: &[LogTarget], clock: &dyn Clock) {
         let wanted: BTreeSet<FeedSource> = targets.iter().map(source_of).collect();
-        self.parsers.retain(|source, _| {
-            let kept = wanted.contains(source);
-            if !kept {
-                self.builder.unfollow(source);
-            }
-            kept
-        });
+        self.builder.follow_only(&wanted);
+        self.parsers.retain(|source, _| wanted.contains(source));
         self.budgets.retain(|source, _| wanted.contains(source));
         for source in wanted {
             let parser = self.parsers.entry(source.clone());
@@ -120,7 +140,7 @@ fn source_of(target: &LogTarget) -> FeedSource {
 
 /// What was published last; the same is not published again.
 #[derive(PartialEq)]
-struct Told {
+struct Published {
     counts: FeedCounts,
     problems: Vec<Problem>,
     state: ViewState,
@@ -129,6 +149,10 @@ struct Told {
 
 /// What the parser task needs.
 pub(super) struct LogTask {
+    /// What is read, and what was told before.
+    pub(super) streams: Streams,
+    /// Every source has been read once, or could not be. Before that nothing tells what is missing.
+    pub(super) has_begun: bool,
     pub(super) lines: mpsc::Receiver<LogLine>,
     pub(super) deliveries: mpsc::Receiver<Delivery>,
     pub(super) targets: watch::Receiver<Arc<Vec<LogTarget>>>,
@@ -143,11 +167,10 @@ pub(super) struct LogTask {
 impl LogTask {
     /// Reads lines until stopped.
     pub(super) async fn run(mut self, stop: CancellationToken) {
-        let mut streams = Streams::default();
         let mut judge = interval(JUDGE_EVERY);
         judge.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut due: Option<Instant> = None;
-        let mut told: Option<Told> = None;
+        let mut told: Option<Published> = None;
         // Closed from the start when no such source is in use.
         let mut delivers = true;
         loop {
@@ -162,73 +185,97 @@ impl LogTask {
                 () = stop.cancelled() => break,
                 line = self.lines.recv() => match line {
                     Some(line) => {
-                        if !streams.parsers.contains_key(&source_of(&line.target)) {
-                            self.name(&mut streams);
+                        if !self.streams.parsers.contains_key(&source_of(&line.target)) {
+                            self.name();
                         }
-                        streams.push(&line, &*self.clock);
+                        self.streams.push(&line, &*self.clock);
                         due.get_or_insert_with(|| Instant::now() + SETTLE);
                     }
                     None => stop.cancelled().await,
                 },
                 delivery = self.deliveries.recv(), if delivers => match delivery {
                     Some(delivery) => {
-                        streams.deliver(delivery, &*self.clock);
+                        self.streams.deliver(delivery, &*self.clock);
                         due.get_or_insert_with(|| Instant::now() + SETTLE);
                     }
                     None => delivers = false,
                 },
                 () = settled => {
                     due = None;
-                    self.publish(&mut streams, &mut told);
+                    self.publish(&mut told);
                 }
-                _ = judge.tick() => self.publish(&mut streams, &mut told),
+                () = sleep(SETTLE), if !self.has_begun => if self.has_all_spoken() {
+                    self.publish(&mut told);
+                },
+                _ = judge.tick() => self.publish(&mut told),
             }
         }
     }
 
-    fn name(&self, streams: &mut Streams) {
+    fn name(&mut self) {
         let targets = Arc::clone(&self.targets.borrow());
         let cluster = self.cluster.borrow().value.clone();
         if let Some(cluster) = cluster {
-            streams.name(&targets, &cluster);
+            self.streams.name(&targets, &cluster);
         }
     }
 
-    fn publish(&self, streams: &mut Streams, told: &mut Option<Told>) {
+    /// True once it is known whose logs there are, and nothing is left to read of what was written before.
+    fn has_all_spoken(&self) -> bool {
+        self.cluster.borrow().value.is_some()
+            && self.health.spoke(&self.targets.borrow())
+            && self.sources.spoke()
+            && self.lines.is_empty()
+            && self.deliveries.is_empty()
+    }
+
+    fn publish(&mut self, told: &mut Option<Published>) {
+        self.has_begun = self.has_begun || self.has_all_spoken();
         let targets = Arc::clone(&self.targets.borrow());
-        self.name(streams);
-        streams.follow(&targets, &*self.clock);
-        let counts = streams.builder.counts();
-        let tally = Arc::new(streams.builder.tally().clone());
+        self.name();
+        if self.has_begun {
+            self.streams.follow(&targets, &*self.clock);
+        }
+        let counts = self.streams.builder.counts();
+        let tally = Arc::new(self.streams.builder.tally().clone());
         self.costs.update(|counted| (counted.feed, counted.tally) = (counts, tally));
-        let log_problems = self.health.problems();
-        let (sources, read) = self.sources.sources();
-        let logs_read = !targets.is_empty() && log_problems.len() < targets.len();
-        let seen = 0 < counts.lines || 0 < counts.events;
-        let state = match (targets.is_empty() && sources == 0, logs_read || 0 < read) {
-            // The last container is gone: what it told still counts.
-            (true, _) if 0 < counts.lines => ViewState::Read,
-            (true, _) => ViewState::Off,
-            (false, true) => ViewState::Read,
-            (false, false) if seen => ViewState::Stale,
-            (false, false) => ViewState::Unread,
-        };
-        let mut problems = log_problems;
+        let mut problems = self.health.problems();
+        let state = self.state(&targets, problems.len());
         problems.extend(self.sources.problems());
+        if !self.has_begun && self.cluster.borrow().value.is_some() {
+            // Others have not spoken yet; what fails does so still when they have.
+            problems.clear();
+        }
         let now = self.clock.now();
-        let controllers = streams.builder.controllers_read_at();
-        let feed = match state {
+        let controllers = self.streams.builder.controllers_read_at();
+        let value = match state {
             ViewState::Off | ViewState::Unread => None,
-            ViewState::Read | ViewState::Stale => Some(Arc::new(streams.builder.feed(now))),
+            ViewState::Read | ViewState::Stale => Some(Arc::new(self.streams.builder.feed(now))),
         };
-        let next = Told { counts, problems: problems.clone(), state, controllers };
+        let next = Published { counts, problems: problems.clone(), state, controllers };
         let news = told.as_ref() != Some(&next);
         *told = Some(next);
         self.publish.send_if_modified(|last| {
             let read_at = if state == ViewState::Read { Some(now) } else { last.read_at };
-            *last = Reading { state, read_at, value: feed, problems };
+            *last = Reading { state, read_at, value, problems };
             news
         });
+    }
+
+    fn state(&self, targets: &[LogTarget], failed_logs: usize) -> ViewState {
+        let before = if self.streams.has_told() { ViewState::Stale } else { ViewState::Unread };
+        if !self.has_begun {
+            return before;
+        }
+        let (sources, read) = self.sources.sources();
+        let logs_read = failed_logs < targets.len();
+        match (targets.is_empty() && sources == 0, logs_read || 0 < read) {
+            // The last container is gone: what it told still counts.
+            (true, _) if self.streams.has_told() => ViewState::Read,
+            (true, _) => ViewState::Off,
+            (false, true) => ViewState::Read,
+            (false, false) => before,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::board::Board;
 use crate::clock::Clock;
 use crate::convergence::Convergence;
+use crate::desired::task::KnownInstances;
 use crate::engine::Engine;
 use crate::limits::ROUND_WHILE_WAITED;
 use crate::live::cost::monthly;
@@ -38,7 +39,7 @@ use crate::run::saver::Saver;
 use crate::run::urgent::{UrgentInput, UrgentNames};
 use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewState};
 
-/// The first report waits so long for Kubernetes and Route 53; then it says what is missing.
+/// The first report waits so long for the cluster, Route 53 and the feeds; then it says what is missing.
 const FIRST_ROUND_WITHIN: Duration = Duration::from_secs(30);
 
 /// Zones and answers are read over and over, and each reading is a change. Rounds for these alone
@@ -80,6 +81,8 @@ pub(super) struct Rounds {
     pub(super) plan: watch::Sender<Arc<ProbePlan>>,
     pub(super) urgent: UrgentNames,
     pub(super) urgent_out: watch::Sender<Arc<[UrgentName]>>,
+    /// Whose objects are read on.
+    pub(super) known_out: watch::Sender<KnownInstances>,
 }
 
 /// What the feed tells of what happened, without the reconciles that ended well.
@@ -153,12 +156,15 @@ impl Views {
         }
     }
 
+    /// True once each view that says whose fault something is has been read, or could not be. Without the
+    /// cluster nobody knows whose logs there are.
     fn spoke(&self) -> bool {
         fn spoke<T>(reading: &watch::Receiver<Reading<T>>) -> bool {
             let reading = reading.borrow();
-            reading.state != ViewState::Unread || !reading.problems.is_empty()
+            !reading.state.is_missed() || !reading.problems.is_empty()
         }
-        spoke(&self.kubernetes) && spoke(&self.route53)
+        let has_cluster = self.kubernetes.borrow().value.is_some();
+        spoke(&self.kubernetes) && spoke(&self.route53) && (spoke(&self.changes) || !has_cluster)
     }
 }
 
@@ -257,6 +263,12 @@ impl Rounds {
         self.jumps.apply(&mut snapshot);
         let waited = Arc::clone(&self.waited.borrow());
         let report = Arc::new(self.engine.round(&snapshot));
+        self.known_out.send_if_modified(|last| {
+            let known = known_instances(&self.engine);
+            let differs = *last != known;
+            *last = known;
+            differs
+        });
         let wants = self.engine.shared_wants();
         self.tell(&report, snapshot.clone(), &wants);
         // Whoever waits for the verdicts does not wait for what follows from them.
@@ -315,6 +327,11 @@ impl Rounds {
         }
         self.plan.send_replace(plan);
     }
+}
+
+/// The instances that were seen, gone or not.
+pub(super) fn known_instances(engine: &Engine) -> KnownInstances {
+    engine.memory().departed.known().cloned().collect()
 }
 
 /// From when on what comes by routine may start a round again, after one that lasted from `start` to
@@ -393,6 +410,28 @@ mod tests {
         views.snapshot(Timestamp::UNIX_EPOCH);
         drop(route53_out);
         assert!(timeout(hour, views.changed(Instant::now())).await.is_err(), "nobody is left");
+    }
+
+    /// Nothing is judged before it is known what was refused, unless nobody can say whose logs there are.
+    #[tokio::test(start_paused = true)]
+    async fn the_first_round_waits_for_the_feeds() {
+        let told = |state| Reading { state, read_at: None, value: None, problems: Vec::new() };
+        let views = |kubernetes: Reading<Cluster>, changes: Reading<ChangeFeed>| Views {
+            kubernetes: watch::channel(kubernetes).1,
+            route53: watch::channel(Reading::read(Timestamp::UNIX_EPOCH, Zones::default())).1,
+            dns: watch::channel(Reading::unread(Vec::new())).1,
+            changes: watch::channel(changes).1,
+            heard: None,
+        };
+        let cluster = || Reading::read(Timestamp::UNIX_EPOCH, Cluster::default());
+        let spoke = |changes| views(cluster(), changes).spoke();
+        assert!(!spoke(told(ViewState::Unread)), "not read yet");
+        assert!(!spoke(told(ViewState::Stale)), "known from before a restart");
+        assert!(spoke(told(ViewState::Off)) && spoke(told(ViewState::Read)));
+        assert!(spoke(Reading { problems: vec![problem()], ..told(ViewState::Unread) }), "it cannot be read");
+        let blind = Reading { problems: vec![problem()], ..Reading::unread(Vec::new()) };
+        assert!(views(blind, told(ViewState::Unread)).spoke());
+        assert!(!views(Reading::unread(Vec::new()), told(ViewState::Off)).spoke());
     }
 
     #[tokio::test(start_paused = true)]

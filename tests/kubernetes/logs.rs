@@ -100,9 +100,10 @@ async fn each_line_once_over_reconnect_and_restart() {
         }
         Some(match call.number {
             1 => {
+                assert!(!call.query.contains_key("follow"), "what was written before has an end");
                 assert_eq!(
                     (call.query["sinceSeconds"].as_str(), call.query["tailLines"].as_str()),
-                    ("600", "2000")
+                    ("21600", "10000")
                 );
                 Reply::Ends(lines(1..=5))
             }
@@ -120,7 +121,7 @@ async fn each_line_once_over_reconnect_and_restart() {
     following.targets.send_replace(Arc::new(vec![target(1)]));
     assert_eq!(following.next(3).await, texts(11..=13));
     let figures = following.health.figures();
-    assert_eq!((figures.len(), figures[0].1.lines, figures[0].1.connections), (1, 13, 3));
+    assert_eq!((figures.len(), figures[0].1.lines, figures[0].1.connections), (1, 13, 2));
     assert_eq!(following.health.problems(), []);
     assert_eq!(following.end().await, Vec::<String>::new());
 }
@@ -128,7 +129,11 @@ async fn each_line_once_over_reconnect_and_restart() {
 #[tokio::test]
 async fn a_silent_connection_is_made_anew() {
     let stub = Stub::start(PATIENT, |call: &Call| {
-        Some(if call.number == 1 { Reply::Stays(lines([1])) } else { Reply::Stays(lines([1, 2])) })
+        Some(match call.number {
+            1 => Reply::Ends(lines([1])),
+            2 => Reply::Stays(lines([1])),
+            _ => Reply::Stays(lines([1, 2])),
+        })
     })
     .await;
     let mut following =
@@ -159,7 +164,11 @@ async fn refusals_are_told_until_the_pod_is_gone() {
 
 #[tokio::test]
 async fn followers_are_bounded() {
-    let stub = Stub::start(PATIENT, |_: &Call| Some(Reply::Stays(vec![]))).await;
+    let stub = Stub::start(PATIENT, |call: &Call| {
+        let follows = call.query.contains_key("follow");
+        Some(if follows { Reply::Stays(vec![]) } else { Reply::Ends(vec![]) })
+    })
+    .await;
     let following = Following::start(&stub, quick());
     let many = (0..40).map(|index| LogTarget { pod: format!("p{index}").into(), ..target(0) });
     following.targets.send_replace(Arc::new(many.collect()));
@@ -172,6 +181,31 @@ async fn followers_are_bounded() {
     assert_eq!(following.health.problems()[0].message, "8 containers more than are followed");
     assert_eq!(following.health.figures().len(), 32);
     following.end().await;
+}
+
+/// A process that hangs for longer than the window has said when it last did anything.
+#[tokio::test]
+async fn a_log_that_is_silent_for_long_has_last_words() {
+    let stub = Stub::start(PATIENT, |call: &Call| {
+        Some(match (call.query.contains_key("follow"), call.query.contains_key("sinceSeconds")) {
+            (true, _) => Reply::Stays(vec![]),
+            (false, true) => Reply::Ends(vec![]),
+            (false, false) => Reply::Ends(lines([7])),
+        })
+    })
+    .await;
+    let mut following = Following::start(&stub, quick());
+    assert_eq!(following.next(1).await, texts([7]));
+    let caught_up = async {
+        while !following.health.spoke(&[target(0)]) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(SOON, caught_up).await.expect("read");
+    assert!(!following.health.spoke(&[target(0), LogTarget { pod: "other".into(), ..target(0) }]));
+    following.end().await;
+    let tail = read_tail(&stub.connection.logs, &target(0), Duration::from_mins(10)).await.expect("read");
+    assert_eq!(tail.into_iter().map(|line| line.text).collect::<Vec<_>>(), texts([7]));
 }
 
 #[tokio::test]

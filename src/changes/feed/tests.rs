@@ -1,6 +1,6 @@
 use super::*;
 use crate::changes::log::LogParser;
-use crate::model::change::{AppliedBatch, RefusedBatch};
+use crate::model::change::{AppliedBatch, AttemptedChange, RefusedBatch};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -78,7 +78,7 @@ fn successes_and_skips_are_thinned_out_and_refusals_are_not() {
     assert_eq!(minutes(|kind| matches!(kind, ChangeEventKind::Refused(_)), "b").len(), 10);
     assert_eq!(minutes(|kind| matches!(kind, ChangeEventKind::Skipped { .. }), "a"), ["19"]);
     let expected = 4 + 1 + 10 + 1;
-    assert_eq!(builder.size(), (expected, builder.events.values().map(bytes_of).sum()));
+    assert_eq!(builder.size(), (expected, builder.events.values().map(ChangeEvent::rough_bytes).sum()));
 }
 
 #[test]
@@ -115,8 +115,43 @@ fn streams_and_line_counts() {
     assert_eq!(follow(12, 1), (12, 1, 2));
     assert_eq!(follow(3, 0), (15, 2 - 1, 3), "a parser that began again");
     assert_eq!(builder.feed(at(NOW)).streams.len(), 1);
-    builder.unfollow(&log("a"));
+    builder.follow_only(&BTreeSet::new());
     assert!(builder.feed(at(NOW)).streams.is_empty());
+}
+
+/// After a restart the log is read from the middle of a batch on: what is known of it stays.
+#[test]
+fn what_was_known_before_a_restart_is_not_told_twice() {
+    let zone = |id: &str| {
+        let zone_id = Some(crate::model::ZoneId::new(id));
+        ChangeEventKind::Refused(RefusedBatch { zone_id, ..RefusedBatch::default() })
+    };
+    let told =
+        |minute: u32, kind: ChangeEventKind| event(&format!("2026-11-23T09:{minute}:00Z"), log("a"), kind);
+    let mut before = FeedBuilder::default();
+    before.add([told(10, zone("Z1")), told(10, zone("Z2"))], at(NOW));
+    before.add((11..15).map(|minute| told(minute, ChangeEventKind::RunSucceeded)), at(NOW));
+    before.add([event("2026-11-23T09:12:00Z", trail("1"), refused())], at(NOW));
+    let known = before.feed(at(NOW));
+
+    let mut after = FeedBuilder::default();
+    assert!(after.is_empty());
+    after.restore(&known, at(NOW));
+    assert_eq!(after.feed(at(NOW)), known);
+    assert_eq!((after.counts().events, after.is_empty()), (0, false), "known is not counted anew");
+    after.add([told(10, refused()), told(10, refused())], at(NOW));
+    after.add((11..15).map(|minute| told(minute, ChangeEventKind::RunSucceeded)), at(NOW));
+    after.add([event("2026-11-23T09:12:00Z", trail("1"), refused())], at(NOW));
+    assert_eq!(after.feed(at(NOW)).events, known.events);
+    after.add([told(10, refused()), told(20, refused())], at(NOW));
+    assert_eq!(after.feed(at(NOW)).events.len(), known.events.len() + 2, "the third of a moment is news");
+    assert_eq!(after.size().1, after.events.values().map(ChangeEvent::rough_bytes).sum::<usize>());
+
+    let mut late = FeedBuilder::default();
+    late.restore(&known, at("2026-11-23T15:11:00Z"));
+    let feed = late.feed(at("2026-11-23T15:11:00Z"));
+    assert_eq!(feed.events.len(), 3, "what is old is not taken: {feed:?}");
+    assert_eq!(feed.streams, known.streams, "since when a log is silent stays known");
 }
 
 /// 100,000 lines of a zone that fails again and again, with a few huge batches among them.

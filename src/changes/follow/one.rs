@@ -1,5 +1,6 @@
 //! Following the log of one container.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures::AsyncBufRead;
@@ -20,8 +21,11 @@ use crate::model::text::printable;
 /// reconcile before.
 const PREVIOUS_LINES: i64 = 200;
 
-/// Bytes of one bounded reading. The API's own byte limit counts from the *start* of what was
-/// asked for and would cut off the end, which is the part that matters.
+/// Lines that are read where the window holds none: they tell since when a log is silent.
+const LAST_WORDS: i64 = 20;
+
+/// Bytes that are kept of one bounded reading: the last ones. The API's own byte limit counts from the
+/// *start* of what was asked for and would cut off the end, which is the part that matters.
 const MAX_TAIL_BYTES: usize = 4 * 1024 * 1024;
 
 /// Lines of one bounded reading.
@@ -86,7 +90,7 @@ pub async fn read_tail(
         }
     }
     // In a crash loop the "present" log may be that of the last run.
-    let present = reader.read(target, &params).await?;
+    let present = reader.read_or_last_words(target, &params).await?;
     all.extend(present.into_iter().filter(|line| seen.is_new(line.at, &line.text)));
     Ok(all)
 }
@@ -103,6 +107,8 @@ pub(super) struct Follower {
     last: Option<Timestamp>,
     /// Restarts whose last run has been read.
     restarts_read: i32,
+    /// What was written before has been read.
+    caught_up: bool,
 }
 
 struct Reader {
@@ -130,6 +136,7 @@ impl Follower {
             seen: Seen::default(),
             last: None,
             restarts_read: 0,
+            caught_up: false,
         }
     }
 
@@ -139,7 +146,10 @@ impl Follower {
         loop {
             self.read_last_run().await;
             let before = self.last;
-            let result = self.follow().await;
+            let result = match self.catch_up().await {
+                Ok(()) => self.follow().await,
+                Err(error) => Err(error),
+            };
             let failure =
                 result.err().map(|error| (error.code(), printable(&ErrorChain(&error).to_string())));
             self.health.update(&self.key, |figure| figure.failure = failure);
@@ -172,6 +182,21 @@ impl Follower {
                 self.hand_on(line).await;
             }
         }
+    }
+
+    /// Reads what was written before, once: a stream that goes on does not tell where that ends.
+    async fn catch_up(&mut self) -> Result<(), LogError> {
+        if self.caught_up {
+            return Ok(());
+        }
+        let target = self.target.borrow().clone();
+        let lines = self.reader.read_or_last_words(&target, &self.position(&target)).await?;
+        for line in lines {
+            self.hand_on(line).await;
+        }
+        self.caught_up = true;
+        self.health.update(&self.key, |figure| figure.caught_up = true);
+        Ok(())
     }
 
     async fn follow(&mut self) -> Result<(), LogError> {
@@ -244,20 +269,40 @@ impl Reader {
         }
     }
 
-    /// Reads a log that ends.
+    /// Reads a log; one that has been silent for longer than the window tells since when.
+    async fn read_or_last_words(
+        &self,
+        target: &LogTarget,
+        params: &LogParams,
+    ) -> Result<Vec<LogLine>, LogError> {
+        let lines = self.read(target, params).await?;
+        if !lines.is_empty() {
+            return Ok(lines);
+        }
+        self.read(target, &LogParams { tail_lines: Some(LAST_WORDS), ..params_of(target) }).await
+    }
+
+    /// Reads a log that ends; of a longer one the end.
     async fn read(&self, target: &LogTarget, params: &LogParams) -> Result<Vec<LogLine>, LogError> {
         let mut lines = self.open(target, params).await?;
         let limit = self.settings.start_within;
-        let mut all = Vec::new();
-        while lines.bytes < MAX_TAIL_BYTES {
+        let (mut all, mut bytes) = (VecDeque::new(), 0_usize);
+        loop {
             match timeout(limit, lines.next()).await {
-                Ok(Ok(Some(line))) => all.push(log_line(target, &line)),
-                Ok(Ok(None)) => break,
+                Ok(Ok(Some(line))) => {
+                    let line = log_line(target, &line);
+                    bytes = bytes.saturating_add(line.text.len());
+                    all.push_back(line);
+                }
+                Ok(Ok(None)) => return Ok(all.into()),
                 Ok(Err(source)) => return Err(LogError::Broken { target: target.clone(), source }),
                 Err(_) => return Err(LogError::Silent { target: target.clone(), after: limit }),
             }
+            while MAX_TAIL_BYTES < bytes {
+                let Some(oldest) = all.pop_front() else { break };
+                bytes = bytes.saturating_sub(oldest.text.len());
+            }
         }
-        Ok(all)
     }
 }
 

@@ -45,18 +45,27 @@ impl Default for ScrapeSettings {
 /// Reads the metrics of all Pods again and again, until stopped.
 pub async fn run(
     client: kube::Client,
-    targets: watch::Receiver<Arc<Vec<LogTarget>>>,
+    mut targets: watch::Receiver<Arc<Vec<LogTarget>>>,
     settings: ScrapeSettings,
     clock: Arc<dyn Clock>,
     out: mpsc::Sender<Delivery>,
     health: SourceHealth,
     stop: CancellationToken,
 ) {
-    health.expect(SOURCE);
     let mut ticks = interval(settings.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        let pods = Arc::clone(&targets.borrow());
+    loop {
+        // A Pod that has just appeared is not left for the next turn.
+        let turn = async {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                Ok(()) = targets.changed() => ticks.reset(),
+            }
+        };
+        if stop.run_until_cancelled(turn).await.is_none() {
+            return;
+        }
+        let pods = Arc::clone(&targets.borrow_and_update());
         let reading = read_all(&client, &pods, settings.port, &*clock, &out, &health);
         if stop.run_until_cancelled(reading).await.is_none() {
             return;

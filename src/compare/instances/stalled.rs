@@ -237,7 +237,16 @@ fn silence(world: &World<'_>, wants: &InstanceWants) -> Option<Silence> {
             (by_gauge, since) = (gauge, sign);
         }
     }
-    too_long(since, until).then_some(Silence { since, by_gauge })
+    // A log that cannot be read now has told until then that the process lives.
+    let lived = log.is_none().then(|| last_words(world, wants)).flatten();
+    too_long(lived.map_or(since, |at| since.max(at)), until).then_some(Silence { since, by_gauge })
+}
+
+/// The last line of its logs, whenever it was read.
+fn last_words(world: &World<'_>, wants: &InstanceWants) -> Option<Timestamp> {
+    let streams = world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.streams);
+    let ours = streams.filter(|stream| wants.instance.tells_success() && wrote(wants, &stream.source));
+    ours.filter_map(|stream| stream.last_at).max()
 }
 
 /// What the metrics of its Pods say, where they are read, and when they were.

@@ -482,6 +482,7 @@ async fn the_task_publishes_reads_urgent_names_and_stops() {
     let clock = ManualClock::starting_at(Timestamp::UNIX_EPOCH);
     let running = crate::recorded::route53::run(
         stub.settings.clone(),
+        BTreeSet::new(),
         urgent,
         Arc::new(clock.clone()),
         publish,
@@ -631,6 +632,26 @@ async fn an_empty_list_is_believed_when_the_zones_themselves_are_gone() {
     reader.read_all(|_| ()).await;
     assert!(reader.reading().is_whole(), "{:?}", reader.reading().problems);
     assert_eq!(reader.reading().value().expect("empty").zones.len(), 0);
+}
+
+#[tokio::test]
+async fn an_empty_list_after_a_restart_is_as_suspicious() {
+    let stub = Stub::start().await;
+    stub.set(|script| {
+        script.records = one(&three());
+        script.zones = one(&zone_list(&[], 0));
+    });
+    let mut reader = stub.reader().await.remembering([ZoneId::new(ZONE)].into());
+    reader.read_all(|_| ()).await;
+    let reading = reader.reading();
+    assert_eq!((reading.state, reading.problems[0].code), (ViewState::Unread, Reason::EmptySuspicious));
+    stub.set(|script| script.zones = one(&zone_list(&[ZONE], 3)));
+    reader.read_all(|_| ()).await;
+    assert!(reader.reading().is_whole(), "{:?}", reader.reading().problems);
+    let mut fresh = stub.reader().await;
+    stub.set(|script| script.zones = one(&zone_list(&[], 0)));
+    fresh.read_all(|_| ()).await;
+    assert!(fresh.reading().is_whole(), "an account without zones");
 }
 
 #[tokio::test]

@@ -38,7 +38,14 @@ async fn trouble_in_one_account_stays_there() {
     let stop = CancellationToken::new();
     let (_ask, urgent) = watch::channel(Arc::default());
     let mut tasks = JoinSet::new();
-    tasks.spawn(run(settings, urgent, Arc::new(SystemClock), publish, stop.clone()));
+    tasks.spawn(run(
+        settings,
+        std::collections::BTreeSet::new(),
+        urgent,
+        Arc::new(SystemClock),
+        publish,
+        stop.clone(),
+    ));
     let deadline = Duration::from_mins(1);
     let read_at = |reading: &Reading<Zones>, id: &ZoneId| {
         reading.value().and_then(|zones| zones.zones.get(id)).and_then(|zone| zone.read_at)
