@@ -589,7 +589,11 @@ fn is_beside_a_dark_zone(candidate: &Candidate, own: &ZoneId, coverage: &Coverag
         && coverage.darkened.iter().filter(|id| *id != own).any(|id| {
             coverage.apexes.get(id).is_some_and(|(other, other_is_private)| {
                 let is_twin = other == apex && other_is_private == private;
-                is_twin || name.is_within(other) && (kind == Kind::WrongZone || *private && *other_is_private)
+                // The ownership of an apex lies in the zone above.
+                let is_owned_above = name == apex && matches!(kind.rank(), 30..=33);
+                is_twin
+                    || name.is_within(other)
+                        && (kind == Kind::WrongZone || is_owned_above || *private && *other_is_private)
             })
         })
 }

@@ -239,7 +239,7 @@ fn orphan(
 ) -> Candidate {
     let key = FindingKey {
         subject: Subject::Record(subject.clone()),
-        zone_id: Some(home(zone, &subject.name)),
+        zone_id: Some(home(zone, subject)),
         instance: Some(wants.instance.id.clone()),
         kind: Kind::OwnerOrphan,
     };
@@ -260,9 +260,9 @@ fn orphan(
 }
 
 /// Where an ownership record lies.
-fn home(zone: &ZoneReading, name: &DomainName) -> ZoneId {
-    let above = zone.above.as_ref().filter(|_| !name.is_within(&zone.zone.name));
-    above.map_or(&zone.zone.id, |above| &above.id).clone()
+fn home(zone: &ZoneReading, text: &RecordKey) -> ZoneId {
+    let above = zone.above.as_ref().filter(|_| !text.name.is_within(&zone.zone.name));
+    above.map_or(&zone.zone.id, |above| above.home(text)).clone()
 }
 
 /// The zone is nearly or wholly full.

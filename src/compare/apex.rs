@@ -39,19 +39,33 @@ pub fn with_zones_above<'a>(snapshot: Cow<'a, Snapshot>, wants: &[InstanceWants]
     Cow::Owned(joined)
 }
 
-/// The nearest zone above that an instance of the zone has, too.
+/// What the zones above hold that an instance of the zone has, too. ExternalDNS writes the ownership into every private
+/// zone that its name fits, and the nearest public one.
 fn zone_above(zones: &Zones, wants: &[InstanceWants], zone: &ZoneReading) -> Option<ZoneAbove> {
     let readers = || wants.iter().filter(|one| one.zones.contains(&zone.zone.id));
-    let others = readers().filter(|one| one.instance.flags.shows_ownership()).flat_map(|one| &one.zones);
-    let above = others
-        .filter_map(|id| zones.zones.get(id))
-        .filter(|other| other.record_sets.is_some() && other.zone.private == zone.zone.private)
-        .filter(|other| other.zone.name != zone.zone.name && zone.zone.name.is_within(&other.zone.name))
-        .max_by_key(|other| other.zone.name.as_str().len())?;
-    let names = readers().flat_map(|one| names_outside(one, &zone.zone.name)).collect::<BTreeSet<_>>();
-    let texts = names.iter().flat_map(|name| above.at(name));
-    let texts: Vec<RecordSet> = texts.filter(|set| set.record_type == RecordType::Txt).cloned().collect();
-    Some(ZoneAbove { id: above.zone.id.clone(), name: above.zone.name.clone(), texts })
+    let others: BTreeSet<&ZoneId> =
+        readers().filter(|one| one.instance.flags.shows_ownership()).flat_map(|one| &one.zones).collect();
+    let is_above = |other: &&ZoneReading| {
+        other.zone.name != zone.zone.name && zone.zone.name.is_within(&other.zone.name)
+    };
+    let above: Vec<&ZoneReading> =
+        others.into_iter().filter_map(|id| zones.zones.get(id)).filter(is_above).collect();
+    let by_sort = |one: &&&ZoneReading| (one.zone.private == zone.zone.private, one.zone.name.as_str().len());
+    let home = above.iter().max_by_key(by_sort)?;
+    let names: BTreeSet<DomainName> = readers().flat_map(|one| names_outside(one, &zone.zone.name)).collect();
+    let (mut texts, mut homes): (Vec<RecordSet>, Vec<ZoneId>) = (Vec::new(), Vec::new());
+    for name in &names {
+        for other in &above {
+            for set in other.at(name).iter().filter(|set| set.record_type == RecordType::Txt) {
+                if !texts.iter().any(|text| text.key() == set.key()) {
+                    texts.push(set.clone());
+                    homes.push(other.zone.id.clone());
+                }
+            }
+        }
+    }
+    let is_unread = !names.is_empty() && above.iter().any(|other| other.record_sets.is_none());
+    Some(ZoneAbove { id: home.zone.id.clone(), name: home.zone.name.clone(), texts, homes, is_unread })
 }
 
 /// The names of ownership records of an apex that are no names of its zone.

@@ -73,6 +73,10 @@ pub fn without_facts<'a>(snapshot: &Snapshot, known: impl Iterator<Item = &'a Ca
             (Kind::WrongZone, Reason::ShadowedByPrivateZone) => {
                 zones.iter().any(|zone| covers(zone) && hides_vpcs(zone))
             }
+            (Kind::WrongZone, Reason::ParentZone) => {
+                let is_private = zones.iter().any(|zone| of(zone) && zone.private);
+                is_private && zones.iter().any(|zone| covers(zone) && hides_vpcs(zone))
+            }
             (_, _) => false,
         }
     };

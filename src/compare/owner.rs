@@ -95,6 +95,12 @@ impl Title {
         title.has_extra = 1 < own;
         title.ownership = match owners.first() {
             _ if is_opaque => Ownership::Unknown,
+            // It may lie where nobody could look.
+            None if want.name == zone.zone.name
+                && zone.above.as_ref().is_some_and(|above| above.is_unread) =>
+            {
+                Ownership::Unknown
+            }
             _ if 1 < owners.len() => Ownership::Conflict(owners.into_iter().map(Arc::from).collect()),
             None => Ownership::Missing,
             Some(owner) if flags.owns(owner) => Ownership::Own,

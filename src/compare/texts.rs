@@ -47,7 +47,7 @@ pub fn suspects<'a>(
 /// The ownership records that speak for the apex of a zone below, by the zone that they lie in.
 pub fn lent<'a>(zones: impl Iterator<Item = &'a ZoneReading>) -> BTreeSet<(&'a ZoneId, &'a DomainName)> {
     let above = zones.filter_map(|zone| zone.above.as_deref());
-    above.flat_map(|above| above.texts.iter().map(|set| (&above.id, &set.name))).collect()
+    above.flat_map(|above| above.homes.iter().zip(above.texts.iter().map(|set| &set.name))).collect()
 }
 
 /// True if some instance here owns the record, and each that does wants the name in this zone, where

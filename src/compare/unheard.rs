@@ -171,6 +171,9 @@ pub fn unheard<'a>(
                 let is_of_resolvers = one.reason == Reason::DelegatedElsewhere;
                 untold(heard.parents, key) || is_of_resolvers && are_mute(&by_server, one)
             }
+            Kind::WrongZone if !one.servers.is_empty() => {
+                are_mute(&by_server, one) && is_misplaced_still(snapshot, wants, one)
+            }
             Kind::WrongZone => untold(heard.public, key) && is_misplaced_still(snapshot, wants, one),
             // What is known of other names decides.
             _ => false,
@@ -251,12 +254,22 @@ fn is_misplaced_still(snapshot: &Snapshot, wants: &[InstanceWants], one: &Candid
     let mut wished = wants.iter().flat_map(|one| one.at(&record.name)).filter(|want| want.is(record));
     let stands = zone.at(&record.name).iter().any(|set| set.key() == *record);
     let is_public_twin = |other: &&ZoneReading| !other.zone.private && other.zone.name == zone.zone.name;
+    let is_deeper = |other: &&ZoneReading| {
+        other.zone.private
+            && other.zone.name != zone.zone.name
+            && other.zone.name.is_within(&zone.zone.name)
+            && record.name.is_within(&other.zone.name)
+    };
     stands
         && match one.reason {
             Reason::OccludedByDelegation => wished.any(|want| occluded(zone, want)),
             Reason::PrivateVsPublic => {
                 let mut twins = zones.zones.values().filter(is_public_twin);
                 wished.next().is_some() && twins.all(|twin| twin.at(&record.name).is_empty())
+            }
+            Reason::ParentZone if zone.zone.private => {
+                let mut deeper = zones.zones.values().filter(is_deeper);
+                wished.next().is_some() && deeper.any(|other| other.at(&record.name).is_empty())
             }
             _ => false,
         }

@@ -366,6 +366,7 @@ impl Context<'_> {
             candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
         }
         candidate.evidence.push(misplaced.evidence);
+        candidate.servers = misplaced.servers;
         candidate.window = sync_window(self.world, self.wants, self.want);
         Some(candidate)
     }

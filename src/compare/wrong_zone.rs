@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::compare::answer_class::is_private;
 use crate::compare::delegation::{LOOKS, known_delegated_twin, known_delegation, name_servers, twins};
@@ -20,7 +21,7 @@ use crate::finding::{Impact, Kind, Reason};
 use crate::model::observation::{Observation, Vantage};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
-use crate::model::{Content, DomainName};
+use crate::model::{Content, DomainName, RecordSet};
 use crate::policy::NetworkView;
 use crate::snapshot::ViewState;
 
@@ -32,6 +33,8 @@ pub struct Misplaced {
     pub impact: Impact,
     /// What shows it.
     pub evidence: String,
+    /// The resolvers that do not give it, where they alone decide.
+    pub servers: BTreeSet<Arc<str>>,
 }
 
 /// The zone in which a wish is judged.
@@ -149,6 +152,7 @@ fn not_delegated(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<M
         reason: Reason::NotTheDelegatedOne,
         impact: public_impact(world, want).unwrap_or(Impact::Latent),
         evidence: format!("the parent delegates {} to zone {}", zone.zone.name, other.zone.id),
+        servers: BTreeSet::new(),
     })
 }
 
@@ -176,6 +180,7 @@ fn below_a_delegation(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Opt
         reason: Reason::OccludedByDelegation,
         impact,
         evidence: format!("NS records in {} delegate the name away", zone.zone.name),
+        servers: BTreeSet::new(),
     })
 }
 
@@ -227,6 +232,7 @@ fn behind_a_private_zone(world: &World<'_>, want: &Want, zone: &ZoneReading) -> 
                 "in view {} the private zone {} answers in the place of {}",
                 view.name, shadow.zone.id, zone.zone.id
             ),
+            servers: BTreeSet::new(),
         })
     })
 }
@@ -252,36 +258,62 @@ fn shadow<'a>(world: &World<'a>, want: &Want, view: &NetworkView) -> Option<&'a 
 }
 
 /// A deeper private zone of the VPC answers in the place of this one. The instance does not have it: what it lacks
-/// is told nowhere else.
+/// is told nowhere else. Of several views some may see this zone alone.
 fn above_a_private_zone(
     world: &World<'_>,
     wants: &InstanceWants,
     want: &Want,
     zone: &ZoneReading,
 ) -> Option<Misplaced> {
-    let serves_it = |view: &&NetworkView| !view.internal && in_vpc(zone, view);
-    world.policy.views.iter().filter(serves_it).find_map(|view| {
-        let deepest = world.zones_over(&want.name).find(|other| in_vpc(other, view))?;
-        let is_ours = deepest.zone.id == zone.zone.id || wants.zones.contains(&deepest.zone.id);
-        if is_ours
-            || deepest.zone.name == zone.zone.name
-            || deepest.record_sets.is_none()
-            || holds(deepest, want)
-        {
-            return None;
-        }
-        let seen = |seen: &Observation| seen.view == view.name && world.control_works(seen);
-        let rows = verdicts(world, want, Vantage::Recursive, &seen);
-        let is_unread = rows.is_empty() && world.snapshot.dns.state != ViewState::Off;
-        Some(Misplaced {
-            reason: Reason::ParentZone,
-            impact: if rows.is_empty() { Impact::Down } else { worst(&rows)? },
-            evidence: format!(
-                "in view {} the private zone {} ({}) answers in the place of {}",
-                view.name, deepest.zone.id, deepest.zone.name, zone.zone.id
-            ),
-        })
-        .filter(|_| !is_unread)
+    let views: Vec<&NetworkView> =
+        world.policy.views.iter().filter(|view| !view.internal && in_vpc(zone, view)).collect();
+    let harms: Vec<Misplaced> =
+        views.iter().filter_map(|view| covered(world, wants, want, zone, view)).collect();
+    let is_served_somewhere = harms.len() < views.len();
+    let servers = harms.iter().flat_map(|harm| &harm.servers).cloned().collect();
+    let worst = harms.into_iter().max_by_key(|harm| harm.impact.weight())?;
+    let is_spared = is_served_somewhere && Impact::Degraded.weight() < worst.impact.weight();
+    let impact = if is_spared { Impact::Degraded } else { worst.impact };
+    Some(Misplaced { impact, servers, ..worst })
+}
+
+/// What users of one view get of a deeper private zone that lacks the record; `None` if they are served, or nobody
+/// asked.
+fn covered(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &ZoneReading,
+    view: &NetworkView,
+) -> Option<Misplaced> {
+    let deepest = world.zones_over(&want.name).find(|other| in_vpc(other, view))?;
+    let is_ours = deepest.zone.name == zone.zone.name || wants.zones.contains(&deepest.zone.id);
+    let leads_there = |set: &RecordSet| {
+        set.record_type == want.record_type && targets(&set.content) == targets(&want.content)
+    };
+    let by_wildcard =
+        || deepest.at(&want.name).is_empty() && covering(&want.name, deepest).iter().any(leads_there);
+    if is_ours || deepest.record_sets.is_none() || holds(deepest, want) || by_wildcard() {
+        return None;
+    }
+    let target = expected(world, &want.content, &want.record_type);
+    let seen = |seen: &Observation| seen.view == view.name && world.control_works(seen);
+    let rows = answers(world, &want.name, &want.record_type, Vantage::Recursive, &seen, &target).rows;
+    let zones_alone = world.snapshot.dns.state == ViewState::Off || world.past.dns_at.is_none();
+    let verdicts: Vec<Match> = rows.iter().map(|row| row.1).collect();
+    let impact = match (verdicts.is_empty(), zones_alone) {
+        (true, true) => Impact::Down,
+        (true, false) => return None,
+        (false, _) => worst(&verdicts)?,
+    };
+    Some(Misplaced {
+        reason: Reason::ParentZone,
+        impact,
+        evidence: format!(
+            "in view {} the private zone {} ({}) answers in the place of {}",
+            view.name, deepest.zone.id, deepest.zone.name, zone.zone.id
+        ),
+        servers: rows.iter().map(|row| Arc::clone(&row.2.server)).collect(),
     })
 }
 
@@ -321,6 +353,7 @@ fn private_only(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Mi
         reason: Reason::PrivateVsPublic,
         impact: Impact::Down,
         evidence: format!("the public zone {} of that name has no record for it", home.zone.id),
+        servers: BTreeSet::new(),
     })
 }
 
@@ -344,6 +377,7 @@ fn written_to_the_twin(
         reason: Reason::NotTheDelegatedOne,
         impact: public_impact(world, want).unwrap_or(Impact::Latent),
         evidence: format!("zone {} of the same name holds the record; nobody is led there", twin.zone.id),
+        servers: BTreeSet::new(),
     })
 }
 
@@ -361,6 +395,7 @@ fn elsewhere(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Mispl
         reason,
         impact: public_impact(world, want).unwrap_or(Impact::Latent),
         evidence: format!("zone {} ({}) holds the record", other.zone.id, other.zone.name),
+        servers: BTreeSet::new(),
     })
 }
 

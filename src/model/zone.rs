@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::limits::MAX_NAME;
 use crate::model::by_name::{ByName, Row};
 use crate::model::record::Value;
-use crate::model::{DomainName, RecordSet, RecordType};
+use crate::model::{DomainName, RecordKey, RecordSet, RecordType};
 
 /// The id of a hosted zone, bare: `Z0123...` without `/hostedzone/`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -92,16 +92,20 @@ pub struct ZoneReading {
     pub above: Option<Arc<ZoneAbove>>,
 }
 
-/// The nearest zone above an apex: `a-dev.example.com`, the ownership record of `dev.example.com`, is no name of
-/// the zone `dev.example.com`.
+/// What lies above an apex: `a-dev.example.com`, the ownership record of `dev.example.com`, is no name of the zone
+/// `dev.example.com`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ZoneAbove {
-    /// Its id.
+    /// The zone that the ownership is written into: the nearest of the same sort, else the nearest.
     pub id: ZoneId,
     /// Its name.
     pub name: DomainName,
-    /// The TXT record sets in it whose names speak for the apex, sorted by name.
+    /// The TXT record sets in any zone above whose names speak for the apex, sorted by name.
     pub texts: Vec<RecordSet>,
+    /// The zone that each of them lies in.
+    pub homes: Vec<ZoneId>,
+    /// True if the records of a zone above could not be read.
+    pub is_unread: bool,
 }
 
 /// What the checkers of a health check say. Route 53 takes a check for healthy while more than 18 %
@@ -300,6 +304,13 @@ impl ZoneReading {
 // === impl ZoneAbove ===
 
 impl ZoneAbove {
+    /// Where a record set lies, or would be written.
+    #[must_use]
+    pub fn home(&self, set: &RecordKey) -> &ZoneId {
+        let place = self.texts.iter().position(|text| text.key() == *set);
+        place.and_then(|place| self.homes.get(place)).unwrap_or(&self.id)
+    }
+
     fn at(&self, name: &str) -> &[RecordSet] {
         let from = self.texts.partition_point(|set| set.name.as_str() < name);
         let rest = self.texts.get(from..).unwrap_or_default();

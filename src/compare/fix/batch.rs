@@ -3,6 +3,7 @@
 //! A batch is atomic, so a record is replaced by DELETE and CREATE: an UPSERT would be refused where
 //! the type, the alias form or the routing policy changes.
 
+use std::collections::BTreeMap;
 use std::mem::discriminant;
 use std::sync::Arc;
 
@@ -268,18 +269,27 @@ impl Batch {
             fix.change_batch = Some(batch);
             fix.inverse_batch = Some(changes(&here.create, &here.delete));
         }
-        if let Some(other) = zone.above.as_ref().filter(|_| !above.is_empty()) {
-            fix.commands.push(command(&other.id, &changes(&above.delete, &above.create)));
+        for (id, other) in above {
+            fix.commands.push(command(id, &changes(&other.delete, &other.create)));
         }
         fix
     }
 
-    /// What belongs into the zone, and what of its apex into the one above: a batch is for one zone.
-    fn by_zone(self, zone: &ZoneReading) -> (Self, Self) {
+    /// What belongs into the zone, and what of its apex into those above: a batch is for one zone.
+    fn by_zone(self, zone: &ZoneReading) -> (Self, BTreeMap<&ZoneId, Self>) {
         let is_here = |set: &RecordSet| set.name.is_within(&zone.zone.name);
-        let (delete, deleted_above) = self.delete.into_iter().partition(is_here);
-        let (create, created_above) = self.create.into_iter().partition(is_here);
-        (Self { delete, create }, Self { delete: deleted_above, create: created_above })
+        let (delete, deleted_above): (Vec<_>, Vec<_>) = self.delete.into_iter().partition(is_here);
+        let (create, created_above): (Vec<_>, Vec<_>) = self.create.into_iter().partition(is_here);
+        let mut above: BTreeMap<&ZoneId, Self> = BTreeMap::new();
+        if let Some(other) = &zone.above {
+            for set in deleted_above {
+                above.entry(other.home(&set.key())).or_default().delete.push(set);
+            }
+            for set in created_above {
+                above.entry(other.home(&set.key())).or_default().create.push(set);
+            }
+        }
+        (Self { delete, create }, above)
     }
 }
 

@@ -138,6 +138,7 @@ mod tests {
             restarts: 0,
             waiting: None,
             last_exit: None,
+            last_run: None,
             started_at: None,
             created_at: None,
         };

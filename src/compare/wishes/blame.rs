@@ -76,7 +76,10 @@ impl Context<'_> {
                     && !speaks_for_another(self.wants, self.want, self.zone)
             };
             // A sibling of another identifier blocks nothing, and neither does what it leaves open.
-            let free = self.zone.at(&self.want.name).iter().all(|set| !set.record_type.is_address());
+            let is_member = |set: &RecordSet| {
+                set.record_type.is_address() && set.set_identifier == self.want.set_identifier
+            };
+            let free = !self.zone.at(&self.want.name).iter().any(is_member);
             // Since then a new record takes over the ownership record that it finds.
             let heeds = self.wants.instance.effective_version() < ADOPTS_TXT;
             return (heeds && free && blocked()).then_some(Cause::OwnerOrphan);
