@@ -177,11 +177,14 @@ impl Record<'_> {
         let shown: Vec<String> = held.iter().take(6).map(Held::to_string).collect();
         candidate.evidence.push(format!("in order: {}", shown.join(", then ")));
         candidate.summary = format!("{} goes back and forth: {changes} changes within an hour.", self.key);
-        candidate.fix = Fix {
-            summary: "Find the other writer; each ExternalDNS needs an owner id of its own.".to_owned(),
-            ..Fix::default()
+        let cause = self.cause();
+        let summary = if cause == Some(Cause::ManualChange) {
+            "Somebody changes the record by hand: find out who (CloudTrail), and let one alone write it."
+        } else {
+            "Find the other writer; each ExternalDNS needs an owner id of its own."
         };
-        Some(candidate.caused_by(self.cause()))
+        candidate.fix = Fix { summary: summary.to_owned(), ..Fix::default() };
+        Some(candidate.caused_by(cause))
     }
 
     /// What our rounds saw, from the value in force an hour ago on; the first time of change.

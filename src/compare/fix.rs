@@ -41,6 +41,10 @@ pub fn fill(
     candidate.summary = sentence::summary(candidate, want, zone);
     candidate.fix = fix(world, candidate, wants, want, zone);
     candidate.fix.checks = checks::checks(world, &want.name, &want.record_type, zone);
+    if candidate.cause == Some(Cause::UnknownSilent) {
+        // No feed told anything: the log is the place that is left.
+        candidate.fix.checks.extend(log(&wants.instance));
+    }
 }
 
 fn fix(
@@ -83,7 +87,7 @@ fn fix(
         Kind::ResolverStale => said(&advice::flush(candidate), []),
         Kind::ResolverMismatch => {
             let who = advice::servers(candidate, "the resolver");
-            said(&format!("Ask the owner of {who} why it rewrites the name; the zone is right."), [])
+            said(&format!("Ask whoever runs {who} why the answer is another one; the zone is right."), [])
         }
         Kind::ResolverUnreachable => said(
             "Look for a finding about the zone's delegation or DNSSEC first, then at the resolvers' own state.",
@@ -113,6 +117,12 @@ fn operator(wants: &InstanceWants) -> Option<String> {
 /// A fix without a batch.
 fn said(summary: &str, commands: impl IntoIterator<Item = String>) -> Fix {
     Fix { summary: summary.to_owned(), commands: commands.into_iter().collect(), ..Fix::default() }
+}
+
+/// The log of an instance that is there.
+fn log(instance: &Instance) -> Option<String> {
+    let workload = instance.workload.as_ref().filter(|_| instance.origin != Origin::Departed)?;
+    kubectl::logs(instance, workload).into_iter().next()
 }
 
 /// The batch that writes the ownership of a right record.

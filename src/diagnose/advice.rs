@@ -7,8 +7,11 @@
 
 use std::net::IpAddr;
 
+use crate::desired::versions::words::knows;
 use crate::diagnose::collect::{Row, RowKey};
 use crate::finding::{Cause, Reason};
+use crate::model::Version;
+use crate::model::instance::NEWEST_KNOWN;
 
 /// What made the request bad, as far as the refusal tells.
 pub(super) fn cause(key: &RowKey, row: &Row) -> Option<Cause> {
@@ -40,7 +43,14 @@ pub(super) fn cause(key: &RowKey, row: &Row) -> Option<Cause> {
 }
 
 /// One or two sentences for a tired person.
-pub(super) fn advice(reason: Reason, cause: Option<&Cause>, target: Option<&str>) -> String {
+///
+/// `version` is the release that made the request, where a log tells it.
+pub(super) fn advice(
+    reason: Reason,
+    cause: Option<&Cause>,
+    target: Option<&str>,
+    version: Option<Version>,
+) -> String {
     let target = target.unwrap_or("its target");
     let text = match (reason, cause) {
         (_, Some(Cause::InvalidDesired(Reason::AliasOnIp))) => {
@@ -100,8 +110,14 @@ pub(super) fn advice(reason: Reason, cause: Option<&Cause>, target: Option<&str>
             "NS and SOA at the apex cannot be removed: take the host of the zone itself out of ExternalDNS' hands."
         }
         (Reason::Throttled, _) => {
-            "The account's request rate is used up: raise --interval and --aws-zones-cache-duration, and look for \
-             other writers."
+            let flags = ["--interval", "--aws-zones-cache-duration", "--provider-cache-time"];
+            let known = |flag: &&str| knows(version.unwrap_or(NEWEST_KNOWN), flag);
+            let flags: Vec<&str> = flags.into_iter().filter(known).collect();
+            return format!(
+                "The account's request rate is used up: slow it down with longer times ({}), and look for other \
+                 writers.",
+                flags.join(", ")
+            );
         }
         (Reason::AccessDenied, _) => {
             "Allow route53:ChangeResourceRecordSets on the hosted zone for the role that the message names."

@@ -17,7 +17,7 @@ use crate::model::change::{
 use crate::model::heritage::TxtAffixes;
 use crate::model::record::RecordKey;
 use crate::model::suspects::{SAME_RECONCILE, Suspects, Unnamed};
-use crate::model::{DomainName, RecordType, ZoneId};
+use crate::model::{DomainName, RecordType, Version, ZoneId};
 
 /// Records that one doubtful refusal may name; more say nothing.
 const MAX_DOUBTFUL: usize = 5;
@@ -62,6 +62,8 @@ struct Doubt {
 #[derive(Debug, Default)]
 pub(super) struct Collector {
     affixes: TxtAffixes,
+    /// The release that a log tells; the newest of several.
+    version: Option<Version>,
     rows: BTreeMap<RowKey, Row>,
     doubts: BTreeMap<Unnamed, Doubt>,
     failed_runs: BTreeMap<Reason, FailedRuns>,
@@ -84,6 +86,7 @@ struct LastBatch {
 impl Collector {
     /// Learns the names of ownership records from the options that the process logged.
     pub(super) fn start_up(&mut self, info: &StartupInfo) {
+        self.version = self.version.max(info.version);
         let Some(flags) = &info.flags else { return };
         let field = |key: &str| input::option(flags, key).unwrap_or_default().to_ascii_lowercase();
         self.affixes = TxtAffixes {
@@ -314,7 +317,7 @@ impl Collector {
             request_id: row.tally.request_id.clone(),
             principal: row.tally.principal.clone(),
             message: Arc::clone(&row.tally.message),
-            advice: advice::advice(key.reason, cause.as_ref(), row.target.as_deref()),
+            advice: advice::advice(key.reason, cause.as_ref(), row.target.as_deref(), self.version),
             cause,
         }
     }

@@ -32,7 +32,7 @@ pub fn table(diagnosis: &Diagnosis, style: Style) -> String {
     for input in &diagnosis.inputs {
         let lines = input.lines.map(|lines| format!("{lines} lines"));
         let records = input.records.map(|records| format!("{records} records of CloudTrail"));
-        let version = input.version.map(|version| format!(", ExternalDNS v{version}")).unwrap_or_default();
+        let version = input.version.map(|version| format!(", ExternalDNS {version}")).unwrap_or_default();
         let what = lines.or(records).unwrap_or_default();
         line(&mut out, &format!("{}: {what}{version}", printable(&input.name)));
         for problem in &input.problems {
@@ -78,4 +78,25 @@ fn row(one: &Refused) -> [Cell; 6] {
         Cell::new(format!("{}{request}{who}", printable(&one.message))),
         Cell::new(&one.advice),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::{FORMAT, InputReport};
+    use crate::model::Version;
+
+    #[test]
+    fn a_release_is_told_as_it_is_called() {
+        let input = InputReport {
+            name: "x.log".to_owned(),
+            lines: Some(2),
+            version: Some(Version::new(0, 14, 2)),
+            ..InputReport::default()
+        };
+        let diagnosis =
+            Diagnosis { format: FORMAT, inputs: vec![input], refused: Vec::new(), failed_runs: Vec::new() };
+        let text = table(&diagnosis, Style::default());
+        assert!(text.starts_with("x.log: 2 lines, ExternalDNS v0.14.2\n"), "{text}");
+    }
 }
