@@ -158,17 +158,30 @@ pub fn recording(data: &[u8]) {
         "cloudtrail/events.json",
         "problems.yaml",
     ];
-    let Some((which, content)) = data.split_first() else { return };
-    let dir = tempfile::tempdir().expect("a folder");
-    let write = |file: &str, content: &[u8]| {
-        let path = dir.path().join(file);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("created");
-        std::fs::write(path, content).expect("written");
-    };
     // Without the list nobody looks into the zone.
-    write("route53/hosted-zones.json", br#"{"HostedZones":[{"Id":"/hostedzone/Z1","Name":"example.com."}]}"#);
-    write(FILES.get(usize::from(*which) % FILES.len()).expect("within"), content);
-    let round = read_round(dir.path(), Timestamp::UNIX_EPOCH);
+    const LIST: (&str, &[u8]) =
+        ("route53/hosted-zones.json", br#"{"HostedZones":[{"Id":"/hostedzone/Z1","Name":"example.com."}]}"#);
+    thread_local! {
+        // The folders stay: making them took longer than reading a file.
+        static ROUND: tempfile::TempDir = tempfile::tempdir().expect("a folder");
+    }
+    let Some((which, content)) = data.split_first() else { return };
+    ROUND.with(|dir| {
+        let place = |file: &str| dir.path().join(file);
+        let write = |file: &str, content: &[u8]| {
+            std::fs::create_dir_all(place(file).parent().expect("a folder")).expect("created");
+            std::fs::write(place(file), content).expect("written");
+        };
+        let file = FILES.get(usize::from(*which) % FILES.len()).expect("within");
+        write(LIST.0, LIST.1);
+        write(file, content);
+        read(dir.path());
+        std::fs::remove_file(place(file)).expect("removed");
+    });
+}
+
+fn read(dir: &std::path::Path) {
+    let round = read_round(dir, Timestamp::UNIX_EPOCH);
     let mut problems = Vec::new();
     let objects = round.kubernetes.unwrap_or_default();
     objects.iter().filter_map(notices::read).for_each(|notice| check_text(&notice.message));
