@@ -35,6 +35,12 @@ pub fn judge_objects(world: &World<'_>, wants: &InstanceWants, out: &mut Verdict
         }
         let object = object.as_ref();
         let lost = was_served(world, wants, object) || deletions.hosts(object).next().is_some();
+        if object.lack == Lack::Gateway && !(lost && wants.unknown.is_empty()) {
+            // It may be meant for a Gateway that is yet to come, or that nobody lets us see.
+            let detail = "no Gateway that is read has accepted the route".to_owned();
+            out.silent.insert(Silent { subject, reason: SilentReason::NoHost, detail });
+            continue;
+        }
         let reason = if lost { Reason::Lost } else { Reason::NeverAssigned };
         let key = FindingKey {
             subject: subject.clone(),
@@ -222,6 +228,12 @@ fn describe(candidate: &mut Candidate, object: &WithoutTarget, fate: Option<&str
         (Lack::Address, None) => {
             format!("{reference} has never got a load balancer address; {names} cannot be published.")
         }
+        (Lack::Gateway, Some(fate)) => {
+            format!("The Gateway of {reference} is not there any more; {fate} {names}.")
+        }
+        (Lack::Gateway, None) => {
+            format!("The Gateway of {reference} is not there; {names} cannot be published.")
+        }
         (Lack::Acceptance, Some(fate)) => {
             format!("No Gateway accepts {reference} for its hosts any more; {fate} {names}.")
         }
@@ -231,6 +243,10 @@ fn describe(candidate: &mut Candidate, object: &WithoutTarget, fate: Option<&str
     };
     let remedy = match object.lack {
         Lack::Address => "Repair the load balancer or its controller; DNS follows by itself.",
+        Lack::Gateway => {
+            "Bring back the Gateway that the route names in its parentRefs, or name the one that is to serve it; DNS \
+             follows by itself."
+        }
         Lack::Acceptance => {
             "Read the condition Accepted in the status of the route: its Gateway, a listener or the namespaces \
              allowed there do not fit; DNS follows by itself."
