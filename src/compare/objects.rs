@@ -109,23 +109,13 @@ fn publisher<'a>(
     others.into_iter().find(|other| has_zone(other) && waits(other)).map(|other| &*other.instance.id)
 }
 
-/// True if the object had an address in an earlier round, or a record that names it still stands.
+/// True if the object had an address or was published in an earlier round, or a record that names it still stands.
 fn was_served(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> bool {
-    let seen = world.past.objects.get(&object.object).is_some_and(|past| past.first_address_at.is_some());
-    seen || lends_address(object) && object.names.iter().any(|name| was_wanted(world, wants, object, name))
+    let past = world.past.objects.get(&object.object);
+    // Another instance may have published it for other zones.
+    let is_former = || object.names.iter().any(|name| former(world, wants, name).next().is_some());
+    past.is_some_and(|past| past.first_address_at.is_some() || past.published_at.is_some() && is_former())
         || object.names.iter().any(|name| has_record(world, wants, object, name))
-}
-
-/// True for what has no status of its own and is published with the address of another object, as a route with
-/// that of its Gateway.
-fn lends_address(object: &WithoutTarget) -> bool {
-    !matches!(&*object.object.kind, "Ingress" | "Service")
-}
-
-/// True if the instance wanted the name while there was this object.
-fn was_wanted(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget, name: &DomainName) -> bool {
-    former(world, wants, name)
-        .any(|sighting| object.created_at.is_none_or(|created| created <= sighting.until))
 }
 
 /// What the instance wanted at a name before.
