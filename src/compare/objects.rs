@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::compare::live::{addresses, impact_of, told_to_users};
+use crate::compare::live::{addresses, chain, impact_of, resolved, told_to_users};
 use crate::compare::published::Deletions;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
@@ -17,6 +17,7 @@ use crate::model::record::Value;
 use crate::model::want::{InstanceWants, Lack, WithoutTarget};
 use crate::model::{Content, DomainName, RecordType};
 use crate::past::Sighting;
+use crate::past::names::Wish;
 use crate::report::{Fix, Silent};
 
 /// Judges the objects of one instance that have nothing to point their hosts at.
@@ -129,19 +130,40 @@ fn former<'a>(
 }
 
 /// True if answers lead to none of the addresses that the name was wanted with; false where those are not known.
-fn leads_elsewhere(
+///
+/// A host name counts with the addresses that it has or lately had. Source: findings.md section 6, rule 2.
+pub(super) fn leads_elsewhere(
     world: &World<'_>,
     wants: &InstanceWants,
     name: &DomainName,
     told: &[&Observation],
 ) -> bool {
-    let wanted: BTreeSet<IpAddr> = former(world, wants, name)
-        .flat_map(|sighting| sighting.value.plain_values())
-        .filter_map(Value::ip)
-        .collect();
-    let is_known = former(world, wants, name).all(|sighting| sighting.value.hosts().is_empty());
-    let mut found = told.iter().map(|seen| addresses(seen)).filter(|found| !found.is_empty()).peekable();
-    !wanted.is_empty() && is_known && found.peek().is_some() && found.all(|found| found.is_disjoint(&wanted))
+    let of_address = |wish: &&Wish| wish.place == wants.instance.id && wish.record_type.is_address();
+    let wished = world.wished(name).iter().filter(of_address);
+    let ends = wished.filter_map(|wish| wish.sightings.last()).map(|last| led_to(world, &last.value));
+    // Of what was wanted last all must be known, of what was wanted before as much as there is.
+    let mut ends = ends.peekable();
+    if ends.peek().is_none() || ends.any(|addresses| addresses.is_empty()) {
+        return false;
+    }
+    let wanted: BTreeSet<IpAddr> =
+        former(world, wants, name).flat_map(|sighting| led_to(world, &sighting.value)).collect();
+    let hosts: BTreeSet<DomainName> =
+        former(world, wants, name).flat_map(|sighting| sighting.value.hosts()).collect();
+    let is_other =
+        |seen: &&Observation| addresses(seen).is_disjoint(&wanted) && chain(seen).is_disjoint(&hosts);
+    let mut found = told.iter().filter(|seen| !addresses(seen).is_empty()).peekable();
+    found.peek().is_some() && found.all(is_other)
+}
+
+/// The addresses of a content, those of a host name as they are and lately were.
+fn led_to(world: &World<'_>, content: &Content) -> BTreeSet<IpAddr> {
+    let plain = content.plain_values().iter().filter_map(Value::ip);
+    let of_host = |host: DomainName| {
+        let lately: Vec<IpAddr> = world.past.answered.lately(&host).collect();
+        resolved(world, &host).into_iter().chain(lately)
+    };
+    plain.chain(content.hosts().into_iter().flat_map(of_host)).collect()
 }
 
 fn has_record(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget, name: &DomainName) -> bool {
