@@ -153,6 +153,9 @@ pub struct ObjectPast {
     pub first_at: Timestamp,
     /// First round with a load balancer address.
     pub first_address_at: Option<Timestamp>,
+    /// First round in which an instance wanted a record for it.
+    #[serde(default)]
+    pub published_at: Option<Timestamp>,
     /// First round without an address after one with: the loss.
     pub lost_at: Option<Timestamp>,
     /// First round without the object after one with.
@@ -259,6 +262,7 @@ impl Past {
             past.first_at = past.first_at.min(now);
             for at in [
                 &mut past.first_address_at,
+                &mut past.published_at,
                 &mut past.lost_at,
                 &mut past.deleted_at,
                 &mut past.class_changed_at,
@@ -328,6 +332,7 @@ impl Past {
                 last: object.clone(),
                 first_at: at,
                 first_address_at: None,
+                published_at: None,
                 lost_at: None,
                 deleted_at: None,
                 class_changed_at: None,
@@ -336,6 +341,7 @@ impl Past {
             if differ {
                 // Of its namesake it has nothing but the name.
                 (past.first_at, past.first_address_at, past.lost_at) = (at, None, None);
+                past.published_at = None;
             }
             if past.last.class() != object.class() {
                 past.class_changed_at = Some(at);
@@ -382,6 +388,11 @@ impl Past {
             for want in &one.wants {
                 self.observe_attributes(one, want, zones, at);
                 self.names.wish_seen(&one.instance.id, want, at, &self.losses);
+                for object in &want.objects {
+                    if let Some(past) = self.objects.get_mut(object) {
+                        past.published_at.get_or_insert(at);
+                    }
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::compare::fix::batch::Batch;
 use crate::compare::instances::owners::Unowned;
 use crate::compare::leftovers::is_owned_by;
+use crate::compare::live::{expected, resolved};
 use crate::compare::owner::{Ownership, heritage_names, ownership};
 use crate::compare::texts::Text;
 use crate::compare::verdict::Candidate;
@@ -40,9 +41,8 @@ pub fn private_target(
     let classes: Vec<Reason> = values.iter().filter_map(Value::ip).filter_map(private_class).collect();
     let first = *classes.first()?;
     let is_public = |set: &RecordSet| {
-        let mut addresses = set.content.plain_values().iter().filter_map(Value::ip);
         let waits = matches!(set.routing.as_deref(), Some(Routing::Weighted(0) | Routing::Failover(false)));
-        set.record_type.is_address() && !waits && addresses.any(|ip| private_class(ip).is_none())
+        set.record_type.is_address() && !waits && leads_to_public(world, set)
     };
     if classes.len() != values.len() || zone.at(&want.name).iter().any(is_public) {
         // Who gets one of the others, another family or another member is served.
@@ -60,6 +60,18 @@ pub fn private_target(
         .filter(|other| other.zone.private)
         .any(|other| other.record_sets.is_none() || answers_for(other, want));
     Some((reason, if served { Impact::Degraded } else { Impact::Down }))
+}
+
+/// True if a record leads to a public address, through a host name, too. Where the addresses of that are not known the
+/// answers of the name tell, if they are public alone.
+fn leads_to_public(world: &World<'_>, set: &RecordSet) -> bool {
+    let is_public = |ip: &IpAddr| private_class(*ip).is_none();
+    let led_to = expected(world, &set.content, &set.record_type);
+    if !led_to.addresses.is_empty() || led_to.hosts.is_empty() {
+        return led_to.addresses.iter().any(is_public);
+    }
+    let told = resolved(world, &set.name);
+    !told.is_empty() && told.iter().all(is_public)
 }
 
 /// True if the zone has something to answer for the wish: a record of its own, or a wildcard.

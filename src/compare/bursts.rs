@@ -11,6 +11,7 @@ use crate::compare::fix::kubectl;
 use crate::compare::instances::stalled::is_idle;
 use crate::compare::instances::{start, wrote};
 use crate::compare::live::told_to_users;
+use crate::compare::objects::leads_elsewhere;
 use crate::compare::published::Deletions;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
@@ -18,7 +19,7 @@ use crate::finding::{Impact, Kind, Reason};
 use crate::model::change::{Action, ChangeEvent, ChangeEventKind};
 use crate::model::heritage::TxtRole;
 use crate::model::instance::{Instance, Origin, Policy};
-use crate::model::observation::{Observation, Outcome};
+use crate::model::observation::Outcome;
 use crate::model::want::InstanceWants;
 use crate::model::{DomainName, RecordType, ZoneId};
 use crate::past::names::{Held, Wish};
@@ -268,14 +269,21 @@ fn is_told(world: &World<'_>, burst: &Burst<'_>) -> bool {
     LEAST_NAMES <= names.collect::<BTreeSet<_>>().len()
 }
 
-/// Down when the host of a lost name is denied now, else the next loop decides.
+/// Down when the host of a lost name is denied now, in the wrong place when its answers lead elsewhere, else the next
+/// loop decides.
 fn weigh(world: &World<'_>, wants: &InstanceWants, burst: &Burst<'_>, candidate: &mut Candidate) {
-    let told = burst.names.iter().map(|name| told_to_users(world, wants, name, None));
-    let told: Vec<_> = told.filter(|seen| !seen.is_empty()).collect();
-    let is_denied = |seen: &Vec<&Observation>| seen.iter().all(|one| one.outcome != Outcome::Answer);
-    candidate.is_assumed = told.is_empty();
-    if told.iter().any(is_denied) {
-        candidate.worsen(Impact::Down);
+    candidate.is_assumed = true;
+    for name in &burst.names {
+        let told = told_to_users(world, wants, name, None);
+        if told.is_empty() {
+            continue;
+        }
+        candidate.is_assumed = false;
+        if told.iter().all(|seen| seen.outcome != Outcome::Answer) {
+            candidate.worsen(Impact::Down);
+        } else if leads_elsewhere(world, wants, name, &told) {
+            candidate.worsen(Impact::WrongPlace);
+        }
     }
 }
 

@@ -10,19 +10,21 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use crate::compare::live::{Match, addresses, answers_by_name, asks, worst, worst_of_names};
+use crate::compare::live::{
+    Match, answers_by_name, asks, chain, judge, resolved, union, worst, worst_of_names,
+};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::open;
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
 use crate::model::DomainName;
 use crate::model::observation::{Observation, Outcome, Vantage};
-use crate::model::record::{RecordType, Value};
+use crate::model::record::{RecordSet, RecordType, Value};
+use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 use crate::report::{Fix, Silent};
 use crate::snapshot::ViewName;
@@ -240,29 +242,54 @@ fn broken(world: &World<'_>, zone: &ZoneReading, servers: &ByServer<'_>) -> Opti
 /// How long a server of somebody else's may take to follow the zone.
 const FOLLOWS_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
-/// True if a server answers a name that stands as it is wanted with addresses of another time: that of a former
+/// True if a server answers a name that stands as it is wanted with what it had at another time: that of a former
 /// provider knows the zone as it was.
 fn misleads(world: &World<'_>, zone: &ZoneReading, looks: &[&Observation]) -> bool {
-    world.wants_in(&zone.zone.id).iter().any(|want| {
-        let here = zone.at(&want.name).iter().filter(|set| set.record_type == want.record_type);
-        let held: BTreeSet<IpAddr> =
-            here.flat_map(|set| set.content.plain_values()).filter_map(Value::ip).collect();
-        let wanted = want.content.plain_values();
-        let stands =
-            !wanted.is_empty() && wanted.iter().all(|value| value.ip().is_some_and(|ip| held.contains(&ip)));
+    world.wants_in(&zone.zone.id).iter().filter(|want| want.record_type.is_address()).any(|want| {
+        let here: Vec<&RecordSet> =
+            zone.at(&want.name).iter().filter(|set| set.record_type == want.record_type).collect();
         let since = world.past.record_since(&zone.zone.id, *want);
         let is_news = since.is_some_and(|since| {
             world.past.first_at < Some(since) && world.at().duration_since(since) < FOLLOWS_WITHIN
         });
+        if is_news || !stands(want, &here) {
+            return false;
+        }
+        let expected = union(world, here.iter().copied());
+        let has_plain =
+            here.iter().any(|set| set.content.plain_values().iter().any(|value| value.ip().is_some()));
+        let is_known = here.iter().all(|set| leads_to_known(world, set));
         let other = |seen: &&&Observation| {
+            // A load balancer has other addresses for others; what is known of it is compared beside others only.
+            let can_tell = expected.hosts.is_empty() || !chain(seen).is_empty() || has_plain && is_known;
             seen.name == want.name
                 && asks(&seen.record_type, &want.record_type)
                 && seen.outcome == Outcome::Answer
-                && !addresses(seen).is_empty()
-                && addresses(seen).is_disjoint(&held)
+                && can_tell
+                && judge(seen, &expected) == Match::Elsewhere
         };
-        stands && !is_news && LOOKS <= looks.iter().filter(other).count()
+        LOOKS <= looks.iter().filter(other).count()
     })
+}
+
+/// True if the wish is fulfilled: its addresses are there, or the host name that it leads to.
+fn stands(want: &Want, here: &[&RecordSet]) -> bool {
+    let hosts = want.content.hosts();
+    let mut wanted = want.content.plain_values().iter().filter(|value| value.ip().is_some()).peekable();
+    if hosts.is_empty() {
+        let held = |value: &Value| here.iter().any(|set| set.content.plain_values().contains(value));
+        return wanted.peek().is_some() && wanted.all(held);
+    }
+    here.iter().any(|set| want.is(&set.key()) && set.content.hosts() == hosts)
+}
+
+/// False if the record leads to a host name of which no address is known.
+fn leads_to_known(world: &World<'_>, set: &RecordSet) -> bool {
+    let hosts = set.content.hosts();
+    let is_known = |host: &DomainName| {
+        !resolved(world, host).is_empty() || world.past.answered.lately(host).next().is_some()
+    };
+    hosts.is_empty() || hosts.iter().any(is_known)
 }
 
 /// Whether a server serves the zone.

@@ -333,13 +333,7 @@ fn stale_record(
     let stranger = world.past.strangers.get(&(wants.instance.id.clone(), object.clone()));
     let first = world.past.first_at;
     let is_news = stranger.is_some_and(|seen| first < Some(seen.since) && !world.heard_since(seen.since));
-    // It asks for the name as ever, and goes before anybody need look at it.
-    let is_solver = wants.unwanted.iter().any(|row| {
-        row.reason == SilentReason::AcmeSolver
-            && row.name.as_ref() == Some(&set.name)
-            && row.object.as_ref().is_some_and(|held| is_same(&object, held))
-    });
-    if !watched || is_news || is_solver {
+    if !watched || is_news || asks_in_vain(wants, set, &object) {
         return None;
     }
     let keeps = wants.instance.flags.policy != Allowed::Sync;
@@ -356,6 +350,23 @@ fn stale_record(
         unless_used(&mut candidate.fix, &wants.instance.flags.owner_id);
     }
     Some(candidate)
+}
+
+/// True if the object asks for the name as ever, and its record is no left-over: that of a solver goes before anybody
+/// need look at it, and what the flags leave alone is in no plan and serves on.
+///
+/// Source: kubernetes-sigs/external-dns:plan/plan.go (`filterRecordsForPlan`).
+fn asks_in_vain(wants: &InstanceWants, set: &RecordSet, object: &ObjectRef) -> bool {
+    let is_unplanned = |reason: SilentReason| {
+        let is_unmanaged = || !wants.instance.flags.managed_types.contains(&set.record_type);
+        matches!(reason, SilentReason::AcmeSolver | SilentReason::DomainFilter)
+            || reason == SilentReason::RecordTypeFilter && is_unmanaged()
+    };
+    wants.unwanted.iter().any(|row| {
+        row.name.as_ref() == Some(&set.name)
+            && is_unplanned(row.reason)
+            && row.object.as_ref().is_some_and(|held| is_same(object, held))
+    })
 }
 
 /// Says what nobody here can see: another cluster with the same owner id may want the record.

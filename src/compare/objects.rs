@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::compare::live::{addresses, impact_of, told_to_users};
+use crate::compare::live::{addresses, chain, impact_of, resolved, told_to_users};
 use crate::compare::published::Deletions;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
@@ -17,6 +17,7 @@ use crate::model::record::Value;
 use crate::model::want::{InstanceWants, Lack, WithoutTarget};
 use crate::model::{Content, DomainName, RecordType};
 use crate::past::Sighting;
+use crate::past::names::Wish;
 use crate::report::{Fix, Silent};
 
 /// Judges the objects of one instance that have nothing to point their hosts at.
@@ -35,6 +36,12 @@ pub fn judge_objects(world: &World<'_>, wants: &InstanceWants, out: &mut Verdict
         }
         let object = object.as_ref();
         let lost = was_served(world, wants, object) || deletions.hosts(object).next().is_some();
+        if object.lack == Lack::Gateway && !(lost && wants.unknown.is_empty()) {
+            // It may be meant for a Gateway that is yet to come, or that nobody lets us see.
+            let detail = "no Gateway that is read has accepted the route".to_owned();
+            out.silent.insert(Silent { subject, reason: SilentReason::NoHost, detail });
+            continue;
+        }
         let reason = if lost { Reason::Lost } else { Reason::NeverAssigned };
         let key = FindingKey {
             subject: subject.clone(),
@@ -103,23 +110,13 @@ fn publisher<'a>(
     others.into_iter().find(|other| has_zone(other) && waits(other)).map(|other| &*other.instance.id)
 }
 
-/// True if the object had an address in an earlier round, or a record that names it still stands.
+/// True if the object had an address or was published in an earlier round, or a record that names it still stands.
 fn was_served(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> bool {
-    let seen = world.past.objects.get(&object.object).is_some_and(|past| past.first_address_at.is_some());
-    seen || lends_address(object) && object.names.iter().any(|name| was_wanted(world, wants, object, name))
+    let past = world.past.objects.get(&object.object);
+    // Another instance may have published it for other zones.
+    let is_former = || object.names.iter().any(|name| former(world, wants, name).next().is_some());
+    past.is_some_and(|past| past.first_address_at.is_some() || past.published_at.is_some() && is_former())
         || object.names.iter().any(|name| has_record(world, wants, object, name))
-}
-
-/// True for what has no status of its own and is published with the address of another object, as a route with
-/// that of its Gateway.
-fn lends_address(object: &WithoutTarget) -> bool {
-    !matches!(&*object.object.kind, "Ingress" | "Service")
-}
-
-/// True if the instance wanted the name while there was this object.
-fn was_wanted(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget, name: &DomainName) -> bool {
-    former(world, wants, name)
-        .any(|sighting| object.created_at.is_none_or(|created| created <= sighting.until))
 }
 
 /// What the instance wanted at a name before.
@@ -133,19 +130,40 @@ fn former<'a>(
 }
 
 /// True if answers lead to none of the addresses that the name was wanted with; false where those are not known.
-fn leads_elsewhere(
+///
+/// A host name counts with the addresses that it has or lately had. Source: findings.md section 6, rule 2.
+pub(super) fn leads_elsewhere(
     world: &World<'_>,
     wants: &InstanceWants,
     name: &DomainName,
     told: &[&Observation],
 ) -> bool {
-    let wanted: BTreeSet<IpAddr> = former(world, wants, name)
-        .flat_map(|sighting| sighting.value.plain_values())
-        .filter_map(Value::ip)
-        .collect();
-    let is_known = former(world, wants, name).all(|sighting| sighting.value.hosts().is_empty());
-    let mut found = told.iter().map(|seen| addresses(seen)).filter(|found| !found.is_empty()).peekable();
-    !wanted.is_empty() && is_known && found.peek().is_some() && found.all(|found| found.is_disjoint(&wanted))
+    let of_address = |wish: &&Wish| wish.place == wants.instance.id && wish.record_type.is_address();
+    let wished = world.wished(name).iter().filter(of_address);
+    let ends = wished.filter_map(|wish| wish.sightings.last()).map(|last| led_to(world, &last.value));
+    // Of what was wanted last all must be known, of what was wanted before as much as there is.
+    let mut ends = ends.peekable();
+    if ends.peek().is_none() || ends.any(|addresses| addresses.is_empty()) {
+        return false;
+    }
+    let wanted: BTreeSet<IpAddr> =
+        former(world, wants, name).flat_map(|sighting| led_to(world, &sighting.value)).collect();
+    let hosts: BTreeSet<DomainName> =
+        former(world, wants, name).flat_map(|sighting| sighting.value.hosts()).collect();
+    let is_other =
+        |seen: &&Observation| addresses(seen).is_disjoint(&wanted) && chain(seen).is_disjoint(&hosts);
+    let mut found = told.iter().filter(|seen| !addresses(seen).is_empty()).peekable();
+    found.peek().is_some() && found.all(is_other)
+}
+
+/// The addresses of a content, those of a host name as they are and lately were.
+fn led_to(world: &World<'_>, content: &Content) -> BTreeSet<IpAddr> {
+    let plain = content.plain_values().iter().filter_map(Value::ip);
+    let of_host = |host: DomainName| {
+        let lately: Vec<IpAddr> = world.past.answered.lately(&host).collect();
+        resolved(world, &host).into_iter().chain(lately)
+    };
+    plain.chain(content.hosts().into_iter().flat_map(of_host)).collect()
 }
 
 fn has_record(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget, name: &DomainName) -> bool {
@@ -222,6 +240,12 @@ fn describe(candidate: &mut Candidate, object: &WithoutTarget, fate: Option<&str
         (Lack::Address, None) => {
             format!("{reference} has never got a load balancer address; {names} cannot be published.")
         }
+        (Lack::Gateway, Some(fate)) => {
+            format!("The Gateway of {reference} is not there any more; {fate} {names}.")
+        }
+        (Lack::Gateway, None) => {
+            format!("The Gateway of {reference} is not there; {names} cannot be published.")
+        }
         (Lack::Acceptance, Some(fate)) => {
             format!("No Gateway accepts {reference} for its hosts any more; {fate} {names}.")
         }
@@ -231,6 +255,10 @@ fn describe(candidate: &mut Candidate, object: &WithoutTarget, fate: Option<&str
     };
     let remedy = match object.lack {
         Lack::Address => "Repair the load balancer or its controller; DNS follows by itself.",
+        Lack::Gateway => {
+            "Bring back the Gateway that the route names in its parentRefs, or name the one that is to serve it; DNS \
+             follows by itself."
+        }
         Lack::Acceptance => {
             "Read the condition Accepted in the status of the route: its Gateway, a listener or the namespaces \
              allowed there do not fit; DNS follows by itself."

@@ -172,7 +172,7 @@ fn rows<'a>(world: &World<'a>, name: &Name<'_>, out: &mut Verdicts) -> Vec<Row<'
             });
         }
         if let Some(seen) = seen {
-            rows.push(Row { view, server, class, seen, window: window(world, name, class, view) });
+            rows.push(Row { view, server, class, seen, window: window(world, name, class, seen) });
         }
     }
     rows
@@ -256,7 +256,7 @@ fn same(left: Class, right: Class) -> bool {
 }
 
 /// Until when this answer is to be expected.
-fn window(world: &World<'_>, name: &Name<'_>, class: Class, view: &str) -> Option<Window> {
+fn window(world: &World<'_>, name: &Name<'_>, class: Class, seen: &Observation) -> Option<Window> {
     if class == Class::Right {
         return None;
     }
@@ -282,14 +282,14 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class, view: &str) -> Optio
     let own = match class {
         Class::Stale { ended, ttl } => after(SilentReason::TtlWindow, ended, ttl.unwrap_or(ALIAS_TTL)),
         Class::Denied | Class::Empty => {
-            let (reason, ttl) = (SilentReason::NegativeTtlWindow, negative_ttl(name.zone));
+            let (reason, ttl) = (SilentReason::NegativeTtlWindow, denial_ttl(world, name.zone, seen));
             let of_record = match world.past.answered.first(&name.zone.zone.id, &name.want.key()) {
                 // From then on nobody hands out a denial that could be kept.
                 Some(first) => open(reason, first, lives(ttl), world.at()),
                 None => change_start(world, name).and_then(|start| after(reason, start, ttl)),
             };
             // Before a VPC could see the zone, the public DNS denied the name to it.
-            let vpc = world.policy.view(view).and_then(|view| view.vpc_id.as_ref());
+            let vpc = world.policy.view(&seen.view).and_then(|view| view.vpc_id.as_ref());
             let joined = vpc.and_then(|vpc| world.past.associated_at(&name.zone.zone.id, vpc));
             let of_view = joined.and_then(|joined| after(reason, joined, ttl));
             [of_record, of_view].into_iter().flatten().max_by_key(|window| window.until)
@@ -331,6 +331,33 @@ fn change_start(world: &World<'_>, name: &Name<'_>) -> Option<Timestamp> {
     let wished = want.changed_at.max(want.status_changed_at).max(want.created_at).max(name.flags_since);
     let written = wished.and_then(|wished| wished.saturating_add(signed(world.policy.sync_floor)).ok());
     Some(written.map_or(since, |written| written.min(since)))
+}
+
+/// What a denial lives: as long as the zone says whose SOA comes with it, which before a VPC saw the private zone was
+/// the public one. Source: RFC 2308, section 5.
+fn denial_ttl(world: &World<'_>, zone: &ZoneReading, seen: &Observation) -> u32 {
+    let Some(soa) = seen.authority.iter().find(|record| &*record.record_type == "SOA") else {
+        return negative_ttl(zone);
+    };
+    let is_it = |set: &RecordSet| {
+        set.record_type == RecordType::Soa
+            && set.content.plain_values().iter().any(|value| is_same_soa(&value.to_string(), &soa.data))
+    };
+    let denier = world.zones_at(&soa.name).iter().find(|other| other.at(&soa.name).iter().any(is_it));
+    let minimum = || soa.data.split_whitespace().last()?.parse::<u32>().ok();
+    match denier {
+        Some(denier) => negative_ttl(denier),
+        None if soa.name == zone.zone.name => negative_ttl(zone),
+        None => minimum().unwrap_or_else(|| negative_ttl(zone)),
+    }
+}
+
+/// True if both are one SOA: the last dots of names are spelling.
+fn is_same_soa(left: &str, right: &str) -> bool {
+    let words = |text: &str| -> Vec<String> {
+        text.split_whitespace().map(|word| word.trim_end_matches('.').to_ascii_lowercase()).collect()
+    };
+    words(left) == words(right)
 }
 
 /// What a denial lives: the smaller of the SOA's time to live and its minimum.

@@ -10,7 +10,7 @@ use crate::compare::live::{chain, resolved, says_nothing, speaks};
 use crate::compare::world::World;
 use crate::finding::Reason;
 use crate::model::observation::{Observation, Outcome, Vantage};
-use crate::model::record::{Content, RecordType, Value};
+use crate::model::record::{AliasTarget, Content, RecordType, Value};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ZoneId};
@@ -106,12 +106,32 @@ fn is_lost_in_zones(world: &World<'_>, want: &Want, host: &DomainName) -> bool {
     };
     let looks = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
     let by_resolver = |seen: &&&Observation| seen.vantage == Vantage::Recursive && world.control_works(seen);
-    let denies = |seen: &&Observation| seen.outcome == Outcome::Nxdomain && chain(seen).contains(host);
+    let is_hidden = is_alias_within(world, want, host);
+    let denies = |seen: &&Observation| {
+        let shows_end = seen.outcome == Outcome::Nxdomain && chain(seen).contains(host);
+        shows_end || is_hidden && matches!(seen.outcome, Outcome::Nxdomain | Outcome::Nodata)
+    };
     let told: Vec<&&Observation> = looks.iter().filter(by_resolver).collect();
     LOOKS <= told.len()
         && told.iter().all(|seen| denies(seen))
         && lacks(&nearest)
         && over.take_while(|zone| zone.zone.name == nearest.zone.name).all(|zone| lacks(&zone))
+}
+
+/// True if the record stands as an alias to a name of its own zone: no answer shows where it leads, and that its end is
+/// not there is told as if the record had no address.
+fn is_alias_within(world: &World<'_>, want: &Want, host: &DomainName) -> bool {
+    let Some(zone) = want.zone_id().and_then(|id| world.zone(id)) else { return false };
+    let leads_there = |target: &AliasTarget| {
+        target.bare_name() == *host && target.hosted_zone_id.as_ref().is_none_or(|id| *id == zone.zone.id)
+    };
+    want.content.alias().is_some_and(leads_there)
+        && zone
+            .at(&want.name)
+            .iter()
+            .any(|set| want.is(&set.key()) && set.content.alias().is_some_and(leads_there))
+        && zone.record_sets.is_some()
+        && zone.at(host).is_empty()
 }
 
 /// True if the wanted target is known to have no address of the wanted family: a record of that type leads

@@ -124,6 +124,8 @@ pub struct Unwanted {
 pub enum Lack {
     /// No load balancer has given it an address.
     Address,
+    /// It is a route, and its Gateway is not there.
+    Gateway,
     /// It is a route, and no Gateway accepts it.
     Acceptance,
 }

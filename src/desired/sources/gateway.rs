@@ -33,6 +33,7 @@ enum Trouble {
     Nothing,
     Filtered(String),
     NoListener,
+    Gone,
     NotAccepted,
 }
 
@@ -119,10 +120,11 @@ fn unbound(
     let named: Vec<&str> = hosts.iter().map(String::as_str).filter(|host| !host.is_empty()).collect();
     match trouble {
         // The route stands, and nothing serves it: like an Ingress without a load balancer.
-        Trouble::NotAccepted if !named.is_empty() => {
+        Trouble::NotAccepted | Trouble::Gone if !named.is_empty() => {
             let mut out = finish(object, input.instance, annotations, &named, &[], Yield::default());
             if let Some(waiting) = &mut out.without_target {
-                waiting.lack = Lack::Acceptance;
+                let is_gone = trouble == Trouble::Gone;
+                waiting.lack = if is_gone { Lack::Gateway } else { Lack::Acceptance };
             }
             out
         }
@@ -131,7 +133,7 @@ fn unbound(
             let detail = "no listener of its Gateway takes the route with one of its hosts";
             left_alone(object, hosts, SilentReason::NoHost, detail)
         }
-        Trouble::NotAccepted | Trouble::Nothing => {
+        Trouble::NotAccepted | Trouble::Gone | Trouble::Nothing => {
             left_alone(object, hosts, SilentReason::NoHost, "no Gateway that is read has accepted the route")
         }
     }
@@ -146,6 +148,7 @@ fn spec_trouble(object: &KubeObject, route: &GatewayRoute, input: &SourceInput<'
     let troubles =
         route.parent_refs.iter().filter(silent).map(|parent| match find(input, parent, namespace) {
             Parent::Missing => Trouble::Nothing,
+            Parent::Gone => Trouble::Gone,
             Parent::Filtered(detail) => Trouble::Filtered(detail),
             Parent::Detached | Parent::Attached(_) => Trouble::NotAccepted,
         });
@@ -167,7 +170,9 @@ fn bind(
         return Trouble::Nothing;
     }
     let attached = match find(input, &said.parent, namespace) {
-        Parent::Missing => return Trouble::Nothing,
+        // What is in the status alone is of another time.
+        Parent::Gone if listed => return Trouble::Gone,
+        Parent::Missing | Parent::Gone => return Trouble::Nothing,
         Parent::Filtered(detail) => return Trouble::Filtered(detail),
         Parent::Detached => return Trouble::NotAccepted,
         Parent::Attached(attached) => attached,

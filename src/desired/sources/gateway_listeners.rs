@@ -27,8 +27,10 @@ const TCP_ON_TLS: Version = Version::new(0, 14, 1);
 
 /// A parent as a route finds it.
 pub enum Parent<'a> {
-    /// No such object, or of a kind that ExternalDNS does not follow.
+    /// Of a kind that ExternalDNS does not follow, or hidden by a filter.
     Missing,
+    /// There is no such object.
+    Gone,
     /// A filter of the instance takes it out; in words.
     Filtered(String),
     /// It is there, but does not hold: a ListenerSet that its Gateway does not admit.
@@ -105,7 +107,12 @@ fn or<'a>(text: &'a str, default: &'a str) -> &'a str {
 }
 
 fn find_gateway<'a>(input: &SourceInput<'a>, namespace: &str, name: &str) -> Parent<'a> {
-    let Some((object, gateway)) = gateway(input, namespace, name) else { return Parent::Missing };
+    let Some((object, gateway)) = gateway(input, namespace, name) else {
+        let details = &input.instance.flags.details;
+        let fits = |wanted: &str, value: &str| wanted.is_empty() || wanted == value;
+        let is_in_view = fits(&details.gateway_name, name) && fits(&details.gateway_namespace, namespace);
+        return if is_in_view { Parent::Gone } else { Parent::Missing };
+    };
     if let Some(detail) = filtered(input, object, name) {
         return Parent::Filtered(detail);
     }
@@ -121,7 +128,7 @@ fn find_set<'a>(input: &SourceInput<'a>, namespace: &str, name: &str) -> Parent<
     if !input.instance.flags.details.gateway_listener_sets || input.version() < LISTENER_SETS {
         return Parent::Missing;
     }
-    let Some(object) = input.object("ListenerSet", namespace, name) else { return Parent::Missing };
+    let Some(object) = input.object("ListenerSet", namespace, name) else { return Parent::Gone };
     let Body::Custom(Custom::ListenerSet(set)) = &object.body else { return Parent::Missing };
     if is_of_other_controller(input, object) {
         return Parent::Filtered("the controller annotation of the ListenerSet".to_owned());
