@@ -175,6 +175,7 @@ fn rows<'a>(world: &World<'a>, name: &Name<'_>, out: &mut Verdicts) -> Vec<Row<'
             rows.push(Row { view, server, class, seen, window: window(world, name, class, view) });
         }
     }
+    excuse_by_delegation(world, name.zone, &mut rows);
     rows
 }
 
@@ -307,7 +308,28 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class, view: &str) -> Optio
         | Class::Silent
         | Class::Nothing => None,
     };
-    [own, delegation_window(world, name.zone)].into_iter().flatten().max_by_key(|window| window.until)
+    own
+}
+
+/// What a resolver that follows the former delegation hands out serves somebody still: an old answer, or a
+/// denial that others do not share. A failure is no answer, and where most deny the name nobody is served.
+fn excuse_by_delegation(world: &World<'_>, zone: &ZoneReading, rows: &mut [Row<'_>]) {
+    let Some(moved) = delegation_window(world, zone) else { return };
+    let is_denial = |row: &Row<'_>| matches!(row.class, Class::Denied | Class::Empty);
+    let shares = |view: &str| {
+        let of_view = || rows.iter().filter(|row| row.view == view);
+        let denials = of_view().filter(|row| is_denial(row)).count();
+        1 < denials && of_view().count() < denials * 2
+    };
+    let follows = |row: &Row<'_>| match row.class {
+        Class::Stale { .. } | Class::Rewritten | Class::OtherView => true,
+        Class::Denied | Class::Empty => !shares(row.view),
+        _ => false,
+    };
+    let excused: Vec<bool> = rows.iter().map(follows).collect();
+    for (row, _) in rows.iter_mut().zip(excused).filter(|(_, is_excused)| *is_excused) {
+        row.window = [row.window, Some(moved)].into_iter().flatten().max_by_key(|window| window.until);
+    }
 }
 
 /// True if the record was seen to change, between two looks that leave no room for a third content.
