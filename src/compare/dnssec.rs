@@ -17,7 +17,7 @@ use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::zone::{Dnssec, ZoneReading};
-use crate::model::{DomainName, RecordType};
+use crate::model::{DomainName, RecordType, ZoneId};
 use crate::report::Fix;
 use crate::snapshot::ViewName;
 
@@ -27,8 +27,7 @@ const SIGNATURE: [u16; 3] = [7, 8, 10];
 
 /// Judges every public zone in which somebody wants a name.
 pub fn judge_dnssec(world: &World<'_>, out: &mut Verdicts) {
-    let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
-    for zone in zones.filter(|zone| !zone.zone.private && delegated_twin(world, zone).is_none()) {
+    for zone in judged(world) {
         out.candidates.extend(broken(world, zone));
     }
 }
@@ -60,6 +59,34 @@ impl<'a> Resolver<'a> {
         let counts = |name: &DomainName| !self.works() || !leads_out(zone, name);
         bad.find(|((name, _), _)| self.unchecked && counts(name)).and_then(|(_, one)| one.shown)
     }
+}
+
+/// True if the resolver that was asked refuses the zone, or the one that users are led to in its place, for its
+/// signatures.
+#[must_use]
+pub fn is_refused(world: &World<'_>, zone: &ZoneReading, seen: &Observation) -> bool {
+    let zone = delegated_twin(world, zone).unwrap_or(zone);
+    world.refusals().contains(&(zone.zone.id.clone(), Arc::clone(&seen.view), Arc::clone(&seen.server)))
+}
+
+/// A zone, and a resolver that refuses it for its signatures, by view and server.
+pub type Refused = (ZoneId, Arc<str>, Arc<str>);
+
+/// Which resolvers refuse which zones.
+#[must_use]
+pub fn refusals(world: &World<'_>) -> BTreeSet<Refused> {
+    let mut out = BTreeSet::new();
+    for zone in judged(world) {
+        let all = resolvers(world, zone).into_iter().filter(|(_, one)| one.fails(zone).is_some());
+        out.extend(all.map(|((view, server), _)| (zone.zone.id.clone(), view.into(), server.into())));
+    }
+    out
+}
+
+/// Public zones that users may be led to.
+fn judged<'a, 's>(world: &'s World<'a>) -> impl Iterator<Item = &'a ZoneReading> + use<'a, 's> {
+    let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
+    zones.filter(|zone| !zone.zone.private && delegated_twin(world, zone).is_none())
 }
 
 fn leads_out(zone: &ZoneReading, name: &DomainName) -> bool {

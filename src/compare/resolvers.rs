@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::answer_class::{Class, Name, classify, ttl_of_target};
 use crate::compare::delegation::{LOOKS, delegation_window};
+use crate::compare::dnssec::is_refused;
 use crate::compare::live::{Match, answers, asks, questions, serves, union};
 use crate::compare::mismatch::{empty_family, health_may_withdraw, health_withdrawn, is_alive};
 use crate::compare::verdict::{Candidate, Verdicts};
@@ -217,13 +218,12 @@ fn one_resolver<'a>(
     name: &Name<'_>,
     seen: &[&'a Observation],
 ) -> (Class, Option<&'a Observation>, bool) {
-    let unchecked_works = seen.iter().any(|one| one.cd && classify(world, name, one) == Class::Right);
     let looks: Vec<(Class, &'a Observation)> = seen
         .iter()
         .filter(|one| !one.cd)
         .map(|one| (classify(world, name, one), *one))
-        // Validation that fails is a fault of the zone, not of this resolver.
-        .filter(|(class, _)| *class != Class::Fails || !unchecked_works)
+        // Validation that fails is a fault of the zone, not of this resolver, and told as that.
+        .filter(|(class, one)| *class != Class::Fails || !is_refused(world, name.zone, one))
         // Nor is it one of the name while the resolver answered nothing at all.
         .filter(|(class, one)| {
             !matches!(class, Class::Fails | Class::Empty | Class::Silent) || world.vouches_for(one)
