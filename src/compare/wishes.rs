@@ -31,9 +31,9 @@ use crate::compare::target::{dead_target, lacks_family, loops_in_zones};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::answers_elsewhere;
 use crate::compare::world::World;
-use crate::compare::wrong_zone::{has_unread_twin, home, is_served_in_public, wrong_zone};
+use crate::compare::wrong_zone::{has_unread_twin, home, is_served_in_public, lost_public_zone, wrong_zone};
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject, Window};
-use crate::model::instance::Policy as Allowed;
+use crate::model::instance::{Policy as Allowed, ZoneType};
 use crate::model::observation::Vantage;
 use crate::model::record::{RecordKey, RecordSet, RecordType, Routing, Value};
 use crate::model::want::{InstanceWants, NoZone, Placement, Want};
@@ -52,14 +52,16 @@ pub fn judge_wants(world: &World<'_>, wants: &InstanceWants, refused: &Refusals,
             Placement::Unknown => out.unknown += own,
             // The zone may be in an account that could not be read.
             Placement::NoZone(_) if !world.snapshot.accounts_read() => out.unknown += own,
-            Placement::NoZone(no_zone) => match publisher(world, wants, want) {
-                Some(other) => {
-                    let detail = format!("instance {other} has a zone for it");
-                    let subject = Subject::Record(want.key());
-                    out.silent.insert(Silent { subject, reason: SilentReason::SplitHorizon, detail });
+            Placement::NoZone(no_zone) => {
+                match publisher(world, wants, want).filter(|_| !is_bereft(world, wants, want)) {
+                    Some(other) => {
+                        let detail = format!("instance {other} has a zone for it");
+                        let subject = Subject::Record(want.key());
+                        out.silent.insert(Silent { subject, reason: SilentReason::SplitHorizon, detail });
+                    }
+                    None => out.candidates.push(no_zone_of(world, wants, want, no_zone)),
                 }
-                None => out.candidates.push(no_zone_of(world, wants, want, no_zone)),
-            },
+            }
             Placement::Zone(id) => match world.zone(id) {
                 None => out.unknown += own,
                 Some(zone) if has_unread_twin(world, wants, zone) => out.unknown += own,
@@ -690,6 +692,14 @@ fn publisher<'a>(world: &World<'a>, wants: &InstanceWants, want: &Want) -> Optio
         .into_iter()
         .find(|other| other.at(&want.name).iter().any(|one| one.zone_id().is_some()))
         .map(|other| &*other.instance.id)
+}
+
+/// True if the instance published the record itself, in a public zone that is gone, and the public is not answered
+/// any more: what another instance has for the others is no excuse.
+fn is_bereft(world: &World<'_>, wants: &InstanceWants, want: &Want) -> bool {
+    wants.instance.flags.zone_type != ZoneType::Private
+        && lost_public_zone(world, want).is_some()
+        && !impact_of(world, want, None).answered
 }
 
 /// The A record of the same name: an AAAA that a release writes unasked beside an alias has no fault of
