@@ -447,6 +447,10 @@ impl Context<'_> {
             candidate.also.push(Also { kind: Kind::OwnerConflict, reason });
         }
         candidate.window = self.window(step);
+        let is_of_target = matches!(step.kind, Kind::StaleTarget | Kind::WrongTarget);
+        if is_of_target && self.want.is_resolved() {
+            candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        }
         if step.kind == Kind::StaleTarget
             && is_stale_by_denial(self.world, &self.wants.instance.id, self.want, self.zone)
         {
