@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::compare::delegation::{LOOKS, delegated_twin};
+use crate::compare::delegation::{LOOKS, delegated_twin, wants_led_to};
 use crate::compare::live::questions;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
@@ -94,7 +94,7 @@ fn leads_out(zone: &ZoneReading, name: &DomainName) -> bool {
     hosts.flat_map(|set| set.content.hosts()).any(|host| !host.is_within(&zone.zone.name))
 }
 
-fn broken(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
+fn broken<'a>(world: &World<'a>, zone: &'a ZoneReading) -> Option<Candidate> {
     let resolvers = resolvers(world, zone);
     let bad: Vec<&Observation> = resolvers.values().filter_map(|one| one.fails(zone)).collect();
     let seen_at = bad.iter().map(|seen| seen.at).max()?;
@@ -119,9 +119,9 @@ fn broken(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
 }
 
 /// Resolvers whose control name works, asked for names that somebody wants in the zone.
-fn resolvers<'a>(world: &World<'a>, zone: &ZoneReading) -> BTreeMap<(&'a str, &'a str), Resolver<'a>> {
+fn resolvers<'a>(world: &World<'a>, zone: &'a ZoneReading) -> BTreeMap<(&'a str, &'a str), Resolver<'a>> {
     let mut out: BTreeMap<(&str, &str), Resolver<'_>> = BTreeMap::new();
-    let names: BTreeSet<_> = world.wants_in(&zone.zone.id).iter().map(|want| &want.name).collect();
+    let names: BTreeSet<_> = wants_led_to(world, zone).into_iter().map(|want| &want.name).collect();
     for seen in names.into_iter().flat_map(|name| questions(world, name)) {
         let internal = world.policy.view(&seen.view).is_some_and(|view| view.internal);
         if seen.vantage != Vantage::Recursive || internal || !world.control_works(seen) {
