@@ -127,6 +127,7 @@ impl History {
             seen.insert(candidate.key.clone(), candidate);
         }
         let open = self.places(|track| track.state == State::Open);
+        self.follow_records(verdicts, &seen);
         // What is known on a dark view still holds: what ranks below it on the same subject is part of it.
         let frozen_first = self.places(|track| {
             matches!(track.state, State::Open | State::Explained | State::Stale)
@@ -224,6 +225,26 @@ impl History {
         self.explain();
         for track in self.tracks.values_mut() {
             track.note(at);
+        }
+    }
+
+    /// A feed only adds a cause: a refusal that nothing but its unread feed keeps hurts as much as the record does now.
+    fn follow_records(&mut self, verdicts: &Verdicts, seen: &BTreeMap<FindingKey, &Candidate>) {
+        let is_kept = |key: &FindingKey, track: &Track| {
+            key.kind == Kind::FailedChange
+                && !seen.contains_key(key)
+                && matches!(track.state, State::Open | State::Explained | State::Stale)
+                && dark_views(&track.candidate, &verdicts.coverage, false) == [ViewName::Changes]
+        };
+        for (key, track) in self.tracks.iter_mut().filter(|(key, track)| is_kept(key, track)) {
+            let is_of_it = |one: &&&Candidate| {
+                is_one_story(key.kind, one.key.kind)
+                    && place(&one.key) == place(key)
+                    && one.key.instance == key.instance
+            };
+            if let Some(now) = seen.values().find(is_of_it).filter(|one| one.window.is_none()) {
+                track.candidate.follow(now);
+            }
         }
     }
 

@@ -194,6 +194,20 @@ impl Candidate {
         }
     }
 
+    /// Takes over what another statement about the same record says of it now, unless that is known already.
+    pub fn follow(&mut self, now: &Self) {
+        let own = Also { kind: now.key.kind, reason: now.reason };
+        let said: Vec<Also> = std::iter::once(own).chain(now.also.iter().cloned()).collect();
+        if said.iter().all(|one| self.also.contains(one)) {
+            return;
+        }
+        self.also = said;
+        (self.impact, self.is_assumed) = (now.impact, now.is_assumed);
+        self.severity = severity(self.key.kind, self.reason, self.impact, self.cause.as_ref());
+        self.recorded.clone_from(&now.recorded);
+        self.live.clone_from(&now.live);
+    }
+
     /// Says why as it was said before, and what to do about that.
     pub fn keep_reason(&mut self, before: &Self) {
         self.reason = before.reason;
