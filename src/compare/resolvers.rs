@@ -280,7 +280,7 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class, view: &str) -> Optio
         .map(|set| set.content.ttl().or_else(|| ttl_of_target(name.zone, &set.content)).unwrap_or(ALIAS_TTL))
         .max()
         .unwrap_or(ALIAS_TTL);
-    let own = match class {
+    match class {
         Class::Stale { ended, ttl } => after(SilentReason::TtlWindow, ended, ttl.unwrap_or(ALIAS_TTL)),
         Class::Denied | Class::Empty => {
             let (reason, ttl) = (SilentReason::NegativeTtlWindow, negative_ttl(name.zone));
@@ -307,8 +307,7 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class, view: &str) -> Optio
         | Class::Fails
         | Class::Silent
         | Class::Nothing => None,
-    };
-    own
+    }
 }
 
 /// What a resolver that follows the former delegation hands out serves somebody still: an old answer, or a
