@@ -198,17 +198,35 @@ pub fn zone_view<'a>(zones: Option<&'a Zones>, instance: &Instance) -> View<'a> 
     zones.map(|zones| (zones, ZoneView::new(zones, instance)))
 }
 
+/// Those among them that give names beside the ones of the objects.
+const TEMPLATES: [&str; 2] = ["fqdn-target-template", "fqdn-template"];
+
 /// The first stage: what the sources yield.
 #[must_use]
 pub fn sources(cluster: &Cluster, instance: &Arc<Instance>, now: Timestamp) -> SourceStage {
-    let input = SourceInput { objects: &cluster.objects, instance, now };
     if let Some(flag) = untold(instance) {
         let why = format!("its object does not tell the value of --{flag}");
-        return SourceStage { unknown: vec![why], ..SourceStage::default() };
+        let unknown = vec![why];
+        if !only_adds(instance) {
+            return SourceStage { unknown, ..SourceStage::default() };
+        }
+        return read_sources(cluster, instance, now, unknown, names_itself);
     }
-    let mut out = SourceStage { unknown: unread_kinds(cluster, instance), ..SourceStage::default() };
+    read_sources(cluster, instance, now, unread_kinds(cluster, instance), |_| true)
+}
+
+/// What the objects that `counts` holds for yield.
+fn read_sources(
+    cluster: &Cluster,
+    instance: &Arc<Instance>,
+    now: Timestamp,
+    unknown: Vec<String>,
+    counts: impl Fn(&KubeObject) -> bool,
+) -> SourceStage {
+    let input = SourceInput { objects: &cluster.objects, instance, now };
+    let mut out = SourceStage { unknown, ..SourceStage::default() };
     let mut by_source: BTreeMap<&str, Vec<Endpoint>> = BTreeMap::new();
-    for object in objects_of(cluster, instance) {
+    for object in objects_of(cluster, instance).filter(|object| counts(object)) {
         let found = read_object(object, &input);
         out.unwanted.extend(found.unwanted);
         out.without_target.extend(found.without_target);
@@ -223,6 +241,19 @@ pub fn sources(cluster: &Cluster, instance: &Arc<Instance>, now: Timestamp) -> S
         out.endpoints.extend(unite(source, endpoints, instance.effective_version()));
     }
     out
+}
+
+/// True if nothing but templates is untold: they add names to those that the objects give themselves.
+fn only_adds(instance: &Instance) -> bool {
+    let flags = &instance.flags;
+    let mut shaping = flags.untold.iter().filter(|flag| SHAPING.contains(flag));
+    !flags.sources.is_empty() && shaping.all(|flag| TEMPLATES.contains(flag))
+}
+
+/// Objects whose own names count whatever the templates are; a Node or a Pod may lose them to one.
+/// Source: source/ingress.go and source/service.go, `Endpoints`.
+fn names_itself(object: &KubeObject) -> bool {
+    matches!(&*object.reference.kind, "Ingress" | "Service")
 }
 
 /// A flag that nobody can tell and that decides what the instance wants. Without a source no ExternalDNS

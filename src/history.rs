@@ -43,6 +43,9 @@ pub struct Track {
     confirmed: bool,
     /// First look of the present run of looks outside of any window.
     run_since: Option<Timestamp>,
+    /// First look of the present run of looks in which its users' resolvers failed.
+    #[serde(default)]
+    worse_since: Option<Timestamp>,
     /// Clean looks in a row, and the time of the latest.
     clean: u32,
     clean_at: Option<Timestamp>,
@@ -124,6 +127,7 @@ impl History {
             seen.insert(candidate.key.clone(), candidate);
         }
         let open = self.places(|track| track.state == State::Open);
+        self.follow_records(verdicts, &seen);
         // What is known on a dark view still holds: what ranks below it on the same subject is part of it.
         let frozen_first = self.places(|track| {
             matches!(track.state, State::Open | State::Explained | State::Stale)
@@ -224,6 +228,26 @@ impl History {
         }
     }
 
+    /// A feed only adds a cause: a refusal that nothing but its unread feed keeps hurts as much as the record does now.
+    fn follow_records(&mut self, verdicts: &Verdicts, seen: &BTreeMap<FindingKey, &Candidate>) {
+        let is_kept = |key: &FindingKey, track: &Track| {
+            key.kind == Kind::FailedChange
+                && !seen.contains_key(key)
+                && matches!(track.state, State::Open | State::Explained | State::Stale)
+                && dark_views(&track.candidate, &verdicts.coverage, false) == [ViewName::Changes]
+        };
+        for (key, track) in self.tracks.iter_mut().filter(|(key, track)| is_kept(key, track)) {
+            let is_of_it = |one: &&&Candidate| {
+                is_one_story(key.kind, one.key.kind)
+                    && place(&one.key) == place(key)
+                    && one.key.instance == key.instance
+            };
+            if let Some(now) = seen.values().find(is_of_it).filter(|one| one.window.is_none()) {
+                track.candidate.follow(now);
+            }
+        }
+    }
+
     /// A mute that has begun or ended meanwhile concerns what this round cannot tell anew, too.
     pub fn mute(&mut self, verdicts: &Verdicts, now: impl Fn(&Candidate) -> Option<Mute>) {
         let told: BTreeSet<&FindingKey> = verdicts.candidates.iter().map(|one| &one.key).collect();
@@ -248,6 +272,7 @@ impl History {
             track.first_seen = track.first_seen.min(now);
             track.last_seen = track.last_seen.min(now);
             track.run_since = track.run_since.map(|at| at.min(now));
+            track.worse_since = track.worse_since.map(|at| at.min(now));
             track.clean_at = track.clean_at.map(|at| at.min(now));
         }
     }
@@ -375,6 +400,7 @@ impl Track {
             explained_by: None,
             confirmed,
             run_since: None,
+            worse_since: None,
             clean: 0,
             clean_at: None,
             steps: Vec::new(),
@@ -415,6 +441,7 @@ impl Track {
         // A window delays a page. What was told and has not gone meanwhile is no news when it closes.
         let is_told = self.clean == 0 && matches!(self.state, State::Open | State::Explained | State::Stale);
         self.candidate = candidate.clone();
+        self.worsen(at, cycle);
         self.last_seen = at;
         self.clean = 0;
         self.clean_at = None;
@@ -430,6 +457,19 @@ impl Track {
         }
         if candidate.muted.is_some() {
             self.state = State::Muted;
+        }
+    }
+
+    /// A page may be open for something milder: that its users' resolvers fail has to show itself twice all the same.
+    fn worsen(&mut self, at: Timestamp, cycle: SignedDuration) {
+        let seen_at = self.candidate.evidence_at;
+        let Some(impact) = self.candidate.worse else {
+            self.worse_since = None;
+            return;
+        };
+        let since = *self.worse_since.get_or_insert(seen_at.min(at));
+        if cycle <= seen_at.duration_since(since) {
+            self.candidate.worsen(impact);
         }
     }
 

@@ -82,6 +82,9 @@ pub struct Past {
     /// The first list with each hosted zone.
     #[serde(with = "pairs", default)]
     listed: BTreeMap<ZoneId, Timestamp>,
+    /// The hosted zones that are or were public, while anything is remembered of what they held.
+    #[serde(default)]
+    public: BTreeSet<ZoneId>,
     /// Views that cannot be read, by view and scope.
     #[serde(with = "pairs")]
     pub blind: BTreeMap<(ViewName, String), Blind>,
@@ -220,6 +223,7 @@ impl Past {
             }
             self.zones.retain(|id, _| zones.zones.contains_key(id));
             self.listed.retain(|id, _| zones.zones.contains_key(id));
+            self.observe_public(zones);
             self.observe_associations(zones, at);
             if lists_are_whole(snapshot) {
                 self.observe_strangers(zones, wants, (&snapshot.odd_objects(), &forgotten), at);
@@ -394,6 +398,16 @@ impl Past {
                     }
                 }
             }
+        }
+    }
+
+    /// A zone that is gone no longer tells whom it served.
+    fn observe_public(&mut self, zones: &Zones) {
+        let public = zones.zones.values().filter(|reading| !reading.zone.private);
+        self.public.extend(public.map(|reading| reading.zone.id.clone()));
+        if self.public.iter().any(|id| !zones.zones.contains_key(id)) {
+            let held: BTreeSet<&ZoneId> = self.names.records().map(|(_, held)| &held.place).collect();
+            self.public.retain(|id| zones.zones.contains_key(id) || held.contains(id));
         }
     }
 
@@ -653,6 +667,12 @@ impl Past {
     #[must_use]
     pub fn record_since<'k>(&self, zone: &ZoneId, key: impl Into<KeyRef<'k>>) -> Option<Timestamp> {
         self.names.record(zone, key).last().map(|last| last.since)
+    }
+
+    /// True if the hosted zone is public, or was when it was last listed.
+    #[must_use]
+    pub fn was_public(&self, zone: &ZoneId) -> bool {
+        self.public.contains(zone)
     }
 
     /// True if the record sets of the zone were read in any round.

@@ -169,17 +169,25 @@ fn is_of_nobody(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> bool 
 /// True if a host name is known never to have had these addresses: the same resolver was asked for it, and
 /// all that was answered anywhere within the last hour is of the few addresses that it has.
 fn is_foreign_to(world: &World<'_>, host: &DomainName, seen: &Observation, found: &BTreeSet<IpAddr>) -> bool {
-    let of_family = |ip: &IpAddr| found.iter().any(|one| one.is_ipv4() == ip.is_ipv4());
+    let is_six = found.iter().any(IpAddr::is_ipv6);
     let looks = world.answers.get(host).map(Vec::as_slice).unwrap_or_default();
-    let told = looks.iter().map(|look| (look, addresses(look).into_iter().filter(of_family).collect()));
-    let told: Vec<(_, BTreeSet<IpAddr>)> =
-        told.filter(|(_, told): &(_, BTreeSet<_>)| !told.is_empty()).collect();
-    let is_asked_here = told.iter().any(|(look, _)| look.server == seen.server && look.view == seen.view);
-    let largest = told.iter().map(|(_, told)| told.len()).max().unwrap_or_default();
+    let tells = |look: &&&Observation| addresses(look).iter().any(|ip| ip.is_ipv6() == is_six);
+    let is_asked_here =
+        looks.iter().filter(tells).any(|look| look.server == seen.server && look.view == seen.view);
+    is_asked_here && pool(world, host, is_six).is_some_and(|pool| pool.is_disjoint(found))
+}
+
+/// All addresses of one family that a host name has had within the last hour; `None` where nobody has seen the
+/// whole: each answer shows another part of a large pool, and what is served worldwide differs by place.
+pub(super) fn pool(world: &World<'_>, host: &DomainName, is_six: bool) -> Option<BTreeSet<IpAddr>> {
+    let of_family = |ip: &IpAddr| ip.is_ipv6() == is_six;
+    let looks = world.answers.get(host).map(Vec::as_slice).unwrap_or_default();
+    let told = looks.iter().map(|look| addresses(look).into_iter().filter(of_family).collect());
+    let told: Vec<BTreeSet<IpAddr>> = told.filter(|told: &BTreeSet<_>| !told.is_empty()).collect();
+    let largest = told.iter().map(BTreeSet::len).max()?;
     let lately = world.past.answered.lately(host).filter(of_family);
-    let pool: BTreeSet<IpAddr> = told.into_iter().flat_map(|(_, told)| told).chain(lately).collect();
-    // Of a pool that each answer shows another part of, nobody has seen the whole.
-    is_asked_here && !is_worldwide(host) && pool.len() < largest * 2 && pool.is_disjoint(found)
+    let pool: BTreeSet<IpAddr> = told.into_iter().flatten().chain(lately).collect();
+    (!is_worldwide(host) && pool.len() < largest * 2).then_some(pool)
 }
 
 /// Something that the zone held earlier at this name, under this key, as another member or as another type,

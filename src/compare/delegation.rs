@@ -104,6 +104,16 @@ pub fn delegated_twin<'a>(world: &World<'a>, zone: &'a ZoneReading) -> Option<&'
     twin_of_servers(world, zone, &servers)
 }
 
+/// The wishes whose users are led to a public zone: those placed there, and in the idle twins of it.
+#[must_use]
+pub fn wants_led_to<'a>(world: &World<'a>, zone: &'a ZoneReading) -> Vec<&'a Want> {
+    let is_idle = |twin: &&'a ZoneReading| {
+        delegated_twin(world, twin).is_some_and(|other| other.zone.id == zone.zone.id)
+    };
+    let of_twins = twins(world, zone).filter(is_idle).flat_map(|twin| world.wants_in(&twin.zone.id));
+    world.wants_in(&zone.zone.id).iter().chain(of_twins).copied().collect()
+}
+
 /// As [`delegated_twin`], also by what the parent said when it was last heard: a delegation moves seldom, and
 /// a name must not change its zone because nobody could ask for a while.
 #[must_use]
@@ -148,7 +158,7 @@ pub fn judge_delegations(world: &World<'_>, out: &mut Verdicts) {
     let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
     let mut told: BTreeSet<&DomainName> = BTreeSet::new();
     let servers = by_server(world);
-    for zone in zones.filter(|zone| !zone.zone.private && !world.wants_in(&zone.zone.id).is_empty()) {
+    for zone in zones.filter(|zone| !zone.zone.private && !wants_led_to(world, zone).is_empty()) {
         note_contradictions(world, zone, out);
         // Of several zones of one name that all lack a delegation the first one speaks.
         if let Some(candidate) = broken(world, zone, &servers).or_else(|| old_servers(world, zone, out))

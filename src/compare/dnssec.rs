@@ -10,14 +10,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::compare::delegation::{LOOKS, delegated_twin};
+use crate::compare::delegation::{LOOKS, delegated_twin, wants_led_to};
 use crate::compare::live::questions;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::zone::{Dnssec, ZoneReading};
-use crate::model::{DomainName, RecordType};
+use crate::model::{DomainName, RecordType, ZoneId};
 use crate::report::Fix;
 use crate::snapshot::ViewName;
 
@@ -27,8 +27,7 @@ const SIGNATURE: [u16; 3] = [7, 8, 10];
 
 /// Judges every public zone in which somebody wants a name.
 pub fn judge_dnssec(world: &World<'_>, out: &mut Verdicts) {
-    let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
-    for zone in zones.filter(|zone| !zone.zone.private && delegated_twin(world, zone).is_none()) {
+    for zone in judged(world) {
         out.candidates.extend(broken(world, zone));
     }
 }
@@ -62,12 +61,40 @@ impl<'a> Resolver<'a> {
     }
 }
 
+/// True if the resolver that was asked refuses the zone, or the one that users are led to in its place, for its
+/// signatures.
+#[must_use]
+pub fn is_refused(world: &World<'_>, zone: &ZoneReading, seen: &Observation) -> bool {
+    let zone = delegated_twin(world, zone).unwrap_or(zone);
+    world.refusals().contains(&(zone.zone.id.clone(), Arc::clone(&seen.view), Arc::clone(&seen.server)))
+}
+
+/// A zone, and a resolver that refuses it for its signatures, by view and server.
+pub type Refused = (ZoneId, Arc<str>, Arc<str>);
+
+/// Which resolvers refuse which zones.
+#[must_use]
+pub fn refusals(world: &World<'_>) -> BTreeSet<Refused> {
+    let mut out = BTreeSet::new();
+    for zone in judged(world) {
+        let all = resolvers(world, zone).into_iter().filter(|(_, one)| one.fails(zone).is_some());
+        out.extend(all.map(|((view, server), _)| (zone.zone.id.clone(), view.into(), server.into())));
+    }
+    out
+}
+
+/// Public zones that users may be led to.
+fn judged<'a, 's>(world: &'s World<'a>) -> impl Iterator<Item = &'a ZoneReading> + use<'a, 's> {
+    let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
+    zones.filter(|zone| !zone.zone.private && delegated_twin(world, zone).is_none())
+}
+
 fn leads_out(zone: &ZoneReading, name: &DomainName) -> bool {
     let hosts = zone.at(name).iter().filter(|set| set.record_type == RecordType::Cname);
     hosts.flat_map(|set| set.content.hosts()).any(|host| !host.is_within(&zone.zone.name))
 }
 
-fn broken(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
+fn broken<'a>(world: &World<'a>, zone: &'a ZoneReading) -> Option<Candidate> {
     let resolvers = resolvers(world, zone);
     let bad: Vec<&Observation> = resolvers.values().filter_map(|one| one.fails(zone)).collect();
     let seen_at = bad.iter().map(|seen| seen.at).max()?;
@@ -92,9 +119,9 @@ fn broken(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
 }
 
 /// Resolvers whose control name works, asked for names that somebody wants in the zone.
-fn resolvers<'a>(world: &World<'a>, zone: &ZoneReading) -> BTreeMap<(&'a str, &'a str), Resolver<'a>> {
+fn resolvers<'a>(world: &World<'a>, zone: &'a ZoneReading) -> BTreeMap<(&'a str, &'a str), Resolver<'a>> {
     let mut out: BTreeMap<(&str, &str), Resolver<'_>> = BTreeMap::new();
-    let names: BTreeSet<_> = world.wants_in(&zone.zone.id).iter().map(|want| &want.name).collect();
+    let names: BTreeSet<_> = wants_led_to(world, zone).into_iter().map(|want| &want.name).collect();
     for seen in names.into_iter().flat_map(|name| questions(world, name)) {
         let internal = world.policy.view(&seen.view).is_some_and(|view| view.internal);
         if seen.vantage != Vantage::Recursive || internal || !world.control_works(seen) {

@@ -10,8 +10,10 @@
 )]
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::compare::answer_class::pool;
 use crate::compare::leftovers::is_denied;
 use crate::compare::owner::former_members;
 use crate::compare::world::World;
@@ -134,8 +136,11 @@ fn target_difference(
         return None;
     }
     let (wanted, held) = (targets(&want.content), targets(&set.content));
-    if wanted == held || want.is_resolved() {
+    if wanted == held {
         return None;
+    }
+    if want.is_resolved() {
+        return resolved_difference(world, instance, want, set);
     }
     if was_wanted(world, instance, want, &held, &wanted) || is_gone(world, &held) {
         return Some((Kind::StaleTarget, Reason::PreviousLb));
@@ -150,6 +155,32 @@ fn target_difference(
         Reason::Disjoint
     };
     Some((Kind::WrongTarget, reason))
+}
+
+/// ExternalDNS looks up the wanted host names itself, and any of their addresses will do. Those of another host are
+/// stale if they stand there since that was wanted. Source: findings.md section 6, rule 2.
+fn resolved_difference(
+    world: &World<'_>,
+    instance: &Arc<str>,
+    want: &Want,
+    set: &RecordSet,
+) -> Option<(Kind, Reason)> {
+    let held: BTreeSet<IpAddr> = set.content.plain_values().iter().filter_map(Value::ip).collect();
+    let mut known: BTreeSet<IpAddr> = want.content.plain_values().iter().filter_map(Value::ip).collect();
+    for host in want.content.hosts() {
+        known.extend(pool(world, &host, want.record_type == RecordType::Aaaa)?);
+    }
+    if held.is_empty() || !held.is_disjoint(&known) {
+        return None;
+    }
+    let wished = world.past.earlier_wishes(instance, want).next().and(world.past.wish_since(instance, want));
+    let stands = want.zone_id().and_then(|zone| world.past.record_since(zone, want));
+    let is_former = stands.zip(wished).is_some_and(|(stands, wished)| stands < wished);
+    Some(if is_former {
+        (Kind::StaleTarget, Reason::PreviousLb)
+    } else {
+        (Kind::WrongTarget, Reason::Disjoint)
+    })
 }
 
 /// One earlier wish had these targets, or several had them and none of them is wanted any more.

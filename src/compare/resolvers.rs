@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::answer_class::{Class, Name, classify, ttl_of_target};
 use crate::compare::delegation::{LOOKS, delegation_window};
+use crate::compare::dnssec::is_refused;
 use crate::compare::live::{Match, answers, asks, questions, serves, union};
 use crate::compare::mismatch::{empty_family, health_may_withdraw, health_withdrawn, is_alive};
 use crate::compare::verdict::{Candidate, Verdicts};
@@ -175,6 +176,7 @@ fn rows<'a>(world: &World<'a>, name: &Name<'_>, out: &mut Verdicts) -> Vec<Row<'
             rows.push(Row { view, server, class, seen, window: window(world, name, class, seen) });
         }
     }
+    excuse_by_delegation(world, name.zone, &mut rows);
     rows
 }
 
@@ -216,13 +218,12 @@ fn one_resolver<'a>(
     name: &Name<'_>,
     seen: &[&'a Observation],
 ) -> (Class, Option<&'a Observation>, bool) {
-    let unchecked_works = seen.iter().any(|one| one.cd && classify(world, name, one) == Class::Right);
     let looks: Vec<(Class, &'a Observation)> = seen
         .iter()
         .filter(|one| !one.cd)
         .map(|one| (classify(world, name, one), *one))
-        // Validation that fails is a fault of the zone, not of this resolver.
-        .filter(|(class, _)| *class != Class::Fails || !unchecked_works)
+        // Validation that fails is a fault of the zone, not of this resolver, and told as that.
+        .filter(|(class, one)| *class != Class::Fails || !is_refused(world, name.zone, one))
         // Nor is it one of the name while the resolver answered nothing at all.
         .filter(|(class, one)| {
             !matches!(class, Class::Fails | Class::Empty | Class::Silent) || world.vouches_for(one)
@@ -279,7 +280,7 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class, seen: &Observation) 
         .map(|set| set.content.ttl().or_else(|| ttl_of_target(name.zone, &set.content)).unwrap_or(ALIAS_TTL))
         .max()
         .unwrap_or(ALIAS_TTL);
-    let own = match class {
+    match class {
         Class::Stale { ended, ttl } => after(SilentReason::TtlWindow, ended, ttl.unwrap_or(ALIAS_TTL)),
         Class::Denied | Class::Empty => {
             let (reason, ttl) = (SilentReason::NegativeTtlWindow, denial_ttl(world, name.zone, seen));
@@ -306,8 +307,28 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class, seen: &Observation) 
         | Class::Fails
         | Class::Silent
         | Class::Nothing => None,
+    }
+}
+
+/// What a resolver that follows the former delegation hands out serves somebody still: an old answer, or a
+/// denial that others do not share. A failure is no answer, and where most deny the name nobody is served.
+fn excuse_by_delegation(world: &World<'_>, zone: &ZoneReading, rows: &mut [Row<'_>]) {
+    let Some(moved) = delegation_window(world, zone) else { return };
+    let is_denial = |row: &Row<'_>| matches!(row.class, Class::Denied | Class::Empty);
+    let shares = |view: &str| {
+        let of_view = || rows.iter().filter(|row| row.view == view);
+        let denials = of_view().filter(|row| is_denial(row)).count();
+        1 < denials && of_view().count() < denials * 2
     };
-    [own, delegation_window(world, name.zone)].into_iter().flatten().max_by_key(|window| window.until)
+    let follows = |row: &Row<'_>| match row.class {
+        Class::Stale { .. } | Class::Rewritten | Class::OtherView => true,
+        Class::Denied | Class::Empty => !shares(row.view),
+        _ => false,
+    };
+    let excused: Vec<bool> = rows.iter().map(follows).collect();
+    for (row, _) in rows.iter_mut().zip(excused).filter(|(_, is_excused)| *is_excused) {
+        row.window = [row.window, Some(moved)].into_iter().flatten().max_by_key(|window| window.until);
+    }
 }
 
 /// True if the record was seen to change, between two looks that leave no room for a third content.

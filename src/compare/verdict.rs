@@ -91,6 +91,9 @@ pub struct Candidate {
     pub cause: Option<Cause>,
     /// What users get now.
     pub impact: Impact,
+    /// What users get by the failures of their resolvers, where that is worse: it counts when it was seen twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worse: Option<Impact>,
     /// True if nobody was asked in this round: the impact is what is to be feared.
     #[serde(default)]
     pub is_assumed: bool,
@@ -151,6 +154,7 @@ impl Candidate {
             reason,
             cause: None,
             impact,
+            worse: None,
             is_assumed: false,
             window: None,
             certain: false,
@@ -188,6 +192,20 @@ impl Candidate {
             self.impact = impact;
             self.severity = severity(self.key.kind, self.reason, impact, self.cause.as_ref());
         }
+    }
+
+    /// Takes over what another statement about the same record says of it now, unless that is known already.
+    pub fn follow(&mut self, now: &Self) {
+        let own = Also { kind: now.key.kind, reason: now.reason };
+        let said: Vec<Also> = std::iter::once(own).chain(now.also.iter().cloned()).collect();
+        if said.iter().all(|one| self.also.contains(one)) {
+            return;
+        }
+        self.also = said;
+        (self.impact, self.is_assumed) = (now.impact, now.is_assumed);
+        self.severity = severity(self.key.kind, self.reason, self.impact, self.cause.as_ref());
+        self.recorded.clone_from(&now.recorded);
+        self.live.clone_from(&now.live);
     }
 
     /// Says why as it was said before, and what to do about that.

@@ -31,9 +31,9 @@ use crate::compare::target::{dead_target, lacks_family, loops_in_zones};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::answers_elsewhere;
 use crate::compare::world::World;
-use crate::compare::wrong_zone::{has_unread_twin, home, is_served_in_public, wrong_zone};
+use crate::compare::wrong_zone::{has_unread_twin, home, is_served_in_public, lost_public_zone, wrong_zone};
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject, Window};
-use crate::model::instance::Policy as Allowed;
+use crate::model::instance::{Policy as Allowed, ZoneType};
 use crate::model::observation::Vantage;
 use crate::model::record::{RecordKey, RecordSet, RecordType, Routing, Value};
 use crate::model::want::{InstanceWants, NoZone, Placement, Want};
@@ -52,14 +52,16 @@ pub fn judge_wants(world: &World<'_>, wants: &InstanceWants, refused: &Refusals,
             Placement::Unknown => out.unknown += own,
             // The zone may be in an account that could not be read.
             Placement::NoZone(_) if !world.snapshot.accounts_read() => out.unknown += own,
-            Placement::NoZone(no_zone) => match publisher(world, wants, want) {
-                Some(other) => {
-                    let detail = format!("instance {other} has a zone for it");
-                    let subject = Subject::Record(want.key());
-                    out.silent.insert(Silent { subject, reason: SilentReason::SplitHorizon, detail });
+            Placement::NoZone(no_zone) => {
+                match publisher(world, wants, want).filter(|_| !is_bereft(world, wants, want)) {
+                    Some(other) => {
+                        let detail = format!("instance {other} has a zone for it");
+                        let subject = Subject::Record(want.key());
+                        out.silent.insert(Silent { subject, reason: SilentReason::SplitHorizon, detail });
+                    }
+                    None => out.candidates.push(no_zone_of(world, wants, want, no_zone)),
                 }
-                None => out.candidates.push(no_zone_of(world, wants, want, no_zone)),
-            },
+            }
             Placement::Zone(id) => match world.zone(id) {
                 None => out.unknown += own,
                 Some(zone) if has_unread_twin(world, wants, zone) => out.unknown += own,
@@ -116,9 +118,22 @@ fn judge_in_zone(
     if step.as_ref().is_none_or(|step| step.kind == Kind::WrongTtl) {
         holds.extend(context.unowned_for_good());
         holds.extend(context.agreeing(out));
+    } else if exactly.is_none() {
+        context.failing_resolvers(&mut holds);
     }
+    worsen_by_failure(&mut holds);
     let fails_alone = fails_alone(want, &zone.zone.id, refused);
     out.candidates.extend(holds.into_iter().map(|candidate| context.dress(candidate, fails_alone)));
+}
+
+/// What users get does not depend on the kind that speaks for a name: where most of their resolvers fail for it,
+/// none of its statements is milder than that.
+fn worsen_by_failure(holds: &mut [Candidate]) {
+    let failures =
+        holds.iter().filter(|one| one.key.kind == Kind::ResolverUnreachable && one.window.is_none());
+    let Some(impact) = failures.map(|one| one.impact).max_by_key(|impact| impact.weight()) else { return };
+    let milder = |one: &&mut Candidate| one.impact != Impact::None && one.impact.weight() < impact.weight();
+    holds.iter_mut().filter(milder).for_each(|one| one.worse = Some(impact));
 }
 
 /// True for the half of an alias that was refused for its own sake and takes the other half along: its
@@ -407,6 +422,18 @@ impl Context<'_> {
         live
     }
 
+    /// Resolvers that fail for a name do so whatever its record is, where its servers answer as they should.
+    fn failing_resolvers(&self, holds: &mut Vec<Candidate>) {
+        if holds.is_empty() || self.judged.harm.is_some() {
+            return;
+        }
+        let mut live =
+            judge_resolvers(self.world, self.wants, self.want, self.zone, &mut Verdicts::default());
+        live.retain(|one| one.key.kind == Kind::ResolverUnreachable);
+        self.spare_other_family(&mut live);
+        holds.extend(live);
+    }
+
     fn ownership(&self) -> Option<Candidate> {
         let (kind, reason) = after::ownership_fault(self.world, self.wants, self.want, self.zone)?;
         let mut candidate = self.start(kind, reason, Impact::Latent);
@@ -446,6 +473,10 @@ impl Context<'_> {
             candidate.also.push(Also { kind: Kind::OwnerConflict, reason });
         }
         candidate.window = self.window(step);
+        let is_of_target = matches!(step.kind, Kind::StaleTarget | Kind::WrongTarget);
+        if is_of_target && self.want.is_resolved() {
+            candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
+        }
         if step.kind == Kind::StaleTarget
             && is_stale_by_denial(self.world, &self.wants.instance.id, self.want, self.zone)
         {
@@ -691,6 +722,14 @@ fn publisher<'a>(world: &World<'a>, wants: &InstanceWants, want: &Want) -> Optio
         .into_iter()
         .find(|other| other.at(&want.name).iter().any(|one| one.zone_id().is_some()))
         .map(|other| &*other.instance.id)
+}
+
+/// True if the instance published the record itself, in a public zone that is gone, and the public is not answered
+/// any more: what another instance has for the others is no excuse.
+fn is_bereft(world: &World<'_>, wants: &InstanceWants, want: &Want) -> bool {
+    wants.instance.flags.zone_type != ZoneType::Private
+        && lost_public_zone(world, want).is_some()
+        && !impact_of(world, want, None).answered
 }
 
 /// The A record of the same name: an AAAA that a release writes unasked beside an alias has no fault of

@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::delegation::name_servers;
+use crate::compare::dnssec::{Refused, refusals};
 use crate::compare::lookups::{self, as_named};
 use crate::compare::owner::Title;
 use crate::compare::resolvers::ALIAS_TTL;
@@ -62,6 +63,8 @@ pub struct World<'a> {
     writers: OnceCell<BTreeSet<Arc<str>>>,
     /// How many wishes of each instance changed in each round; counted when first asked for.
     changes: OnceCell<Table<(Arc<str>, Timestamp), usize>>,
+    /// Resolvers that refuse a zone for its signatures; found when first asked for.
+    refusals: OnceCell<BTreeSet<Refused>>,
     /// When the objects of the wishes of each instance were last touched, in order; found when first asked for.
     touched: OnceCell<BTreeMap<Arc<str>, Vec<Timestamp>>>,
     /// The ownership of each wish in its own zone, by instance and place; read when first asked for.
@@ -132,6 +135,7 @@ impl<'a> World<'a> {
             wishers: OnceCell::new(),
             changes: OnceCell::new(),
             writers: OnceCell::new(),
+            refusals: OnceCell::new(),
             touched: OnceCell::new(),
             titles: wants.iter().map(|one| vec![OnceCell::new(); one.wants.len()]).collect(),
             zones: read.into_iter().map(|reading| (&reading.zone.id, reading)).collect(),
@@ -285,6 +289,12 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn writers(&self) -> &BTreeSet<Arc<str>> {
         self.writers.get_or_init(|| writers(self))
+    }
+
+    /// See [`refusals`].
+    #[must_use]
+    pub fn refusals(&self) -> &BTreeSet<Refused> {
+        self.refusals.get_or_init(|| refusals(self))
     }
 
     /// How many wishes of an instance have objects that were last touched within one of its loops of a time.

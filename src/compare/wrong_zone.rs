@@ -21,7 +21,8 @@ use crate::finding::{Impact, Kind, Reason};
 use crate::model::observation::{Observation, Vantage};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
-use crate::model::{Content, DomainName, RecordSet};
+use crate::model::{Content, DomainName, RecordSet, ZoneId};
+use crate::past::names::Held;
 use crate::policy::NetworkView;
 use crate::snapshot::ViewState;
 
@@ -323,7 +324,18 @@ fn in_vpc(zone: &ZoneReading, view: &NetworkView) -> bool {
     zone.zone.private && view.vpc_id.as_deref().is_some_and(is_its)
 }
 
-/// A host with public targets stands in a private zone only, although a public zone could hold it.
+/// A public zone that held the wanted record and is in no list any more.
+pub(super) fn lost_public_zone<'a>(world: &World<'a>, want: &Want) -> Option<&'a ZoneId> {
+    let zones = world.zones().filter(|_| world.snapshot.accounts_read())?;
+    let stood = |held: &&Held| held.sightings.last().is_some_and(|last| last.value.is_some());
+    let is_own =
+        |held: &&Held| held.record_type == want.record_type && held.set_identifier == want.set_identifier;
+    let is_lost = |id: &&ZoneId| !zones.zones.contains_key(*id) && world.past.was_public(id);
+    let held = world.past.names.records_at(&want.name).iter().filter(is_own).filter(stood);
+    held.map(|held| &held.place).find(is_lost)
+}
+
+/// A host with public targets stands in a private zone only, although a public zone could hold it, or did.
 fn private_only(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Misplaced> {
     let target = expected(world, &want.content, &want.record_type);
     // Where nobody asked for the target itself, those who are served tell what it has.
@@ -334,9 +346,16 @@ fn private_only(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Mi
     };
     let found: BTreeSet<IpAddr> = if target.addresses.is_empty() { served() } else { target.addresses };
     let public_target = !found.is_empty() && found.iter().all(|ip| !is_private(*ip));
-    let home = public_zones(world).find(|other| other.zone.name == zone.zone.name)?;
-    let known = !home.at(&want.name).is_empty() || world.wants_at(&home.zone.id, &want.name).next().is_some();
-    if !public_target || known || want.name.is_wildcard() {
+    let evidence = match public_zones(world).find(|other| other.zone.name == zone.zone.name) {
+        Some(home) => {
+            let is_known =
+                !home.at(&want.name).is_empty() || world.wants_at(&home.zone.id, &want.name).next().is_some();
+            let text = format!("the public zone {} of that name has no record for it", home.zone.id);
+            (!is_known).then_some(text)
+        }
+        None => lost_public_zone(world, want).map(|id| format!("the public zone {id} that had it is gone")),
+    }?;
+    if !public_target || want.name.is_wildcard() {
         return None;
     }
     let public = |seen: &Observation| &*seen.view == "public";
@@ -352,7 +371,7 @@ fn private_only(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Mi
     Some(Misplaced {
         reason: Reason::PrivateVsPublic,
         impact: Impact::Down,
-        evidence: format!("the public zone {} of that name has no record for it", home.zone.id),
+        evidence,
         servers: BTreeSet::new(),
     })
 }
