@@ -43,9 +43,6 @@ pub struct Track {
     confirmed: bool,
     /// First look of the present run of looks outside of any window.
     run_since: Option<Timestamp>,
-    /// First look of the present run of looks in which its users' resolvers failed.
-    #[serde(default)]
-    worse_since: Option<Timestamp>,
     /// Clean looks in a row, and the time of the latest.
     clean: u32,
     clean_at: Option<Timestamp>,
@@ -272,7 +269,6 @@ impl History {
             track.first_seen = track.first_seen.min(now);
             track.last_seen = track.last_seen.min(now);
             track.run_since = track.run_since.map(|at| at.min(now));
-            track.worse_since = track.worse_since.map(|at| at.min(now));
             track.clean_at = track.clean_at.map(|at| at.min(now));
         }
     }
@@ -400,7 +396,6 @@ impl Track {
             explained_by: None,
             confirmed,
             run_since: None,
-            worse_since: None,
             clean: 0,
             clean_at: None,
             steps: Vec::new(),
@@ -441,7 +436,6 @@ impl Track {
         // A window delays a page. What was told and has not gone meanwhile is no news when it closes.
         let is_told = self.clean == 0 && matches!(self.state, State::Open | State::Explained | State::Stale);
         self.candidate = candidate.clone();
-        self.worsen(at, cycle);
         self.last_seen = at;
         self.clean = 0;
         self.clean_at = None;
@@ -457,19 +451,6 @@ impl Track {
         }
         if candidate.muted.is_some() {
             self.state = State::Muted;
-        }
-    }
-
-    /// A page may be open for something milder: that its users' resolvers fail has to show itself twice all the same.
-    fn worsen(&mut self, at: Timestamp, cycle: SignedDuration) {
-        let seen_at = self.candidate.evidence_at;
-        let Some(impact) = self.candidate.worse else {
-            self.worse_since = None;
-            return;
-        };
-        let since = *self.worse_since.get_or_insert(seen_at.min(at));
-        if cycle <= seen_at.duration_since(since) {
-            self.candidate.worsen(impact);
         }
     }
 

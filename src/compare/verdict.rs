@@ -91,9 +91,6 @@ pub struct Candidate {
     pub cause: Option<Cause>,
     /// What users get now.
     pub impact: Impact,
-    /// What users get by the failures of their resolvers, where that is worse: it counts when it was seen twice.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub worse: Option<Impact>,
     /// True if nobody was asked in this round: the impact is what is to be feared.
     #[serde(default)]
     pub is_assumed: bool,
@@ -154,7 +151,6 @@ impl Candidate {
             reason,
             cause: None,
             impact,
-            worse: None,
             is_assumed: false,
             window: None,
             certain: false,

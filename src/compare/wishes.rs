@@ -118,22 +118,9 @@ fn judge_in_zone(
     if step.as_ref().is_none_or(|step| step.kind == Kind::WrongTtl) {
         holds.extend(context.unowned_for_good());
         holds.extend(context.agreeing(out));
-    } else if exactly.is_none() {
-        context.failing_resolvers(&mut holds);
     }
-    worsen_by_failure(&mut holds);
     let fails_alone = fails_alone(want, &zone.zone.id, refused);
     out.candidates.extend(holds.into_iter().map(|candidate| context.dress(candidate, fails_alone)));
-}
-
-/// What users get does not depend on the kind that speaks for a name: where most of their resolvers fail for it,
-/// none of its statements is milder than that.
-fn worsen_by_failure(holds: &mut [Candidate]) {
-    let failures =
-        holds.iter().filter(|one| one.key.kind == Kind::ResolverUnreachable && one.window.is_none());
-    let Some(impact) = failures.map(|one| one.impact).max_by_key(|impact| impact.weight()) else { return };
-    let milder = |one: &&mut Candidate| one.impact != Impact::None && one.impact.weight() < impact.weight();
-    holds.iter_mut().filter(milder).for_each(|one| one.worse = Some(impact));
 }
 
 /// True for the half of an alias that was refused for its own sake and takes the other half along: its
@@ -420,18 +407,6 @@ impl Context<'_> {
         }
         self.spare_other_family(&mut live);
         live
-    }
-
-    /// Resolvers that fail for a name do so whatever its record is, where its servers answer as they should.
-    fn failing_resolvers(&self, holds: &mut Vec<Candidate>) {
-        if holds.is_empty() || self.judged.harm.is_some() {
-            return;
-        }
-        let mut live =
-            judge_resolvers(self.world, self.wants, self.want, self.zone, &mut Verdicts::default());
-        live.retain(|one| one.key.kind == Kind::ResolverUnreachable);
-        self.spare_other_family(&mut live);
-        holds.extend(live);
     }
 
     fn ownership(&self) -> Option<Candidate> {
