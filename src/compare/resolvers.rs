@@ -235,7 +235,11 @@ fn one_resolver<'a>(
         return (*class, Some(*one), !bad.is_empty());
     }
     match bad.first() {
-        Some((class, one)) if LOOKS <= of_one_name(&bad) && bad.iter().all(|other| same(other.0, *class)) => {
+    // A failure by one transport and none by the other are two words for the same.
+    let alike = |one: Class, other: Class| same(one, other) || is_failure(one) && is_failure(other);
+        Some((class, one))
+            if LOOKS <= of_one_name(&bad) && bad.iter().all(|other| alike(other.0, *class)) =>
+        {
             (*class, Some(*one), false)
         }
         Some(_) | None => (Class::Nothing, None, false),
@@ -256,6 +260,10 @@ fn same(left: Class, right: Class) -> bool {
 }
 
 /// Until when this answer is to be expected.
+fn is_failure(class: Class) -> bool {
+    kind_of(class).is_some_and(|(kind, _)| kind == Kind::ResolverUnreachable)
+}
+
 fn window(world: &World<'_>, name: &Name<'_>, class: Class, view: &str) -> Option<Window> {
     if class == Class::Right {
         return None;
