@@ -158,7 +158,8 @@ impl History {
         seen.retain(|key, candidate| {
             // Nor is the ownership of a record a subject while its users are known not to get it.
             let is_ownership = matches!(key.kind.rank(), 30..=32);
-            let hidden = frozen_first.get(&place(key)).is_some_and(|kind| *kind < key.kind)
+            let frozen = frozen_first.get(&place(key)).filter(|kind| **kind < key.kind);
+            let hidden = frozen.is_some_and(|kind| !self.outdoes(candidate, *kind))
                 || is_ownership && frozen_live.contains_key(&place(key));
             // On a view that could not be read nothing is decided anew.
             !hidden
@@ -203,7 +204,15 @@ impl History {
             if waiting.contains(&place(key)) {
                 dark.push(ViewName::Kubernetes);
             }
-            if !dark.is_empty() {
+            let is_outdone = !dark.is_empty()
+                && told.get(&place(key)).is_some_and(|first| {
+                    first.stands
+                        && key.kind < first.candidate.key.kind
+                        && track.candidate.severity < first.candidate.severity
+                });
+            if is_outdone {
+                track.miss(at, true, policy, cycle);
+            } else if !dark.is_empty() {
                 track.freeze(&dark, &verdicts.coverage);
             } else if !is_seen && !held.contains(&(place(key), key.kind)) && !is_dim(key, &verdicts.coverage)
             {
@@ -264,6 +273,18 @@ impl History {
     /// Everything that is remembered, by key.
     pub fn tracks(&self) -> impl Iterator<Item = &Track> {
         self.tracks.values()
+    }
+
+    /// True if what rests on views that were read is graver than a frozen statement about the same subject, and
+    /// no part of it: what is assumed for want of an answer is no news where it was told as harmless before.
+    fn outdoes(&self, candidate: &Candidate, frozen: Kind) -> bool {
+        let key = FindingKey { kind: frozen, ..candidate.key.clone() };
+        let is_part = |frozen: &Candidate| {
+            candidate.is_assumed && frozen.also.iter().any(|also| also.kind == candidate.key.kind)
+        };
+        self.tracks
+            .get(&key)
+            .is_some_and(|track| track.candidate.severity < candidate.severity && !is_part(&track.candidate))
     }
 
     /// Subjects of the tracks that fit, each with the kind of the lowest rank.
