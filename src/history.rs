@@ -46,6 +46,9 @@ pub struct Track {
     /// Clean looks in a row, and the time of the latest.
     clean: u32,
     clean_at: Option<Timestamp>,
+    /// First look of the present run of looks in which users get something worse than the kind alone tells.
+    #[serde(default)]
+    worse_since: Option<Timestamp>,
     /// What became of it: the first step, and the latest ones. Absent in files of older versions.
     #[serde(default)]
     steps: Vec<Step>,
@@ -184,6 +187,7 @@ impl History {
                 .or_insert_with(|| Track::new((*candidate).clone(), at, confirmed));
             let before = (track.state != State::Resolved).then(|| track.candidate.clone());
             track.see(candidate, at, cycle);
+            track.worsen(at, cycle);
             if let Some(before) = before {
                 track.keep_what_is_not_seen(&before, &verdicts.coverage);
             }
@@ -257,6 +261,7 @@ impl History {
             track.first_seen = track.first_seen.min(now);
             track.last_seen = track.last_seen.min(now);
             track.run_since = track.run_since.map(|at| at.min(now));
+            track.worse_since = track.worse_since.map(|at| at.min(now));
             track.clean_at = track.clean_at.map(|at| at.min(now));
         }
     }
@@ -270,11 +275,6 @@ impl History {
         seen.iter().map(first).collect()
     }
 
-    /// Everything that is remembered, by key.
-    pub fn tracks(&self) -> impl Iterator<Item = &Track> {
-        self.tracks.values()
-    }
-
     /// True if what rests on views that were read is graver than a frozen statement about the same subject, and
     /// no part of it: what is assumed for want of an answer is no news where it was told as harmless before.
     fn outdoes(&self, candidate: &Candidate, frozen: Kind) -> bool {
@@ -285,6 +285,11 @@ impl History {
         self.tracks
             .get(&key)
             .is_some_and(|track| track.candidate.severity < candidate.severity && !is_part(&track.candidate))
+    }
+
+    /// Everything that is remembered, by key.
+    pub fn tracks(&self) -> impl Iterator<Item = &Track> {
+        self.tracks.values()
     }
 
     /// Subjects of the tracks that fit, each with the kind of the lowest rank.
@@ -398,6 +403,7 @@ impl Track {
             run_since: None,
             clean: 0,
             clean_at: None,
+            worse_since: None,
             steps: Vec::new(),
             candidate,
         }
@@ -451,6 +457,18 @@ impl Track {
         }
         if candidate.muted.is_some() {
             self.state = State::Muted;
+        }
+    }
+
+    /// What a live kind beside it makes worse is louder after a second look.
+    fn worsen(&mut self, at: Timestamp, cycle: SignedDuration) {
+        let Some(impact) = self.candidate.beside else {
+            self.worse_since = None;
+            return;
+        };
+        let since = *self.worse_since.get_or_insert(at);
+        if cycle <= at.duration_since(since) {
+            self.candidate.worsen(impact);
         }
     }
 

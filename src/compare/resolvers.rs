@@ -141,10 +141,11 @@ fn authority(world: &World<'_>, name: &Name<'_>) -> Authority {
         Match::Partial => name.routed,
         Match::Elsewhere | Match::Denied => false,
     };
-    match rows.iter().all(|row| right(row.1)) {
-        true if rows.is_empty() => Authority::Unknown,
-        true => Authority::Right,
-        false => Authority::Wrong,
+    match (rows.iter().all(|row| right(row.1)), rows.iter().any(|row| right(row.1))) {
+        (true, true) => Authority::Right,
+        // Those that disagree tell nothing of what is right, and take nothing from a failure.
+        (true, false) | (false, true) => Authority::Unknown,
+        (false, false) => Authority::Wrong,
     }
 }
 
@@ -234,9 +235,9 @@ fn one_resolver<'a>(
     if let Some((class, one)) = right {
         return (*class, Some(*one), !bad.is_empty());
     }
-    match bad.first() {
     // A failure by one transport and none by the other are two words for the same.
     let alike = |one: Class, other: Class| same(one, other) || is_failure(one) && is_failure(other);
+    match bad.first() {
         Some((class, one))
             if LOOKS <= of_one_name(&bad) && bad.iter().all(|other| alike(other.0, *class)) =>
         {
@@ -259,11 +260,11 @@ fn same(left: Class, right: Class) -> bool {
     std::mem::discriminant(&left) == std::mem::discriminant(&right)
 }
 
-/// Until when this answer is to be expected.
 fn is_failure(class: Class) -> bool {
     kind_of(class).is_some_and(|(kind, _)| kind == Kind::ResolverUnreachable)
 }
 
+/// Until when this answer is to be expected.
 fn window(world: &World<'_>, name: &Name<'_>, class: Class, view: &str) -> Option<Window> {
     if class == Class::Right {
         return None;
