@@ -53,7 +53,7 @@ use std::sync::Arc;
 
 use crate::compare::wishes::signed;
 use crate::compare::world::World;
-use crate::finding::{Kind, Reason, SilentReason, Subject};
+use crate::finding::{Impact, Kind, Reason, SilentReason, Subject};
 use crate::model::instance::PodHealth;
 use crate::model::want::InstanceWants;
 use crate::model::zone::ZoneReading;
@@ -289,6 +289,7 @@ fn one_for_each_subject(world: &World<'_>, mut candidates: Vec<Candidate>) -> Ve
             order(right),
         ))
     });
+    let harms = harms(world, &candidates);
     let mut kept: BTreeMap<(Subject, Option<ZoneId>), Candidate> = BTreeMap::new();
     for candidate in candidates {
         let place = (candidate.key.subject.clone(), candidate.key.zone_id.clone());
@@ -309,7 +310,32 @@ fn one_for_each_subject(world: &World<'_>, mut candidates: Vec<Candidate>) -> Ve
             }
         }
     }
+    for (place, impact) in harms {
+        if let Some(first) = kept.get_mut(&place).filter(|first| first.impact.weight() < impact.weight()) {
+            first.beside = Some(impact);
+        }
+    }
     kept.into_values().collect()
+}
+
+/// A subject and its zone.
+type Place = (Subject, Option<ZoneId>);
+
+/// What users get by the live kinds that hold for a name beside what is told first of it: impact is a matter of
+/// what DNS answers, whatever the kind. What a fault of the whole zone explains is told there. Source: findings.md
+/// section 6.
+fn harms(world: &World<'_>, candidates: &[Candidate]) -> BTreeMap<Place, Impact> {
+    let mut out = BTreeMap::new();
+    let is_down =
+        |one: &&Candidate| one.key.kind.is_live() && one.window.is_none() && one.impact == Impact::Down;
+    for live in candidates.iter().filter(is_down) {
+        let told = |one| (one, world.at());
+        let is_outer = |one: &&Candidate| one.key.subject != live.key.subject;
+        if !candidates.iter().filter(is_outer).any(|outer| explain::explains(told(outer), told(live))) {
+            out.insert((live.key.subject.clone(), live.key.zone_id.clone()), live.impact);
+        }
+    }
+    out
 }
 
 /// True if the second statement says the same and nobody asked for quiet about it.

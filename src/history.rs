@@ -46,6 +46,9 @@ pub struct Track {
     /// Clean looks in a row, and the time of the latest.
     clean: u32,
     clean_at: Option<Timestamp>,
+    /// First look of the present run of looks in which users get something worse than the kind alone tells.
+    #[serde(default)]
+    worse_since: Option<Timestamp>,
     /// What became of it: the first step, and the latest ones. Absent in files of older versions.
     #[serde(default)]
     steps: Vec<Step>,
@@ -159,7 +162,8 @@ impl History {
         seen.retain(|key, candidate| {
             // Nor is the ownership of a record a subject while its users are known not to get it.
             let is_ownership = matches!(key.kind.rank(), 30..=32);
-            let hidden = frozen_first.get(&place(key)).is_some_and(|kind| *kind < key.kind)
+            let frozen = frozen_first.get(&place(key)).filter(|kind| **kind < key.kind);
+            let hidden = frozen.is_some_and(|kind| !self.outdoes(candidate, *kind))
                 || is_ownership && frozen_live.contains_key(&place(key));
             // On a view that could not be read nothing is decided anew.
             !hidden
@@ -184,6 +188,7 @@ impl History {
                 .or_insert_with(|| Track::new((*candidate).clone(), at, confirmed));
             let before = (track.state != State::Resolved).then(|| track.candidate.clone());
             track.see(candidate, at, cycle);
+            track.worsen(at, cycle);
             if let Some(before) = before {
                 track.keep_what_is_not_seen(&before, &verdicts.coverage);
             }
@@ -204,7 +209,15 @@ impl History {
             if waiting.contains(&place(key)) {
                 dark.push(ViewName::Kubernetes);
             }
-            if !dark.is_empty() {
+            let is_outdone = !dark.is_empty()
+                && told.get(&place(key)).is_some_and(|first| {
+                    first.stands
+                        && key.kind < first.candidate.key.kind
+                        && track.candidate.severity < first.candidate.severity
+                });
+            if is_outdone {
+                track.miss(at, true, policy, cycle);
+            } else if !dark.is_empty() {
                 track.freeze(&dark, &verdicts.coverage);
             } else if !is_seen && !held.contains(&(place(key), key.kind)) && !is_dim(key, &verdicts.coverage)
             {
@@ -269,6 +282,7 @@ impl History {
             track.first_seen = track.first_seen.min(now);
             track.last_seen = track.last_seen.min(now);
             track.run_since = track.run_since.map(|at| at.min(now));
+            track.worse_since = track.worse_since.map(|at| at.min(now));
             track.clean_at = track.clean_at.map(|at| at.min(now));
         }
     }
@@ -280,6 +294,18 @@ impl History {
             (place(key), First { candidate, stands })
         };
         seen.iter().map(first).collect()
+    }
+
+    /// True if what rests on views that were read is graver than a frozen statement about the same subject, and
+    /// no part of it: what is assumed for want of an answer is no news where it was told as harmless before.
+    fn outdoes(&self, candidate: &Candidate, frozen: Kind) -> bool {
+        let key = FindingKey { kind: frozen, ..candidate.key.clone() };
+        let is_part = |frozen: &Candidate| {
+            candidate.is_assumed && frozen.also.iter().any(|also| also.kind == candidate.key.kind)
+        };
+        self.tracks
+            .get(&key)
+            .is_some_and(|track| track.candidate.severity < candidate.severity && !is_part(&track.candidate))
     }
 
     /// Everything that is remembered, by key.
@@ -398,6 +424,7 @@ impl Track {
             run_since: None,
             clean: 0,
             clean_at: None,
+            worse_since: None,
             steps: Vec::new(),
             candidate,
         }
@@ -451,6 +478,18 @@ impl Track {
         }
         if candidate.muted.is_some() {
             self.state = State::Muted;
+        }
+    }
+
+    /// What a live kind beside it makes worse is louder after a second look.
+    fn worsen(&mut self, at: Timestamp, cycle: SignedDuration) {
+        let Some(impact) = self.candidate.beside else {
+            self.worse_since = None;
+            return;
+        };
+        let since = *self.worse_since.get_or_insert(at);
+        if cycle <= at.duration_since(since) {
+            self.candidate.worsen(impact);
         }
     }
 

@@ -22,7 +22,7 @@ use crate::compare::wishes::open;
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
 use crate::model::DomainName;
-use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::observation::{AnswerRecord, Observation, Outcome, Vantage};
 use crate::model::record::{RecordSet, RecordType, Value};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
@@ -55,7 +55,7 @@ pub fn parent_of(world: &World<'_>, zone: &ZoneReading) -> Parent {
         }
         if let Some((servers, _)) = seen.delegation() {
             *said.entry(servers).or_default() += 1;
-        } else if seen.outcome == Outcome::Nxdomain || is_denial(seen) {
+        } else if seen.outcome == Outcome::Nxdomain || is_denial(seen) || is_wildcard_answer(seen) {
             *said.entry(BTreeSet::new()).or_default() += 1;
         }
     }
@@ -77,6 +77,12 @@ pub fn parent_of(world: &World<'_>, zone: &ZoneReading) -> Parent {
 
 fn is_denial(seen: &Observation) -> bool {
     seen.outcome == Outcome::Nodata && seen.authority.iter().any(|record| &*record.record_type == "SOA")
+}
+
+/// True if the parent answers with a CNAME for the name, which a wildcard of it has: what is delegated has none.
+fn is_wildcard_answer(seen: &Observation) -> bool {
+    let is_cname = |record: &AnswerRecord| &*record.record_type == "CNAME" && record.name == seen.name;
+    seen.outcome == Outcome::Answer && seen.answers.iter().any(is_cname)
 }
 
 /// The name servers of a zone: its delegation set and the NS set at its apex, which names further

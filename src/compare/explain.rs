@@ -49,7 +49,10 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
         }
         Kind::ConflictingDesired => {
             let of_claims = matches!(effect.key.kind, Kind::Flapping | Kind::WrongTarget | Kind::StaleTarget);
-            of_claims && same_place(cause, effect)
+            // The record of the other address family has claims of its own, and what harms its users more is no
+            // consequence of this one.
+            let is_own = same_type(cause, effect) || effect.severity <= cause.severity;
+            of_claims && is_own && same_place(cause, effect)
         }
         Kind::TargetUnresolvable => {
             let of_target = match effect.key.kind {

@@ -337,7 +337,8 @@ pub struct Judged {
 #[must_use]
 pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> Judged {
     let mut expected = expected_of(world, want, zone);
-    let siblings: Vec<&RecordSet> = siblings(want, zone).collect();
+    let is_drained = |set: &RecordSet| zone.is_some_and(|zone| is_drained_beside(world, want, zone, set));
+    let siblings: Vec<&RecordSet> = siblings(want, zone).filter(|set| !is_drained(set)).collect();
     let routed = !siblings.is_empty();
     if routed {
         let others = union(world, siblings);
@@ -467,6 +468,20 @@ fn siblings<'a>(want: &'a Want, zone: Option<&'a ZoneReading>) -> impl Iterator<
             && set.set_identifier.is_some()
             && set.set_identifier != want.set_identifier
     })
+}
+
+/// True for a member that is to have no traffic while one that is to have some is missing: who is led to it is in
+/// the wrong place. What somebody here wants counts before what the zone holds. Source: findings.md section 6.
+fn is_drained_beside(world: &World<'_>, want: &Want, zone: &ZoneReading, set: &RecordSet) -> bool {
+    let has_share = |one: &Want| matches!(one.routing.as_deref(), Some(Routing::Weighted(1..)));
+    let is_missing = || !zone.at(&want.name).iter().any(|one| want.is(&one.key()));
+    let wish = || world.wants_in(&zone.zone.id).iter().find(|one| one.is(&set.key()));
+    has_share(want)
+        && is_missing()
+        && match wish() {
+            Some(wish) => wish.routing.as_deref() == Some(&Routing::Weighted(0)),
+            None => set.routing.as_deref() == Some(&Routing::Weighted(0)),
+        }
 }
 
 /// True if an observation was made at a server of this zone.

@@ -142,10 +142,11 @@ fn authority(world: &World<'_>, name: &Name<'_>) -> Authority {
         Match::Partial => name.routed,
         Match::Elsewhere | Match::Denied => false,
     };
-    match rows.iter().all(|row| right(row.1)) {
-        true if rows.is_empty() => Authority::Unknown,
-        true => Authority::Right,
-        false => Authority::Wrong,
+    match (rows.iter().all(|row| right(row.1)), rows.iter().any(|row| right(row.1))) {
+        (true, true) => Authority::Right,
+        // Those that disagree tell nothing of what is right, and take nothing from a failure.
+        (true, false) | (false, true) => Authority::Unknown,
+        (false, false) => Authority::Wrong,
     }
 }
 
@@ -235,8 +236,12 @@ fn one_resolver<'a>(
     if let Some((class, one)) = right {
         return (*class, Some(*one), !bad.is_empty());
     }
+    // A failure by one transport and none by the other are two words for the same.
+    let alike = |one: Class, other: Class| same(one, other) || is_failure(one) && is_failure(other);
     match bad.first() {
-        Some((class, one)) if LOOKS <= of_one_name(&bad) && bad.iter().all(|other| same(other.0, *class)) => {
+        Some((class, one))
+            if LOOKS <= of_one_name(&bad) && bad.iter().all(|other| alike(other.0, *class)) =>
+        {
             (*class, Some(*one), false)
         }
         Some(_) | None => (Class::Nothing, None, false),
@@ -254,6 +259,10 @@ fn of_one_name(looks: &[&(Class, &Observation)]) -> usize {
 
 fn same(left: Class, right: Class) -> bool {
     std::mem::discriminant(&left) == std::mem::discriminant(&right)
+}
+
+fn is_failure(class: Class) -> bool {
+    kind_of(class).is_some_and(|(kind, _)| kind == Kind::ResolverUnreachable)
 }
 
 /// Until when this answer is to be expected.

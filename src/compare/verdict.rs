@@ -94,6 +94,9 @@ pub struct Candidate {
     /// True if nobody was asked in this round: the impact is what is to be feared.
     #[serde(default)]
     pub is_assumed: bool,
+    /// What users get by a live kind that holds beside it and is worse: like any of these it needs two looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Impact>,
     /// How loud it is.
     pub severity: Severity,
     /// Expected for now; `None` when no window is open.
@@ -152,6 +155,7 @@ impl Candidate {
             cause: None,
             impact,
             is_assumed: false,
+            beside: None,
             window: None,
             certain: false,
             evidence_at,

@@ -114,6 +114,7 @@ fn judge_in_zone(
             note_window(&ladder, out);
         }
         holds.push(ladder);
+        holds.extend(context.unreached(step));
     }
     if step.as_ref().is_none_or(|step| step.kind == Kind::WrongTtl) {
         holds.extend(context.unowned_for_good());
@@ -402,10 +403,25 @@ impl Context<'_> {
     fn live(&self, out: &mut Verdicts) -> Vec<Candidate> {
         let mut live: Vec<Candidate> =
             auth_mismatch(self.world, self.wants, self.want, self.zone, out).into_iter().collect();
-        if live.is_empty() {
-            live = judge_resolvers(self.world, self.wants, self.want, self.zone, out);
+        // Of one server that differs nobody may notice anything while all resolvers fail.
+        if live.iter().all(|one| one.impact == Impact::Degraded) {
+            live.extend(judge_resolvers(self.world, self.wants, self.want, self.zone, out));
         }
         self.spare_other_family(&mut live);
+        live
+    }
+
+    /// Resolvers that fail for the name although a record stands: whatever is wrong with the record, its users
+    /// get nothing at all.
+    fn unreached(&self, step: &Step) -> Vec<Candidate> {
+        if self.is_exact || matches!(step.kind, Kind::MissingRecord | Kind::WrongTtl) {
+            return Vec::new();
+        }
+        let out = &mut Verdicts::default();
+        let mut live = judge_resolvers(self.world, self.wants, self.want, self.zone, out);
+        live.retain(|one| one.key.kind == Kind::ResolverUnreachable && one.window.is_none());
+        self.spare_other_family(&mut live);
+        live.retain(|one| one.impact == Impact::Down);
         live
     }
 
