@@ -67,6 +67,7 @@ fn every_flag_of_the_advice_is_in_the_table() {
     let last = ["--tail", "--type", "--vpc", "--wait"];
     let others: BTreeSet<&str> = [&others[..], &more, &last].concat().into_iter().collect();
     let mut files = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/compare")];
+    let flag = regex::Regex::new(r"--[a-z][a-z0-9-]+").unwrap();
     let mut missing = BTreeSet::new();
     while let Some(path) = files.pop() {
         if path.is_dir() {
@@ -76,7 +77,7 @@ fn every_flag_of_the_advice_is_in_the_table() {
         let text = std::fs::read_to_string(&path).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();
         let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-        for found in regex::Regex::new(r"--[a-z][a-z0-9-]+").unwrap().find_iter(&code.collect::<String>()) {
+        for found in flag.find_iter(&code.collect::<String>()) {
             let is_known =
                 WORDS.iter().any(|word| word.text == found.as_str()) || others.contains(found.as_str());
             if !is_known {

@@ -11,7 +11,7 @@ pub struct Grant {
     pub namespace: Arc<str>,
     /// Name of the service account.
     pub service_account: Arc<str>,
-    /// The role whose rule it is; a ClusterRole has no namespace.
+    /// The role whose rule it is; a `ClusterRole` has no namespace.
     pub role: ObjectRef,
     /// API groups; `*` for all.
     pub groups: Vec<String>,
