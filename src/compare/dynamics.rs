@@ -193,6 +193,7 @@ impl Record<'_> {
         let first = self.sightings.iter().position(recent).unwrap_or(self.sightings.len());
         let span = self.sightings.iter().skip(first.saturating_sub(1));
         let held = span.flat_map(|sighting| match Held::of(sighting.value.as_ref()) {
+            Held::Absent if self.is_unwished(sighting.since) => Vec::new(),
             Held::Absent => self.seen_instead(sighting),
             held @ (Held::Present | Held::Targets(_)) => vec![held],
         });
@@ -201,6 +202,17 @@ impl Record<'_> {
         held.dedup();
         let start = first.max(1);
         (held, self.sightings.get(start).map(|sighting| sighting.since))
+    }
+
+    /// True if nobody wanted the record when it went, as far as we were looking: it follows its wishes, and users
+    /// miss nothing.
+    fn is_unwished(&self, at: Timestamp) -> bool {
+        let of_key = self.world.wished(&self.key.name).iter().filter(|wish| {
+            wish.record_type == self.key.record_type && wish.set_identifier == self.key.set_identifier
+        });
+        let mut sightings = of_key.flat_map(|wish| &wish.sightings);
+        self.world.past.first_at.is_some_and(|first| first < at)
+            && !sightings.any(|wish| wish.since < at && at <= wish.until)
     }
 
     /// What stood at the name in the place of this type, in order: beside a CNAME nothing else can stand,
@@ -248,16 +260,20 @@ impl Record<'_> {
     /// What CloudTrail or the logs tell; each creation and deletion implies what was there before.
     fn told(&self, by_trail: bool) -> (Vec<Held>, Option<Timestamp>) {
         let mut held: Vec<Held> = Vec::new();
-        let mut onset = None;
+        let (mut onset, mut is_left_out) = (None, false);
         for (at, writes) in self.batches(by_trail) {
             onset.get_or_insert(at);
             // Deleted and created in one batch is one change.
             let written = writes.iter().rev().find(|write| write.change.action != Action::Delete);
+            if written.is_none() && self.is_unwished(at) {
+                is_left_out = true;
+                continue;
+            }
             let Some(write) = written.or(writes.last()) else { continue };
             let replaces = written.is_some() && writes.iter().any(|one| one.change.action == Action::Delete);
             let before = match write.change.action {
                 Action::Delete => Some(Held::Present),
-                Action::Create if !replaces => Some(Held::Absent),
+                Action::Create if !replaces && !std::mem::take(&mut is_left_out) => Some(Held::Absent),
                 Action::Create | Action::Upsert => None,
             };
             let contradicts = |last: &Held| match before {
