@@ -40,7 +40,7 @@ pub fn dead_target(world: &World<'_>, want: &Want) -> Option<Reason> {
     denied
         .or_else(|| denied_behind(world, want, &host))
         .filter(empty)
-        .or_else(|| is_lost_in_zones(world, want, &end).then_some(Reason::Nxdomain))
+        .or_else(|| lost_in_zones(world, want, &end))
 }
 
 /// What the servers of a name say about it.
@@ -97,25 +97,34 @@ fn denied_behind(world: &World<'_>, want: &Want, host: &DomainName) -> Option<Re
 }
 
 /// The zone of ours in which the target would lie does not have it, and all resolvers deny it.
-fn is_lost_in_zones(world: &World<'_>, want: &Want, host: &DomainName) -> bool {
+fn lost_in_zones(world: &World<'_>, want: &Want, host: &DomainName) -> Option<Reason> {
     let is_private = want.zone_id().and_then(|id| world.zone(id)).map(|zone| zone.zone.private);
     let mut over = world.zones_over(host).filter(|zone| Some(zone.zone.private) == is_private);
-    let Some(nearest) = over.next() else { return false };
+    let nearest = over.next()?;
+    // A text that stays makes NODATA of NXDOMAIN. Beside it no wildcard answers.
+    let has_address = |zone: &ZoneReading| zone.at(host).iter().any(|set| set.record_type.is_address());
     let lacks = |zone: &&ZoneReading| {
-        zone.record_sets.is_some() && zone.at(host).is_empty() && !is_answered_above(zone, host)
+        let here = zone.at(host);
+        zone.record_sets.is_some()
+            && !has_address(zone)
+            && here.iter().all(|set| set.record_type == RecordType::Txt)
+            && (!here.is_empty() || !is_answered_above(zone, host))
     };
     let looks = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
     let by_resolver = |seen: &&&Observation| seen.vantage == Vantage::Recursive && world.control_works(seen);
     let is_hidden = is_alias_within(world, want, host);
     let denies = |seen: &&Observation| {
-        let shows_end = seen.outcome == Outcome::Nxdomain && chain(seen).contains(host);
+        let is_denial = matches!(seen.outcome, Outcome::Nxdomain | Outcome::Nodata);
+        let shows_end = is_denial && chain(seen).contains(host);
         shows_end || is_hidden && matches!(seen.outcome, Outcome::Nxdomain | Outcome::Nodata)
     };
     let told: Vec<&&Observation> = looks.iter().filter(by_resolver).collect();
-    LOOKS <= told.len()
+    let is_lost = LOOKS <= told.len()
         && told.iter().all(|seen| denies(seen))
         && lacks(&nearest)
-        && over.take_while(|zone| zone.zone.name == nearest.zone.name).all(|zone| lacks(&zone))
+        && over.take_while(|zone| zone.zone.name == nearest.zone.name).all(|zone| lacks(&zone));
+    let is_there = !is_hidden && told.iter().all(|seen| seen.outcome == Outcome::Nodata);
+    is_lost.then_some(if is_there { Reason::NoAddress } else { Reason::Nxdomain })
 }
 
 /// True if the record stands as an alias to a name of its own zone: no answer shows where it leads, and that its end is

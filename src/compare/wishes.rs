@@ -34,7 +34,7 @@ use crate::compare::world::World;
 use crate::compare::wrong_zone::{has_unread_twin, home, is_served_in_public, lost_public_zone, wrong_zone};
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject, Window};
 use crate::model::instance::{Policy as Allowed, ZoneType};
-use crate::model::observation::Vantage;
+use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::record::{RecordKey, RecordSet, RecordType, Routing, Value};
 use crate::model::want::{InstanceWants, NoZone, Placement, Want};
 use crate::model::zone::ZoneReading;
@@ -574,6 +574,15 @@ impl Context<'_> {
     fn spare_other_family(&self, live: &mut [Candidate]) {
         let is_down = |one: &Candidate| one.impact == Impact::Down;
         let Some(twin) = live.iter().any(is_down).then(|| self.other_family()).flatten() else { return };
+        let answers_it = |seen: &&Observation| {
+            seen.vantage == Vantage::Recursive
+                && seen.outcome == Outcome::Answer
+                && *seen.record_type == *twin.record_type.as_str()
+        };
+        // Of a family that nobody was asked for nothing is known.
+        if !self.world.answers.get(&twin.name).into_iter().flatten().any(|seen| answers_it(seen)) {
+            return;
+        }
         let of_twin = judge_resolvers(self.world, self.wants, twin, self.zone, &mut Verdicts::default());
         if of_twin.iter().all(|one| one.impact == Impact::Degraded) {
             live.iter_mut().filter(|one| is_down(one)).for_each(Candidate::spare);
