@@ -342,7 +342,9 @@ impl Past {
                 class_changed_at: None,
             });
             let differ = past.last.created_at.zip(object.created_at).is_some_and(|(old, new)| old != new);
-            if differ {
+            // What it lost is not given back by making it anew: its users still wait.
+            let is_lost_still = past.lost_at.is_some() && past.deleted_at.is_none();
+            if differ && !is_lost_still {
                 // Of its namesake it has nothing but the name.
                 (past.first_at, past.first_address_at, past.lost_at) = (at, None, None);
                 past.published_at = None;
