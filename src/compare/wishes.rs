@@ -580,7 +580,7 @@ impl Context<'_> {
                 && *seen.record_type == *twin.record_type.as_str()
         };
         // Of a family that nobody was asked for nothing is known.
-        if !self.world.answers.get(&twin.name).into_iter().flatten().any(|seen| answers_it(seen)) {
+        if !self.world.answers.get(&twin.name).into_iter().flatten().any(answers_it) {
             return;
         }
         let of_twin = judge_resolvers(self.world, self.wants, twin, self.zone, &mut Verdicts::default());
