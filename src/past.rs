@@ -18,9 +18,10 @@ use crate::model::heritage::TxtRole;
 use crate::model::object::{KubeObject, registry_word};
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::packed::pack;
+use crate::model::shard::Shard;
 use crate::model::table::TableSet;
 use crate::model::want::{InstanceWants, Want};
-use crate::model::zone::{ZoneReading, Zones};
+use crate::model::zone::{HostedZone, ZoneReading, Zones};
 use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordSet, RecordType, ZoneId};
 use crate::past::answers::{Answered, Arrival};
 use crate::past::names::{ABSENCE, sight};
@@ -197,8 +198,15 @@ impl Blind {
 // === impl Past ===
 
 impl Past {
-    /// Takes in one round. `cycle` is the least distance of two rounds that count as two cycles.
-    pub fn observe(&mut self, snapshot: &Snapshot, wants: &[InstanceWants], cycle: SignedDuration) {
+    /// Takes in one round. `cycle` is the least distance of two rounds that count as two cycles, `shard` the part
+    /// that is read (`None`: all).
+    pub fn observe(
+        &mut self,
+        snapshot: &Snapshot,
+        wants: &[InstanceWants],
+        cycle: SignedDuration,
+        shard: Option<&Shard>,
+    ) {
         let at = snapshot.at;
         self.first_at.get_or_insert(at);
         let mut forgotten = Vec::new();
@@ -242,7 +250,7 @@ impl Past {
         self.observe_controls(snapshot);
         self.told.observe(&snapshot.changes);
         for view in ViewName::ALL {
-            self.observe_problems(view, snapshot, cycle);
+            self.observe_problems(view, snapshot, cycle, shard);
         }
         self.last_at = Some(at);
     }
@@ -609,11 +617,17 @@ impl Past {
         self.unasked.is_some_and(|(cycles, _)| borne < cycles)
     }
 
-    fn observe_problems(&mut self, view: ViewName, snapshot: &Snapshot, cycle: SignedDuration) {
+    fn observe_problems(
+        &mut self,
+        view: ViewName,
+        snapshot: &Snapshot,
+        cycle: SignedDuration,
+        shard: Option<&Shard>,
+    ) {
         let at = snapshot.at;
         let mut problems = problems_of(view, snapshot);
         if view == ViewName::Route53 {
-            problems.extend(self.unread_zones(snapshot, &problems));
+            problems.extend(self.unread_zones(snapshot, &problems, shard));
         }
         let scopes: BTreeSet<String> = problems.iter().map(|problem| problem.scope.clone()).collect();
         if scopes.contains("all") {
@@ -641,12 +655,21 @@ impl Past {
         }
     }
 
-    /// Zones that were read before, and of which a list says nothing more, not even why.
-    fn unread_zones(&self, snapshot: &Snapshot, told: &[Problem]) -> Vec<Problem> {
+    /// Zones that were read before, and of which a list says nothing more, not even why. A shard reads no zone any
+    /// more whose relative, for which it read it, is gone.
+    fn unread_zones(&self, snapshot: &Snapshot, told: &[Problem], shard: Option<&Shard>) -> Vec<Problem> {
         let zones = snapshot.route53.value().filter(|_| snapshot.route53.state == ViewState::Read);
+        let all: Vec<HostedZone> = match (shard, zones) {
+            (Some(_), Some(zones)) => zones.zones.values().map(|reading| reading.zone.clone()).collect(),
+            (Some(_) | None, _) => Vec::new(),
+        };
+        let is_ours = |zone: &HostedZone| shard.is_none_or(|shard| shard.reads(zone, &all));
         let is_told = |id: &ZoneId| told.iter().any(|one| one.scope == id.as_str() || one.scope == "all");
         let unread = zones.into_iter().flat_map(|zones| zones.zones.values()).filter(|reading| {
-            reading.record_sets.is_none() && self.was_read(&reading.zone.id) && !is_told(&reading.zone.id)
+            reading.record_sets.is_none()
+                && self.was_read(&reading.zone.id)
+                && !is_told(&reading.zone.id)
+                && is_ours(&reading.zone)
         });
         let problem = |reading: &ZoneReading| Problem {
             scope: reading.zone.id.as_str().to_owned(),
