@@ -290,7 +290,7 @@ fn one_for_each_subject(world: &World<'_>, mut candidates: Vec<Candidate>) -> Ve
         ))
     });
     let harms = harms(world, &candidates);
-    let mut kept: BTreeMap<(Subject, Option<ZoneId>), Candidate> = BTreeMap::new();
+    let mut kept: BTreeMap<Place, Candidate> = BTreeMap::new();
     for candidate in candidates {
         let place = (candidate.key.subject.clone(), candidate.key.zone_id.clone());
         match kept.get_mut(&place) {
@@ -324,18 +324,25 @@ type Place = (Subject, Option<ZoneId>);
 /// What users get by the live kinds that hold for a name beside what is told first of it: impact is a matter of
 /// what DNS answers, whatever the kind. What a fault of the whole zone explains is told there. Source: findings.md
 /// section 6.
+///
+/// `candidates` are sorted by subject and zone. Nearly all live findings stand alone, all those of an outage of
+/// resolvers among them: only beside a milder one is anything looked up.
 fn harms(world: &World<'_>, candidates: &[Candidate]) -> BTreeMap<Place, Impact> {
-    let mut out = BTreeMap::new();
     let is_down =
         |one: &&Candidate| one.key.kind.is_live() && one.window.is_none() && one.impact == Impact::Down;
-    for live in candidates.iter().filter(is_down) {
-        let told = |one| (one, world.at());
-        let is_outer = |one: &&Candidate| one.key.subject != live.key.subject;
-        if !candidates.iter().filter(is_outer).any(|outer| explain::explains(told(outer), told(live))) {
-            out.insert((live.key.subject.clone(), live.key.zone_id.clone()), live.impact);
-        }
-    }
-    out
+    let is_milder = |one: &Candidate| one.impact.weight() < Impact::Down.weight();
+    let is_told_by =
+        |outer: &Candidate, live: &Candidate| explain::explains((outer, world.at()), (live, world.at()));
+    let is_wide = |one: &&Candidate| !matches!(one.key.subject, Subject::Record(_));
+    let wide: Vec<&Candidate> = candidates.iter().filter(is_wide).collect();
+    let place = |one: &Candidate| (one.key.subject.clone(), one.key.zone_id.clone());
+    let of_one_place = candidates.chunk_by(|one, other| {
+        (&one.key.subject, &one.key.zone_id) == (&other.key.subject, &other.key.zone_id)
+    });
+    let mixed = of_one_place.filter(|here| here.iter().any(is_milder));
+    let downs = mixed.flat_map(|here| here.iter().filter(is_down));
+    let alone = downs.filter(|live| !wide.iter().any(|outer| is_told_by(outer, live)));
+    alone.map(|live| (place(live), live.impact)).collect()
 }
 
 /// True if the second statement says the same and nobody asked for quiet about it.

@@ -150,14 +150,8 @@ pub fn supposed_zones(names: &[String], at: Timestamp) -> Option<Arc<Zones>> {
             dnssec: None,
             tags: Some(BTreeMap::new()),
         };
-        let reading = ZoneReading {
-            zone,
-            record_sets: Some(Arc::default()),
-            read_at: Some(at),
-            names_read: BTreeMap::new(),
-            list_failed: false,
-            above: None,
-        };
+        let record_sets = Some(Arc::default());
+        let reading = ZoneReading { record_sets, read_at: Some(at), ..ZoneReading::unread(zone) };
         (id, reading)
     };
     let zones: BTreeMap<ZoneId, ZoneReading> = names.iter().map(zone).collect();

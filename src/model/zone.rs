@@ -242,6 +242,19 @@ fn is_failing(status: &str) -> bool {
 // === impl ZoneReading ===
 
 impl ZoneReading {
+    /// A zone of which nothing has been read yet.
+    #[must_use]
+    pub fn unread(zone: HostedZone) -> Self {
+        Self {
+            zone,
+            record_sets: None,
+            read_at: None,
+            names_read: BTreeMap::new(),
+            list_failed: false,
+            above: None,
+        }
+    }
+
     /// True if the server is one of the zone's own, by its delegation set or the NS records at its apex, or
     /// neither is known.
     #[must_use]

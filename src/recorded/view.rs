@@ -81,7 +81,7 @@ impl View {
         problem: Option<&Problem>,
     ) -> bool {
         let id = zone.id.clone();
-        let reading = self.zones.entry(id.clone()).or_insert_with(|| unread(zone.clone()));
+        let reading = self.zones.entry(id.clone()).or_insert_with(|| ZoneReading::unread(zone.clone()));
         let other_zone = reading.zone != zone;
         reading.zone = zone;
         let other_records = put(reading, records, began);
@@ -128,7 +128,7 @@ impl View {
     /// Notes that a zone could not be read; what was known stays. True if the problem is new.
     pub(crate) fn keep(&mut self, zone: HostedZone, problem: Problem) -> bool {
         let id = zone.id.clone();
-        self.zones.entry(id.clone()).or_insert_with(|| unread(zone)).list_failed = true;
+        self.zones.entry(id.clone()).or_insert_with(|| ZoneReading::unread(zone)).list_failed = true;
         self.zone_problems.insert(id, problem.clone()) != Some(problem)
     }
 
@@ -146,7 +146,7 @@ impl View {
         let same = |known: &ZoneReading| known.zone == zone && known.record_sets.is_none();
         let differs = !self.zones.get(&zone.id).is_some_and(same);
         if differs {
-            self.zones.insert(zone.id.clone(), unread(zone));
+            self.zones.insert(zone.id.clone(), ZoneReading::unread(zone));
         }
         differs
     }
@@ -154,17 +154,6 @@ impl View {
     pub(crate) fn forget(&mut self, id: &ZoneId) {
         self.zones.remove(id);
         self.zone_problems.remove(id);
-    }
-}
-
-fn unread(zone: HostedZone) -> ZoneReading {
-    ZoneReading {
-        zone,
-        record_sets: None,
-        read_at: None,
-        names_read: BTreeMap::new(),
-        list_failed: false,
-        above: None,
     }
 }
 

@@ -83,25 +83,12 @@ fn read_zone(folder: &Path, mut zone: HostedZone, at: Timestamp, problems: &mut 
     match read_records(&folder.join("record-sets.json"), zone.record_set_count) {
         Ok(records) => {
             let read_at = records.as_ref().map(|_| at);
-            ZoneReading {
-                zone,
-                record_sets: records.map(RecordSets::new).map(Arc::new),
-                read_at,
-                names_read: BTreeMap::new(),
-                list_failed: false,
-                above: None,
-            }
+            let record_sets = records.map(RecordSets::new).map(Arc::new);
+            ZoneReading { record_sets, read_at, ..ZoneReading::unread(zone) }
         }
         Err((code, text)) => {
             problems.push(Problem { code, ..file::parse_problem(&scope, &text) });
-            ZoneReading {
-                zone,
-                record_sets: None,
-                read_at: None,
-                names_read: BTreeMap::new(),
-                list_failed: false,
-                above: None,
-            }
+            ZoneReading::unread(zone)
         }
     }
 }
