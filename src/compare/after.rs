@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::compare::fix::batch::Batch;
 use crate::compare::instances::owners::Unowned;
 use crate::compare::leftovers::is_owned_by;
-use crate::compare::live::{expected, resolved};
+use crate::compare::live::{expected, is_standby, resolved};
 use crate::compare::owner::{Ownership, heritage_names, ownership};
 use crate::compare::texts::Text;
 use crate::compare::verdict::Candidate;
@@ -19,7 +19,7 @@ use crate::compare::world::World;
 use crate::compare::wrong_zone::may_stand;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::heritage::TxtRole;
-use crate::model::record::{RecordSet, Routing, Value};
+use crate::model::record::{RecordSet, Value};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ObjectRef, RecordKey, RecordType, ZoneId};
@@ -41,8 +41,7 @@ pub fn private_target(
     let classes: Vec<Reason> = values.iter().filter_map(Value::ip).filter_map(private_class).collect();
     let first = *classes.first()?;
     let is_public = |set: &RecordSet| {
-        let waits = matches!(set.routing.as_deref(), Some(Routing::Weighted(0) | Routing::Failover(false)));
-        set.record_type.is_address() && !waits && leads_to_public(world, set)
+        set.record_type.is_address() && !is_standby(set.routing.as_deref()) && leads_to_public(world, set)
     };
     if classes.len() != values.len() || zone.at(&want.name).iter().any(is_public) {
         // Who gets one of the others, another family or another member is served.

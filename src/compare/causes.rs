@@ -11,12 +11,12 @@
 use std::net::IpAddr;
 
 use crate::compare::feed::Refusal;
-use crate::compare::owner::speaks_for_another;
+use crate::compare::owner::{is_free, speaks_for_another};
 use crate::desired::canonical::canonical_zone;
 use crate::finding::{Cause, Reason};
 use crate::model::Version;
 use crate::model::instance::{Instance, NEWEST_KNOWN};
-use crate::model::record::{RecordSet, RecordType, Value};
+use crate::model::record::{RecordType, Value};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 
@@ -106,10 +106,8 @@ impl Circumstances<'_> {
     /// Nothing stands at the name but its ownership: that is what exists already, whatever the release makes of
     /// it.
     fn is_blocked(&self) -> bool {
-        let is_member =
-            |set: &RecordSet| set.record_type.is_address() && set.set_identifier == self.want.set_identifier;
-        let is_free = !self.zone.at(&self.want.name).iter().any(is_member);
-        is_free && crate::compare::owner::has_heritage(&self.wants.instance, self.want, self.zone)
+        is_free(self.want, self.zone)
+            && crate::compare::owner::has_heritage(&self.wants.instance, self.want, self.zone)
     }
 
     /// The record in the way is somebody else's, or ours and its deletion is never sent.

@@ -625,15 +625,17 @@ fn impact_of_member(
     let verdicts: Vec<Match> = rows.iter().map(|row| row.1).collect();
     match worst(&verdicts) {
         // A member that stands as wanted may be out of the answer by its share, place or health.
-        None if !served && !is_standby(want) && !recorded && !rows.is_empty() => Some(Impact::Degraded),
+        None if !served && !is_standby(want.routing.as_deref()) && !recorded && !rows.is_empty() => {
+            Some(Impact::Degraded)
+        }
         harm => harm,
     }
 }
 
 /// True for a member that is not to be served while others are.
 #[must_use]
-pub fn is_standby(want: &Want) -> bool {
-    matches!(want.routing.as_deref(), Some(Routing::Weighted(0) | Routing::Failover(false)))
+pub fn is_standby(routing: Option<&Routing>) -> bool {
+    matches!(routing, Some(Routing::Weighted(0) | Routing::Failover(false)))
 }
 
 /// True if any answer of this round carries the member of a wish.

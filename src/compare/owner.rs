@@ -151,6 +151,14 @@ pub fn heritages<'a>(instance: &Instance, want: &Want, zone: &'a ZoneReading) ->
         .collect()
 }
 
+/// True if no address, alias or CNAME stands at the name for the wish's own member.
+#[must_use]
+pub fn is_free(want: &Want, zone: &ZoneReading) -> bool {
+    let is_member =
+        |set: &RecordSet| set.record_type.is_address() && set.set_identifier == want.set_identifier;
+    !zone.at(&want.name).iter().any(is_member)
+}
+
 /// True if what is read as the ownership of a name was written for another object that asks for its own name still:
 /// in the old format the TXT of `a-b` has the name of that of an A at `b`.
 #[must_use]

@@ -348,7 +348,7 @@ impl Context<'_> {
     fn is_left_out(&self) -> bool {
         self.want.set_identifier.is_some()
             && self.judged.answered
-            && !is_standby(self.want)
+            && !is_standby(self.want.routing.as_deref())
             && !shows_member(self.world, self.want)
     }
 

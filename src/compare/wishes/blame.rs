@@ -18,7 +18,7 @@ use crate::compare::causes::by_version;
 use crate::compare::feed::{key_of, spelled};
 use crate::compare::instances::owners::is_deleted_by_twin;
 use crate::compare::ladder::Step;
-use crate::compare::owner::{Ownership, has_heritage, ownership, speaks_for_another};
+use crate::compare::owner::{Ownership, has_heritage, is_free, ownership, speaks_for_another};
 use crate::compare::wishes::Context;
 use crate::compare::world::World;
 use crate::finding::{Cause, Kind, Reason};
@@ -76,10 +76,7 @@ impl Context<'_> {
                     && !speaks_for_another(self.wants, self.want, self.zone)
             };
             // A sibling of another identifier blocks nothing, and neither does what it leaves open.
-            let is_member = |set: &RecordSet| {
-                set.record_type.is_address() && set.set_identifier == self.want.set_identifier
-            };
-            let free = !self.zone.at(&self.want.name).iter().any(is_member);
+            let free = is_free(self.want, self.zone);
             // Since then a new record takes over the ownership record that it finds.
             let heeds = self.wants.instance.effective_version() < ADOPTS_TXT;
             return (heeds && free && blocked()).then_some(Cause::OwnerOrphan);
