@@ -214,7 +214,7 @@ pub async fn main(cli: Cli) -> Result<ExitCode, CliError> {
         | Command::Demo { .. } => {}
     }
     let user = config::value(cli.common.config.as_deref(), cli.overrides())?;
-    let config = Config::from_value(&user)?;
+    let config = Config::from_value(&user).map_err(|error| error.of(cli.common.config.as_deref()))?;
     if cli.common.check_config {
         if let Some(path) = &config.web_config_file {
             WebConfig::load(path).map_err(RunError::WebConfig)?;

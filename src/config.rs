@@ -169,8 +169,17 @@ pub enum ConfigError {
         text: String,
     },
     /// Values that make no sense.
-    #[error("configuration: {}", listed(.0))]
-    Mistakes(Vec<Mistake>),
+    #[error("configuration{}: {}", of_file(file.as_deref()), listed(mistakes))]
+    Mistakes {
+        /// The file that was read; `None` where there is none.
+        file: Option<PathBuf>,
+        /// What is wrong, by path.
+        mistakes: Vec<Mistake>,
+    },
+}
+
+fn of_file(file: Option<&Path>) -> String {
+    file.map(|path| format!(" {}", path.display())).unwrap_or_default()
 }
 
 fn listed(mistakes: &[Mistake]) -> String {
@@ -188,7 +197,7 @@ impl Config {
     ///
     /// Every mistake at once.
     pub fn from_value(value: &Value) -> Result<Self, ConfigError> {
-        read::config(value).map_err(ConfigError::Mistakes)
+        read::config(value).map_err(|mistakes| ConfigError::Mistakes { file: None, mistakes })
     }
 
     /// Reads the file, lays the overrides (dotted path and value) over it and checks the result.
@@ -197,7 +206,7 @@ impl Config {
     ///
     /// When the file cannot be read or parsed, and every mistake at once.
     pub fn load(file: Option<&Path>, overrides: Vec<(&str, Value)>) -> Result<Self, ConfigError> {
-        Self::from_value(&value(file, overrides)?)
+        Self::from_value(&value(file, overrides)?).map_err(|error| error.of(file))
     }
 
     /// The rules of judgement.
@@ -223,6 +232,19 @@ impl Config {
     #[must_use]
     pub fn assumed(&self) -> Arc<Instance> {
         read::assumed(self.external_dns.as_ref())
+    }
+}
+
+// === impl ConfigError ===
+
+impl ConfigError {
+    /// The same, with the file that the values come from.
+    #[must_use]
+    pub fn of(self, file: Option<&Path>) -> Self {
+        match self {
+            Self::Mistakes { mistakes, .. } => Self::Mistakes { file: file.map(Path::to_owned), mistakes },
+            other @ (Self::Read { .. } | Self::Yaml { .. }) => other,
+        }
     }
 }
 

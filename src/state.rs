@@ -1,11 +1,13 @@
 //! The state file: what outlives a restart of the program.
 //!
 //! One JSON document with the word of its format, written to a temporary file, flushed to the disk
-//! and renamed, so that a reader sees the old one or the new one. It is a memory and no source of
-//! truth: a file that cannot be understood is set aside, and the program starts without a past.
+//! and renamed, so that a reader sees the old one or the new one. Each process has a temporary file of its
+//! own: a new Pod may meet the old one in the folder. It is a memory and no source of truth: a file that
+//! cannot be understood is set aside, and the program starts without a past.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -21,13 +23,18 @@ use crate::model::text::printable;
 pub const FORMAT: &str = "dns-drift-state/2";
 
 const FILE: &str = "state.json";
-const TEMPORARY: &str = "state.json.tmp";
+const TEMPORARY: &str = ".tmp";
 const SET_ASIDE: &str = "state.json.set-aside";
+
+/// A temporary file that nobody has written to for so long is of a process that was killed.
+const LEFT_BEHIND: Duration = Duration::from_secs(600);
 
 /// A folder that holds the state file.
 #[derive(Clone, Debug)]
 pub struct StateFile {
     folder: PathBuf,
+    /// The file that this process writes before it takes the place of the one before.
+    temporary: PathBuf,
 }
 
 /// Why the state cannot be kept.
@@ -102,10 +109,11 @@ impl StateFile {
     pub fn open(folder: &Path) -> Result<Self, StateError> {
         let failed = |source| StateError::Folder { folder: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(failed)?;
-        let probe = folder.join(TEMPORARY);
-        std::fs::write(&probe, b"").map_err(failed)?;
-        std::fs::remove_file(&probe).map_err(failed)?;
-        Ok(Self { folder: folder.to_owned() })
+        let temporary = folder.join(format!("{FILE}.{:016x}{TEMPORARY}", rand::random::<u64>()));
+        std::fs::write(&temporary, b"").map_err(failed)?;
+        std::fs::remove_file(&temporary).map_err(failed)?;
+        remove_left_behind(folder).map_err(failed)?;
+        Ok(Self { folder: folder.to_owned(), temporary })
     }
 
     /// What was remembered; `None` when there is no file, or none that can be understood.
@@ -158,16 +166,33 @@ impl StateFile {
     }
 
     async fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let temporary = self.folder.join(TEMPORARY);
-        let mut file = tokio::fs::File::create(&temporary).await?;
+        let mut file = tokio::fs::File::create(&self.temporary).await?;
         file.write_all(bytes).await?;
         file.flush().await?;
         file.sync_all().await?;
         drop(file);
-        tokio::fs::rename(&temporary, path).await?;
+        tokio::fs::rename(&self.temporary, path).await?;
         // The new name itself must reach the disk as well.
         tokio::fs::File::open(&self.folder).await?.sync_all().await
     }
+}
+
+/// Removes what processes that were killed while they wrote have left.
+fn remove_left_behind(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let is_ours = |name: &str| name.starts_with(FILE) && name.ends_with(TEMPORARY);
+        let is_old = |written: std::time::SystemTime| written.elapsed().is_ok_and(|age| LEFT_BEHIND < age);
+        // Its process may be alive and rename it meanwhile.
+        let written = entry.metadata().and_then(|metadata| metadata.modified());
+        if entry.file_name().to_str().is_some_and(is_ours) && written.is_ok_and(is_old) {
+            match std::fs::remove_file(entry.path()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The document as bytes.

@@ -56,8 +56,9 @@ fn configuration() {
     let bad = file(dir.path(), "interval: 1s\nrouting: 5\ndns: {control_name: 'a..b'}\n");
     let (code, _, stderr) = run(&["serve", "--check-config", "--config", &bad, "--listen", "nowhere"]);
     assert_eq!(code, Some(2));
+    let named = format!("configuration {bad}: 4 mistakes");
     for line in [
-        "configuration: 4 mistakes",
+        &*named,
         "  dns.control_name: is no DNS name",
         "  interval: 1s is out of range: 10s to 3600s",
         "  listen: \"nowhere\": invalid socket address syntax",

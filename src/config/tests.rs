@@ -4,7 +4,7 @@ use serde_json::json;
 
 fn mistakes(value: &Value) -> Vec<String> {
     match Config::from_value(value) {
-        Err(ConfigError::Mistakes(all)) => all.iter().map(ToString::to_string).collect(),
+        Err(ConfigError::Mistakes { mistakes: all, .. }) => all.iter().map(ToString::to_string).collect(),
         other => panic!("no mistakes in {value}: {other:?}"),
     }
 }

@@ -64,9 +64,42 @@ async fn a_failed_write_keeps_what_was_there() {
     let file = StateFile::open(folder.path()).expect("a folder");
     file.save(&memory(), now()).await.expect("saved");
     // A folder stands where the temporary file would be written.
-    std::fs::create_dir(folder.path().join(TEMPORARY)).expect("folder");
+    std::fs::create_dir(&file.temporary).expect("folder");
     let error = file.save(&Memory::default(), now()).await.expect_err("not written");
     assert!(error.to_string().contains(FILE), "{error}");
-    std::fs::remove_dir(folder.path().join(TEMPORARY)).expect("removed");
+    std::fs::remove_dir(&file.temporary).expect("removed");
     assert_eq!(read(folder.path()), Some(memory()));
+}
+
+#[tokio::test]
+async fn two_processes_write_no_common_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, other) = (StateFile::open(folder.path()), StateFile::open(folder.path()));
+    let (one, other) = (one.expect("a folder"), other.expect("a folder"));
+    assert_ne!(one.temporary, other.temporary);
+    for _ in 0..20 {
+        let (memory, nothing) = (memory(), Memory::default());
+        let both = tokio::join!(one.save(&memory, now()), other.save(&nothing, now()));
+        both.0.and(both.1).expect("saved");
+        let kept = other.load().expect("readable").expect("whole");
+        assert!([memory, nothing].contains(&kept), "{kept:?}");
+    }
+}
+
+#[test]
+fn what_a_killed_process_left_is_removed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, age: Duration| {
+        let file = std::fs::File::create(folder.path().join(name)).expect("made");
+        file.set_modified(std::time::SystemTime::now() - age).expect("aged");
+    };
+    write("state.json.0123456789abcdef.tmp", LEFT_BEHIND * 2);
+    // Of versions that had one name for it.
+    write("state.json.tmp", LEFT_BEHIND * 2);
+    write("state.json.fedcba9876543210.tmp", LEFT_BEHIND / 2);
+    write("notes.tmp", LEFT_BEHIND * 2);
+    drop(StateFile::open(folder.path()).expect("a folder"));
+    let names = std::fs::read_dir(folder.path()).expect("folder").map(|one| one.expect("item").file_name());
+    let names: std::collections::BTreeSet<_> = names.collect();
+    assert_eq!(names, ["notes.tmp", "state.json.fedcba9876543210.tmp"].map(Into::into).into());
 }
