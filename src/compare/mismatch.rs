@@ -17,7 +17,7 @@ use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
-use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::observation::{Observation, Outcome, Transport, Vantage};
 use crate::model::record::{Content, RecordSet, RecordType, Routing};
 use crate::model::text::printable;
 use crate::model::want::{InstanceWants, Want};
@@ -57,18 +57,23 @@ pub fn auth_mismatch(
     };
     let rows = answers(world, &want.name, &want.record_type, Vantage::Authoritative, &here, &expected).rows;
     let routed = members.iter().any(|set| set.routing.is_some());
-    let mut bad = Vec::new();
-    for (server, verdict, seen, count) in &rows {
-        let wrong = match verdict {
-            Match::Right | Match::Unknown => false,
-            // Multivalue and routed sets answer with a part of the union.
-            Match::Partial => !routed,
-            Match::Elsewhere | Match::Denied => true,
-        };
-        if wrong && LOOKS <= *count {
-            bad.push((*server, *verdict, *seen));
-        }
-    }
+    let is_wrong = |verdict: Match| match verdict {
+        Match::Right | Match::Unknown => false,
+        // Multivalue and routed sets answer with a part of the union.
+        Match::Partial => !routed,
+        Match::Elsewhere | Match::Denied => true,
+    };
+    let wrong: Vec<_> = rows.iter().filter(|row| is_wrong(row.1)).collect();
+    // Where TCP is blocked each tells it once only: two that say the same are two looks.
+    let alike = |verdict: Match| wrong.iter().filter(|row| row.1 == verdict).count();
+    let holds = |(server, verdict, _, count): &(&str, Match, &Observation, usize)| {
+        LOOKS <= *count || LOOKS <= alike(*verdict) && is_deaf_to_tcp(world, want, server)
+    };
+    let bad: Vec<_> = wrong
+        .iter()
+        .filter(|row| holds(row))
+        .map(|(server, verdict, seen, _)| (*server, *verdict, *seen))
+        .collect();
     note_contradictions(world, want, &id, &expected, out);
     let (_, _, first) = bad.first()?;
     if empty_family(world, want, &expected) || occluded(zone, want) || is_referral(first) {
@@ -108,6 +113,15 @@ pub fn auth_mismatch(
     candidate.evidence.extend(tested(world, want, zone, &expected));
     candidate.servers = bad.iter().map(|(server, ..)| Arc::from(*server)).collect();
     Some(candidate)
+}
+
+/// True if a second look at the server, by TCP, got no answer at all.
+fn is_deaf_to_tcp(world: &World<'_>, want: &Want, server: &str) -> bool {
+    let looks = questions(world, &want.name).into_iter();
+    let mut own = looks.filter(|seen| &*seen.server == server && asks(&seen.record_type, &want.record_type));
+    own.any(|seen| {
+        seen.transport == Transport::Tcp && matches!(seen.outcome, Outcome::Timeout | Outcome::Unreachable)
+    })
 }
 
 /// True if every look at the zone's servers is as it should be, whatever its time: the usual case, told

@@ -25,7 +25,7 @@ use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
 use crate::model::DomainName;
-use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::observation::{Observation, Outcome, Transport, Vantage};
 use crate::model::record::{RecordSet, RecordType};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
@@ -76,7 +76,8 @@ pub fn judge_resolvers(
         return Vec::new();
     }
     let rows = rows(world, &name, out);
-    if let Some(withdrawn) = withdrawn_in_private(world, wants, &name, &rows) {
+    let asked_alone = zone.zone.private || authority == Authority::Unasked;
+    if let Some(withdrawn) = asked_alone.then(|| withdrawn(world, wants, &name, &rows)).flatten() {
         return vec![withdrawn];
     }
     let mut found = Vec::new();
@@ -96,17 +97,16 @@ pub fn judge_resolvers(
     found
 }
 
-/// In a VPC only its resolvers tell that the record of a private zone is withheld: all of them say that the
-/// name is there and has nothing.
-fn withdrawn_in_private(
+/// In a VPC, and where nobody can ask the servers of the zone, only resolvers tell that the record is withheld: all
+/// of them say that the name is there and has nothing.
+fn withdrawn(
     world: &World<'_>,
     wants: &InstanceWants,
     name: &Name<'_>,
     rows: &[Row<'_>],
 ) -> Option<Candidate> {
     let is_empty = |row: &Row<'_>| row.class == Class::Denied && row.seen.outcome == Outcome::Nodata;
-    let holds = name.zone.zone.private
-        && !rows.is_empty()
+    let holds = !rows.is_empty()
         && rows.iter().all(is_empty)
         && health_may_withdraw(name.members)
         && is_alive(world, name.expected);
@@ -122,7 +122,10 @@ fn withdrawn_in_private(
 enum Authority {
     Right,
     Wrong,
+    /// They disagree.
     Unknown,
+    /// None of them said anything.
+    Unasked,
 }
 
 /// Nobody can ask the servers of a private zone: there the zone itself is the authority.
@@ -142,11 +145,12 @@ fn authority(world: &World<'_>, name: &Name<'_>) -> Authority {
         Match::Partial => name.routed,
         Match::Elsewhere | Match::Denied => false,
     };
-    match (rows.iter().all(|row| right(row.1)), rows.iter().any(|row| right(row.1))) {
-        (true, true) => Authority::Right,
+    match rows.iter().filter(|row| right(row.1)).count() {
+        0 if rows.is_empty() => Authority::Unasked,
+        0 => Authority::Wrong,
+        count if count == rows.len() => Authority::Right,
         // Those that disagree tell nothing of what is right, and take nothing from a failure.
-        (true, false) | (false, true) => Authority::Unknown,
-        (false, false) => Authority::Wrong,
+        _ => Authority::Unknown,
     }
 }
 
@@ -160,12 +164,12 @@ fn rows<'a>(world: &World<'a>, name: &Name<'_>, out: &mut Verdicts) -> Vec<Row<'
             asked.entry((&seen.view, &seen.server)).or_default().push(seen);
         }
     }
-    let mut rows = Vec::new();
+    let (mut rows, mut single) = (Vec::new(), Vec::new());
     for ((view, server), seen) in asked {
         if !seen.iter().any(|one| world.control_works(one)) {
             continue;
         }
-        let (class, seen, contradicted) = one_resolver(world, name, &seen);
+        let (looked, contradicted) = one_resolver(world, name, &seen);
         if contradicted {
             out.silent.insert(Silent {
                 subject: Subject::Record(want.key()),
@@ -173,10 +177,20 @@ fn rows<'a>(world: &World<'a>, name: &Name<'_>, out: &mut Verdicts) -> Vec<Row<'
                 detail: "a second look at a resolver contradicts the first".to_owned(),
             });
         }
-        if let Some(seen) = seen {
-            rows.push(Row { view, server, class, seen, window: window(world, name, class, seen) });
+        let row = |(class, seen)| Row { view, server, class, seen, window: window(world, name, class, seen) };
+        match looked {
+            Looked::Seen(class, seen) => rows.push(row((class, seen))),
+            Looked::Once(class, seen) => single.push(row((class, seen))),
+            Looked::Nothing => {}
         }
     }
+    // Where TCP is blocked each tells it once only: two that say the same are two looks.
+    let shares = |row: &Row<'_>| {
+        let of_view = rows.iter().chain(&single).filter(|other| other.view == row.view);
+        LOOKS <= of_view.filter(|other| same(other.class, row.class)).count()
+    };
+    let shared: Vec<bool> = single.iter().map(shares).collect();
+    rows.extend(single.into_iter().zip(shared).filter_map(|(row, is_shared)| is_shared.then_some(row)));
     excuse_by_delegation(world, name.zone, &mut rows);
     rows
 }
@@ -213,12 +227,18 @@ fn is_behind_another(world: &World<'_>, seen: &Observation, zone: &ZoneReading) 
     nearer.any(|other| other.zone.private && other.zone.vpcs.iter().flatten().any(|one| one.id == *vpc))
 }
 
-/// The class of a resolver, an answer that shows it, and whether its looks contradict each other.
-fn one_resolver<'a>(
-    world: &World<'_>,
-    name: &Name<'_>,
-    seen: &[&'a Observation],
-) -> (Class, Option<&'a Observation>, bool) {
+/// What the looks at one resolver show, with an answer that shows it.
+enum Looked<'a> {
+    /// The same by two looks, or once as it should be.
+    Seen(Class, &'a Observation),
+    /// Something wrong by UDP, and nothing at all by TCP.
+    Once(Class, &'a Observation),
+    /// Nothing that could be told.
+    Nothing,
+}
+
+/// What a resolver says, and whether its looks contradict each other.
+fn one_resolver<'a>(world: &World<'_>, name: &Name<'_>, seen: &[&'a Observation]) -> (Looked<'a>, bool) {
     let looks: Vec<(Class, &'a Observation)> = seen
         .iter()
         .filter(|one| !one.cd)
@@ -234,7 +254,18 @@ fn one_resolver<'a>(
     let bad: Vec<&(Class, &'a Observation)> =
         looks.iter().filter(|(class, _)| !matches!(class, Class::Right | Class::Nothing)).collect();
     if let Some((class, one)) = right {
-        return (*class, Some(*one), !bad.is_empty());
+        return (Looked::Seen(*class, one), !bad.is_empty());
+    }
+    let spoken: Vec<&(Class, &'a Observation)> = bad
+        .iter()
+        .copied()
+        .filter(|(class, one)| *class != Class::Silent || one.transport != Transport::Tcp)
+        .collect();
+    if let [(class, one)] = *spoken
+        && spoken.len() < bad.len()
+        && !is_failure(*class)
+    {
+        return (Looked::Once(*class, one), false);
     }
     // A failure by one transport and none by the other are two words for the same.
     let alike = |one: Class, other: Class| same(one, other) || is_failure(one) && is_failure(other);
@@ -242,9 +273,9 @@ fn one_resolver<'a>(
         Some((class, one))
             if LOOKS <= of_one_name(&bad) && bad.iter().all(|other| alike(other.0, *class)) =>
         {
-            (*class, Some(*one), false)
+            (Looked::Seen(*class, one), false)
         }
-        Some(_) | None => (Class::Nothing, None, false),
+        Some(_) | None => (Looked::Nothing, false),
     }
 }
 
