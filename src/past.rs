@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::finding::Reason;
 use crate::model::heritage::TxtRole;
 use crate::model::object::{KubeObject, registry_word};
-use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::observation::{AnswerRecord, Observation, Outcome, Vantage};
 use crate::model::packed::pack;
 use crate::model::shard::Shard;
 use crate::model::table::TableSet;
@@ -479,8 +479,11 @@ impl Past {
             if !asked || !names.contains(&answer.name) {
                 continue;
             }
+            let is_soa = |record: &AnswerRecord| &*record.record_type == "SOA";
             let said = match answer.outcome {
                 Outcome::Nxdomain => Some((BTreeSet::new(), 0)),
+                // Other names below it stand in the zone above.
+                Outcome::Nodata if answer.authority.iter().any(is_soa) => Some((BTreeSet::new(), 0)),
                 Outcome::Answer
                 | Outcome::Nodata
                 | Outcome::Servfail

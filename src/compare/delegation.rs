@@ -430,9 +430,17 @@ pub fn delegation_window(world: &World<'_>, zone: &ZoneReading) -> Option<Window
     open(SilentReason::DelegationTtlWindow, moved, length, world.at())
 }
 
-/// The parent is right, and a resolver still follows the former delegation.
-fn old_servers(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) -> Option<Candidate> {
-    let Parent::Servers(delegated) = parent_of(world, zone) else { return None };
+/// While the longest time to live that a parent gives may still run, where no move was seen.
+#[must_use]
+pub fn moved_before_our_time(world: &World<'_>, zone: &ZoneReading) -> Option<Window> {
+    let first = world.past.first_at.filter(|_| world.past.moved_delegation(&zone.zone.name).is_none())?;
+    open(SilentReason::DelegationTtlWindow, first, SignedDuration::from_secs(LONGEST_TTL), world.at())
+}
+
+/// The resolvers that know other name servers of the zone than its parent and itself, with these.
+#[must_use]
+pub fn followers<'a>(world: &World<'a>, zone: &ZoneReading) -> BTreeMap<&'a str, BTreeSet<DomainName>> {
+    let Parent::Servers(delegated) = parent_of(world, zone) else { return BTreeMap::new() };
     let own: BTreeSet<DomainName> = name_servers(zone).union(&delegated).cloned().collect();
     let mut bad: BTreeMap<&str, (usize, BTreeSet<DomainName>)> = BTreeMap::new();
     let mut good = BTreeSet::new();
@@ -448,16 +456,16 @@ fn old_servers(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) -> Opt
             good.insert(&*seen.server);
         }
     }
-    bad.retain(|server, (looks, _)| LOOKS <= *looks && !good.contains(server));
-    let (_, (_, servers)) = bad.first_key_value()?;
+    let odd = bad.into_iter().filter(|(server, (looks, _))| LOOKS <= *looks && !good.contains(server));
+    odd.map(|(server, (_, servers))| (server, servers)).collect()
+}
+
+/// The parent is right, and a resolver still follows the former delegation.
+fn old_servers(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) -> Option<Candidate> {
+    let bad = followers(world, zone);
+    let (_, servers) = bad.first_key_value()?;
     let mut candidate = start(world, zone, Reason::DelegatedElsewhere, Impact::Degraded);
-    candidate.window = delegation_window(world, zone);
-    if candidate.window.is_none() && world.past.moved_delegation(&zone.zone.name).is_none() {
-        // The move was before our time: the longest time to live that a parent gives may still run.
-        candidate.window = world.past.first_at.and_then(|first| {
-            open(SilentReason::DelegationTtlWindow, first, SignedDuration::from_secs(LONGEST_TTL), world.at())
-        });
-    }
+    candidate.window = delegation_window(world, zone).or_else(|| moved_before_our_time(world, zone));
     candidate.servers = bad.keys().map(|server| Arc::from(*server)).collect();
     let list: Vec<&str> = bad.keys().copied().collect();
     let list = crate::model::text::printable(&list.join(", "));

@@ -59,7 +59,7 @@ fn fix(
     }
     let objects = || want.objects.iter();
     match candidate.key.kind {
-        Kind::InvalidDesired => said(advice::impossible(candidate.reason), claimants(want).map(edit)),
+        Kind::InvalidDesired => said(advice::impossible(candidate.reason, want), claimants(want).map(edit)),
         Kind::ConflictingDesired => said(advice::agree(candidate.reason), claimants(want).map(edit)),
         Kind::NoZone => zones::no_zone(world, candidate.reason, wants, want),
         Kind::TargetUnresolvable => living_target(world, candidate.reason, wants, want),
@@ -129,6 +129,9 @@ fn log(instance: &Instance) -> Option<String> {
 fn owning(wants: &InstanceWants, want: &Want, zone: Option<&ZoneReading>) -> Fix {
     let summary = "Write the ownership TXT that ExternalDNS looks for, and delete those that contradict it.";
     match zone {
+        Some(zone) if batch::lacks_place(&wants.instance, want, zone) => {
+            said(advice::NO_PLACE_FOR_OWNERSHIP, [])
+        }
         Some(zone) => {
             let batch = Batch::owning(wants, want, zone);
             match *batch.obstacles(zone) {
@@ -151,16 +154,22 @@ fn foreign(instance: &Instance, want: &Want, zone: Option<&ZoneReading>) -> Stri
 
 /// The batch that makes the zone hold what is wanted.
 fn zone_fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Option<&ZoneReading>) -> Fix {
-    let summary = advice::advice(candidate, &wants.instance);
-    let Some(zone) = zone else { return said(&summary, []) };
+    let Some(zone) = zone else { return said(&advice::advice(candidate, &wants.instance), []) };
+    let is_unownable =
+        candidate.cause == Some(Cause::OwnerMissing) && batch::lacks_place(&wants.instance, want, zone);
+    let summary = if is_unownable {
+        advice::NO_PLACE_FOR_OWNERSHIP.to_owned()
+    } else {
+        advice::advice(candidate, &wants.instance)
+    };
     if want.name.defect().is_some() || want.invalid.is_some() {
         // Route 53 cannot hold what is wanted: no batch can mend it.
         let summary = match candidate.cause {
-            Some(Cause::InvalidDesired(reason)) => advice::impossible(reason),
+            Some(Cause::InvalidDesired(reason)) => advice::impossible(reason, want),
             Some(Cause::ControllerVersion) => {
                 "This release of ExternalDNS cannot write what the object asks for: update it, or change the object."
             }
-            _ => advice::impossible(want.invalid.unwrap_or(candidate.reason)),
+            _ => advice::impossible(want.invalid.unwrap_or(candidate.reason), want),
         };
         return said(summary, want.objects.iter().map(edit));
     }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::answer_class::{Class, Name, classify, ttl_of_target};
-use crate::compare::delegation::{LOOKS, delegation_window};
+use crate::compare::delegation::{LOOKS, delegation_window, followers, moved_before_our_time};
 use crate::compare::dnssec::is_refused;
 use crate::compare::live::{Match, answers, asks, questions, serves, union};
 use crate::compare::mismatch::{empty_family, health_may_withdraw, health_withdrawn, is_alive};
@@ -333,7 +333,16 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class, seen: &Observation) 
             let vpc = world.policy.view(&seen.view).and_then(|view| view.vpc_id.as_ref());
             let joined = vpc.and_then(|vpc| world.past.associated_at(&name.zone.zone.id, vpc));
             let of_view = joined.and_then(|joined| after(reason, joined, ttl));
-            [of_record, of_view].into_iter().flatten().max_by_key(|window| window.until)
+            // Before its zone was delegated the one above denied it.
+            let above = seen.authority.iter().any(|record| {
+                &*record.record_type == "SOA"
+                    && record.name != name.zone.zone.name
+                    && name.zone.zone.name.is_within(&record.name)
+            });
+            let led = world.past.moved_delegation(&name.zone.zone.name);
+            let led = led.filter(|(before, _)| above && before.servers.is_empty());
+            let of_zone = led.and_then(|(_, led)| after(SilentReason::DelegationTtlWindow, led, ttl));
+            [of_record, of_view, of_zone].into_iter().flatten().max_by_key(|window| window.until)
         }
         // What stood there before we first looked may have been anything.
         Class::Rewritten | Class::OtherView if !saw_change(world, name) => {
@@ -353,7 +362,13 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class, seen: &Observation) 
 /// What a resolver that follows the former delegation hands out serves somebody still: an old answer, or a
 /// denial that others do not share. A failure is no answer, and where most deny the name nobody is served.
 fn excuse_by_delegation(world: &World<'_>, zone: &ZoneReading, rows: &mut [Row<'_>]) {
-    let Some(moved) = delegation_window(world, zone) else { return };
+    if rows.iter().all(|row| matches!(row.class, Class::Right | Class::Nothing)) {
+        return;
+    }
+    let seen = delegation_window(world, zone);
+    let Some(moved) = seen.or_else(|| moved_before_our_time(world, zone)) else { return };
+    // Of a move that nobody saw only those are excused that are seen to follow it.
+    let known = seen.is_none().then(|| followers(world, zone));
     let is_denial = |row: &Row<'_>| matches!(row.class, Class::Denied | Class::Empty);
     let shares = |view: &str| {
         let of_view = || rows.iter().filter(|row| row.view == view);
@@ -361,6 +376,7 @@ fn excuse_by_delegation(world: &World<'_>, zone: &ZoneReading, rows: &mut [Row<'
         1 < denials && of_view().count() < denials * 2
     };
     let follows = |row: &Row<'_>| match row.class {
+        _ if known.as_ref().is_some_and(|known| !known.contains_key(row.server)) => false,
         Class::Stale { .. } | Class::Rewritten | Class::OtherView => true,
         Class::Denied | Class::Empty => !shares(row.view),
         _ => false,

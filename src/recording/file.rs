@@ -146,5 +146,5 @@ fn yaml_options() -> serde_saphyr::Options {
     budget.max_documents = 200_000;
     budget.max_total_scalar_bytes = usize::try_from(MAX_FILE).unwrap_or(usize::MAX);
     budget.max_depth = 200;
-    serde_saphyr::options! { budget: Some(budget), with_snippet: false, strict_booleans: true }
+    serde_saphyr::options! { budget: Some(budget), with_snippet: false, strict_booleans: true, non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::AsString }
 }

@@ -65,6 +65,9 @@ pub fn advice(candidate: &Candidate, instance: &Instance) -> String {
     text.to_owned()
 }
 
+/// For a record whose ownership ExternalDNS cannot write.
+pub const NO_PLACE_FOR_OWNERSHIP: &str = "At the apex the ownership TXT lies outside of the zone unless the --txt-prefix ends with a dot; to change it makes all records nobody's, so keep this one by hand.";
+
 /// Where whoever wants takes a name out of a public resolver. Source: the pages themselves.
 const FLUSH_PAGES: [(&str, &str); 4] = [
     ("1.0.0.1", "https://one.one.one.one/purge-cache/"),
@@ -125,8 +128,11 @@ pub fn agree(reason: Reason) -> &'static str {
 
 /// What to do about a wish that DNS or Route 53 cannot hold.
 #[must_use]
-pub fn impossible(reason: Reason) -> &'static str {
+pub fn impossible(reason: Reason, want: &Want) -> &'static str {
     match reason {
+        Reason::BadChars if want.name.defect().is_none() => {
+            "Correct the target in the object: it is no address and no legal DNS name."
+        }
         Reason::ApexCname => {
             "The name of a zone holds no CNAME: point the host at an address, or at an AWS name, which can be an alias."
         }
@@ -223,9 +229,7 @@ fn refused(reason: Reason) -> &'static str {
         Reason::LimitsExceeded => {
             "Make its requests smaller (--aws-batch-change-size); until then the record can be written by hand."
         }
-        Reason::NameNotInZone => {
-            "At the apex the ownership TXT lies outside of the zone unless the --txt-prefix ends with a dot; to change it makes all records nobody's, so write this one by hand."
-        }
+        Reason::NameNotInZone => NO_PLACE_FOR_OWNERSHIP,
         Reason::NoSuchZone => "The zone is gone: restart ExternalDNS, which keeps a list of zones.",
         _ => "Mend what the message names; until then the record can be written by hand.",
     }

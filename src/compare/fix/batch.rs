@@ -303,6 +303,15 @@ fn is_placed(name: &DomainName, zone: &ZoneReading) -> bool {
     name.is_within(&zone.zone.name) || zone.above.as_ref().is_some_and(|above| name.is_within(&above.name))
 }
 
+/// True if no zone of the instance has room for the ownership of the record: that of an apex lies outside of it.
+#[must_use]
+pub fn lacks_place(instance: &Instance, want: &Want, zone: &ZoneReading) -> bool {
+    let titles = heritage(instance, want);
+    instance.flags.shows_ownership()
+        && !titles.is_empty()
+        && !titles.iter().any(|set| is_placed(&set.name, zone))
+}
+
 fn holds(zone: &ZoneReading, name: &DomainName, record_type: &RecordType) -> bool {
     zone.at(name).iter().any(|set| set.record_type == *record_type)
 }

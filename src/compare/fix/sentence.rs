@@ -30,6 +30,7 @@ pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -
             "{key}{object} asks for something that Route 53 cannot hold: {}.",
             match candidate.reason {
                 Reason::MixedTypes => "addresses and host names in one record",
+                Reason::BadChars if want.name.defect().is_none() => "a target that is no name for DNS",
                 other => plain(other),
             }
         ),
