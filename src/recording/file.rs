@@ -148,3 +148,20 @@ fn yaml_options() -> serde_saphyr::Options {
     budget.max_depth = 200;
     serde_saphyr::options! { budget: Some(budget), with_snippet: false, strict_booleans: true, non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::AsString }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_text_beyond_the_range_of_numbers_spoils_no_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("objects.yaml");
+        // A commit of digits with one e: kubectl prints it without quotation marks.
+        std::fs::write(&path, "labels: {version: 182e579, build: '00123', size: 3}\n").expect("written");
+        let read: Vec<Value> = yaml_documents(&path).expect("read");
+        assert_eq!(read, [json!({"labels": {"version": ".inf", "build": "00123", "size": 3}})]);
+    }
+}
