@@ -162,23 +162,45 @@ impl Player {
             .filter(|scope| !scope.contains('/'))
             .collect();
         let mut cluster = objects.map(|objects| decode(objects, self.assumed.as_ref(), &mut problems));
+        let mut kept = BTreeSet::new();
         if let Some(cluster) = &mut cluster {
             let needed = needed(cluster);
+            kept = self.fill_in(cluster, &needed, &refused);
             cluster.watched_kinds = self.watched_kinds(cluster, &needed, &refused);
             let is_missing = |kind: &Kind| self.is_missing(*kind, cluster);
             let unread = needed
                 .iter()
+                .filter(|kind| !kept.contains(kind))
                 .filter(|kind| refused.iter().any(|scope| scope == kind.as_str()) || is_missing(kind));
             cluster.unread_kinds = unread.map(|kind| Arc::from(kind.as_str())).collect();
             cluster.idle_kinds = idle_kinds(&cluster.instances);
         }
-        // A kind that may not be listed is missing from the folder: its objects are not gone.
         let needed = cluster.as_ref().map(needed).unwrap_or_default();
-        let blind = refused.iter().any(|scope| self.concerns_objects(scope, &needed));
+        let is_kept = |scope: &str| kept.iter().any(|kind| kind.as_str() == scope);
+        let blind = refused.iter().any(|scope| !is_kept(scope) && self.concerns_objects(scope, &needed));
         match cluster {
             Some(cluster) if !blind => keep(&mut self.kubernetes, Some(cluster), at, problems),
             Some(_) | None => keep(&mut self.kubernetes, None, at, problems),
         }
+    }
+
+    /// A kind that may not be listed is missing from the folder: its objects are not gone, and stand as they were
+    /// last read. Gives these kinds.
+    fn fill_in(&self, cluster: &mut Cluster, needed: &BTreeSet<Kind>, refused: &[String]) -> BTreeSet<Kind> {
+        let Some((_, last)) = &self.kubernetes else { return BTreeSet::new() };
+        let is_refused = |kind: &Kind| refused.iter().any(|scope| scope == kind.as_str());
+        let counts = |kind: &Kind| {
+            kind.holds_objects()
+                && self.concerns_objects(kind.as_str(), needed)
+                && !roster::is_relied_on(*kind, needed.iter().copied())
+        };
+        let kinds: BTreeSet<Kind> = Kind::ALL.into_iter().filter(is_refused).filter(counts).collect();
+        for object in kinds.iter().flat_map(|kind| last.objects.of_kind(kind.as_str())) {
+            if !cluster.objects.contains(&object.reference) {
+                cluster.objects.insert(Arc::clone(object));
+            }
+        }
+        kinds
     }
 
     /// The kinds whose objects count as gone when they are not in the round. A recording does not say

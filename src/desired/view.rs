@@ -10,7 +10,7 @@ use crate::desired::discover::{Discovery, discover, log_targets};
 use crate::desired::health::{Change, Heard, KindState, Patience};
 use crate::desired::kinds::{Kind, Row};
 use crate::desired::needs::{idle_kinds, needed_kinds};
-use crate::desired::sources::roster::{kinds_of, needs};
+use crate::desired::sources::roster::{is_relied_on, kinds_of, needs};
 use crate::model::Objects;
 use crate::model::instance::Instance;
 use crate::model::workload::LogTarget;
@@ -111,9 +111,9 @@ impl View {
     /// The view at a time. `None` while a kind is still being listed for the first time: what is
     /// known would be partial.
     ///
-    /// Without Ingresses the view is unread. A kind that was read and is not any more makes it
-    /// stale. For the rest the problems tell: that the instances are not known, that the objects of
-    /// a source cannot be listed.
+    /// Without Ingresses the view is unread, and stale where nothing is fresh any more. For the rest the problems
+    /// tell: that the instances are not known, that the objects of a source cannot be listed, or stand as they
+    /// were last read.
     pub fn reading(
         &mut self,
         heard: impl Fn(Kind) -> Heard,
@@ -121,25 +121,28 @@ impl View {
         patience: Patience,
     ) -> Option<Reading<Cluster>> {
         let mut problems: Vec<Problem> = Vec::new();
-        let (mut settled, mut fresh, mut listed) = (true, true, true);
+        let (mut settled, mut fresh, mut told, mut listed) = (true, false, true, true);
         let mut oldest: Option<Timestamp> = None;
         let sources_read_namespaces = reads_namespaces(&self.instances);
+        let kinds: Vec<Kind> = self.states.keys().copied().collect();
         for (kind, state) in &mut self.states {
             let heard = heard(*kind);
             let trust = state.trust(heard, now, patience);
             settled &= trust.settled;
+            let is_told = !trust.problems.is_empty();
             problems.extend(trust.problems);
             if kind.is_vital() {
                 listed &= state.is_listed();
             }
-            // A kind that was never read is told by a problem and by what is watched; one that was
-            // read and is not any more freezes the view.
+            // A kind that was never read is told by a problem and by what is watched; so is one that was
+            // read and is not any more. Without a word about it, and where others hang on it, the view is frozen.
             // Where Namespaces only lend their labels, old ones do as well.
             let decides = kind.holds_objects() && (*kind != Kind::Namespace || sources_read_namespaces);
-            if decides && state.is_listed() {
-                fresh &= trust.fresh;
-            }
             if decides && state.is_listed() && !state.is_absent() {
+                fresh |= trust.fresh;
+                told &= trust.fresh || is_told && !is_relied_on(*kind, kinds.iter().copied());
+            }
+            if decides && trust.fresh && state.is_listed() && !state.is_absent() {
                 let at = heard.last.map(|contact| contact.at);
                 oldest = oldest.into_iter().chain(at).min();
             }
@@ -153,6 +156,7 @@ impl View {
         if !settled && self.cluster.is_none() {
             return None;
         }
+        let fresh = fresh && told;
         if fresh {
             self.read_at = oldest;
         }

@@ -90,6 +90,22 @@ pub fn needs(kind: Kind) -> &'static [Kind] {
     MODELLED.iter().find(|source| source.asks.contains(&kind)).map_or(&[], |source| source.needs)
 }
 
+/// True if objects of some of these kinds may be read wrongly while those of the kind are old: Services take the
+/// addresses of Nodes and Pods, routes those of their Gateways.
+#[must_use]
+pub fn is_relied_on(kind: Kind, kinds: impl IntoIterator<Item = Kind>) -> bool {
+    let lends = matches!(
+        kind,
+        Kind::EndpointSlice
+            | Kind::Gateway
+            | Kind::ListenerSet
+            | Kind::Namespace
+            | Kind::Node
+            | Kind::PodAddresses
+    );
+    lends || kinds.into_iter().any(|other| other != kind && needs(other).contains(&kind))
+}
+
 /// The sources of an instance that we do not compute, sorted: their records are never called stale.
 #[must_use]
 pub fn unmodelled(instance: &Instance) -> Vec<String> {
