@@ -574,7 +574,8 @@ impl Track {
         if policy.resolve_cycles <= self.clean {
             self.state = State::Resolved;
             self.last_seen = at;
-        } else if !matches!(self.state, State::Muted | State::Pending) {
+        } else if !matches!(self.state, State::Muted | State::Pending | State::Stale) {
+            // What was stale pages again only when it is seen again.
             self.state = State::Open;
         }
     }

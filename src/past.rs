@@ -629,8 +629,10 @@ impl Past {
     ) {
         let at = snapshot.at;
         let mut problems = problems_of(view, snapshot);
-        if view == ViewName::Route53 {
-            problems.extend(self.unread_zones(snapshot, &problems, shard));
+        match view {
+            ViewName::Route53 => problems.extend(self.unread_zones(snapshot, &problems, shard)),
+            ViewName::Dns => problems.extend(self.muteness(snapshot)),
+            ViewName::Kubernetes | ViewName::Changes => {}
         }
         let scopes: BTreeSet<String> = problems.iter().map(|problem| problem.scope.clone()).collect();
         if scopes.contains("all") {
@@ -656,6 +658,28 @@ impl Past {
             }
             blind.problem = problem;
         }
+    }
+
+    /// Nobody who was asked since the last round said anything, the resolvers about their control names included:
+    /// that is the way to them.
+    fn muteness(&self, snapshot: &Snapshot) -> Option<Problem> {
+        let is_new = |seen: &&Observation| self.last_at.is_none_or(|last| last < seen.at);
+        let mut new = snapshot.observations().filter(is_new).peekable();
+        new.peek().filter(|_| snapshot.dns.state == ViewState::Read)?;
+        let (mut is_controlled, mut servers) = (false, BTreeSet::new());
+        for seen in new {
+            if !matches!(seen.outcome, Outcome::Timeout | Outcome::Unreachable) {
+                return None;
+            }
+            is_controlled |= seen.vantage == Vantage::Control;
+            servers.insert(&*seen.server);
+        }
+        // One resolver alone may be down itself.
+        (is_controlled && 1 < servers.len()).then(|| Problem {
+            scope: "all".to_owned(),
+            code: Reason::Unreachable,
+            message: "no name server and no resolver answers anything".to_owned(),
+        })
     }
 
     /// Zones that were read before, and of which a list says nothing more, not even why. A shard reads no zone any

@@ -660,8 +660,7 @@ pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want)
             None => LATELY < seen.duration_since(touched),
         });
     let is_news = seen.is_some_and(|seen| {
-        (want.status_changed_at.is_none() || by_others)
-            && world.past.first_at.is_some_and(|first| first < seen)
+        want.status_changed_at.is_none() || by_others && world.past.first_at.is_some_and(|first| first < seen)
     });
     let told = want.changed_at.max(want.status_changed_at);
     let records = match seen {
