@@ -5,6 +5,7 @@
 //! problem of its view and never hides the others. A view whose folder is missing was not read,
 //! which is never the same as empty. Format: `recording.md`.
 
+pub(crate) mod config_maps;
 pub mod dns;
 mod file;
 pub mod index;

@@ -31,6 +31,7 @@ use crate::model::text::printable;
 use crate::model::zone::Zones;
 use crate::policy::Policy;
 use crate::recorded::error::ReadError;
+use crate::recording::config_maps::ConfigMaps;
 use crate::recording::index::{Index, IndexError, read_index};
 use crate::recording::round::{RawRound, read_round};
 use crate::report::Report;
@@ -364,7 +365,9 @@ fn with<T>(mut reading: Reading<T>, problems: Vec<Problem>) -> Reading<T> {
 pub fn decode(objects: Vec<Json>, assumed: Option<&Arc<Instance>>, problems: &mut Vec<Problem>) -> Cluster {
     let (mut cluster, mut workloads, mut pods) = (Cluster::default(), Vec::new(), Vec::new());
     let (mut roles, mut rows) = (Roles::default(), Vec::new());
-    for object in objects {
+    let config_maps = ConfigMaps::of(&objects);
+    for mut object in objects {
+        config_maps.fill(&mut object);
         let text = |key: &str| object.get(key).and_then(Json::as_str).unwrap_or_default();
         let (version, word) = (text("apiVersion").to_owned(), text("kind").to_owned());
         let name = name_of(&object);

@@ -163,8 +163,13 @@ fn instance(container: &Container, version: Option<Version>, workload: &ObjectRe
     of_command_line(command_line(container), &container.name, version, workload)
 }
 
+/// What decides where ownership stands; a wrong guess at it would make every record nobody's.
+const AFFIXES: [&str; 3] =
+    ["EXTERNAL_DNS_TXT_PREFIX", "EXTERNAL_DNS_TXT_SUFFIX", "EXTERNAL_DNS_TXT_WILDCARD_REPLACEMENT"];
+
 /// What the container gives to ExternalDNS. Where nothing names a source, the unnamed variables do; those
-/// that a script sets are as little known.
+/// that a script sets are as little known. A `ConfigMap` may hold any flag that is not given; a Secret holds
+/// credentials.
 fn command_line(container: &Container) -> CommandLine {
     let mut line = CommandLine { args: container.arguments(), env: container.env.clone() };
     let names_source = line.args.iter().any(|arg| arg.starts_with("--source"));
@@ -175,6 +180,9 @@ fn command_line(container: &Container) -> CommandLine {
         line.args.iter().flat_map(|arg| references(arg)).map(str::to_owned).collect();
     if !names_source && container.more_env {
         unnamed.extend(["EXTERNAL_DNS_SOURCE", "EXTERNAL_DNS_TXT_OWNER_ID"].map(str::to_owned));
+    }
+    if container.more_flags {
+        unnamed.extend(AFFIXES.map(str::to_owned));
     }
     for name in unnamed {
         let itself = format!("$({name})");
@@ -410,11 +418,13 @@ mod tests {
             found.instances.remove(0)
         };
         let named = of(&json!(["--source=ingress", "--txt-owner-id=$(OWNER)", "--domain-filter=$(ZONE)"]));
-        assert_eq!(named.flags.untold, ["domain-filter", "txt-owner-id"]);
+        let affixes = ["txt-prefix", "txt-suffix", "txt-wildcard-replacement"];
+        assert_eq!(named.flags.untold[..2], ["domain-filter", "txt-owner-id"]);
+        assert_eq!(named.flags.untold[2..], affixes);
         assert_eq!(&*named.id, "external-dns");
         let given = of(&json!(["--source=ingress", "--txt-owner-id=gke-prod"]));
-        assert_eq!((given.flags.untold.len(), &*given.id), (0, "gke-prod"));
-        assert_eq!(of(&json!([])).flags.untold, ["source", "txt-owner-id"]);
+        assert_eq!((&given.flags.untold[..], &*given.id), (&affixes[..], "gke-prod"));
+        assert_eq!(of(&json!([])).flags.untold[..2], ["source", "txt-owner-id"]);
     }
 
     #[test]

@@ -247,6 +247,7 @@ fn want(planned: Planned, input: &SourceInput<'_>) -> Want {
         companion: endpoint.origin.companion,
         respelled,
         repeated: endpoint.origin.repeated,
+        pinned: submitted.pinned_zone.is_some(),
         objects,
         conflict: conflict.map(Box::new),
         invalid,

@@ -126,7 +126,15 @@ pub struct RawContainer {
     #[serde(deserialize_with = "nullable")]
     pub env: Vec<RawEnv>,
     #[serde(rename = "envFrom", deserialize_with = "nullable")]
-    pub env_from: Vec<serde::de::IgnoredAny>,
+    pub env_from: Vec<RawEnvFrom>,
+}
+
+/// Where variables come from that the container does not name.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[expect(missing_docs, reason = "the members of the API's own type")]
+pub struct RawEnvFrom {
+    pub config_map_ref: Option<serde::de::IgnoredAny>,
 }
 
 /// One environment variable.
@@ -315,6 +323,7 @@ impl RawContainer {
             args: expanded(self.args),
             env,
             more_env: !self.env_from.is_empty(),
+            more_flags: self.env_from.iter().any(|from| from.config_map_ref.is_some()),
         }
     }
 }

@@ -73,6 +73,8 @@ pub struct Container {
     pub env: BTreeMap<String, String>,
     /// True if there are more variables, which the object does not even name (`envFrom`).
     pub more_env: bool,
+    /// True if some of these stand in a `ConfigMap`, where flags of ExternalDNS may be.
+    pub more_flags: bool,
 }
 
 /// State of one container of a Pod.
