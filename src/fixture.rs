@@ -33,6 +33,7 @@ pub(crate) fn want(name: &str, record_type: RecordType, value: &str) -> Want {
         companion: false,
         respelled: false,
         repeated: false,
+        pinned: false,
         objects: Vec::new(),
         conflict: None,
         invalid: None,

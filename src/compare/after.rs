@@ -155,7 +155,7 @@ pub fn orphans(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate
             let watched = wants.unknown.is_empty()
                 && world.snapshot.kubernetes.value().is_some_and(|cluster| cluster.watches(&object.kind));
             if watched {
-                let left_at = left_at(world, &object, &names);
+                let left_at = left_at(world, wants, &object, &names);
                 out.push(orphan(world, wants, zone, &set.key(), left_at));
             }
         }
@@ -234,10 +234,17 @@ fn is_orphan(world: &World<'_>, zone: &ZoneReading, names: &BTreeSet<DomainName>
         })
 }
 
-/// When the object went, or no longer asked for any of the names; `None` when that was not seen.
-fn left_at(world: &World<'_>, object: &ObjectRef, names: &BTreeSet<DomainName>) -> Option<Timestamp> {
+/// When the object went, or no longer asked the instance for any of the names; `None` when that was not seen. What
+/// others publish elsewhere is no news here.
+fn left_at(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    object: &ObjectRef,
+    names: &BTreeSet<DomainName>,
+) -> Option<Timestamp> {
     let deleted = world.remembered(object).and_then(|past| past.deleted_at);
-    let wished = names.iter().flat_map(|name| world.wished(name)).flat_map(|wish| &wish.sightings);
+    let own = names.iter().flat_map(|name| world.wished(name)).filter(|wish| wish.place == wants.instance.id);
+    let wished = own.flat_map(|wish| &wish.sightings);
     wished.map(|sighting| sighting.until).chain(deleted).max()
 }
 

@@ -110,7 +110,7 @@ pub fn wrong_zone(
     let is_missing = step.is_some_and(|step| step.kind == Kind::MissingRecord);
     match (stands, zone.zone.private) {
         (true, true) => {
-            above_a_private_zone(world, wants, want, zone).or_else(|| private_only(world, want, zone))
+            above_a_private_zone(world, wants, want, zone).or_else(|| private_only(world, wants, want, zone))
         }
         (true, false) => misled(world, want, zone),
         (false, true) => None,
@@ -325,8 +325,18 @@ pub(super) fn lost_public_zone<'a>(world: &World<'a>, want: &Want) -> Option<&'a
     held.map(|held| &held.place).find(is_lost)
 }
 
-/// A host with public targets stands in a private zone only, although a public zone could hold it, or did.
-fn private_only(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Misplaced> {
+/// A host with public targets stands in a private zone only, although a public zone could hold it, or did. Whoever
+/// names the zone in the object, or has another instance for the public one, means it so.
+fn private_only(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &ZoneReading,
+) -> Option<Misplaced> {
+    if want.pinned {
+        return None;
+    }
+    let others = || world.wants.iter().filter(|one| !std::ptr::eq(*one, wants));
     let target = expected(world, &want.content, &want.record_type);
     // Where nobody asked for the target itself, those who are served tell what it has.
     let served = || {
@@ -337,6 +347,7 @@ fn private_only(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Mi
     let found: BTreeSet<IpAddr> = if target.addresses.is_empty() { served() } else { target.addresses };
     let public_target = !found.is_empty() && found.iter().all(|ip| !is_private(*ip));
     let evidence = match public_zones(world).find(|other| other.zone.name == zone.zone.name) {
+        Some(home) if others().any(|one| one.zones.contains(&home.zone.id)) => None,
         Some(home) => {
             let is_known =
                 !home.at(&want.name).is_empty() || world.wants_at(&home.zone.id, &want.name).next().is_some();

@@ -63,6 +63,8 @@ pub struct Want {
     pub respelled: bool,
     /// The objects give a target more than once.
     pub repeated: bool,
+    /// The object names the zone that the record goes to.
+    pub pinned: bool,
     /// The objects behind it, the winner first.
     pub objects: Vec<ObjectRef>,
     /// Claims that do not agree; `None` when all do.
