@@ -47,6 +47,12 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
                 && same_place(cause, effect)
                 && (effect.key.kind.is_record_ladder() || is_live || effect.key.kind == Kind::OwnerOrphan)
         }
+        // The object asks for the record still, only nobody reads it.
+        Kind::AnnotationUnread => {
+            effect.key.kind == Kind::StaleRecord
+                && effect.object == cause.object
+                && effect.key.subject.record().is_some_and(|key| cause.covers.contains(&key.name))
+        }
         Kind::ConflictingDesired => {
             let of_claims = matches!(effect.key.kind, Kind::Flapping | Kind::WrongTarget | Kind::StaleTarget);
             // The record of the other address family has claims of its own, and what harms its users more is no

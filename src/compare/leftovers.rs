@@ -26,7 +26,7 @@ use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::instance::Policy as Allowed;
 use crate::model::observation::{Outcome, Vantage};
 use crate::model::record::{RecordSet, RecordType, Value};
-use crate::model::want::{InstanceWants, Want};
+use crate::model::want::{InstanceWants, UnreadAnnotations, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{Content, DomainName, ObjectRef};
 use crate::report::Fix;
@@ -344,6 +344,16 @@ fn stale_record(
     candidate.object = made_for(world, &object);
     candidate.summary =
         format!("{} stays in zone {}, but {object} no longer asks for it.", set.key(), zone.zone.name);
+    if let Some(held) = asks_unread(wants, set, &object) {
+        candidate.summary = format!(
+            "{} stays in zone {}; {held} asks for it by annotations that nobody reads.",
+            set.key(),
+            zone.zone.name
+        );
+        candidate.object = Some(held.clone());
+        candidate.fix.summary = format!("Mend the annotations of {held}, as its own finding says.");
+        return Some(candidate);
+    }
     candidate.fix = removal(wants, zone, set, heritage.owner);
     if candidate.object.is_none() {
         // The object was gone before the first look, or never was here.
@@ -367,6 +377,15 @@ fn asks_in_vain(wants: &InstanceWants, set: &RecordSet, object: &ObjectRef) -> b
             && is_unplanned(row.reason)
             && row.object.as_ref().is_some_and(|held| is_same(object, held))
     })
+}
+
+/// The object of a record, if it asks for the name still, by annotations that no instance reads: to delete the record
+/// would take away what it means to keep.
+fn asks_unread<'a>(wants: &'a InstanceWants, set: &RecordSet, object: &ObjectRef) -> Option<&'a ObjectRef> {
+    let means = |one: &&'a UnreadAnnotations| {
+        is_same(object, &one.object) && one.if_read.iter().any(|(name, ..)| *name == set.name)
+    };
+    wants.unread.iter().find(means).map(|one| &one.object)
 }
 
 /// Says what nobody here can see: another cluster with the same owner id may want the record.
