@@ -42,6 +42,7 @@ pub mod verdict;
 pub mod wildcard;
 pub mod wishes;
 pub mod world;
+pub mod written;
 pub mod wrong_zone;
 
 pub use verdict::{Candidate, Coverage, Verdicts};

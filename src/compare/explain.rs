@@ -244,7 +244,9 @@ pub fn cause_word(outer: &Candidate, inner: &Candidate) -> Option<Cause> {
 fn burst(cause: &Candidate, effect: &Candidate) -> bool {
     let told =
         cause.key.kind == Kind::MassDeletion || cause.also.iter().any(|also| also.kind == Kind::MassDeletion);
-    told && same_instance(cause, effect) && is_of_burst(effect) && shares_name(cause, effect)
+    // What is left of wishes that vanished together is as doubtful as that they did.
+    let is_left = effect.key.kind == Kind::StaleRecord && cause.reason == Reason::WantsVanished;
+    told && same_instance(cause, effect) && (is_left || is_of_burst(effect)) && shares_name(cause, effect)
 }
 
 fn is_of_burst(effect: &Candidate) -> bool {

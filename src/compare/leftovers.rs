@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::compare::claimable::claimable;
 use crate::compare::fix::batch::Batch;
+use crate::compare::instances::wrote;
 use crate::compare::live::says_nothing;
 use crate::compare::owner::heritage_names;
 use crate::compare::show;
@@ -22,6 +23,7 @@ use crate::desired::merge::is_same;
 use crate::desired::record_sets::title_names;
 use crate::desired::sources::roster::source_of_registry_word;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject};
+use crate::model::change::ChangeEventKind;
 use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::instance::Policy as Allowed;
 use crate::model::observation::{Outcome, Vantage};
@@ -354,6 +356,12 @@ fn stale_record(
         candidate.fix.summary = format!("Mend the annotations of {held}, as its own finding says.");
         return Some(candidate);
     }
+    if reason == Reason::NotDeleted && is_kept_by_its_instance(world, wants, set) {
+        candidate.fix.summary = format!(
+            "ExternalDNS deletes what is not wanted and says that all is up to date: see whether {object} is really gone before anything is deleted."
+        );
+        return Some(candidate);
+    }
     candidate.fix = removal(wants, zone, set, heritage.owner);
     if candidate.object.is_none() {
         // The object was gone before the first look, or never was here.
@@ -377,6 +385,22 @@ fn asks_in_vain(wants: &InstanceWants, set: &RecordSet, object: &ObjectRef) -> b
             && is_unplanned(row.reason)
             && row.object.as_ref().is_some_and(|held| is_same(object, held))
     })
+}
+
+/// True if the instance has gone through a loop without a word since it should have deleted the record: what it
+/// sees of the cluster is not what we see.
+fn is_kept_by_its_instance(world: &World<'_>, wants: &InstanceWants, set: &RecordSet) -> bool {
+    let wished = world.wished(&set.name).iter().filter(|wish| wish.place == wants.instance.id);
+    let Some(ended) = wished.filter_map(|wish| wish.sightings.last()).map(|last| last.until).max() else {
+        return false;
+    };
+    let length = signed(wants.instance.sync_window(1, world.policy.deleted_floor));
+    let Ok(due) = ended.checked_add(length) else { return false };
+    let mut events = world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
+    ended < world.at()
+        && events.any(|event| {
+            due <= event.at && event.kind == ChangeEventKind::RunSucceeded && wrote(wants, &event.source)
+        })
 }
 
 /// The object of a record, if it asks for the name still, by annotations that no instance reads: to delete the record

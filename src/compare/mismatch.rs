@@ -310,8 +310,22 @@ const SKEW: SignedDuration = SignedDuration::from_mins(1);
 fn propagation(world: &World<'_>, zone: &ZoneId, key: &RecordKey) -> Option<Window> {
     let here = world.past.names.records_at(&key.name).iter();
     let of_set = here.filter(|held| held.place == *zone && held.record_type == key.record_type);
-    let windows = of_set.filter_map(|held| propagation_of(world, zone, &held.sightings));
+    let windows = of_set.filter_map(|held| {
+        propagation_of(world, zone, &held.sightings)
+            .or_else(|| propagation_before(world, zone, &held.key(&key.name)))
+    });
     windows.max_by_key(|window| window.until)
+}
+
+/// The same for a change from before the first look, as the feed tells it.
+fn propagation_before(world: &World<'_>, zone: &ZoneId, key: &RecordKey) -> Option<Window> {
+    let written = world.written_before_the_first_look(zone, key)?;
+    let changes = world.zones().into_iter().flat_map(|zones| &zones.changes);
+    let mut later = changes.filter(|change| change.zone_id == *zone && written - SKEW <= change.submitted_at);
+    if later.any(|change| change.in_sync) {
+        return None;
+    }
+    open(SilentReason::PropagationWindow, written, signed(world.policy.propagation), world.at())
 }
 
 /// While Route 53 may still be spreading the change that gave one record its present content.

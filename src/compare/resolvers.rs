@@ -404,6 +404,9 @@ fn change_start(world: &World<'_>, name: &Name<'_>) -> Option<Timestamp> {
         return Some(since);
     }
     let want = name.want;
+    if let Some(written) = world.written_before_the_first_look(&name.zone.zone.id, &want.key()) {
+        return Some(written);
+    }
     // Other flags make other wishes of the same objects.
     let wished = want.changed_at.max(want.status_changed_at).max(want.created_at).max(name.flags_since);
     let written = wished.and_then(|wished| wished.saturating_add(signed(world.policy.sync_floor)).ok());

@@ -16,13 +16,14 @@ use crate::compare::resolvers::ALIAS_TTL;
 use crate::compare::texts::{Text, lent, suspects};
 use crate::compare::wishes::blame::writers;
 use crate::compare::wishes::signed;
+use crate::compare::written::Writes;
 use crate::desired::merge::is_same;
 use crate::model::heritage::TxtRole;
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::table::Table;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{ZoneReading, Zones};
-use crate::model::{DomainName, ObjectRef, RecordType, ZoneId};
+use crate::model::{DomainName, ObjectRef, RecordKey, RecordType, ZoneId};
 use crate::past::names::{Held, Wish};
 use crate::past::{ObjectPast, Past, not_after};
 use crate::policy::Policy;
@@ -63,6 +64,8 @@ pub struct World<'a> {
     writers: OnceCell<BTreeSet<Arc<str>>>,
     /// How many wishes of each instance changed in each round; counted when first asked for.
     changes: OnceCell<Table<(Arc<str>, Timestamp), usize>>,
+    /// When records were written, as the feed tells; read when first asked for.
+    writes: OnceCell<Writes>,
     /// Resolvers that refuse a zone for its signatures; found when first asked for.
     refusals: OnceCell<BTreeSet<Refused>>,
     /// When the objects of the wishes of each instance were last touched, in order; found when first asked for.
@@ -135,6 +138,7 @@ impl<'a> World<'a> {
             wishers: OnceCell::new(),
             changes: OnceCell::new(),
             writers: OnceCell::new(),
+            writes: OnceCell::new(),
             refusals: OnceCell::new(),
             touched: OnceCell::new(),
             titles: wants.iter().map(|one| vec![OnceCell::new(); one.wants.len()]).collect(),
@@ -145,6 +149,16 @@ impl<'a> World<'a> {
         let lent = lent(world.zones.values().copied());
         world.suspects = world.zones.iter().map(|(id, zone)| (*id, suspects(&world, zone, &lent))).collect();
         world
+    }
+
+    /// When the feed tells that a record was last written which has been as it is since the first look; `None` for
+    /// one that was seen to change.
+    #[must_use]
+    pub fn written_before_the_first_look(&self, zone: &ZoneId, key: &RecordKey) -> Option<Timestamp> {
+        let since = self.past.record_since(zone, key)?;
+        let first = self.past.first_at.filter(|first| since <= *first)?;
+        let written = self.writes.get_or_init(|| Writes::of(self)).last(zone, key);
+        written.filter(|at| *at <= first)
     }
 
     /// The time of the round.
