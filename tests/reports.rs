@@ -119,8 +119,20 @@ const TOLD: &[(&str, &str, &str, &str)] = &[
     (
         "cases/invalid_desired-alias_of_a_foreign_host_by_prefer_alias",
         "app.example.com/A",
-        "--prefer-alias makes the alias: decline it for the object, or take the flag away",
-        "kubectl -n shop annotate ingress web external-dns.alpha.kubernetes.io/alias=false",
+        "--prefer-alias makes the alias: take the flag away, or publish the host by a DNSEndpoint",
+        "kubectl -n external-dns edit deployment external-dns",
+    ),
+    (
+        "cases/missing_record-weight_without_set_identifier",
+        "app.example.com/A",
+        "Give the object a set-identifier, or take its routing policy",
+        "kubectl -n shop edit ingress web",
+    ),
+    (
+        "cases/no_address-lost_by_one_of_two_objects_of_a_host",
+        "object/Ingress/shop/web2",
+        "other objects ask for app.example.com as well, so the records stay",
+        "kubectl -n shop describe ingress web2",
     ),
     (
         "cases/no_address-one_of_two_gateways_does_not_accept_the_route_any_more",

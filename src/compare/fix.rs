@@ -285,7 +285,7 @@ fn alias_fault(candidate: &Candidate) -> Option<Reason> {
 }
 
 /// An annotation goes by a command of its own, under each prefix that is read; a property of a DNSEndpoint is left
-/// to an editor. What `--prefer-alias` asks for an annotation can decline.
+/// to an editor, which can decline what `--prefer-alias` asks for.
 fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: Reason) -> Fix {
     let zone = "aws-target-hosted-zone";
     let pinned = unannotating(world, wants, want, zone);
@@ -302,17 +302,18 @@ fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: 
         "an alias leads to an AWS name or to a record of the zone, and a CNAME does for other hosts"
     };
     let commands = unannotating(world, wants, want, "alias");
+    let is_annotated = want.objects.iter().all(|object| &*object.kind != "DNSEndpoint");
+    // The flag marks host names only.
+    if flags.prefer_alias && reason == Reason::AliasNotInZone && is_annotated {
+        // No annotation declines it: nothing but the word `true` is read.
+        let summary = format!(
+            "--prefer-alias makes the alias: take the flag away, or publish the host by a DNSEndpoint with the \
+             property alias=false; {why}."
+        );
+        return said(&summary, operator(wants).into_iter().chain(commands));
+    }
     if !commands.is_empty() {
         return said(&format!("Remove the alias annotation: {why}."), commands);
-    }
-    let is_annotated = want.objects.iter().all(|object| &*object.kind != "DNSEndpoint");
-    if flags.prefer_alias && is_annotated {
-        let key = format!("{}alias", flags.annotation_prefix);
-        let decline = want.objects.iter().map(|object| kubectl::annotate(object, &key, "false"));
-        let summary = format!(
-            "--prefer-alias makes the alias: decline it for the object, or take the flag away; {why}."
-        );
-        return said(&summary, decline.chain(operator(wants)));
     }
     said(&format!("Remove what asks for the alias: {why}."), want.objects.iter().map(edit))
 }
