@@ -11,6 +11,7 @@
 pub mod advice;
 pub mod batch;
 pub mod checks;
+pub mod churn;
 pub mod flags;
 pub mod kubectl;
 pub mod sentence;
@@ -96,10 +97,6 @@ fn fix(
         Kind::Flapping => said(
             "Find the two writers (the heritage and the change feed name them) and stop one of them.",
             objects().map(describe),
-        ),
-        Kind::Churn => said(
-            "Take the annotation away that the record cannot keep (a TTL on an alias).",
-            objects().map(edit),
         ),
         kind if kind.is_record_ladder() || matches!(kind, Kind::FailedChange | Kind::WrongTtl) => {
             zone_fix(candidate, wants, want, zone)
@@ -320,16 +317,21 @@ fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: 
 
 /// The lines that take an annotation of ExternalDNS from the objects of a wish, under each prefix that is read.
 fn unannotating(world: &World<'_>, wants: &InstanceWants, want: &Want, word: &str) -> Vec<String> {
-    let flags = &wants.instance.flags;
-    let objects = world.snapshot.kubernetes.value().map(|cluster| &cluster.objects);
-    let prefixes = || [Some(flags.annotation_prefix.as_str()), flags.legacy_prefix()].into_iter().flatten();
     let lines = |object: &ObjectRef| -> Vec<String> {
-        let Some(held) = objects.and_then(|objects| objects.get(object)) else { return Vec::new() };
-        let keys = prefixes().map(|prefix| format!("{prefix}{word}"));
-        let keys = keys.filter(|key| held.annotations.contains_key(key));
-        keys.map(|key| kubectl::unannotate(object, &key)).collect()
+        let keys = annotations(world, wants, object, word);
+        keys.iter().map(|key| kubectl::unannotate(object, key)).collect()
     };
     want.objects.iter().flat_map(lines).collect()
+}
+
+/// The keys of an annotation of ExternalDNS that the object has, under each prefix that is read.
+fn annotations(world: &World<'_>, wants: &InstanceWants, object: &ObjectRef, word: &str) -> Vec<String> {
+    let flags = &wants.instance.flags;
+    let objects = world.snapshot.kubernetes.value().map(|cluster| &cluster.objects);
+    let Some(held) = objects.and_then(|objects| objects.get(object)) else { return Vec::new() };
+    let prefixes = [Some(flags.annotation_prefix.as_str()), flags.legacy_prefix()].into_iter().flatten();
+    let keys = prefixes.map(|prefix| format!("{prefix}{word}"));
+    keys.filter(|key| held.annotations.contains_key(key)).collect()
 }
 
 /// The kind as `kubectl` takes it: a custom resource with its group, because others have a Gateway, a Route or an
