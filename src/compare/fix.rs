@@ -42,8 +42,8 @@ pub fn fill(
     candidate.summary = sentence::summary(candidate, want, zone);
     candidate.fix = fix(world, candidate, wants, want, zone);
     candidate.fix.checks = checks::checks(world, &want.name, &want.record_type, zone);
-    if candidate.cause == Some(Cause::UnknownSilent) {
-        // No feed told anything: the log is the place that is left.
+    if matches!(candidate.cause, Some(Cause::UnknownSilent | Cause::ControllerFailing)) {
+        // No feed told why: the log is the place that is left.
         candidate.fix.checks.extend(log(&wants.instance));
     }
 }
