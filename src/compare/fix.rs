@@ -24,7 +24,7 @@ use crate::compare::owner::{Ownership, ownership};
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
 use crate::desired::kinds::Kind as Kinds;
-use crate::finding::{Cause, Kind, Reason, SilentReason};
+use crate::finding::{Cause, Impact, Kind, Reason, SilentReason};
 use crate::model::instance::{Instance, Origin, Registry};
 use crate::model::want::{InstanceWants, Unwanted, Want};
 use crate::model::zone::ZoneReading;
@@ -78,6 +78,12 @@ fn fix(
                 objects().map(describe),
             ),
         },
+        Kind::AuthMismatch if (candidate.reason, candidate.impact) == (Reason::Different, Impact::Down) => {
+            said(
+                "Give the evidence to AWS support, or to whoever runs the name servers: the zone is right.",
+                [],
+            )
+        }
         Kind::AuthMismatch => {
             said("Wait for Route 53 to spread the change; if it stays, give the evidence to AWS support.", [])
         }

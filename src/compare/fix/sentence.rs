@@ -10,7 +10,7 @@ use crate::compare::after::private_class;
 use crate::compare::fix::zones::lack;
 use crate::compare::verdict::Candidate;
 use crate::compare::wrong_zone::holds;
-use crate::finding::{Cause, Kind, Reason};
+use crate::finding::{Cause, Impact, Kind, Reason};
 use crate::model::RecordKey;
 use crate::model::record::{Content, Value};
 use crate::model::want::Want;
@@ -80,6 +80,8 @@ pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -
             "Zone {zone_name} holds {key} rightly, but {}.",
             match candidate.reason {
                 Reason::Nxdomain => "its authoritative servers deny the name",
+                // Another answer leads somewhere.
+                Reason::Different if candidate.impact == Impact::Down => "its authoritative servers fail",
                 other => plain(other),
             }
         ),
