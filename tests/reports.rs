@@ -63,7 +63,15 @@ fn every_flag_of_the_advice_is_in_the_table() {
     // Those of `kubectl`, `aws` and `dig`.
     let others =
         ["--all-containers", "--as", "--change-batch", "--health-check-id", "--hosted-zone-id", "--id"];
-    let more = ["--list", "--max-items", "--previous", "--replicas", "--sort-by", "--start-record-name"];
+    let more = [
+        "--list",
+        "--max-items",
+        "--overwrite",
+        "--previous",
+        "--replicas",
+        "--sort-by",
+        "--start-record-name",
+    ];
     let last = ["--tail", "--type", "--vpc", "--wait"];
     let others: BTreeSet<&str> = [&others[..], &more, &last].concat().into_iter().collect();
     let mut files = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/compare")];
@@ -104,6 +112,66 @@ const TOLD: &[(&str, &str, &str, &str)] = &[
         "kubectl -n external-dns edit deployment external-dns",
     ),
     (
+        "cases/auth_mismatch-all_servers_fail",
+        "app.example.com/A",
+        "its authoritative servers fail. Give the evidence to AWS support",
+        "",
+    ),
+    (
+        "cases/churn-migration_flag_left_in_place",
+        "app.example.com/A",
+        "Take --migrate-from-txt-owner=old away once no ownership TXT names that owner any more",
+        "kubectl -n external-dns edit deployment external-dns",
+    ),
+    (
+        "cases/churn-multivalue_true_on_one_member",
+        "app.example.com/A#a",
+        "Leave the value of the annotation aws-multi-value-answer empty",
+        "kubectl -n shop annotate ingress web --overwrite external-dns.alpha.kubernetes.io/aws-multi-value-answer=",
+    ),
+    (
+        "cases/churn-pinned_beside_a_private_zone",
+        "app.example.com/A",
+        "would be written into ZPRV0000000001",
+        "",
+    ),
+    (
+        "cases/churn-pinned_to_the_only_zone",
+        "app.example.com/A",
+        "zone ZPUB0000000001 alone takes the host anyway",
+        "kubectl -n shop annotate ingress web external-dns.kubernetes.io/aws-hosted-zone-id-",
+    ),
+    (
+        "cases/churn-record_type_without_ptr",
+        "app.example.com/A",
+        "Take the annotation record-type away",
+        "kubectl -n shop annotate ingress web external-dns.alpha.kubernetes.io/record-type-",
+    ),
+    (
+        "cases/churn-set_weight_typo_alone",
+        "app.example.com/A#blue",
+        "Correct the annotation aws-wieght or take it away",
+        "kubectl -n shop annotate ingress web external-dns.alpha.kubernetes.io/aws-wieght-",
+    ),
+    (
+        "cases/churn-target_zone_of_a_plain_record",
+        "app.example.com/A",
+        "Take the annotation aws-target-hosted-zone away: the record is the same without it",
+        "kubectl -n shop annotate ingress web external-dns.alpha.kubernetes.io/aws-target-hosted-zone-",
+    ),
+    (
+        "cases/churn-weight_that_is_no_number",
+        "app.example.com/A#a",
+        "heavy is no number and counts as 0",
+        "kubectl -n shop edit ingress web",
+    ),
+    (
+        "cases/churn-weight_with_a_leading_zero",
+        "app.example.com/A#a",
+        "Write 10 into the annotation aws-weight",
+        "kubectl -n shop annotate ingress web --overwrite external-dns.alpha.kubernetes.io/aws-weight=10",
+    ),
+    (
         "cases/controller_misconfigured-owner_id_changed",
         "instance/gke-prod",
         "or add --migrate-from-txt-owner=gke-old with --policy=upsert-only until",
@@ -117,10 +185,28 @@ const TOLD: &[(&str, &str, &str, &str)] = &[
         "kubectl -n external-dns get deployments,statefulsets,daemonsets,pods",
     ),
     (
+        "cases/delegation_broken-lame_all_with_the_right_parent",
+        "zone/example.com",
+        "The parent of example.com is right",
+        "aws route53 get-hosted-zone --id ZPUB0000000001",
+    ),
+    (
         "cases/invalid_desired-alias_of_a_foreign_host_by_prefer_alias",
         "app.example.com/A",
-        "--prefer-alias makes the alias: decline it for the object, or take the flag away",
-        "kubectl -n shop annotate ingress web external-dns.alpha.kubernetes.io/alias=false",
+        "--prefer-alias makes the alias: take the flag away, or publish the host by a DNSEndpoint",
+        "kubectl -n external-dns edit deployment external-dns",
+    ),
+    (
+        "cases/missing_record-weight_without_set_identifier",
+        "app.example.com/A",
+        "Give the object a set-identifier, or take its routing policy",
+        "kubectl -n shop edit ingress web",
+    ),
+    (
+        "cases/no_address-lost_by_one_of_two_objects_of_a_host",
+        "object/Ingress/shop/web2",
+        "other objects ask for app.example.com as well, so the records stay",
+        "kubectl -n shop describe ingress web2",
     ),
     (
         "cases/no_address-one_of_two_gateways_does_not_accept_the_route_any_more",
@@ -139,6 +225,12 @@ const TOLD: &[(&str, &str, &str, &str)] = &[
         "app.example.com/A",
         "--aws-zone-type=private leaves the public zone example.com out",
         "kubectl -n external-dns edit deployment external-dns",
+    ),
+    (
+        "cases/private_target_in_public_zone-a_private_beside_a_public_address",
+        "app.example.com/A",
+        "points at the private address 10.1.1.1 (",
+        "kubectl -n shop edit ingress web",
     ),
     (
         "cases/wrong_zone-parent_zone",

@@ -80,7 +80,9 @@ fn answers_for(zone: &ZoneReading, want: &Want) -> bool {
     zone.at(&want.name).iter().chain(covering(&want.name, zone)).any(serves)
 }
 
-fn private_class(ip: IpAddr) -> Option<Reason> {
+/// The sort of private address; `None` for a public one.
+#[must_use]
+pub fn private_class(ip: IpAddr) -> Option<Reason> {
     match ip {
         IpAddr::V4(four) if four.is_private() => Some(Reason::Rfc1918),
         IpAddr::V4(four) if matches!(four.octets(), [100, 64..=127, _, _]) => Some(Reason::Cgnat),

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use crate::compare::fix::quote;
 use crate::compare::live::{
     Match, answers_by_name, asks, chain, judge, resolved, union, worst, worst_of_names,
 };
@@ -374,13 +375,10 @@ fn candidate(
     let seen = impact(world, zone, assumed);
     let mut candidate = start(world, zone, reason, seen.unwrap_or(assumed));
     candidate.is_assumed = seen.is_none();
-    let list = |names: &mut dyn Iterator<Item = &DomainName>| {
-        names.map(DomainName::as_str).collect::<Vec<_>>().join(", ")
-    };
     // A second provider may serve the zone, too: the apex names its servers.
     let of_set = &zone.zone.delegation_set;
     let others = name_servers(zone);
-    let own = list(&mut of_set.iter().chain(others.iter().filter(|server| !of_set.contains(server))));
+    let own = list(of_set.iter().chain(others.iter().filter(|server| !of_set.contains(server))));
     let name = &zone.zone.name;
     candidate.evidence.push(format!("the hosted zone {} is served by {own}", zone.zone.id));
     candidate.summary = match reason {
@@ -392,17 +390,71 @@ fn candidate(
         _ => format!("Some name servers that the parent gives for {name} do not serve it."),
     };
     if !bad.is_empty() {
-        candidate.evidence.push(format!("the parent delegates to {}", list(&mut bad.iter())));
+        candidate.evidence.push(format!("the parent delegates to {}", list(bad.iter())));
     }
     if matches!(reason, Reason::LameAll | Reason::LamePartial) {
         candidate.servers = bad.iter().map(|server| Arc::from(server.as_str())).collect();
     }
-    candidate.fix = Fix {
-        summary: format!("At the registrar or in the parent zone of {name}, set the NS records to {own}."),
-        commands: vec![format!("dig +trace {} NS", crate::compare::fix::quote(name.as_str()))],
-        ..Fix::default()
-    };
+    candidate.fix = remedy(zone, reason, bad);
     candidate
+}
+
+/// What brings the zone back: other NS records at the parent, or where those are right already, the servers that
+/// they name.
+fn remedy(zone: &ZoneReading, reason: Reason, bad: &BTreeSet<DomainName>) -> Fix {
+    let all = name_servers(zone);
+    let is_lame = matches!(reason, Reason::LameAll | Reason::LamePartial);
+    if is_lame && bad.iter().all(|server| all.contains(server)) {
+        return mend_servers(zone, bad);
+    }
+    // A second provider may serve the zone, too: the apex names its servers.
+    let of_set = &zone.zone.delegation_set;
+    let own = of_set.iter().chain(all.iter().filter(|server| !of_set.contains(server)));
+    let own = own.filter(|server| !is_lame || of_set.contains(server) || !bad.contains(*server));
+    let name = &zone.zone.name;
+    Fix {
+        summary: format!(
+            "At the registrar or in the parent zone of {name}, set the NS records to {}.",
+            list(own)
+        ),
+        commands: vec![format!("dig +trace {} NS", quote(name.as_str()))],
+        ..Fix::default()
+    }
+}
+
+/// The parent names the servers of the zone, and these do not serve it: other NS records there change nothing.
+fn mend_servers(zone: &ZoneReading, bad: &BTreeSet<DomainName>) -> Fix {
+    let (name, id) = (&zone.zone.name, &zone.zone.id);
+    let of_set = &zone.zone.delegation_set;
+    // Without a delegation set nobody knows of a second provider.
+    let (own, second): (Vec<&DomainName>, Vec<&DomainName>) =
+        bad.iter().partition(|server| of_set.is_empty() || of_set.contains(server));
+    let of_route53 = (!own.is_empty()).then(|| {
+        format!(
+            "The parent of {name} is right, and {} do not serve it all the same: see that hosted zone {id} stands \
+             and that its account is not suspended, then give the evidence to AWS support.",
+            list(own.iter().copied())
+        )
+    });
+    let of_others = (!second.is_empty()).then(|| {
+        format!(
+            "Let {} serve {name} again, or take them out of the NS records of the parent and of the apex.",
+            list(second.into_iter())
+        )
+    });
+    let zone = (!own.is_empty()).then(|| format!("aws route53 get-hosted-zone --id {id}"));
+    let look = bad
+        .first()
+        .map(|server| format!("dig +norecurse {} SOA @{}", quote(name.as_str()), quote(server.as_str())));
+    Fix {
+        summary: of_route53.into_iter().chain(of_others).collect::<Vec<_>>().join(" "),
+        commands: zone.into_iter().chain(look).collect(),
+        ..Fix::default()
+    }
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a DomainName>) -> String {
+    names.map(DomainName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn start(world: &World<'_>, zone: &ZoneReading, reason: Reason, impact: Impact) -> Candidate {
@@ -506,6 +558,39 @@ mod tests {
         let seen: Vec<Observation> = seen.collect();
         let seen: Vec<&Observation> = seen.iter().collect();
         assert_eq!(service(&seen, &"example.com".into()), expected, "{rows:?}");
+    }
+
+    #[test]
+    fn the_advice_asks_for_no_ns_records_that_stand_at_the_parent_already() {
+        let apex = RecordSet {
+            name: "example.com".into(),
+            record_type: RecordType::Ns,
+            set_identifier: None,
+            routing: None,
+            content: crate::model::Content::values(
+                172_800,
+                ["ns-1.awsdns-00.com", "ns1.example.net"].map(|host| Value::Host(host.into())),
+            ),
+            health_check_id: None,
+        };
+        let mut zone = fixture::zone_reading(fixture::ZONE, "example.com", vec![apex]);
+        zone.zone.delegation_set = vec!["ns-1.awsdns-00.com".into()];
+        let told = |reason, bad: &[&str]| {
+            let bad = bad.iter().map(|server| DomainName::new(server)).collect();
+            let fix = remedy(&zone, reason, &bad);
+            (fix.summary, fix.commands.len())
+        };
+        let (own, stranger, second) = ("ns-1.awsdns-00.com", "ns1.example.org", "ns1.example.net");
+        let (text, commands) = told(Reason::LameAll, &[own]);
+        assert!(text.contains("is right, and ns-1.awsdns-00.com do not serve it") && commands == 2, "{text}");
+        let (text, commands) = told(Reason::LamePartial, &[second]);
+        assert!(text.starts_with("Let ns1.example.net serve example.com again") && commands == 1, "{text}");
+        let (text, _) = told(Reason::LamePartial, &[own, second]);
+        assert!(text.contains("AWS support. Let ns1.example.net"), "{text}");
+        let (text, _) = told(Reason::LamePartial, &[second, stranger]);
+        assert!(text.ends_with("set the NS records to ns-1.awsdns-00.com."), "{text}");
+        let (text, _) = told(Reason::DelegatedElsewhere, &[stranger]);
+        assert!(text.ends_with("set the NS records to ns-1.awsdns-00.com, ns1.example.net."), "{text}");
     }
 
     #[test]

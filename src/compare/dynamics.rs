@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::compare::fix::churn;
 use crate::compare::instances::owners::is_deleted_by_twin;
 use crate::compare::instances::wrote;
 use crate::compare::ladder::targets;
@@ -414,12 +415,7 @@ impl Record<'_> {
             "{} is written again and again although nothing changes; it costs API requests.",
             self.key
         );
-        candidate.fix = Fix {
-            summary: "Drop the annotation that asks for what the record cannot have (a TTL on an alias), or \
-                      update ExternalDNS."
-                .to_owned(),
-            ..Fix::default()
-        };
+        candidate.fix = churn::settling(self.world, self.wants, self.want);
         Some(candidate)
     }
 }

@@ -11,6 +11,7 @@
 pub mod advice;
 pub mod batch;
 pub mod checks;
+pub mod churn;
 pub mod flags;
 pub mod kubectl;
 pub mod sentence;
@@ -23,7 +24,7 @@ use crate::compare::owner::{Ownership, ownership};
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
 use crate::desired::kinds::Kind as Kinds;
-use crate::finding::{Cause, Kind, Reason, SilentReason};
+use crate::finding::{Cause, Impact, Kind, Reason, SilentReason};
 use crate::model::instance::{Instance, Origin, Registry};
 use crate::model::want::{InstanceWants, Unwanted, Want};
 use crate::model::zone::ZoneReading;
@@ -41,8 +42,8 @@ pub fn fill(
     candidate.summary = sentence::summary(candidate, want, zone);
     candidate.fix = fix(world, candidate, wants, want, zone);
     candidate.fix.checks = checks::checks(world, &want.name, &want.record_type, zone);
-    if candidate.cause == Some(Cause::UnknownSilent) {
-        // No feed told anything: the log is the place that is left.
+    if matches!(candidate.cause, Some(Cause::UnknownSilent | Cause::ControllerFailing)) {
+        // No feed told why: the log is the place that is left.
         candidate.fix.checks.extend(log(&wants.instance));
     }
 }
@@ -77,6 +78,12 @@ fn fix(
                 objects().map(describe),
             ),
         },
+        Kind::AuthMismatch if (candidate.reason, candidate.impact) == (Reason::Different, Impact::Down) => {
+            said(
+                "Give the evidence to AWS support, or to whoever runs the name servers: the zone is right.",
+                [],
+            )
+        }
         Kind::AuthMismatch => {
             said("Wait for Route 53 to spread the change; if it stays, give the evidence to AWS support.", [])
         }
@@ -96,10 +103,6 @@ fn fix(
         Kind::Flapping => said(
             "Find the two writers (the heritage and the change feed name them) and stop one of them.",
             objects().map(describe),
-        ),
-        Kind::Churn => said(
-            "Take the annotation away that the record cannot keep (a TTL on an alias).",
-            objects().map(edit),
         ),
         kind if kind.is_record_ladder() || matches!(kind, Kind::FailedChange | Kind::WrongTtl) => {
             zone_fix(candidate, wants, want, zone)
@@ -285,7 +288,7 @@ fn alias_fault(candidate: &Candidate) -> Option<Reason> {
 }
 
 /// An annotation goes by a command of its own, under each prefix that is read; a property of a DNSEndpoint is left
-/// to an editor. What `--prefer-alias` asks for an annotation can decline.
+/// to an editor, which can decline what `--prefer-alias` asks for.
 fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: Reason) -> Fix {
     let zone = "aws-target-hosted-zone";
     let pinned = unannotating(world, wants, want, zone);
@@ -302,33 +305,39 @@ fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: 
         "an alias leads to an AWS name or to a record of the zone, and a CNAME does for other hosts"
     };
     let commands = unannotating(world, wants, want, "alias");
+    let is_annotated = want.objects.iter().all(|object| &*object.kind != "DNSEndpoint");
+    // The flag marks host names only.
+    if flags.prefer_alias && reason == Reason::AliasNotInZone && is_annotated {
+        // No annotation declines it: nothing but the word `true` is read.
+        let summary = format!(
+            "--prefer-alias makes the alias: take the flag away, or publish the host by a DNSEndpoint with the \
+             property alias=false; {why}."
+        );
+        return said(&summary, operator(wants).into_iter().chain(commands));
+    }
     if !commands.is_empty() {
         return said(&format!("Remove the alias annotation: {why}."), commands);
-    }
-    let is_annotated = want.objects.iter().all(|object| &*object.kind != "DNSEndpoint");
-    if flags.prefer_alias && is_annotated {
-        let key = format!("{}alias", flags.annotation_prefix);
-        let decline = want.objects.iter().map(|object| kubectl::annotate(object, &key, "false"));
-        let summary = format!(
-            "--prefer-alias makes the alias: decline it for the object, or take the flag away; {why}."
-        );
-        return said(&summary, decline.chain(operator(wants)));
     }
     said(&format!("Remove what asks for the alias: {why}."), want.objects.iter().map(edit))
 }
 
 /// The lines that take an annotation of ExternalDNS from the objects of a wish, under each prefix that is read.
 fn unannotating(world: &World<'_>, wants: &InstanceWants, want: &Want, word: &str) -> Vec<String> {
-    let flags = &wants.instance.flags;
-    let objects = world.snapshot.kubernetes.value().map(|cluster| &cluster.objects);
-    let prefixes = || [Some(flags.annotation_prefix.as_str()), flags.legacy_prefix()].into_iter().flatten();
     let lines = |object: &ObjectRef| -> Vec<String> {
-        let Some(held) = objects.and_then(|objects| objects.get(object)) else { return Vec::new() };
-        let keys = prefixes().map(|prefix| format!("{prefix}{word}"));
-        let keys = keys.filter(|key| held.annotations.contains_key(key));
-        keys.map(|key| kubectl::unannotate(object, &key)).collect()
+        let keys = annotations(world, wants, object, word);
+        keys.iter().map(|key| kubectl::unannotate(object, key)).collect()
     };
     want.objects.iter().flat_map(lines).collect()
+}
+
+/// The keys of an annotation of ExternalDNS that the object has, under each prefix that is read.
+fn annotations(world: &World<'_>, wants: &InstanceWants, object: &ObjectRef, word: &str) -> Vec<String> {
+    let flags = &wants.instance.flags;
+    let objects = world.snapshot.kubernetes.value().map(|cluster| &cluster.objects);
+    let Some(held) = objects.and_then(|objects| objects.get(object)) else { return Vec::new() };
+    let prefixes = [Some(flags.annotation_prefix.as_str()), flags.legacy_prefix()].into_iter().flatten();
+    let keys = prefixes.map(|prefix| format!("{prefix}{word}"));
+    keys.filter(|key| held.annotations.contains_key(key)).collect()
 }
 
 /// The kind as `kubectl` takes it: a custom resource with its group, because others have a Gateway, a Route or an

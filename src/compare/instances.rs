@@ -4,6 +4,7 @@
 mod explain;
 mod failing;
 mod filters;
+pub(in crate::compare) mod gauges;
 pub(in crate::compare) mod owners;
 pub(super) mod prefix;
 mod rbac;
@@ -23,7 +24,7 @@ use crate::snapshot::ViewName;
 
 /// Judges one instance.
 pub fn judge_instance(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts) {
-    let mut faults = faults(world, wants);
+    let mut faults = faults(world, wants, out);
     prefix::unread_objects(world, wants, out);
     faults.extend(mass_deletion(world, wants, out));
     if let Some(mut candidate) = told_as_one(faults) {
@@ -73,8 +74,8 @@ fn commands(candidate: &Candidate, wants: &InstanceWants) -> Vec<String> {
 
 /// Everything that is wrong with the instance, the lowest rank first and the cause before its
 /// consequences.
-fn faults(world: &World<'_>, wants: &InstanceWants) -> Vec<Candidate> {
-    let fails = failing::failing(world, wants);
+fn faults(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) -> Vec<Candidate> {
+    let fails = failing::failing(world, wants).or_else(|| gauges::failing(world, wants, out));
     let stalled = stalled::stalled(world, wants, fails.as_ref());
     stalled.into_iter().chain(fails).chain(misconfigured(world, wants)).collect()
 }

@@ -98,7 +98,7 @@ pub fn auth_mismatch(
             detail: format!("Route 53 may still be spreading the change until {}", window.until),
         });
     }
-    let (reason, impact) = reason_and_impact(all, first.outcome, &bad);
+    let (reason, impact) = reason_and_impact(all, &bad);
     let key = FindingKey {
         subject,
         zone_id: Some(id),
@@ -359,7 +359,7 @@ fn propagation_of(
     open(SilentReason::PropagationWindow, start, signed(world.policy.propagation), world.at())
 }
 
-fn reason_and_impact(all: bool, outcome: Outcome, bad: &[(&str, Match, &Observation)]) -> (Reason, Impact) {
+fn reason_and_impact(all: bool, bad: &[(&str, Match, &Observation)]) -> (Reason, Impact) {
     if !all {
         return (Reason::NsDisagree, Impact::Degraded);
     }
@@ -368,7 +368,26 @@ fn reason_and_impact(all: bool, outcome: Outcome, bad: &[(&str, Match, &Observat
         let verdicts: Vec<Match> = bad.iter().map(|(_, verdict, _)| *verdict).collect();
         return (Reason::Different, worst(&verdicts).unwrap_or(Impact::WrongPlace));
     }
-    (if outcome == Outcome::Nxdomain { Reason::Nxdomain } else { Reason::Nodata }, Impact::Down)
+    // A server that fails says nothing about the name.
+    let told = bad.iter().map(|(_, _, seen)| seen.outcome).find(|outcome| !is_failure(*outcome));
+    let reason = match told {
+        Some(Outcome::Nxdomain) => Reason::Nxdomain,
+        Some(_) => Reason::Nodata,
+        None => Reason::Different,
+    };
+    (reason, Impact::Down)
+}
+
+/// True if the server could not tell what it has.
+fn is_failure(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Servfail
+        | Outcome::Refused
+        | Outcome::Malformed
+        | Outcome::Timeout
+        | Outcome::Unreachable => true,
+        Outcome::Answer | Outcome::Nodata | Outcome::Nxdomain => false,
+    }
 }
 
 fn describe(server: &str, seen: &Observation) -> String {

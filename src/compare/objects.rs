@@ -13,8 +13,9 @@ use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject};
 use crate::model::heritage::TxtRole;
 use crate::model::instance::Policy as Allowed;
 use crate::model::observation::{Observation, Outcome};
-use crate::model::record::Value;
+use crate::model::record::{RecordSet, Value};
 use crate::model::want::{InstanceWants, Lack, WithoutTarget};
+use crate::model::zone::ZoneReading;
 use crate::model::{Content, DomainName, RecordType};
 use crate::past::Sighting;
 use crate::past::names::Wish;
@@ -52,7 +53,10 @@ pub fn judge_objects(world: &World<'_>, wants: &InstanceWants, out: &mut Verdict
         let read_at = world.snapshot.kubernetes.read_at.unwrap_or(world.at());
         let mut candidate = Candidate::new(key, reason, impact(world, wants, object), read_at);
         candidate.object = Some(object.object.clone());
-        candidate.covers = object.names.iter().cloned().collect();
+        // What another object keeps alive is not lost with this one.
+        let (kept, alone): (Vec<DomainName>, Vec<DomainName>) =
+            object.names.iter().cloned().partition(|name| is_kept(world, wants, name));
+        candidate.covers = alone.iter().cloned().collect();
         candidate.onset = if lost { object.status_changed_at } else { object.created_at };
         if !lost && let Some(created) = object.created_at {
             candidate.window =
@@ -62,7 +66,12 @@ pub fn judge_objects(world: &World<'_>, wants: &InstanceWants, out: &mut Verdict
             let detail = format!("a young object without an address, until {}", window.until);
             out.silent.insert(Silent { subject, reason: window.reason, detail });
         }
-        describe(&mut candidate, object, lost.then(|| fate(world, wants, object)));
+        if alone.is_empty() {
+            describe_kept(&mut candidate, object, &kept);
+        } else {
+            let object = &WithoutTarget { names: alone, ..object.clone() };
+            describe(&mut candidate, object, lost.then(|| fate(world, wants, object)));
+        }
         out.candidates.push(candidate);
     }
 }
@@ -185,11 +194,29 @@ fn has_record(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget, 
     })
 }
 
+/// True if another object asks for the name, and for every record that stands there: none goes with this object.
+fn is_kept(world: &World<'_>, wants: &InstanceWants, name: &DomainName) -> bool {
+    let wanted = wants.at(name);
+    let stays = |zone: &ZoneReading, set: &RecordSet| {
+        wanted.iter().any(|want| want.is(&set.key()) && want.zone_id() == Some(&zone.zone.id))
+    };
+    let mut zones = wants.zones.iter().filter_map(|id| world.zone(id));
+    wanted.iter().any(|want| want.record_type.is_address())
+        && zones.all(|zone| {
+            let mut sets = zone.at(name).iter().filter(|set| set.record_type.is_address());
+            sets.all(|set| stays(zone, set))
+        })
+}
+
 /// Down when a host of the object is denied now, in the wrong place when the answers lead elsewhere, a wildcard's
-/// perhaps; else the next loop decides.
+/// perhaps; else the next loop decides. A host that other objects keep suffers nothing.
 fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> Impact {
     let (mut seen, mut is_misled) = (false, false);
-    for name in &object.names {
+    let alone = || object.names.iter().filter(|name| !is_kept(world, wants, name));
+    if alone().next().is_none() {
+        return Impact::None;
+    }
+    for name in alone() {
         // A host that another object serves is not this object's harm.
         if let Some(other) = wants.at(name).first()
             && impact_of(world, other, other.zone_id().and_then(|id| world.zone(id))).harm.is_none()
@@ -206,7 +233,7 @@ fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> I
     if is_misled {
         return Impact::WrongPlace;
     }
-    let recorded = object.names.iter().any(|name| {
+    let recorded = alone().any(|name| {
         wants
             .zones
             .iter()
@@ -229,10 +256,26 @@ fn fate(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> &'s
     }
 }
 
+/// For an object all of whose hosts others ask for, too.
+fn describe_kept(candidate: &mut Candidate, object: &WithoutTarget, kept: &[DomainName]) {
+    let (reference, names) = (&object.object, listed(kept));
+    let lack = match object.lack {
+        Lack::Address => "has no load balancer address",
+        Lack::Gateway => "has no Gateway",
+        Lack::Acceptance => "is accepted by no Gateway",
+    };
+    candidate.summary =
+        format!("{reference} {lack}; other objects ask for {names} as well, so the records stay.");
+    candidate.fix = remedy(object);
+}
+
+/// The first of several names.
+fn listed(names: &[DomainName]) -> String {
+    names.iter().take(5).map(DomainName::as_str).collect::<Vec<_>>().join(", ")
+}
+
 fn describe(candidate: &mut Candidate, object: &WithoutTarget, fate: Option<&str>) {
-    let names: Vec<&str> = object.names.iter().take(5).map(DomainName::as_str).collect();
-    let names = names.join(", ");
-    let reference = &object.object;
+    let (reference, names) = (&object.object, listed(&object.names));
     candidate.summary = match (object.lack, fate) {
         (Lack::Address, Some(fate)) => {
             format!("{reference} has lost its load balancer address; {fate} {names}.")
@@ -253,7 +296,11 @@ fn describe(candidate: &mut Candidate, object: &WithoutTarget, fate: Option<&str
             format!("No Gateway has accepted {reference} for its hosts; {names} cannot be published.")
         }
     };
-    let remedy = match object.lack {
+    candidate.fix = remedy(object);
+}
+
+fn remedy(object: &WithoutTarget) -> Fix {
+    let summary = match object.lack {
         Lack::Address => "Repair the load balancer or its controller; DNS follows by itself.",
         Lack::Gateway => {
             "Bring back the Gateway that the route names in its parentRefs, or name the one that is to serve it; DNS \
@@ -264,9 +311,9 @@ fn describe(candidate: &mut Candidate, object: &WithoutTarget, fate: Option<&str
              allowed there do not fit; DNS follows by itself."
         }
     };
-    candidate.fix = Fix {
-        summary: remedy.to_owned(),
-        commands: vec![crate::compare::fix::describe(reference)],
+    Fix {
+        summary: summary.to_owned(),
+        commands: vec![crate::compare::fix::describe(&object.object)],
         ..Fix::default()
-    };
+    }
 }

@@ -477,6 +477,9 @@ impl Context<'_> {
         if cause == Some(Cause::ManualChange) {
             candidate.evidence.extend(self.caller());
         }
+        if cause == Some(Cause::ControllerFailing) {
+            candidate.evidence.extend(self.failing_loops().map(|loops| loops.evidence));
+        }
         // One look is enough where the feed says the same.
         candidate.certain = cause == Some(Cause::ManualChange) || self.was_left_alone();
         let mut candidate = candidate.caused_by(cause);

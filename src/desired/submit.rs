@@ -63,7 +63,8 @@ pub fn submit(mut endpoint: Endpoint, instance: &Instance) -> Submitted {
 }
 
 /// True for a property that chooses among several records of a name.
-fn is_routing(property: &str) -> bool {
+#[must_use]
+pub fn is_routing(property: &str) -> bool {
     let words = ["weight", "region", "failover", "geolocation-", "geoproximity-", "multi-value-answer"];
     property.strip_prefix("aws/").is_some_and(|name| words.iter().any(|word| name.starts_with(word)))
 }

@@ -217,6 +217,12 @@ impl Batch {
         if set.set_identifier.is_some() && set.routing.is_none() {
             return Some("Give it a routing policy (a weight, a region), or take the set identifier away.");
         }
+        if set.routing.is_some() && set.set_identifier.is_none() {
+            return Some(
+                "Give the object a set-identifier, or take its routing policy (a weight, a region) away: Route 53 \
+                 refuses one without the other.",
+            );
+        }
         if let Some(target) = set.content.alias().filter(|target| self.lacks(target, set, zone)) {
             let four = RecordType::A;
             let has_four = set.record_type == RecordType::Aaaa && holds(zone, &target.dns_name, &four);
@@ -795,6 +801,22 @@ mod tests {
         let [written] = &*batch.create else { panic!("{batch:?}") };
         assert_eq!(written.content.plain_values().len(), 2);
         assert!(written.content.plain_values().contains(&Value::new(&RecordType::Txt, "\"v=spf1 -all\"")));
+    }
+
+    #[test]
+    fn a_routing_policy_and_a_set_identifier_go_together() {
+        let zone = zone_reading(ZONE, "example.com", Vec::new());
+        let told = |set: RecordSet| {
+            let batch = Batch { delete: Vec::new(), create: vec![set] };
+            let fix = batch.into_fix("Write it.", &zone);
+            (fix.summary, fix.change_batch.is_some())
+        };
+        let whole = member(set(HOST, RecordType::A, "192.0.2.1"));
+        assert_eq!(told(whole.clone()), ("Write it.".to_owned(), true));
+        let (summary, has_batch) = told(RecordSet { set_identifier: None, ..whole.clone() });
+        assert!(summary.starts_with("Give the object a set-identifier") && !has_batch, "{summary}");
+        let (summary, has_batch) = told(RecordSet { routing: None, ..whole });
+        assert!(summary.starts_with("Give it a routing policy") && !has_batch, "{summary}");
     }
 
     #[test]

@@ -65,10 +65,10 @@ pub fn unannotate(object: &ObjectRef, key: &str) -> String {
     on(object, "annotate", &quote(&format!("{key}-")))
 }
 
-/// Sets an annotation that the object does not have.
+/// Gives an annotation that the object has another value.
 #[must_use]
-pub fn annotate(object: &ObjectRef, key: &str, value: &str) -> String {
-    on(object, "annotate", &quote(&format!("{key}={value}")))
+pub fn reannotate(object: &ObjectRef, key: &str, value: &str) -> String {
+    on(object, "annotate", &format!("--overwrite {}", quote(&format!("{key}={value}"))))
 }
 
 /// One verb on one object.
@@ -89,7 +89,7 @@ fn resource(workload: &ObjectRef) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{annotate, around, logs, rename_annotation, restart, stop};
+    use super::{around, logs, reannotate, rename_annotation, restart, stop};
     use crate::compare::fix::edit;
     use crate::desired::kinds::Kind;
     use crate::fixture;
@@ -123,8 +123,8 @@ mod tests {
         let node = ObjectRef { namespace: "".into(), ..object("Node") };
         assert_eq!(edit(&node), "kubectl edit node db");
         assert_eq!(
-            annotate(&object("Ingress"), "a/alias", "false"),
-            "kubectl -n shop annotate ingress db 'a/alias=false'"
+            reannotate(&object("Ingress"), "a/aws-weight", "10"),
+            "kubectl -n shop annotate ingress db --overwrite 'a/aws-weight=10'"
         );
     }
 

@@ -6,12 +6,13 @@
     reason = "tables of exceptions over large vocabularies: a new word must fall into the general row"
 )]
 
+use crate::compare::after::private_class;
 use crate::compare::fix::zones::lack;
 use crate::compare::verdict::Candidate;
 use crate::compare::wrong_zone::holds;
-use crate::finding::{Cause, Kind, Reason};
+use crate::finding::{Cause, Impact, Kind, Reason};
 use crate::model::RecordKey;
-use crate::model::record::Content;
+use crate::model::record::{Content, Value};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 
@@ -79,6 +80,8 @@ pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -
             "Zone {zone_name} holds {key} rightly, but {}.",
             match candidate.reason {
                 Reason::Nxdomain => "its authoritative servers deny the name",
+                // Another answer leads somewhere.
+                Reason::Different if candidate.impact == Impact::Down => "its authoritative servers fail",
                 other => plain(other),
             }
         ),
@@ -99,7 +102,10 @@ pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -
             }
         }
         Kind::PrivateTargetInPublicZone => {
-            format!("{key} in the public zone {zone_name} points at the private address {targets}{object}.")
+            let private = private_values(want);
+            let what = if private.len() == 1 { "address" } else { "addresses" };
+            let private = private.join(", ");
+            format!("{key} in the public zone {zone_name} points at the private {what} {private}{object}.")
         }
         Kind::OwnerConflict => {
             format!(
@@ -140,6 +146,12 @@ pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -
         }
         other => format!("{key}: {other} ({}).", candidate.reason),
     }
+}
+
+/// The private ones among the wanted addresses.
+fn private_values(want: &Want) -> Vec<String> {
+    let ips = want.content.plain_values().iter().filter_map(Value::ip);
+    ips.filter(|ip| private_class(*ip).is_some()).map(|ip| ip.to_string()).collect()
 }
 
 /// Both values: the number is what a person compares.

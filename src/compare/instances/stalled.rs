@@ -10,6 +10,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::instances::filters::SET_POLICY;
+use crate::compare::instances::gauges::own_metrics;
 use crate::compare::instances::{start, wrote};
 use crate::compare::is_feed_unread;
 use crate::compare::verdict::Candidate;
@@ -145,7 +146,7 @@ fn is_at_work(world: &World<'_>, wants: &InstanceWants) -> bool {
 }
 
 /// The silence that an instance may keep.
-fn limit(instance: &Instance) -> SignedDuration {
+pub(super) fn limit(instance: &Instance) -> SignedDuration {
     PATIENCE.max(signed(instance.flags.interval.saturating_mul(3)))
 }
 
@@ -251,11 +252,7 @@ fn last_words(world: &World<'_>, wants: &InstanceWants) -> Option<Timestamp> {
 
 /// What the metrics of its Pods say, where they are read, and when they were.
 fn last_reconcile(world: &World<'_>, wants: &InstanceWants) -> Option<(Timestamp, Timestamp)> {
-    let pods = &wants.instance.pods;
-    let ours = world.snapshot.changes.value()?.controllers.iter().filter(|metrics| {
-        pods.iter().any(|pod| pod.name == metrics.pod && pod.namespace == metrics.namespace)
-    });
-    ours.filter_map(|metrics| Some((metrics.last_reconcile?, metrics.at))).max()
+    own_metrics(world, wants).filter_map(|metrics| Some((metrics.last_reconcile?, metrics.at))).max()
 }
 
 /// The last line of its logs, and the time until which all of them were read: they tell nothing of what

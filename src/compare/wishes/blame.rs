@@ -16,6 +16,7 @@ use jiff::Timestamp;
 
 use crate::compare::causes::by_version;
 use crate::compare::feed::{key_of, spelled};
+use crate::compare::instances::gauges::{FailingLoops, failing_loops};
 use crate::compare::instances::owners::is_deleted_by_twin;
 use crate::compare::ladder::Step;
 use crate::compare::owner::{Ownership, has_heritage, is_free, ownership, speaks_for_another};
@@ -65,7 +66,15 @@ impl Context<'_> {
         {
             return Some(Cause::ZoneQuota);
         }
+        if self.failing_loops().is_some() {
+            return Some(Cause::ControllerFailing);
+        }
         self.world.snapshot.changes.is_whole().then_some(Cause::UnknownSilent)
+    }
+
+    /// What the metrics of the instance tell of its loops, where no feed tells more.
+    pub(super) fn failing_loops(&self) -> Option<FailingLoops> {
+        failing_loops(self.world, self.wants)
     }
 
     pub(super) fn owner_cause(&self) -> Option<Cause> {
