@@ -45,6 +45,12 @@ const KEEP_UNWANTED: SignedDuration = SignedDuration::from_hours(48);
 /// Objects that live shorter than this are seldom: two looks that are not further apart see all others.
 const LIFE: SignedDuration = SignedDuration::from_mins(10);
 
+/// How long it matters that an object was away and came back: a record is watched for an hour.
+const KEEP_AWAY: SignedDuration = SignedDuration::from_hours(2);
+
+/// Objects that come and go of which the times are remembered.
+const MAX_AWAY: usize = 1000;
+
 /// Objects of others that are remembered: enough to say that there are some.
 const MAX_STRANGERS: usize = 1000;
 
@@ -66,6 +72,9 @@ pub struct Past {
     /// Objects.
     #[serde(with = "pairs")]
     pub objects: BTreeMap<ObjectRef, ObjectPast>,
+    /// When objects were away: from the last round with one to the first in which it was back, or to the latest.
+    #[serde(with = "pairs", default)]
+    away: BTreeMap<ObjectRef, Vec<Span>>,
     /// What the parents said about the delegation of each hosted zone, by zone name.
     #[serde(with = "pairs")]
     pub delegations: BTreeMap<DomainName, Vec<Sighting<Delegation>>>,
@@ -282,7 +291,8 @@ impl Past {
                 earlier(at);
             }
         }
-        for span in self.strangers.values_mut().chain(self.idle.values_mut()) {
+        let spans = self.strangers.values_mut().chain(self.idle.values_mut());
+        for span in spans.chain(self.away.values_mut().flatten()) {
             *span = Span { since: span.since.min(now), until: span.until.min(now) };
         }
         self.zones.values_mut().chain(self.listed.values_mut()).for_each(|at| *at = now.min(*at));
@@ -361,7 +371,11 @@ impl Past {
                 past.class_changed_at = Some(at);
             }
             past.last = object.clone();
-            past.deleted_at = None;
+            if past.deleted_at.take().is_some()
+                && let Some(last) = self.away.get_mut(reference).and_then(|spans| spans.last_mut())
+            {
+                last.until = at;
+            }
             if has_address {
                 past.first_address_at.get_or_insert(at);
                 past.lost_at = None;
@@ -379,9 +393,22 @@ impl Past {
         let is_odd = |reference: &ObjectRef| odd.iter().any(|one| one.shows(reference));
         for (reference, past) in &mut self.objects {
             if !cluster.objects.contains(reference) && !is_odd(reference) {
+                let is_new = past.deleted_at.is_none();
                 past.deleted_at.get_or_insert(at);
+                if MAX_AWAY <= self.away.len() && !self.away.contains_key(reference) {
+                    continue;
+                }
+                let spans = self.away.entry(reference.clone()).or_default();
+                match spans.last_mut().filter(|_| !is_new) {
+                    Some(last) => last.until = at,
+                    None => spans.push(Span { since: self.last_at.unwrap_or(at), until: at }),
+                }
             }
         }
+        for spans in self.away.values_mut() {
+            spans.retain(|span| at.duration_since(span.until) < KEEP_AWAY);
+        }
+        self.away.retain(|reference, spans| !spans.is_empty() && self.objects.contains_key(reference));
         let is_kept =
             |past: &ObjectPast| past.deleted_at.is_none_or(|gone| at.duration_since(gone) < KEEP_UNWANTED);
         let gone = self.objects.iter().filter(|(_, past)| !is_kept(past));
@@ -713,6 +740,13 @@ impl Past {
         let mut newest = self.delegations.get(zone)?.iter().rev();
         let (present, before) = (newest.next()?, newest.next()?);
         Some((&before.value, present.since))
+    }
+
+    /// True if the object was away at that time, between the rounds that saw it.
+    #[must_use]
+    pub fn was_away(&self, object: &ObjectRef, at: Timestamp) -> bool {
+        let spans = self.away.get(object).map(Vec::as_slice).unwrap_or_default();
+        spans.iter().any(|span| span.since <= at && at <= span.until)
     }
 
     /// Since when the record set has had its present content; `None` when it is not remembered.

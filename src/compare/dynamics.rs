@@ -211,6 +211,11 @@ impl Record<'_> {
         let of_key = self.world.wished(&self.key.name).iter().filter(|wish| {
             wish.record_type == self.key.record_type && wish.set_identifier == self.key.set_identifier
         });
+        // One that comes and goes asks for nothing meanwhile; its wish is remembered as one.
+        let objects = &self.want.objects;
+        if !objects.is_empty() && objects.iter().all(|object| self.world.past.was_away(object, at)) {
+            return true;
+        }
         let mut sightings = of_key.flat_map(|wish| &wish.sightings);
         self.world.past.first_at.is_some_and(|first| first < at)
             && !sightings.any(|wish| wish.since < at && at <= wish.until)
