@@ -60,15 +60,20 @@ pub fn settling(world: &World<'_>, wants: &InstanceWants, want: &Want) -> Fix {
                     at the level debug), or update ExternalDNS.";
         remedies.push((text.to_owned(), log(&wants.instance).into_iter().collect()));
     }
-    let mut fix = Fix::default();
-    for (text, commands) in remedies {
-        if !fix.summary.contains(&text) {
-            fix.summary = format!("{} {text}", fix.summary).trim_start().to_owned();
+    let (texts, commands): (Vec<String>, Vec<Vec<String>>) = remedies.into_iter().unzip();
+    let commands = each_once(commands.into_iter().flatten());
+    Fix { summary: each_once(texts.into_iter()).join(" "), commands, ..Fix::default() }
+}
+
+/// Several objects may ask for the same thing.
+fn each_once(all: impl Iterator<Item = String>) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for one in all {
+        if !out.contains(&one) {
+            out.push(one);
         }
-        let new: Vec<String> = commands.into_iter().filter(|line| !fix.commands.contains(line)).collect();
-        fix.commands.extend(new);
     }
-    fix
+    out
 }
 
 /// The flag takes every record over in every loop, whoever owns it by now.
