@@ -117,7 +117,9 @@ fn routing_difference(want: &Want, set: &RecordSet) -> Option<Reason> {
         (None, Some(_)) => Some(Reason::PolicyUnwanted),
         (Some(Routing::Weighted(_)), Some(Routing::Weighted(_))) => Some(Reason::Weight),
         (Some(Routing::Latency(_)), Some(Routing::Latency(_))) => Some(Reason::Region),
-        (Some(Routing::Failover(_)), Some(Routing::Failover(_))) => Some(Reason::Failover),
+        (Some(Routing::Failover(_) | Routing::FailoverWord(_)), Some(Routing::Failover(_))) => {
+            Some(Reason::Failover)
+        }
         (Some(Routing::Geolocation { .. }), Some(Routing::Geolocation { .. }))
         | (Some(Routing::Geoproximity(_)), Some(Routing::Geoproximity(_))) => Some(Reason::Geo),
         (Some(_), Some(_)) => Some(Reason::PolicyUnwanted),

@@ -258,6 +258,7 @@ pub fn is_default(routing: &Routing) -> bool {
         Routing::Weighted(_)
         | Routing::Latency(_)
         | Routing::Failover(_)
+        | Routing::FailoverWord(_)
         | Routing::Geoproximity(_)
         | Routing::Multivalue => false,
     }

@@ -253,7 +253,7 @@ fn about_routing(
                 note(SilentReason::MultivalueSubset, "at most eight values are answered at once");
             }
         }
-        Some(Routing::Weighted(_) | Routing::Failover(true)) | None => {}
+        Some(Routing::Weighted(_) | Routing::Failover(true) | Routing::FailoverWord(_)) | None => {}
     }
     if 1 < same.len() && !withdrawn && health_may_withdraw(same) {
         note(SilentReason::HealthByDesign, "an unhealthy member is withdrawn while others serve");

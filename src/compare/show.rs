@@ -44,6 +44,7 @@ fn routed(shown: &mut Json, routing: Option<&Routing>, health_check: Option<&str
         Routing::Weighted(weight) => json!({ "weight": weight }),
         Routing::Latency(region) => json!({ "region": region }),
         Routing::Failover(primary) => json!({ "failover": if *primary { "PRIMARY" } else { "SECONDARY" } }),
+        Routing::FailoverWord(role) => json!({ "failover": text::printable(role) }),
         Routing::Geolocation { continent, country, subdivision } => json!({
             "geolocation": { "continent": continent, "country": country, "subdivision": subdivision }
         }),

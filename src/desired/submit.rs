@@ -98,8 +98,12 @@ fn routing(properties: &BTreeMap<String, String>) -> Option<Routing> {
     if let Some(region) = text("aws/region") {
         return Some(Routing::Latency(region));
     }
-    if let Some(role) = properties.get("aws/failover") {
-        return Some(Routing::Failover(role == "PRIMARY"));
+    if let Some(role) = text("aws/failover") {
+        return Some(match &*role {
+            "PRIMARY" => Routing::Failover(true),
+            "SECONDARY" => Routing::Failover(false),
+            _ => Routing::FailoverWord(role),
+        });
     }
     let continent = text("aws/geolocation-continent-code");
     let (country, subdivision) = if continent.is_some() {

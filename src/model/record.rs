@@ -108,6 +108,8 @@ pub enum Routing {
     Latency(Arc<str>),
     /// `true` for PRIMARY, `false` for SECONDARY.
     Failover(bool),
+    /// A role that Route 53 does not know, as an object gives it. No record has one.
+    FailoverWord(Arc<str>),
     /// The asker's place.
     Geolocation {
         /// Continent code, for example `EU`.

@@ -69,6 +69,7 @@ fn put_routing(raw: &mut RawRecordSet, routing: &Routing) {
         Routing::Failover(primary) => {
             raw.failover = Some(if *primary { "PRIMARY" } else { "SECONDARY" }.to_owned());
         }
+        Routing::FailoverWord(role) => raw.failover = Some(role.to_string()),
         Routing::Geolocation { continent, country, subdivision } => {
             raw.geo_location = Some(RawGeoLocation {
                 continent_code: continent.as_deref().map(str::to_owned),

@@ -24,6 +24,9 @@ use crate::report::Fix;
 /// TTL of an ownership TXT, as ExternalDNS writes it.
 const TXT_TTL: u32 = 300;
 
+/// Characters of a set identifier. Source: Route 53 API, `ResourceRecordSet`.
+const MAX_SET_IDENTIFIER: usize = 128;
+
 /// What a batch takes away and what it writes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
@@ -222,6 +225,12 @@ impl Batch {
                 "Give the object a set-identifier, or take its routing policy (a weight, a region) away: Route 53 \
                  refuses one without the other.",
             );
+        }
+        if let Some(defect) = routing_defect(set, zone) {
+            return Some(defect);
+        }
+        if zone.zone.private && set.content.alias().is_some_and(is_cloudfront) {
+            return Some("Point the host at something else: no private zone has an alias of CloudFront.");
         }
         if let Some(target) = set.content.alias().filter(|target| self.lacks(target, set, zone)) {
             let four = RecordType::A;
@@ -487,7 +496,9 @@ fn is_one_place(new: &Routing, old: &Routing) -> bool {
         Routing::Latency(_) | Routing::Failover(_) | Routing::Geolocation { .. } | Routing::Cidr(_) => {
             new == old
         }
-        Routing::Weighted(_) | Routing::Geoproximity(_) | Routing::Multivalue => false,
+        Routing::Weighted(_) | Routing::FailoverWord(_) | Routing::Geoproximity(_) | Routing::Multivalue => {
+            false
+        }
     }
 }
 
@@ -501,6 +512,46 @@ fn without_ownership(set: &RecordSet) -> Option<RecordSet> {
     let others: Vec<Value> = set.content.plain_values().iter().filter(is_other).cloned().collect();
     let content = Content::values(set.content.ttl()?, others);
     (!content.plain_values().is_empty()).then(|| RecordSet { content, ..set.clone() })
+}
+
+/// A routing policy that Route 53 refuses. Source: Route 53 API, `ResourceRecordSet` (ranges and words), and the
+/// Developer Guide, "Supported routing policies for records in a private hosted zone" and "Multivalue answer routing".
+fn routing_defect(set: &RecordSet, zone: &ZoneReading) -> Option<&'static str> {
+    if set.set_identifier.as_ref().is_some_and(|id| MAX_SET_IDENTIFIER < id.chars().count()) {
+        return Some("Shorten the set-identifier: Route 53 takes 128 characters at most.");
+    }
+    match set.routing.as_deref()? {
+        Routing::Weighted(weight) if !(0..=255).contains(weight) => {
+            Some("Correct the weight in the object: Route 53 takes 0 to 255.")
+        }
+        Routing::FailoverWord(_) => {
+            Some("Correct aws-failover in the object: Route 53 knows PRIMARY and SECONDARY, in capitals.")
+        }
+        Routing::Geolocation { country: None, subdivision: Some(_), .. } => {
+            Some("Name the country of the subdivision in the object, too (aws-geolocation-country-code).")
+        }
+        Routing::Geoproximity(_) if zone.zone.private => {
+            Some("Take another routing policy: a private zone has no geoproximity.")
+        }
+        Routing::Multivalue if set.content.alias().is_some() || set.record_type == RecordType::Cname => {
+            Some("Take aws-multi-value-answer away: neither an alias nor a CNAME has several values to give.")
+        }
+        Routing::Weighted(_)
+        | Routing::Latency(_)
+        | Routing::Failover(_)
+        | Routing::Geolocation { .. }
+        | Routing::Geoproximity(_)
+        | Routing::Cidr(_)
+        | Routing::Multivalue => None,
+    }
+}
+
+/// `CloudFront`'s own hosted zone, whose aliases no health is evaluated for and no private zone has. Source: Route 53
+/// API, `AliasTarget`.
+const CLOUDFRONT: &str = "Z2FDTNDATAQYW2";
+
+fn is_cloudfront(target: &AliasTarget) -> bool {
+    target.hosted_zone_id.as_ref().is_some_and(|id| id.as_str() == CLOUDFRONT)
 }
 
 fn wanted(want: &Want, zone: &ZoneReading) -> RecordSet {
@@ -521,6 +572,12 @@ fn in_zone(content: &Content, zone: &ZoneReading) -> Content {
             hosted_zone_id: Some(zone.zone.id.clone()),
             ..AliasTarget::clone(target)
         })),
+        Content::Alias(target) if is_cloudfront(target) && target.evaluate_target_health => {
+            Content::Alias(Arc::new(AliasTarget {
+                evaluate_target_health: false,
+                ..AliasTarget::clone(target)
+            }))
+        }
         other @ (Content::Alias(_) | Content::Values { .. } | Content::TrafficPolicy(_)) => other.clone(),
     }
 }
@@ -674,6 +731,40 @@ mod tests {
         // Another owner's is not ours to take, and ours cannot stand beside it.
         let (gone, _, obstacles) = batch("v0.21.0", &a, &[held, txt(THEIRS)]);
         assert_eq!((gone, obstacles), (Vec::new(), 2));
+    }
+
+    #[test]
+    fn a_policy_that_route_53_refuses_is_told() {
+        let zone = |private| {
+            let mut zone = crate::fixture::zone_reading("Z1", "example.com", Vec::new());
+            zone.zone.private = private;
+            zone
+        };
+        let check = |routing: Routing, record_type: RecordType, private: bool, word: &str| {
+            let value = if record_type == RecordType::Cname { "lb.example.net" } else { "192.0.2.1" };
+            let one = RecordSet {
+                routing: Some(Box::new(routing.clone())),
+                ..member(set(HOST, record_type, value))
+            };
+            let told = routing_defect(&one, &zone(private)).unwrap_or_default();
+            assert!(told.contains(word) && told.is_empty() == word.is_empty(), "{routing:?}: {told}");
+        };
+        let state = |country: Option<&str>| Routing::Geolocation {
+            continent: None,
+            country: country.map(Into::into),
+            subdivision: Some("NY".into()),
+        };
+        check(Routing::Weighted(256), RecordType::A, false, "0 to 255");
+        check(Routing::Weighted(-1), RecordType::A, false, "0 to 255");
+        check(Routing::Weighted(255), RecordType::A, false, "");
+        check(Routing::FailoverWord("primary".into()), RecordType::A, false, "PRIMARY");
+        check(Routing::Failover(false), RecordType::A, false, "");
+        check(state(None), RecordType::A, false, "country");
+        check(state(Some("US")), RecordType::A, false, "");
+        check(Routing::Geoproximity("region=us-east-1;bias=0".into()), RecordType::A, true, "private");
+        check(Routing::Geoproximity("region=us-east-1;bias=0".into()), RecordType::A, false, "");
+        check(Routing::Multivalue, RecordType::Cname, false, "aws-multi-value-answer");
+        check(Routing::Multivalue, RecordType::A, false, "");
     }
 
     #[test]

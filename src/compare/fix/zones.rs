@@ -74,10 +74,7 @@ pub fn right_zone(
             let other = known_delegated_twin(world, zone).unwrap_or(zone);
             said(&pinning(world, wants, want, other), operator(wants))
         }
-        (Reason::OccludedByDelegation, _) => said(
-            "Write the record into the zone that the delegation leads to, or remove the NS records that take the name away.",
-            [],
-        ),
+        (Reason::OccludedByDelegation, Some(zone)) => below_a_delegation(world, wants, want, zone),
         (Reason::ParentZone, Some(zone)) => {
             let filter = letting_in(&zone.zone, wants);
             let command = operator(wants).filter(|_| filter.is_some());
@@ -98,6 +95,22 @@ pub fn right_zone(
         }
         (_, None) => Fix::default(),
     }
+}
+
+/// For a record that NS records of its own zone take away. Where they lead to a zone of ours they are right.
+fn below_a_delegation(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Fix {
+    let is_below = |other: &&ZoneReading| {
+        !other.zone.private && other.zone.name != zone.zone.name && other.zone.name.is_within(&zone.zone.name)
+    };
+    let Some(child) = world.zones_over(&want.name).find(is_below) else {
+        return said(
+            "Write the record into the zone that the delegation leads to, or remove the NS records that take the name away.",
+            [],
+        );
+    };
+    let remedy = letting_in(&child.zone, wants)
+        .unwrap_or_else(|| format!("Let ExternalDNS write zone {} ({})", child.zone.id, child.zone.name));
+    said(&format!("{remedy}: the name belongs to it, and the NS records are right."), operator(wants))
 }
 
 /// How ExternalDNS comes to write the delegated one of two zones of a name. A filter that is new keeps it from all

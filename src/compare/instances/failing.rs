@@ -124,6 +124,12 @@ fn advice(reason: Reason, message: &str, instance: &Instance) -> String {
                 each("--source", &instance.flags.sources)
             )
         }
+        // It asks with the whole path for an id. Source: kubernetes-sigs/external-dns#5196.
+        (_, _) if message.contains("list tags for zone /hostedzone/") && message.contains("'resourceId'") => {
+            "This release of ExternalDNS cannot read the tags of zones: update it (v0.16.0), or take --aws-zone-tags \
+             away."
+                .to_owned()
+        }
         (Reason::OtherZone, _) => {
             let cache = known(instance, &["--aws-zones-cache-duration"]);
             let cache = cache.first().map(|flag| format!(" ({flag})")).unwrap_or_default();
