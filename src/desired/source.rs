@@ -3,7 +3,7 @@
 //! One file for each source. Source: kubernetes-sigs/external-dns:source.
 
 mod compat;
-mod headless;
+pub(in crate::desired) mod headless;
 mod ingress;
 mod node;
 mod node_port;

@@ -12,7 +12,7 @@ pub mod openshift;
 pub mod roster;
 pub mod traefik;
 
-use crate::desired::source::{SourceInput, Yield};
+use crate::desired::source::{SourceInput, Yield, headless};
 use crate::finding::SilentReason;
 use crate::model::DomainName;
 use crate::model::custom::Custom;
@@ -34,11 +34,16 @@ pub fn read_custom(object: &KubeObject, custom: &Custom, input: &SourceInput<'_>
     }
 }
 
-/// The objects whose change changes what a custom resource yields: Gateways, Services, Ingresses.
+/// The objects whose change changes what another one yields: the Gateways, Services and Ingresses of a custom resource,
+/// the slices of a headless Service.
 /// Without repetitions, and without the object itself.
 #[must_use]
 pub fn behind<'a>(object: &'a KubeObject, input: &SourceInput<'a>) -> Vec<&'a KubeObject> {
-    let Body::Custom(custom) = &object.body else { return Vec::new() };
+    let custom = match &object.body {
+        Body::Custom(custom) => custom,
+        Body::Service(service) => return headless::behind(object, service, input),
+        Body::Ingress(_) | Body::Node(_) | Body::Pod(_) | Body::EndpointSlice(_) => return Vec::new(),
+    };
     let mut found = match custom {
         Custom::GatewayRoute(route) => gateway_listeners::behind(input, route, &object.reference.namespace),
         Custom::IstioGateway(gateway) => istio::behind_gateway(object, gateway, input),

@@ -68,11 +68,27 @@ fn kind(object: &KubeObject, input: &SourceInput<'_>) -> Kind {
 }
 
 fn slices<'a>(object: &KubeObject, input: &SourceInput<'a>) -> impl Iterator<Item = &'a EndpointSlice> {
+    rows(object, input).map(|(_, slice)| slice)
+}
+
+fn rows<'a>(
+    object: &KubeObject,
+    input: &SourceInput<'a>,
+) -> impl Iterator<Item = (&'a KubeObject, &'a EndpointSlice)> {
     let (namespace, name) = (object.reference.namespace.clone(), object.reference.name.clone());
     input.of_kind("EndpointSlice").filter_map(move |row| {
         let Body::EndpointSlice(slice) = &row.body else { return None };
-        (row.reference.namespace == namespace && *slice.service == *name).then_some(slice)
+        (row.reference.namespace == namespace && *slice.service == *name).then_some((&**row, slice))
     })
+}
+
+/// The slices of a Service without an address of its own: theirs are its addresses.
+pub(in crate::desired) fn behind<'a>(
+    object: &KubeObject,
+    service: &Service,
+    input: &SourceInput<'a>,
+) -> Vec<&'a KubeObject> {
+    if service::is_headless(service) { rows(object, input).map(|(row, _)| row).collect() } else { Vec::new() }
 }
 
 /// The Pod behind an endpoint, if the Service selects it.

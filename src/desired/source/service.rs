@@ -165,7 +165,7 @@ fn is_inside(service: &Service, flags: &Flags) -> bool {
     service.service_type == "ClusterIP" && !is_headless(service) && !flags.publish_internal_services
 }
 
-fn is_headless(service: &Service) -> bool {
+pub(super) fn is_headless(service: &Service) -> bool {
     service.cluster_ip.as_deref() == Some("None")
 }
 
