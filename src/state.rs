@@ -27,7 +27,7 @@ const TEMPORARY: &str = ".tmp";
 const SET_ASIDE: &str = "state.json.set-aside";
 
 /// A temporary file that nobody has written to for so long is of a process that was killed.
-const LEFT_BEHIND: Duration = Duration::from_secs(600);
+const LEFT_BEHIND: Duration = Duration::from_mins(10);
 
 /// A folder that holds the state file.
 #[derive(Clone, Debug)]

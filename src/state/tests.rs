@@ -91,7 +91,8 @@ fn what_a_killed_process_left_is_removed() {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, age: Duration| {
         let file = std::fs::File::create(folder.path().join(name)).expect("made");
-        file.set_modified(std::time::SystemTime::now() - age).expect("aged");
+        let now = file.metadata().and_then(|metadata| metadata.modified()).expect("a time");
+        file.set_modified(now - age).expect("aged");
     };
     write("state.json.0123456789abcdef.tmp", LEFT_BEHIND * 2);
     // Of versions that had one name for it.

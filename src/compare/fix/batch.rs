@@ -736,7 +736,7 @@ mod tests {
     #[test]
     fn a_policy_that_route_53_refuses_is_told() {
         let zone = |private| {
-            let mut zone = crate::fixture::zone_reading("Z1", "example.com", Vec::new());
+            let mut zone = zone_reading("Z1", "example.com", Vec::new());
             zone.zone.private = private;
             zone
         };
