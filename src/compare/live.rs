@@ -63,6 +63,16 @@ pub struct Expected {
     pub values: Option<(RecordType, BTreeSet<Value>)>,
 }
 
+impl Expected {
+    /// True if a chain leads to a wanted host name. The addresses of a load balancer rotate, and its name with
+    /// the prefix `dualstack.` is that of the same one. Source: findings.md section 8, rule 5.
+    #[must_use]
+    pub fn is_led_to(&self, chain: &BTreeSet<DomainName>) -> bool {
+        let is_wanted = |name: &DomainName| self.hosts.iter().any(|host| host.bare() == name.bare());
+        chain.iter().any(is_wanted)
+    }
+}
+
 /// Answers that say nothing about the name: the server's own trouble.
 #[must_use]
 pub fn says_nothing(outcome: Outcome) -> bool {
@@ -186,7 +196,7 @@ pub fn judge(observation: &Observation, expected: &Expected) -> Match {
     }
     let found = addresses(observation);
     let names = chain(observation);
-    if expected.rotating && names.iter().any(|name| expected.hosts.contains(name)) {
+    if expected.rotating && expected.is_led_to(&names) {
         return Match::Right;
     }
     if found.is_empty() && names.is_empty() {
@@ -659,7 +669,7 @@ fn judge_member(seen: &Observation, own: &Expected) -> bool {
         return !values(seen, record_type).is_disjoint(wanted);
     }
     seen.outcome == Outcome::Answer
-        && (!addresses(seen).is_disjoint(&own.addresses) || chain(seen).iter().any(|name| own.hosts.contains(name)))
+        && (!addresses(seen).is_disjoint(&own.addresses) || own.is_led_to(&chain(seen)))
 }
 
 /// What any of the record sets of a name and type may answer.
