@@ -254,6 +254,7 @@ impl Context<'_> {
             }
         }
         candidate.evidence.extend(refusal.request_id.iter().map(|id| format!("AWS request id {id}")));
+        candidate.accomplices.clone_from(&refusal.accomplices);
         candidate.caused_by(self.cause_of_refusal(refusal))
     }
 

@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 
 use crate::compare::verdict::Candidate;
 use crate::finding::{Cause, Kind, Reason};
+use crate::model::DomainName;
+use crate::model::heritage::TxtRole;
 use crate::model::instance::{Instance, Policy};
 use crate::model::record::{RecordSet, RecordType};
 use crate::model::text::printable;
@@ -23,8 +25,9 @@ pub fn advice(candidate: &Candidate, instance: &Instance) -> String {
             if is_same {
                 return "Mend the other record of the name first, then ExternalDNS writes this one too; until then it can be written by hand.".to_owned();
             }
+            let who = culprits(culprit, &candidate.accomplices);
             return format!(
-                "Mend {culprit} first, then ExternalDNS writes this one too; until then it can be written by hand."
+                "Mend {who} first, then ExternalDNS writes this one too; until then it can be written by hand."
             );
         }
         Some(Cause::OwnerOrphan) => {
@@ -63,6 +66,24 @@ pub fn advice(candidate: &Candidate, instance: &Instance) -> String {
         _ => "Write the record once by hand and find out why ExternalDNS does not.",
     };
     text.to_owned()
+}
+
+/// Names of a batch that are told; a person mends them one by one, and sees the next.
+const MAX_CULPRITS: usize = 5;
+
+/// All whose fault it is that a batch is refused: while one is left, it is refused again.
+#[must_use]
+pub fn culprits(first: &DomainName, more: &[DomainName]) -> String {
+    let mut names: Vec<String> = std::iter::once(first).chain(more).map(ToString::to_string).collect();
+    if let Some(over) = names.len().checked_sub(MAX_CULPRITS).filter(|over| 0 < *over) {
+        names.truncate(MAX_CULPRITS);
+        names.push(format!("{over} more"));
+    }
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 /// For a record whose ownership ExternalDNS cannot write.

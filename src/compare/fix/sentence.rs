@@ -6,6 +6,7 @@
     reason = "tables of exceptions over large vocabularies: a new word must fall into the general row"
 )]
 
+use crate::compare::fix::advice::culprits;
 use crate::compare::fix::zones::lack;
 use crate::compare::verdict::Candidate;
 use crate::compare::wrong_zone::holds;
@@ -168,7 +169,9 @@ fn refused(candidate: &Candidate, key: &RecordKey, object: &str) -> String {
             format!("Route 53 refuses the change of {key}{object}: the zone is full.")
         }
         (Some(Cause::FailedChangeOf(culprit)), _) => {
-            format!("The change of {key}{object} is lost because {culprit} in the same batch is refused.")
+            let who = culprits(culprit, &candidate.accomplices);
+            let are = if candidate.accomplices.is_empty() { "is" } else { "are" };
+            format!("The change of {key}{object} is lost because {who} in the same batch {are} refused.")
         }
         (Some(Cause::OwnerOrphan), Reason::AlreadyExists) => format!(
             "Route 53 refuses the change of {key}{object}: the ownership TXT of an earlier record is still there."
