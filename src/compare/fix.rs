@@ -25,6 +25,7 @@ use crate::compare::world::World;
 use crate::desired::kinds::Kind as Kinds;
 use crate::finding::{Cause, Kind, Reason, SilentReason};
 use crate::model::instance::{Instance, Origin, Registry};
+use crate::model::record::Value;
 use crate::model::want::{InstanceWants, Unwanted, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ObjectRef};
@@ -56,6 +57,9 @@ fn fix(
 ) -> Fix {
     if let Some(reason) = alias_fault(candidate) {
         return without_alias(world, wants, want, reason);
+    }
+    if let Some(fix) = for_release(world, candidate, wants, want) {
+        return fix;
     }
     let objects = || want.objects.iter();
     match candidate.key.kind {
@@ -296,12 +300,25 @@ fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: 
         );
     }
     let flags = &wants.instance.flags;
-    let why = if reason == Reason::AliasOnIp {
+    let is_six = want.content.plain_values().iter().filter_map(Value::ip).any(|ip| ip.is_ipv6());
+    let why = if reason == Reason::AliasOnIp && is_six {
+        "an IPv6 address needs a plain AAAA record"
+    } else if reason == Reason::AliasOnIp {
         "an IP address needs a plain A record"
     } else {
         "an alias leads to an AWS name or to a record of the zone, and a CNAME does for other hosts"
     };
     let commands = unannotating(world, wants, want, "alias");
+/// What a release writes as an address is no address, or none of the family: another release writes it rightly.
+fn for_release(world: &World<'_>, candidate: &Candidate, wants: &InstanceWants, want: &Want) -> Option<Fix> {
+    let is_of_release =
+        candidate.cause == Some(Cause::ControllerVersion) && want.invalid == Some(Reason::MixedTypes);
+    is_of_release.then(|| {
+        let commands = unannotating(world, wants, want, "alias");
+        said(&advice::other_release(want), commands.into_iter().chain(operator(wants)))
+    })
+}
+
     if !commands.is_empty() {
         return said(&format!("Remove the alias annotation: {why}."), commands);
     }

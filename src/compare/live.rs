@@ -100,6 +100,7 @@ pub fn expected(world: &World<'_>, content: &Content, record_type: &RecordType) 
         Content::Values { values, .. } => {
             out.addresses.extend(values.iter().filter_map(Value::ip));
             out.hosts.extend(values.iter().filter_map(Value::host).cloned());
+            out.hosts.extend(values.iter().filter_map(as_host));
         }
         Content::Alias(target) => {
             out.hosts.insert(target.bare_name());
@@ -118,6 +119,14 @@ pub fn expected(world: &World<'_>, content: &Content, record_type: &RecordType) 
         }
     }
     out
+}
+
+/// The host name that a release writes into an address record, where the object asks for what it leads to.
+fn as_host(value: &Value) -> Option<DomainName> {
+    let Value::Text(text) = value else { return None };
+    let host = DomainName::new(text);
+    let is_name = |label: &str| label.starts_with(|first: char| first.is_ascii_alphabetic());
+    (host.defect().is_none() && host.labels().next_back().is_some_and(is_name)).then_some(host)
 }
 
 /// The addresses that were observed for a host name.

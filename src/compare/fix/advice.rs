@@ -172,6 +172,24 @@ pub fn impossible(reason: Reason, want: &Want) -> &'static str {
     }
 }
 
+/// What to do about a wish that its release turns into an address record of something else. Source: findings.md
+/// section 10.
+#[must_use]
+pub fn other_release(want: &Want) -> String {
+    let text = if is_host_as_address(want) {
+        "This release of ExternalDNS writes the host name of an alias as an address: update it to v0.14.1 or later, or take the alias annotation away (a load balancer of AWS gets an alias without it)."
+    } else {
+        "This release of ExternalDNS knows no AAAA record and writes the IPv6 address as an A: update it to v0.13.5 or later, or give the object an IPv4 address."
+    };
+    text.to_owned()
+}
+
+/// True for an address record of a host name.
+#[must_use]
+pub fn is_host_as_address(want: &Want) -> bool {
+    want.content.plain_values().iter().any(|value| value.ip().is_none())
+}
+
 /// What to do where record sets that are not ours to take away keep out what is wanted.
 #[must_use]
 pub fn blocked(want: &Want, obstacles: &[&RecordSet]) -> String {

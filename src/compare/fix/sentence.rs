@@ -6,7 +6,7 @@
     reason = "tables of exceptions over large vocabularies: a new word must fall into the general row"
 )]
 
-use crate::compare::fix::advice::culprits;
+use crate::compare::fix::advice::{culprits, is_host_as_address};
 use crate::compare::fix::zones::lack;
 use crate::compare::verdict::Candidate;
 use crate::compare::wrong_zone::holds;
@@ -27,6 +27,15 @@ pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -
     let object = want.objects.first().map_or_else(String::new, |object| format!(" ({object})"));
     match candidate.key.kind {
         Kind::FailedChange => refused(candidate, &key, &object),
+        Kind::InvalidDesired
+            if candidate.cause == Some(Cause::ControllerVersion)
+                && candidate.reason == Reason::MixedTypes =>
+        {
+            let what = if is_host_as_address(want) { "a host name" } else { "an IPv6 address" };
+            format!(
+                "{key}{object} asks for {what}, which this release of ExternalDNS writes as the address of an A."
+            )
+        }
         Kind::InvalidDesired => format!(
             "{key}{object} asks for something that Route 53 cannot hold: {}.",
             match candidate.reason {
