@@ -200,6 +200,9 @@ pub fn blocked(want: &Want, obstacles: &[&RecordSet]) -> String {
             cname.name
         );
     }
+    if obstacles.iter().any(|set| is_in_its_place(want, set)) {
+        return refused(Reason::RoutingDuplicate).to_owned();
+    }
     let is_text = |set: &&&RecordSet| {
         let beside = !matches!(want.record_type, RecordType::Cname | RecordType::Txt);
         set.record_type == RecordType::Txt && (beside || set.name != want.name)
@@ -209,15 +212,6 @@ pub fn blocked(want: &Want, obstacles: &[&RecordSet]) -> String {
             "The text at {} keeps the ownership out and is not ours to delete: move it to another name.",
             text.name
         );
-    }
-    let is_member = |set: &&&RecordSet| {
-        set.record_type == want.record_type && set.set_identifier.is_some() && want.set_identifier.is_some()
-    };
-    let is_place = |set: &&RecordSet| {
-        want.routing.as_deref().zip(set.routing.as_deref()).is_some_and(|(one, other)| one == other)
-    };
-    if obstacles.iter().filter(is_member).any(is_place) {
-        return refused(Reason::RoutingDuplicate).to_owned();
     }
     let others: BTreeSet<&RecordType> = obstacles.iter().map(|set| &set.record_type).collect();
     if want.record_type != RecordType::Cname && others.contains(&RecordType::Cname) {
@@ -235,6 +229,17 @@ pub fn blocked(want: &Want, obstacles: &[&RecordSet]) -> String {
         want.name,
         others.join(" and ")
     )
+}
+
+/// True for another member of the set that has the place of the wanted one, or for the ownership of such a member.
+fn is_in_its_place(want: &Want, set: &RecordSet) -> bool {
+    let is_other = want.set_identifier.is_some()
+        && set.set_identifier.is_some()
+        && set.set_identifier != want.set_identifier;
+    let is_of_set = set.record_type == want.record_type || matches!(TxtRole::of(set), TxtRole::Heritage(_));
+    let is_same_place =
+        want.routing.as_deref().zip(set.routing.as_deref()).is_some_and(|(one, other)| one == other);
+    is_other && is_of_set && is_same_place
 }
 
 /// True if Route 53 refuses the record whoever writes it.
@@ -271,5 +276,64 @@ fn refused(reason: Reason) -> &'static str {
         Reason::NameNotInZone => NO_PLACE_FOR_OWNERSHIP,
         Reason::NoSuchZone => "The zone is gone: restart ExternalDNS, which keeps a list of zones.",
         _ => "Mend what the message names; until then the record can be written by hand.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::want;
+    use crate::model::record::{Content, Routing, Value};
+
+    const HOST: &str = "app.example.com";
+
+    fn names(count: usize) -> Vec<DomainName> {
+        (0..count).map(|number| DomainName::new(&format!("b{number}.example.com"))).collect()
+    }
+
+    #[test]
+    fn all_whose_fault_it_is_are_named() {
+        let first = DomainName::new("a.example.com");
+        assert_eq!(culprits(&first, &[]), "a.example.com");
+        assert_eq!(culprits(&first, &names(1)), "a.example.com and b0.example.com");
+        assert_eq!(culprits(&first, &names(2)), "a.example.com, b0.example.com and b1.example.com");
+        assert!(culprits(&first, &names(7)).ends_with("b3.example.com and 3 more"));
+    }
+
+    /// The member of another object that has the place, and its ownership.
+    #[test]
+    fn a_place_that_is_taken_is_no_matter_of_a_text() {
+        let place = || Some(Box::new(Routing::Latency("eu-west-1".into())));
+        let member = |name: &str, record_type: RecordType, value: &str, id: &str| RecordSet {
+            name: DomainName::new(name),
+            content: Content::values(300, [Value::new(&record_type, value)]),
+            record_type,
+            set_identifier: Some(id.into()),
+            routing: place(),
+            health_check_id: None,
+        };
+        let heritage = "\"heritage=external-dns,external-dns/owner=owner\"";
+        let text = member("a-app.example.com", RecordType::Txt, heritage, "a");
+        let other = member(HOST, RecordType::A, "192.0.2.1", "a");
+        let wish = Want {
+            set_identifier: Some("b".into()),
+            routing: place(),
+            ..want(HOST, RecordType::A, "192.0.2.2")
+        };
+        let taken = refused(Reason::RoutingDuplicate);
+        assert_eq!(blocked(&wish, &[&text, &other]), taken);
+        assert_eq!(blocked(&wish, &[&text]), taken);
+        // Under its own identifier it is the text of another owner.
+        let own = RecordSet { set_identifier: Some("b".into()), ..text.clone() };
+        assert!(blocked(&wish, &[&own]).starts_with("The text at a-app.example.com"));
+        let plain = RecordSet { routing: None, set_identifier: None, ..text };
+        assert!(blocked(&wish, &[&plain]).starts_with("The text at a-app.example.com"));
+    }
+
+    #[test]
+    fn a_release_is_told_by_what_it_writes() {
+        let host = want(HOST, RecordType::A, "lb-1.us-east-1.elb.amazonaws.com");
+        assert!(other_release(&host).contains("v0.14.1"));
+        assert!(other_release(&want(HOST, RecordType::A, "2001:db8::1")).contains("v0.13.5"));
     }
 }
