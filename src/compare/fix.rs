@@ -118,6 +118,24 @@ fn operator(wants: &InstanceWants) -> Option<String> {
     instance.workload.as_ref().filter(|_| instance.origin != Origin::Departed).map(edit)
 }
 
+/// For the record of an object that a rule of the instance leaves out, while it asks for it: whoever takes the
+/// record away takes down a host.
+#[must_use]
+pub fn let_in(wants: &InstanceWants, rule: &Unwanted) -> Fix {
+    let is_of_object = rule.reason == SilentReason::ControllerAnnotation;
+    let (object, workload) = (rule.object.iter().map(edit), operator(wants));
+    if is_of_object {
+        return said(
+            "Take the controller annotation off the object, or let whoever it names own the record; delete it only where the host may go.",
+            object,
+        );
+    }
+    said(
+        "Let the filter take the object in, or let another instance own the record; delete it only where the host may go.",
+        workload.into_iter().chain(object),
+    )
+}
+
 /// A fix without a batch.
 fn said(summary: &str, commands: impl IntoIterator<Item = String>) -> Fix {
     Fix { summary: summary.to_owned(), commands: commands.into_iter().collect(), ..Fix::default() }
@@ -288,6 +306,16 @@ fn alias_fault(candidate: &Candidate) -> Option<Reason> {
     [Some(candidate.reason), of_cause].into_iter().flatten().find(is_fault)
 }
 
+/// What a release writes as an address is no address, or none of the family: another release writes it rightly.
+fn for_release(world: &World<'_>, candidate: &Candidate, wants: &InstanceWants, want: &Want) -> Option<Fix> {
+    let is_of_release =
+        candidate.cause == Some(Cause::ControllerVersion) && want.invalid == Some(Reason::MixedTypes);
+    is_of_release.then(|| {
+        let commands = unannotating(world, wants, want, "alias");
+        said(&advice::other_release(want), commands.into_iter().chain(operator(wants)))
+    })
+}
+
 /// An annotation goes by a command of its own, under each prefix that is read; a property of a DNSEndpoint is left
 /// to an editor. What `--prefer-alias` asks for an annotation can decline.
 fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: Reason) -> Fix {
@@ -309,16 +337,6 @@ fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: 
         "an alias leads to an AWS name or to a record of the zone, and a CNAME does for other hosts"
     };
     let commands = unannotating(world, wants, want, "alias");
-/// What a release writes as an address is no address, or none of the family: another release writes it rightly.
-fn for_release(world: &World<'_>, candidate: &Candidate, wants: &InstanceWants, want: &Want) -> Option<Fix> {
-    let is_of_release =
-        candidate.cause == Some(Cause::ControllerVersion) && want.invalid == Some(Reason::MixedTypes);
-    is_of_release.then(|| {
-        let commands = unannotating(world, wants, want, "alias");
-        said(&advice::other_release(want), commands.into_iter().chain(operator(wants)))
-    })
-}
-
     if !commands.is_empty() {
         return said(&format!("Remove the alias annotation: {why}."), commands);
     }
