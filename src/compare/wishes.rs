@@ -398,7 +398,9 @@ impl Context<'_> {
             holds.extend(ownership);
         } else if let Some(beside) = ownership.filter(|one| one.window.is_none()) {
             let beside = Also { kind: beside.key.kind, reason: beside.reason };
-            live.iter_mut().for_each(|one| one.also.push(beside.clone()));
+            for one in &mut live {
+                one.also.push(beside.clone());
+            }
         }
         holds.extend(live);
         holds
