@@ -188,6 +188,9 @@ pub const MAX_EVIDENCE: usize = 12;
 /// Size of the state file. Ten thousand names with their records and findings stay far below.
 pub const MAX_STATE_BYTES: usize = 128 * 1_024 * 1_024;
 
+/// VPCs that private zones have lost. A zone has at most 300, and loses one seldom.
+pub const MAX_SEPARATIONS: usize = 1_000;
+
 /// The state is saved at most this often: a crash loses so much of the past at most.
 pub const SAVE_EVERY: Duration = Duration::from_mins(1);
 

@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Reason;
+use crate::limits::MAX_SEPARATIONS;
 use crate::model::heritage::TxtRole;
 use crate::model::object::{KubeObject, registry_word};
 use crate::model::observation::{AnswerRecord, Observation, Outcome, Vantage};
@@ -117,6 +118,9 @@ pub struct Past {
     /// Since when a private zone has been seen to be associated with a VPC, by zone and VPC id.
     #[serde(with = "pairs", default)]
     associations: BTreeMap<(ZoneId, Arc<str>), Timestamp>,
+    /// When a private zone was first seen without a VPC that it had, by zone and VPC id.
+    #[serde(with = "pairs", default)]
+    separations: BTreeMap<(ZoneId, Arc<str>), Timestamp>,
     /// The first round without a wish, by the last one with it: rounds may lie far apart.
     #[serde(with = "pairs", default)]
     losses: BTreeMap<Timestamp, Timestamp>,
@@ -307,7 +311,8 @@ impl Past {
             one.since = one.since.min(now);
             earlier(&mut one.changed_at);
         }
-        let others = self.controls.values_mut().chain(self.associations.values_mut());
+        let of_vpcs = self.associations.values_mut().chain(self.separations.values_mut());
+        let others = self.controls.values_mut().chain(of_vpcs);
         others.for_each(|at| *at = now.min(*at));
         self.ready.values_mut().for_each(|at| *at = now.min(*at));
     }
@@ -554,7 +559,22 @@ impl Past {
         self.associations = seen.map(|key| (key.clone(), before.get(&key).copied().unwrap_or(at))).collect();
         // What was not read in this round is not gone.
         let unread = |id: &ZoneId| zones.zones.get(id).is_some_and(|reading| reading.zone.vpcs.is_none());
-        self.associations.extend(before.into_iter().filter(|((zone, _), _)| unread(zone)));
+        let (unread, gone): (Vec<_>, Vec<_>) = before.into_iter().partition(|((zone, _), _)| unread(zone));
+        self.associations.extend(unread);
+        let gone = gone.into_iter().filter(|(key, _)| !self.associations.contains_key(key));
+        self.separations.extend(gone.map(|(key, _)| (key, at)));
+        let is_here = |zone: &ZoneId| zones.zones.contains_key(zone);
+        self.separations.retain(|key, _| is_here(&key.0) && !self.associations.contains_key(key));
+        while MAX_SEPARATIONS < self.separations.len() {
+            let oldest = self.separations.iter().min_by_key(|(_, at)| **at).map(|(key, _)| key.clone());
+            oldest.and_then(|key| self.separations.remove(&key));
+        }
+    }
+
+    /// True for a VPC that a private zone had, and that it has no more.
+    #[must_use]
+    pub fn is_separated(&self, zone: &ZoneId, vpc: &Arc<str>) -> bool {
+        self.separations.contains_key(&(zone.clone(), Arc::clone(vpc)))
     }
 
     /// When a private zone was seen to become visible from a VPC; `None` if it was so from the first look on.

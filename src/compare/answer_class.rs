@@ -98,7 +98,7 @@ pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class
             Match::Denied => Class::Nothing,
         },
         // The resolver has our CNAME; that its target is dead is another story.
-        Outcome::Nxdomain | Outcome::Nodata if !chain(seen).is_disjoint(&name.expected.hosts) => Class::Right,
+        Outcome::Nxdomain | Outcome::Nodata if name.expected.is_led_to(&chain(seen)) => Class::Right,
         Outcome::Nxdomain | Outcome::Nodata | Outcome::Refused if blocked => Class::Filtered,
         Outcome::Nodata if is_of_other_places(name.members, seen) => Class::Nothing,
         Outcome::Nxdomain | Outcome::Nodata => denial(name, seen),

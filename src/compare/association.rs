@@ -14,7 +14,7 @@ use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 use crate::policy::NetworkView;
 use crate::report::Fix;
-use crate::snapshot::ViewName;
+use crate::snapshot::{ViewName, ViewState};
 
 /// Judges every private zone in which somebody wants a name.
 pub fn judge_associations(world: &World<'_>, out: &mut Verdicts) {
@@ -24,29 +24,41 @@ pub fn judge_associations(world: &World<'_>, out: &mut Verdicts) {
     }
 }
 
-/// A zone that some configured view can see is where it should be: which of several VPCs should
-/// see it is nobody's knowledge but its owner's.
+/// A zone that some configured view can see is where it should be: which of several VPCs should see it is
+/// nobody's knowledge but its owner's, unless one had it before.
 fn unassociated(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
     let vpcs = zone.zone.vpcs.as_deref()?;
     let bound: Vec<&NetworkView> =
         world.policy.views.iter().filter(|view| view.vpc_id.is_some() && !view.internal).collect();
-    let sees = |view: &&&NetworkView| vpcs.iter().any(|vpc| Some(&vpc.id) == view.vpc_id.as_ref());
-    if bound.iter().any(|view| sees(&view)) || bound.is_empty() && !vpcs.is_empty() {
-        return None;
-    }
-    if bound.iter().any(|view| has_another(world, zone, view)) {
+    let lost = |view: &NetworkView| {
+        view.vpc_id.as_ref().is_some_and(|vpc| world.past.is_separated(&zone.zone.id, vpc))
+    };
+    let is_seen = bound.iter().any(|view| sees(zone, view));
+    let lacks = |view: &&&NetworkView| {
+        (lost(view) || !is_seen) && !sees(zone, view) && !has_another(world, zone, view)
+    };
+    let lacking: Vec<&NetworkView> = bound.iter().filter(lacks).copied().collect();
+    if lacking.is_empty() && !(bound.is_empty() && vpcs.is_empty()) {
         return None;
     }
     let reason = if vpcs.is_empty() { Reason::NoVpc } else { Reason::VpcMissing };
     let here =
-        |seen: &Observation| bound.iter().any(|view| view.name == seen.view) && world.control_works(seen);
+        |seen: &Observation| lacking.iter().any(|view| view.name == seen.view) && world.control_works(seen);
     let names = answers_by_name(world, zone, &here);
-    let impact = match worst_of_names(&names) {
+    // Those who have the names from this zone, or from another one of the name, are served.
+    let are_some_served = lacking.len() < bound.len();
+    // Whether a VPC is to see it beside them, only its resolvers tell, where they can be asked. What those of a
+    // lost one answered before is over.
+    let is_lost = lacking.iter().any(|view| lost(view));
+    let is_open = are_some_served && world.snapshot.dns.state == ViewState::Read;
+    let is_feared = || is_lost || !is_open && !was_served(world, zone, &lacking);
+    let harm = match worst_of_names(&names) {
         Some(harm) => harm,
-        None if names.is_empty() && !was_served(world, zone, &bound) => Impact::Down,
+        None if names.is_empty() && is_feared() => Impact::Down,
         // A forwarding rule or a shared profile brings the zone into the VPC.
         None => return None,
     };
+    let impact = if are_some_served { Impact::Degraded } else { harm };
     let key = FindingKey {
         subject: Subject::Zone(zone.zone.name.clone()),
         zone_id: Some(zone.zone.id.clone()),
@@ -61,17 +73,19 @@ fn unassociated(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
     let looks = looks.filter(|seen| seen.vantage == Vantage::Recursive && here(seen));
     candidate.servers = looks.map(|seen| Arc::clone(&seen.server)).collect();
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
-    describe(world, zone, &bound, &mut candidate);
+    describe(world, zone, (&bound, &lacking), &mut candidate);
     Some(candidate)
+}
+
+/// True if the zone is associated with the VPC of the view.
+fn sees(zone: &ZoneReading, view: &NetworkView) -> bool {
+    zone.zone.vpcs.iter().flatten().any(|vpc| Some(&vpc.id) == view.vpc_id.as_ref())
 }
 
 /// ExternalDNS writes a name into every private zone that takes it: a VPC that sees another one with all the
 /// names lacks nothing, and of several zones of one name it can have but one.
 fn has_another(world: &World<'_>, zone: &ZoneReading, view: &NetworkView) -> bool {
-    let is_seen = |other: &ZoneReading| {
-        other.zone.private
-            && other.zone.vpcs.iter().flatten().any(|vpc| Some(&vpc.id) == view.vpc_id.as_ref())
-    };
+    let is_seen = |other: &ZoneReading| other.zone.private && sees(other, view);
     world.wants_in(&zone.zone.id).iter().all(|want| {
         let mut others = world.zones_over(&want.name).filter(|other| other.zone.id != zone.zone.id);
         others.any(|other| is_seen(other) && world.wants_at(&other.zone.id, &want.name).next().is_some())
@@ -79,23 +93,36 @@ fn has_another(world: &World<'_>, zone: &ZoneReading, view: &NetworkView) -> boo
 }
 
 /// All that stands in the zone was answered as wanted when it was last asked for.
-fn was_served(world: &World<'_>, zone: &ZoneReading, bound: &[&NetworkView]) -> bool {
+fn was_served(world: &World<'_>, zone: &ZoneReading, views: &[&NetworkView]) -> bool {
     let wants = world.wants_in(&zone.zone.id).iter();
     let stands = |want: &&&Want| zone.at(&want.name).iter().any(|set| want.is(&set.key()));
     let mut standing = wants.filter(stands).peekable();
     let is_served =
-        |want: &&Want| bound.iter().any(|view| world.past.answered.is_served_aside(&view.name, &want.name));
+        |want: &&Want| views.iter().any(|view| world.past.answered.is_served_aside(&view.name, &want.name));
     standing.peek().is_some() && standing.all(is_served)
 }
 
-fn describe(world: &World<'_>, zone: &ZoneReading, bound: &[&NetworkView], candidate: &mut Candidate) {
-    let wanted: Vec<&str> = bound.iter().filter_map(|view| view.vpc_id.as_deref()).collect();
+fn describe(
+    world: &World<'_>,
+    zone: &ZoneReading,
+    (bound, lacking): (&[&NetworkView], &[&NetworkView]),
+    candidate: &mut Candidate,
+) {
+    let ids = |views: &[&NetworkView]| -> Vec<Arc<str>> {
+        views.iter().filter_map(|view| view.vpc_id.clone()).collect()
+    };
+    let wanted = ids(lacking);
     let has: Vec<&str> = zone.zone.vpcs.iter().flatten().map(|vpc| &*vpc.id).collect();
     candidate.evidence.push(format!("VPCs of the zone: {}", has.join(", ")));
-    candidate.evidence.push(format!("VPCs of the configured views: {}", wanted.join(", ")));
+    candidate.evidence.push(format!("VPCs of the configured views: {}", ids(bound).join(", ")));
     let name = &zone.zone.name;
     candidate.summary = if has.is_empty() {
         format!("Private zone {name} belongs to no VPC: nobody can resolve its names.")
+    } else if lacking.len() < bound.len() {
+        format!(
+            "Private zone {name} is not associated with {}, whose users lack its names.",
+            wanted.join(", ")
+        )
     } else {
         format!("Private zone {name} is not associated with the VPC that resolves its names.")
     };

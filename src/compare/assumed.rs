@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::finding::{Impact, Kind, Reason};
-use crate::model::record::{Content, RecordSet, RecordType, Routing};
+use crate::model::record::{Content, RecordSet, RecordType, Routing, Value};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 
@@ -39,10 +39,11 @@ pub fn leads_there(want: &Want, zone: &ZoneReading) -> bool {
         && want.routing.as_deref() != Some(&Routing::Weighted(0))
 }
 
-/// Texts of the targets; an alias on an IP address has the address as its name.
+/// Texts of the targets; an alias on an IP address has the address as its name, and a load balancer its bare one.
 fn targets(content: &Content) -> BTreeSet<String> {
+    let text = |value: &Value| value.host().map_or_else(|| value.to_string(), |host| host.bare().to_owned());
     match content {
-        Content::Values { values, .. } => values.iter().map(ToString::to_string).collect(),
+        Content::Values { values, .. } => values.iter().map(text).collect(),
         Content::Alias(target) => BTreeSet::from([target.bare_name().to_string()]),
         Content::TrafficPolicy(_) => BTreeSet::new(),
     }

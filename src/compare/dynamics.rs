@@ -16,6 +16,7 @@ use crate::compare::ladder::targets;
 use crate::compare::show;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::a_half;
+use crate::compare::wishes::blame::is_heard;
 use crate::compare::world::World;
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::change::{Action, AttemptedChange, ChangeEvent, ChangeEventKind, FeedSource};
@@ -349,7 +350,7 @@ impl Record<'_> {
         if by_hand {
             return Some(Cause::ManualChange);
         }
-        self.world.snapshot.changes.is_whole().then_some(Cause::UnknownSilent)
+        is_heard(self.world, self.wants).then_some(Cause::UnknownSilent)
     }
 
     /// Somebody writes ownership under our owner id for objects that this cluster does not have.

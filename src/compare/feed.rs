@@ -42,6 +42,8 @@ pub struct Refusal {
     pub reason: Reason,
     /// For a victim: the record whose fault it is.
     pub culprit: Option<DomainName>,
+    /// Others of the batch that are at fault, too: with any of them it is refused.
+    pub accomplices: Vec<DomainName>,
     /// The name of the record itself: a victim of its own name is never sent again without it.
     pub own_name: Option<DomainName>,
     /// The alias target or value that Route 53 quotes.
@@ -128,6 +130,7 @@ fn note_never_sent(world: &World<'_>, wants: &InstanceWants, out: &mut Refusals)
                 since: earlier.map_or(event.at, |refusal| refusal.since),
                 reason: Reason::Unknown,
                 culprit: None,
+                accomplices: Vec::new(),
                 target: None,
                 message: "its changes are more than --aws-batch-change-size; they are not sent".into(),
                 request_id: None,
@@ -386,6 +389,7 @@ fn may_be_ours(
 fn attribute(call: &Call<'_>, wished: &Wished<'_>, doubts: &BTreeMap<Unnamed, Suspects>, out: &mut Refusals) {
     let (batch, wants) = (call.batch, wished.wants);
     let mut culprits: Vec<RecordKey> = Vec::new();
+    let mut certain: BTreeSet<DomainName> = BTreeSet::new();
     for error in &batch.errors {
         let mut hit = records_of(error, batch, &call.attempted, wished);
         let mut one_of = 1;
@@ -397,6 +401,9 @@ fn attribute(call: &Call<'_>, wished: &Wished<'_>, doubts: &BTreeMap<Unnamed, Su
         for key in hit.iter().flat_map(|key| members(key, error, wants)) {
             let zone = zone_of(call, &key, error.reason, wished);
             note(out, (key, zone), call, error.reason, None, (error, one_of));
+        }
+        if one_of == 1 {
+            certain.extend(hit.iter().map(|key| key.name.clone()));
         }
         culprits.extend(hit);
     }
@@ -421,8 +428,18 @@ fn attribute(call: &Call<'_>, wished: &Wished<'_>, doubts: &BTreeMap<Unnamed, Su
         };
         for key in members(victim, &error, wants) {
             let zone = zone_of(call, &key, error.reason, wished);
-            let culprit = Some(culprit.name.clone());
-            note(out, (key, zone), call, Reason::BatchVictim, culprit, (&error, 1));
+            note(
+                out,
+                (key.clone(), zone.clone()),
+                call,
+                Reason::BatchVictim,
+                Some(&culprit.name),
+                (&error, 1),
+            );
+            let victim = out.by_record.get_mut(&(key, zone)).filter(|refusal| refusal.culprit.is_some());
+            if let Some(victim) = victim.filter(|refusal| refusal.at == call.at) {
+                victim.accomplices = certain.iter().filter(|name| **name != culprit.name).cloned().collect();
+            }
         }
     }
 }
@@ -450,6 +467,7 @@ fn note_call(call: &Call<'_>, out: &mut Refusals) {
         since: earlier.map_or(call.at, |refusal| refusal.since),
         reason: error.reason,
         culprit: None,
+        accomplices: Vec::new(),
         target: None,
         message: error.message.clone(),
         request_id: call.batch.request_id.clone(),
@@ -516,7 +534,7 @@ fn note(
     place: (RecordKey, Option<ZoneId>),
     call: &Call<'_>,
     reason: Reason,
-    culprit: Option<DomainName>,
+    culprit: Option<&DomainName>,
     (error, one_of): (&RefusalError, usize),
 ) {
     let at = call.at;
@@ -554,7 +572,8 @@ fn note(
             at,
             since,
             reason,
-            culprit,
+            culprit: culprit.cloned(),
+            accomplices: Vec::new(),
             target: error.target.clone(),
             message: error.message.clone(),
             request_id: call.batch.request_id.clone(),

@@ -26,6 +26,7 @@ use crate::compare::world::World;
 use crate::desired::kinds::Kind as Kinds;
 use crate::finding::{Cause, Impact, Kind, Reason, SilentReason};
 use crate::model::instance::{Instance, Origin, Registry};
+use crate::model::record::Value;
 use crate::model::want::{InstanceWants, Unwanted, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ObjectRef};
@@ -57,6 +58,9 @@ fn fix(
 ) -> Fix {
     if let Some(reason) = alias_fault(candidate) {
         return without_alias(world, wants, want, reason);
+    }
+    if let Some(fix) = for_release(world, candidate, wants, want) {
+        return fix;
     }
     let objects = || want.objects.iter();
     match candidate.key.kind {
@@ -115,6 +119,24 @@ fn fix(
 fn operator(wants: &InstanceWants) -> Option<String> {
     let instance = &wants.instance;
     instance.workload.as_ref().filter(|_| instance.origin != Origin::Departed).map(edit)
+}
+
+/// For the record of an object that a rule of the instance leaves out, while it asks for it: whoever takes the
+/// record away takes down a host.
+#[must_use]
+pub fn let_in(wants: &InstanceWants, rule: &Unwanted) -> Fix {
+    let is_of_object = rule.reason == SilentReason::ControllerAnnotation;
+    let (object, workload) = (rule.object.iter().map(edit), operator(wants));
+    if is_of_object {
+        return said(
+            "Take the controller annotation off the object, or let whoever it names own the record; delete it only where the host may go.",
+            object,
+        );
+    }
+    said(
+        "Let the filter take the object in, or let another instance own the record; delete it only where the host may go.",
+        workload.into_iter().chain(object),
+    )
 }
 
 /// A fix without a batch.
@@ -287,6 +309,16 @@ fn alias_fault(candidate: &Candidate) -> Option<Reason> {
     [Some(candidate.reason), of_cause].into_iter().flatten().find(is_fault)
 }
 
+/// What a release writes as an address is no address, or none of the family: another release writes it rightly.
+fn for_release(world: &World<'_>, candidate: &Candidate, wants: &InstanceWants, want: &Want) -> Option<Fix> {
+    let is_of_release =
+        candidate.cause == Some(Cause::ControllerVersion) && want.invalid == Some(Reason::MixedTypes);
+    is_of_release.then(|| {
+        let commands = unannotating(world, wants, want, "alias");
+        said(&advice::other_release(want), commands.into_iter().chain(operator(wants)))
+    })
+}
+
 /// An annotation goes by a command of its own, under each prefix that is read; a property of a DNSEndpoint is left
 /// to an editor, which can decline what `--prefer-alias` asks for.
 fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: Reason) -> Fix {
@@ -299,7 +331,10 @@ fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: 
         );
     }
     let flags = &wants.instance.flags;
-    let why = if reason == Reason::AliasOnIp {
+    let is_six = want.content.plain_values().iter().filter_map(Value::ip).any(|ip| ip.is_ipv6());
+    let why = if reason == Reason::AliasOnIp && is_six {
+        "an IPv6 address needs a plain AAAA record"
+    } else if reason == Reason::AliasOnIp {
         "an IP address needs a plain A record"
     } else {
         "an alias leads to an AWS name or to a record of the zone, and a CNAME does for other hosts"

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::compare::claimable::claimable;
+use crate::compare::fix;
 use crate::compare::fix::batch::Batch;
 use crate::compare::instances::wrote;
 use crate::compare::live::says_nothing;
@@ -28,7 +29,7 @@ use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::instance::Policy as Allowed;
 use crate::model::observation::{Outcome, Vantage};
 use crate::model::record::{RecordSet, RecordType, Value};
-use crate::model::want::{InstanceWants, UnreadAnnotations, Want};
+use crate::model::want::{InstanceWants, UnreadAnnotations, Unwanted, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{Content, DomainName, ObjectRef};
 use crate::report::Fix;
@@ -356,6 +357,16 @@ fn stale_record(
         candidate.fix.summary = format!("Mend the annotations of {held}, as its own finding says.");
         return Some(candidate);
     }
+    if let Some(rule) = left_alone(wants, set, &object) {
+        candidate.summary = format!(
+            "{} stays in zone {}, and {object} asks for it still; the instance leaves that alone: {}.",
+            set.key(),
+            zone.zone.name,
+            rule.detail
+        );
+        candidate.fix = fix::let_in(wants, rule);
+        return Some(candidate);
+    }
     if reason == Reason::NotDeleted && is_kept_by_its_instance(world, wants, set) {
         candidate.fix.summary = format!(
             "ExternalDNS deletes what is not wanted and says that all is up to date: see whether {object} is really gone before anything is deleted."
@@ -368,6 +379,26 @@ fn stale_record(
         unless_used(&mut candidate.fix, &wants.instance.flags.owner_id);
     }
     Some(candidate)
+}
+
+/// The rule that takes an object out of the scope of the instance which asks for the name as ever: nobody will
+/// keep its record, and yet it serves.
+fn left_alone<'a>(wants: &'a InstanceWants, set: &RecordSet, object: &ObjectRef) -> Option<&'a Unwanted> {
+    let is_rule = |reason: SilentReason| {
+        matches!(
+            reason,
+            SilentReason::NamespaceFilter
+                | SilentReason::ClassFilter
+                | SilentReason::LabelFilter
+                | SilentReason::AnnotationFilter
+                | SilentReason::ControllerAnnotation
+        )
+    };
+    wants.unwanted.iter().find(|row| {
+        row.name.as_ref() == Some(&set.name)
+            && is_rule(row.reason)
+            && row.object.as_ref().is_some_and(|held| is_same(object, held))
+    })
 }
 
 /// True if the object asks for the name as ever, and its record is no left-over: that of a solver goes before anybody

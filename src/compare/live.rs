@@ -63,6 +63,16 @@ pub struct Expected {
     pub values: Option<(RecordType, BTreeSet<Value>)>,
 }
 
+impl Expected {
+    /// True if a chain leads to a wanted host name. The addresses of a load balancer rotate, and its name with
+    /// the prefix `dualstack.` is that of the same one. Source: findings.md section 8, rule 5.
+    #[must_use]
+    pub fn is_led_to(&self, chain: &BTreeSet<DomainName>) -> bool {
+        let is_wanted = |name: &DomainName| self.hosts.iter().any(|host| host.bare() == name.bare());
+        chain.iter().any(is_wanted)
+    }
+}
+
 /// Answers that say nothing about the name: the server's own trouble.
 #[must_use]
 pub fn says_nothing(outcome: Outcome) -> bool {
@@ -90,6 +100,7 @@ pub fn expected(world: &World<'_>, content: &Content, record_type: &RecordType) 
         Content::Values { values, .. } => {
             out.addresses.extend(values.iter().filter_map(Value::ip));
             out.hosts.extend(values.iter().filter_map(Value::host).cloned());
+            out.hosts.extend(values.iter().filter_map(as_host));
         }
         Content::Alias(target) => {
             out.hosts.insert(target.bare_name());
@@ -108,6 +119,14 @@ pub fn expected(world: &World<'_>, content: &Content, record_type: &RecordType) 
         }
     }
     out
+}
+
+/// The host name that a release writes into an address record, where the object asks for what it leads to.
+fn as_host(value: &Value) -> Option<DomainName> {
+    let Value::Text(text) = value else { return None };
+    let host = DomainName::new(text);
+    let is_name = |label: &str| label.starts_with(|first: char| first.is_ascii_alphabetic());
+    (host.defect().is_none() && host.labels().next_back().is_some_and(is_name)).then_some(host)
 }
 
 /// The addresses that were observed for a host name.
@@ -186,7 +205,7 @@ pub fn judge(observation: &Observation, expected: &Expected) -> Match {
     }
     let found = addresses(observation);
     let names = chain(observation);
-    if expected.rotating && names.iter().any(|name| expected.hosts.contains(name)) {
+    if expected.rotating && expected.is_led_to(&names) {
         return Match::Right;
     }
     if found.is_empty() && names.is_empty() {
@@ -355,24 +374,29 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
     let zone_id = zone.map(|reading| reading.zone.id.clone());
     let changed = changed_in_the_dark(world, want, zone);
     let counts = |observation: &Observation| changed.is_none_or(|changed| changed < observation.at);
-    let mut rows = Vec::new();
+    let (mut rows, mut cut) = (Vec::new(), Vec::new());
     if !private {
         let here = |observation: &Observation| in_zone(observation, zone_id.as_ref()) && counts(observation);
-        rows = answers(world, &want.name, &want.record_type, Vantage::Authoritative, &here, &expected).rows;
+        let all =
+            answers(world, &want.name, &want.record_type, Vantage::Authoritative, &here, &expected).rows;
         // An authoritative server shows a CNAME out of its zone without the end of the chain.
         let tells = |seen: &Observation| seen.outcome != Outcome::Answer || !addresses(seen).is_empty();
-        rows.retain(|(_, _, seen, _)| expected.values.is_some() || tells(seen));
+        (rows, cut) = all.into_iter().partition(|row| expected.values.is_some() || tells(row.2));
     }
     // Where users are not led to the zone, its own servers tell nothing of what they get.
     // A wanted delegation is answered by a referral.
     let is_aside = want.record_type != RecordType::Ns
         && (rows.iter().any(|row| is_referral(row.2))
             || !rows.is_empty() && zone.is_some_and(|zone| is_delegated_elsewhere(world, zone)));
+    let in_view = |observation: &Observation| serves(world, observation, zone) && counts(observation);
+    let told = || answers(world, &want.name, &want.record_type, Vantage::Recursive, &in_view, &expected).rows;
     if rows.is_empty() || is_aside {
-        let in_view = |observation: &Observation| serves(world, observation, zone) && counts(observation);
-        let told =
-            answers(world, &want.name, &want.record_type, Vantage::Recursive, &in_view, &expected).rows;
+        let told = told();
         rows = if told.is_empty() { rows } else { told };
+    } else if !cut.is_empty() {
+        // One server that denies the name speaks for itself: where the CNAME of the others leads, resolvers tell.
+        let told = told();
+        rows.extend(if told.is_empty() { cut } else { told });
     }
     // A server that sends on has denied nothing: the zone that it names is not ours to see.
     rows.retain(|(_, _, seen, _)| zone.is_some() || !is_referral(seen));
@@ -380,7 +404,8 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
     rows.retain(|(_, _, seen, _)| is_default_wanted || !is_of_other_places(&members(want, zone), seen));
     let answered = rows.iter().any(|row| row.1 != Match::Denied);
     // Where the record leads to the wanted targets, an answer that cannot be compared is theirs.
-    let stands = || zone.is_some_and(|zone| leads_there(want, zone) || is_covered(want, zone));
+    let leads = || zone.is_some_and(|zone| leads_there(want, zone));
+    let stands = || leads() || zone.is_some_and(|zone| is_covered(want, zone));
     let seen = rows.iter().any(|row| row.1 != Match::Unknown) || answered && stands();
     if !seen {
         return Judged { harm: None, seen, answered, grave: false };
@@ -390,7 +415,7 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
     } else {
         worst(&rows.iter().map(|row| row.1).collect::<Vec<_>>())
     };
-    let grave = harm == Some(Impact::Degraded) && is_quarter_wrong(&rows, &expected);
+    let grave = harm == Some(Impact::Degraded) && is_quarter_wrong(&rows, &expected, leads());
     Judged { harm, seen, answered, grave }
 }
 
@@ -434,9 +459,10 @@ fn changed_in_the_dark(world: &World<'_>, want: &Want, zone: Option<&ZoneReading
     world.past.record_since(&zone.zone.id, want).filter(|since| world.past.first_at < Some(*since))
 }
 
-/// True if a quarter or more of what is answered is wrong: each address counts, and a denial for one.
+/// True if a quarter or more of what is answered is wrong: each address counts, and a denial for one. Whoever
+/// denies a record that `leads` to the wanted targets does so for a reason of his own: the record is not at fault.
 /// Source: findings.md section 6.
-fn is_quarter_wrong(rows: &[Row<'_>], expected: &Expected) -> bool {
+fn is_quarter_wrong(rows: &[Row<'_>], expected: &Expected, leads: bool) -> bool {
     let (mut wrong, mut all) = (0_usize, 0_usize);
     for (_, verdict, seen, _) in rows {
         let found = addresses(seen);
@@ -444,6 +470,7 @@ fn is_quarter_wrong(rows: &[Row<'_>], expected: &Expected) -> bool {
             // Of a host name's addresses, which rotate, not all may be known.
             Match::Right if !expected.hosts.is_empty() => 0,
             Match::Unknown => 0,
+            Match::Denied if leads => 0,
             Match::Right | Match::Partial => found.difference(&expected.addresses).count(),
             Match::Elsewhere | Match::Denied => found.len().max(1),
         };
@@ -651,8 +678,7 @@ fn judge_member(seen: &Observation, own: &Expected) -> bool {
         return !values(seen, record_type).is_disjoint(wanted);
     }
     seen.outcome == Outcome::Answer
-        && (!addresses(seen).is_disjoint(&own.addresses)
-            || chain(seen).iter().any(|name| own.hosts.contains(name)))
+        && (!addresses(seen).is_disjoint(&own.addresses) || own.is_led_to(&chain(seen)))
 }
 
 /// What any of the record sets of a name and type may answer.

@@ -62,13 +62,17 @@ pub fn judge_resolvers(
         // Resolvers tell the name servers that the zone below gives itself.
         return Vec::new();
     }
-    let members: Vec<&RecordSet> =
-        zone.at(&want.name).iter().filter(|set| set.record_type == want.record_type).collect();
+    let mut members = answering(zone, want, |kind| *kind == want.record_type);
+    // What stands in the place of the wish answers in its place; of two address families each does so in part.
+    let is_other = members.is_empty() && want.record_type.is_address();
+    if is_other {
+        members = answering(zone, want, RecordType::is_address);
+    }
     let expected = union(world, members.iter().copied());
     if empty_family(world, want, &expected) {
         return Vec::new();
     }
-    let routed = members.iter().any(|set| set.set_identifier.is_some());
+    let routed = is_other || members.iter().any(|set| set.set_identifier.is_some());
     let flags_since = wants.instance.changed_at;
     let name = Name { want, zone, members: &members, expected: &expected, routed, flags_since };
     let authority = authority(world, &name);
@@ -95,6 +99,11 @@ pub fn judge_resolvers(
         });
     }
     found
+}
+
+/// The record sets at the name of a wish that are of a type.
+fn answering<'a>(zone: &'a ZoneReading, want: &Want, of: impl Fn(&RecordType) -> bool) -> Vec<&'a RecordSet> {
+    zone.at(&want.name).iter().filter(|set| of(&set.record_type)).collect()
 }
 
 /// In a VPC, and where nobody can ask the servers of the zone, only resolvers tell that the record is withheld: all

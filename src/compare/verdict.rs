@@ -121,6 +121,9 @@ pub struct Candidate {
     pub explained_by: Option<(Subject, Kind)>,
     /// Somebody asked for quiet; `None` when nobody did.
     pub muted: Option<Mute>,
+    /// For a change that is lost with its batch: others that are at fault beside the one that the cause names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accomplices: Vec<DomainName>,
     /// The servers whose answers it is about; empty for statements about none or any of them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub servers: BTreeSet<Arc<str>>,
@@ -166,6 +169,7 @@ impl Candidate {
             covers: BTreeSet::new(),
             explained_by: None,
             muted: None,
+            accomplices: Vec::new(),
             servers: BTreeSet::new(),
             denied: BTreeSet::new(),
             desired: Json::Object(serde_json::Map::new()),

@@ -254,6 +254,7 @@ impl Context<'_> {
             }
         }
         candidate.evidence.extend(refusal.request_id.iter().map(|id| format!("AWS request id {id}")));
+        candidate.accomplices.clone_from(&refusal.accomplices);
         candidate.caused_by(self.cause_of_refusal(refusal))
     }
 
@@ -385,15 +386,21 @@ impl Context<'_> {
     }
 
     /// Kinds that need a record that is as wanted. The ownership of a record that users do not get
-    /// is no subject: the live fault is what a person must see.
+    /// is no subject: the live fault is what a person must see, and what else holds stands beside it.
     fn agreeing(&self, out: &mut Verdicts) -> Vec<Candidate> {
         let mut holds = Vec::new();
         if let Some((reason, impact)) = after::private_target(self.world, self.wants, self.want, self.zone) {
             holds.push(self.start(Kind::PrivateTargetInPublicZone, reason, impact));
         }
-        let live = if self.is_exact { Vec::new() } else { self.live(out) };
+        let mut live = if self.is_exact { Vec::new() } else { self.live(out) };
+        let ownership = self.ownership();
         if live.iter().all(|candidate| candidate.window.is_some()) && self.judged.harm.is_none() {
-            holds.extend(self.ownership());
+            holds.extend(ownership);
+        } else if let Some(beside) = ownership.filter(|one| one.window.is_none()) {
+            let beside = Also { kind: beside.key.kind, reason: beside.reason };
+            for one in &mut live {
+                one.also.push(beside.clone());
+            }
         }
         holds.extend(live);
         holds

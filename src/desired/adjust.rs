@@ -129,6 +129,7 @@ fn address(mut endpoint: Endpoint, instance: &Instance, wish: Wish) -> Endpoint 
 
 /// A plain record of type A whose values are no IPv4 addresses.
 fn broken(mut endpoint: Endpoint) -> Endpoint {
+    endpoint.origin.demanded_alias = true;
     endpoint.record_type = RecordType::A;
     endpoint.properties.remove("alias");
     endpoint.properties.remove(HEALTH);

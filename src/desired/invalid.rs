@@ -94,7 +94,10 @@ fn invalid_values(
         return (1 < count).then_some(Reason::TooManyValues);
     }
     if !wanted.endpoint.origin.from_dns && !fits_family(wanted) {
-        return Some(Reason::MixedTypes);
+        // An alias on an IPv6 address that some releases write as an A.
+        let is_alias = wanted.endpoint.origin.demanded_alias
+            && wanted.content.plain_values().iter().all(|value| value.ip().is_some());
+        return Some(if is_alias { Reason::AliasOnIp } else { Reason::MixedTypes });
     }
     (MAX_VALUES < count).then_some(Reason::TooManyValues)
 }

@@ -90,6 +90,13 @@ impl DomainName {
         format!("{}.", self.0)
     }
 
+    /// The text without the prefix `dualstack.` of a load balancer of AWS: both names lead to the same one.
+    #[must_use]
+    pub fn bare(&self) -> &str {
+        let is_of_aws = |name: &&str| name.contains(".elb.") && name.contains(".amazonaws.com");
+        self.0.strip_prefix("dualstack.").filter(is_of_aws).unwrap_or(&self.0)
+    }
+
     /// Labels from the host to the root; none for the root itself.
     pub fn labels(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('.').filter(|_| !self.0.is_empty())

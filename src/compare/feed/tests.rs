@@ -165,3 +165,29 @@ fn a_plain_record_is_not_refused_for_its_alias_target() {
     let hit = records_of(&one.errors[0], &one, &attempted, &wished);
     assert_eq!(hit.iter().map(|key| key.name.as_str()).collect::<Vec<_>>(), ["a.example.com"]);
 }
+
+#[test]
+fn a_victim_knows_all_whose_fault_it_is() {
+    let names = "a.example.com b.example.com c.example.com d.example.com";
+    let named = |name: &str| RefusalError {
+        reason: Reason::CnameConflict,
+        name: Some(DomainName::new(name)),
+        target: None,
+        ..batch(name, "r1").errors.remove(0)
+    };
+    let whole = RefusedBatch {
+        errors: vec![named("a.example.com"), named("b.example.com"), named("b.example.com")],
+        ..batch(names, "r1")
+    };
+    let feed = ChangeFeed { events: vec![in_log(1, whole)], ..ChangeFeed::default() };
+    let snapshot = Snapshot { changes: Reading::read(at(1_000), feed), ..unread() };
+    let all = [wants(names)];
+    let (past, policy) = (Past::default(), Policy::default());
+    let world = World::new(&snapshot, &all, &past, &policy);
+    let found = refusals(&world, &all[0]);
+    let told: Vec<_> =
+        found.iter().map(|(_, _, one)| (one.culprit.clone(), one.accomplices.clone())).collect();
+    let (a, b) = (DomainName::new("a.example.com"), DomainName::new("b.example.com"));
+    let victim = (Some(a), vec![b]);
+    assert_eq!(told, [(None, Vec::new()), (None, Vec::new()), victim.clone(), victim]);
+}

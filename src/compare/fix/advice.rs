@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 
 use crate::compare::verdict::Candidate;
 use crate::finding::{Cause, Kind, Reason};
+use crate::model::DomainName;
+use crate::model::heritage::TxtRole;
 use crate::model::instance::{Instance, Policy};
 use crate::model::record::{RecordSet, RecordType};
 use crate::model::text::printable;
@@ -23,8 +25,9 @@ pub fn advice(candidate: &Candidate, instance: &Instance) -> String {
             if is_same {
                 return "Mend the other record of the name first, then ExternalDNS writes this one too; until then it can be written by hand.".to_owned();
             }
+            let who = culprits(culprit, &candidate.accomplices);
             return format!(
-                "Mend {culprit} first, then ExternalDNS writes this one too; until then it can be written by hand."
+                "Mend {who} first, then ExternalDNS writes this one too; until then it can be written by hand."
             );
         }
         Some(Cause::OwnerOrphan) => {
@@ -63,6 +66,24 @@ pub fn advice(candidate: &Candidate, instance: &Instance) -> String {
         _ => "Write the record once by hand and find out why ExternalDNS does not.",
     };
     text.to_owned()
+}
+
+/// Names of a batch that are told; a person mends them one by one, and sees the next.
+const MAX_CULPRITS: usize = 5;
+
+/// All whose fault it is that a batch is refused: while one is left, it is refused again.
+#[must_use]
+pub fn culprits(first: &DomainName, more: &[DomainName]) -> String {
+    let mut names: Vec<String> = std::iter::once(first).chain(more).map(ToString::to_string).collect();
+    if let Some(over) = names.len().checked_sub(MAX_CULPRITS).filter(|over| 0 < *over) {
+        names.truncate(MAX_CULPRITS);
+        names.push(format!("{over} more"));
+    }
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 /// For a record whose ownership ExternalDNS cannot write.
@@ -151,6 +172,24 @@ pub fn impossible(reason: Reason, want: &Want) -> &'static str {
     }
 }
 
+/// What to do about a wish that its release turns into an address record of something else. Source: findings.md
+/// section 10.
+#[must_use]
+pub fn other_release(want: &Want) -> String {
+    let text = if is_host_as_address(want) {
+        "This release of ExternalDNS writes the host name of an alias as an address: update it to v0.14.1 or later, or take the alias annotation away (a load balancer of AWS gets an alias without it)."
+    } else {
+        "This release of ExternalDNS knows no AAAA record and writes the IPv6 address as an A: update it to v0.13.5 or later, or give the object an IPv4 address."
+    };
+    text.to_owned()
+}
+
+/// True for an address record of a host name.
+#[must_use]
+pub fn is_host_as_address(want: &Want) -> bool {
+    want.content.plain_values().iter().any(|value| value.ip().is_none())
+}
+
 /// What to do where record sets that are not ours to take away keep out what is wanted.
 #[must_use]
 pub fn blocked(want: &Want, obstacles: &[&RecordSet]) -> String {
@@ -161,6 +200,9 @@ pub fn blocked(want: &Want, obstacles: &[&RecordSet]) -> String {
             cname.name
         );
     }
+    if obstacles.iter().any(|set| is_in_its_place(want, set)) {
+        return refused(Reason::RoutingDuplicate).to_owned();
+    }
     let is_text = |set: &&&RecordSet| {
         let beside = !matches!(want.record_type, RecordType::Cname | RecordType::Txt);
         set.record_type == RecordType::Txt && (beside || set.name != want.name)
@@ -170,15 +212,6 @@ pub fn blocked(want: &Want, obstacles: &[&RecordSet]) -> String {
             "The text at {} keeps the ownership out and is not ours to delete: move it to another name.",
             text.name
         );
-    }
-    let is_member = |set: &&&RecordSet| {
-        set.record_type == want.record_type && set.set_identifier.is_some() && want.set_identifier.is_some()
-    };
-    let is_place = |set: &&RecordSet| {
-        want.routing.as_deref().zip(set.routing.as_deref()).is_some_and(|(one, other)| one == other)
-    };
-    if obstacles.iter().filter(is_member).any(is_place) {
-        return refused(Reason::RoutingDuplicate).to_owned();
     }
     let others: BTreeSet<&RecordType> = obstacles.iter().map(|set| &set.record_type).collect();
     if want.record_type != RecordType::Cname && others.contains(&RecordType::Cname) {
@@ -196,6 +229,17 @@ pub fn blocked(want: &Want, obstacles: &[&RecordSet]) -> String {
         want.name,
         others.join(" and ")
     )
+}
+
+/// True for another member of the set that has the place of the wanted one, or for the ownership of such a member.
+fn is_in_its_place(want: &Want, set: &RecordSet) -> bool {
+    let is_other = want.set_identifier.is_some()
+        && set.set_identifier.is_some()
+        && set.set_identifier != want.set_identifier;
+    let is_of_set = set.record_type == want.record_type || matches!(TxtRole::of(set), TxtRole::Heritage(_));
+    let is_same_place =
+        want.routing.as_deref().zip(set.routing.as_deref()).is_some_and(|(one, other)| one == other);
+    is_other && is_of_set && is_same_place
 }
 
 /// True if Route 53 refuses the record whoever writes it.
@@ -232,5 +276,64 @@ fn refused(reason: Reason) -> &'static str {
         Reason::NameNotInZone => NO_PLACE_FOR_OWNERSHIP,
         Reason::NoSuchZone => "The zone is gone: restart ExternalDNS, which keeps a list of zones.",
         _ => "Mend what the message names; until then the record can be written by hand.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::want;
+    use crate::model::record::{Content, Routing, Value};
+
+    const HOST: &str = "app.example.com";
+
+    fn names(count: usize) -> Vec<DomainName> {
+        (0..count).map(|number| DomainName::new(&format!("b{number}.example.com"))).collect()
+    }
+
+    #[test]
+    fn all_whose_fault_it_is_are_named() {
+        let first = DomainName::new("a.example.com");
+        assert_eq!(culprits(&first, &[]), "a.example.com");
+        assert_eq!(culprits(&first, &names(1)), "a.example.com and b0.example.com");
+        assert_eq!(culprits(&first, &names(2)), "a.example.com, b0.example.com and b1.example.com");
+        assert!(culprits(&first, &names(7)).ends_with("b3.example.com and 3 more"));
+    }
+
+    /// The member of another object that has the place, and its ownership.
+    #[test]
+    fn a_place_that_is_taken_is_no_matter_of_a_text() {
+        let place = || Some(Box::new(Routing::Latency("eu-west-1".into())));
+        let member = |name: &str, record_type: RecordType, value: &str, id: &str| RecordSet {
+            name: DomainName::new(name),
+            content: Content::values(300, [Value::new(&record_type, value)]),
+            record_type,
+            set_identifier: Some(id.into()),
+            routing: place(),
+            health_check_id: None,
+        };
+        let heritage = "\"heritage=external-dns,external-dns/owner=owner\"";
+        let text = member("a-app.example.com", RecordType::Txt, heritage, "a");
+        let other = member(HOST, RecordType::A, "192.0.2.1", "a");
+        let wish = Want {
+            set_identifier: Some("b".into()),
+            routing: place(),
+            ..want(HOST, RecordType::A, "192.0.2.2")
+        };
+        let taken = refused(Reason::RoutingDuplicate);
+        assert_eq!(blocked(&wish, &[&text, &other]), taken);
+        assert_eq!(blocked(&wish, &[&text]), taken);
+        // Under its own identifier it is the text of another owner.
+        let own = RecordSet { set_identifier: Some("b".into()), ..text.clone() };
+        assert!(blocked(&wish, &[&own]).starts_with("The text at a-app.example.com"));
+        let plain = RecordSet { routing: None, set_identifier: None, ..text };
+        assert!(blocked(&wish, &[&plain]).starts_with("The text at a-app.example.com"));
+    }
+
+    #[test]
+    fn a_release_is_told_by_what_it_writes() {
+        let host = want(HOST, RecordType::A, "lb-1.us-east-1.elb.amazonaws.com");
+        assert!(other_release(&host).contains("v0.14.1"));
+        assert!(other_release(&want(HOST, RecordType::A, "2001:db8::1")).contains("v0.13.5"));
     }
 }

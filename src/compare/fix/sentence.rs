@@ -7,6 +7,7 @@
 )]
 
 use crate::compare::after::private_class;
+use crate::compare::fix::advice::{culprits, is_host_as_address};
 use crate::compare::fix::zones::lack;
 use crate::compare::verdict::Candidate;
 use crate::compare::wrong_zone::holds;
@@ -27,6 +28,15 @@ pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -
     let object = want.objects.first().map_or_else(String::new, |object| format!(" ({object})"));
     match candidate.key.kind {
         Kind::FailedChange => refused(candidate, &key, &object),
+        Kind::InvalidDesired
+            if candidate.cause == Some(Cause::ControllerVersion)
+                && candidate.reason == Reason::MixedTypes =>
+        {
+            let what = if is_host_as_address(want) { "a host name" } else { "an IPv6 address" };
+            format!(
+                "{key}{object} asks for {what}, which this release of ExternalDNS writes as the address of an A."
+            )
+        }
         Kind::InvalidDesired => format!(
             "{key}{object} asks for something that Route 53 cannot hold: {}.",
             match candidate.reason {
@@ -180,7 +190,9 @@ fn refused(candidate: &Candidate, key: &RecordKey, object: &str) -> String {
             format!("Route 53 refuses the change of {key}{object}: the zone is full.")
         }
         (Some(Cause::FailedChangeOf(culprit)), _) => {
-            format!("The change of {key}{object} is lost because {culprit} in the same batch is refused.")
+            let who = culprits(culprit, &candidate.accomplices);
+            let are = if candidate.accomplices.is_empty() { "is" } else { "are" };
+            format!("The change of {key}{object} is lost because {who} in the same batch {are} refused.")
         }
         (Some(Cause::OwnerOrphan), Reason::AlreadyExists) => format!(
             "Route 53 refuses the change of {key}{object}: the ownership TXT of an earlier record is still there."

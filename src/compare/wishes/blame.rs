@@ -24,7 +24,8 @@ use crate::compare::wishes::Context;
 use crate::compare::world::World;
 use crate::finding::{Cause, Kind, Reason};
 use crate::model::change::{
-    Action, AppliedBatch, AttemptedChange, ChangeEvent, ChangeEventKind, FeedSource, SkipReason,
+    Action, AppliedBatch, AttemptedChange, ChangeEvent, ChangeEventKind, ControllerMetrics, FeedSource,
+    SkipReason,
 };
 use crate::model::heritage::TxtRole;
 use crate::model::instance::Policy as Allowed;
@@ -69,7 +70,7 @@ impl Context<'_> {
         if self.failing_loops().is_some() {
             return Some(Cause::ControllerFailing);
         }
-        self.world.snapshot.changes.is_whole().then_some(Cause::UnknownSilent)
+        is_heard(self.world, self.wants).then_some(Cause::UnknownSilent)
     }
 
     /// What the metrics of the instance tell of its loops, where no feed tells more.
@@ -284,6 +285,27 @@ impl Context<'_> {
             part("from", &caller.source)
         ))
     }
+}
+
+/// True if what went wrong with the instance would have been told: its own log or metrics were read, one that no
+/// instance is known to write, or CloudTrail. The log of another instance tells nothing of this one.
+pub(in crate::compare) fn is_heard(world: &World<'_>, wants: &InstanceWants) -> bool {
+    let Some(feed) = world.snapshot.changes.value().filter(|_| world.snapshot.changes.is_whole()) else {
+        return false;
+    };
+    let by_others = |source: &FeedSource| {
+        !wants.instance.wrote(source) && world.wants.iter().any(|other| other.instance.wrote(source))
+    };
+    let is_trail = |event: &ChangeEvent| matches!(event.source, FeedSource::CloudTrail { .. });
+    let is_own = |metrics: &ControllerMetrics| {
+        let mut pods = wants.instance.pods.iter();
+        pods.any(|pod| pod.namespace == metrics.namespace && pod.name == metrics.pod)
+    };
+    // A trail without events leaves nothing behind but that something was read.
+    feed.streams.is_empty() && feed.controllers.is_empty()
+        || feed.streams.iter().any(|stream| !by_others(&stream.source))
+        || feed.controllers.iter().any(is_own)
+        || feed.events.iter().any(is_trail)
 }
 
 /// Principals that write ownership records: those are the controllers. Whoever only takes them away tidies up.
