@@ -185,7 +185,7 @@ impl Engine {
         let with_findings: usize = faulty
             .iter()
             .filter(|(zone, _)| is_read(zone))
-            .map(|(zone, key)| self.wished(zone.as_ref(), key))
+            .map(|(zone, key)| self.wished(zone.as_ref(), key, &|want| !verdicts.coverage.is_kept(want)))
             .sum();
         let summary = Summary {
             names: verdicts.names,
@@ -213,9 +213,10 @@ impl Engine {
         }
     }
 
-    /// How many instances want a record there.
-    fn wished(&self, zone: Option<&ZoneId>, key: &RecordKey) -> usize {
-        let here = |want: &&Want| want.is(key) && want.zone_id() == zone && self.policy.owns(want);
+    /// How many instances want a record there, by wishes that count.
+    fn wished(&self, zone: Option<&ZoneId>, key: &RecordKey, counts: &dyn Fn(&Want) -> bool) -> usize {
+        let here =
+            |want: &&Want| want.is(key) && want.zone_id() == zone && self.policy.owns(want) && counts(want);
         self.wants.iter().flat_map(|one| one.at(&key.name)).filter(here).count()
     }
 
@@ -239,7 +240,7 @@ impl Engine {
         }
         for (zone, key) in faulty {
             if let Some(id) = zone {
-                counts.entry(id).or_default().1 += self.wished(Some(id), key);
+                counts.entry(id).or_default().1 += self.wished(Some(id), key, &|_| true);
             }
         }
         let readings = snapshot.route53.value().into_iter().flat_map(|zones| zones.zones.values());

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use crate::compare::severity::severity;
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, Subject, Window};
+use crate::model::want::Want;
 use crate::model::{DomainName, ObjectRef, ZoneId};
 use crate::report::{Also, Fix, Mute, MuteReport, Silent};
 use crate::snapshot::ViewName;
@@ -77,6 +78,13 @@ impl Coverage {
     pub fn hides(&self, name: &DomainName) -> bool {
         let covers = |id: &ZoneId| self.apexes.get(id).is_some_and(|(apex, _)| name.is_within(apex));
         !self.route53 || self.darkened.iter().any(covers)
+    }
+
+    /// True for a wish that stands as it was last read: all kinds of objects behind it cannot be listed now.
+    #[must_use]
+    pub fn is_kept(&self, want: &Want) -> bool {
+        let is_unread = |object: &ObjectRef| self.unread_kinds.contains(&*object.kind);
+        !self.unread_kinds.is_empty() && !want.objects.is_empty() && want.objects.iter().all(is_unread)
     }
 }
 

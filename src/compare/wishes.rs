@@ -48,6 +48,13 @@ pub fn judge_wants(world: &World<'_>, wants: &InstanceWants, refused: &Refusals,
     for want in &wants.wants {
         let own = usize::from(world.policy.owns(want));
         out.names += own;
+        // Judged all the same: what is wrong with it stays told.
+        let own = if out.coverage.is_kept(want) {
+            out.unknown += own;
+            0
+        } else {
+            own
+        };
         match &want.placement {
             Placement::Unknown => out.unknown += own,
             // The zone may be in an account that could not be read.
