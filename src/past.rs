@@ -708,25 +708,29 @@ impl Past {
     }
 
     /// Nobody who was asked since the last round said anything, the resolvers about their control names included:
-    /// that is the way to them.
+    /// that is the way to them. It stays so until somebody says something.
     fn muteness(&self, snapshot: &Snapshot) -> Option<Problem> {
+        if snapshot.dns.state != ViewState::Read {
+            return None;
+        }
         let is_new = |seen: &&Observation| self.last_at.is_none_or(|last| last < seen.at);
-        let mut new = snapshot.observations().filter(is_new).peekable();
-        new.peek().filter(|_| snapshot.dns.state == ViewState::Read)?;
         let (mut is_controlled, mut servers) = (false, BTreeSet::new());
-        for seen in new {
+        for seen in snapshot.observations().filter(is_new) {
             if !matches!(seen.outcome, Outcome::Timeout | Outcome::Unreachable) {
                 return None;
             }
             is_controlled |= seen.vantage == Vantage::Control;
             servers.insert(&*seen.server);
         }
-        // One resolver alone may be down itself.
-        (is_controlled && 1 < servers.len()).then(|| Problem {
+        let mute = Problem {
             scope: "all".to_owned(),
             code: Reason::Unreachable,
             message: "no name server and no resolver answers anything".to_owned(),
-        })
+        };
+        let before = self.blind.get(&(ViewName::Dns, mute.scope.clone()));
+        let was_mute = before.is_some_and(|blind| blind.problem == mute);
+        // One resolver alone may be down itself.
+        (was_mute || is_controlled && 1 < servers.len()).then_some(mute)
     }
 
     /// Zones that were read before, and of which a list says nothing more, not even why. A shard reads no zone any
