@@ -10,7 +10,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use crate::compare::live::{
-    Expected, Match, answers, asks, judge, questions, resolved, said, speaks, union, worst,
+    Expected, Match, answers, asks, judge, questions, resolved, said, says_nothing, speaks, union, worst,
 };
 use crate::compare::target::lacks_family;
 use crate::compare::verdict::{Candidate, Verdicts};
@@ -381,14 +381,7 @@ fn reason_and_impact(all: bool, bad: &[(&str, Match, &Observation)]) -> (Reason,
 
 /// True if the server could not tell what it has.
 fn is_failure(outcome: Outcome) -> bool {
-    match outcome {
-        Outcome::Servfail
-        | Outcome::Refused
-        | Outcome::Malformed
-        | Outcome::Timeout
-        | Outcome::Unreachable => true,
-        Outcome::Answer | Outcome::Nodata | Outcome::Nxdomain => false,
-    }
+    says_nothing(outcome) || outcome == Outcome::Servfail
 }
 
 fn describe(server: &str, seen: &Observation) -> String {

@@ -76,7 +76,7 @@ pub(super) fn failing(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) 
 }
 
 /// The metrics of the Pods that the instance has now.
-pub(super) fn own_metrics<'a>(
+pub(in crate::compare) fn own_metrics<'a>(
     world: &World<'a>,
     wants: &'a InstanceWants,
 ) -> impl Iterator<Item = &'a ControllerMetrics> + use<'a> {

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use crate::compare::causes::by_version;
 use crate::compare::feed::{key_of, spelled};
-use crate::compare::instances::gauges::{FailingLoops, failing_loops};
+use crate::compare::instances::gauges::{FailingLoops, failing_loops, own_metrics};
 use crate::compare::instances::owners::is_deleted_by_twin;
 use crate::compare::ladder::Step;
 use crate::compare::owner::{Ownership, has_heritage, is_free, ownership, speaks_for_another};
@@ -24,8 +24,7 @@ use crate::compare::wishes::Context;
 use crate::compare::world::World;
 use crate::finding::{Cause, Kind, Reason};
 use crate::model::change::{
-    Action, AppliedBatch, AttemptedChange, ChangeEvent, ChangeEventKind, ControllerMetrics, FeedSource,
-    SkipReason,
+    Action, AppliedBatch, AttemptedChange, ChangeEvent, ChangeEventKind, FeedSource, SkipReason,
 };
 use crate::model::heritage::TxtRole;
 use crate::model::instance::Policy as Allowed;
@@ -297,14 +296,10 @@ pub(in crate::compare) fn is_heard(world: &World<'_>, wants: &InstanceWants) -> 
         !wants.instance.wrote(source) && world.wants.iter().any(|other| other.instance.wrote(source))
     };
     let is_trail = |event: &ChangeEvent| matches!(event.source, FeedSource::CloudTrail { .. });
-    let is_own = |metrics: &ControllerMetrics| {
-        let mut pods = wants.instance.pods.iter();
-        pods.any(|pod| pod.namespace == metrics.namespace && pod.name == metrics.pod)
-    };
     // A trail without events leaves nothing behind but that something was read.
     feed.streams.is_empty() && feed.controllers.is_empty()
         || feed.streams.iter().any(|stream| !by_others(&stream.source))
-        || feed.controllers.iter().any(is_own)
+        || own_metrics(world, wants).next().is_some()
         || feed.events.iter().any(is_trail)
 }
 
