@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use dns_drift::engine::Engine;
 use dns_drift::model::shard::Shard;
@@ -99,40 +99,57 @@ fn all_shards(total: u16, split: &[ZoneId]) -> Vec<Option<Shard>> {
     (0..total).map(|ordinal| Some(one(ordinal))).collect()
 }
 
-#[test]
-fn the_sum_of_the_shards_is_one_process() {
+/// What shards say otherwise than one process, and how many of the three ways to shard had something to say.
+fn differences(dir: &Path) -> (Vec<String>, usize) {
     let (mut wrong, mut spread) = (Vec::new(), 0);
-    let recordings = recordings();
-    assert!(recordings.len() >= 90, "{}", recordings.len());
-    for dir in &recordings {
-        let whole = judge(dir, &[None]);
-        let mut zones = Vec::new();
-        each_round(dir, |_policy, snapshot| {
-            zones =
-                snapshot.route53.value().map(|all| all.zones.keys().cloned().collect()).unwrap_or_default();
-        })
-        .expect("read before");
-        for (total, split) in [(2, &[][..]), (5, &[]), (3, &zones)] {
-            let judged = judge(dir, &all_shards(total, split));
-            spread += usize::from(judged.findings.len() > 1);
-            let name = dir.file_name().unwrap().to_string_lossy();
-            let what = format!("{name}, {total} shards, {} zones split", split.len());
-            for (id, rows) in &whole.findings {
-                if judged.findings.get(id) != Some(rows) {
-                    wrong.push(format!("{what}: {rows:?}\n  but {:?}", judged.findings.get(id)));
-                }
-            }
-            for (id, rows) in judged.findings.iter().filter(|(id, _)| !whole.findings.contains_key(*id)) {
-                wrong.push(format!("{what}: {id} is said by shards only: {rows:?}"));
-            }
-            if (judged.counts, judged.lists) != (whole.counts, whole.lists) {
-                wrong.push(format!(
-                    "{what}: {:?} {:?}, by one {:?} {:?}",
-                    judged.counts, judged.lists, whole.counts, whole.lists
-                ));
+    let whole = judge(dir, &[None]);
+    let mut zones = Vec::new();
+    each_round(dir, |_policy, snapshot| {
+        zones = snapshot.route53.value().map(|all| all.zones.keys().cloned().collect()).unwrap_or_default();
+    })
+    .expect("read before");
+    for (total, split) in [(2, &[][..]), (5, &[]), (3, &zones)] {
+        let judged = judge(dir, &all_shards(total, split));
+        spread += usize::from(judged.findings.len() > 1);
+        let name = dir.file_name().unwrap().to_string_lossy();
+        let what = format!("{name}, {total} shards, {} zones split", split.len());
+        for (id, rows) in &whole.findings {
+            if judged.findings.get(id) != Some(rows) {
+                wrong.push(format!("{what}: {rows:?}\n  but {:?}", judged.findings.get(id)));
             }
         }
+        for (id, rows) in judged.findings.iter().filter(|(id, _)| !whole.findings.contains_key(*id)) {
+            wrong.push(format!("{what}: {id} is said by shards only: {rows:?}"));
+        }
+        if (judged.counts, judged.lists) != (whole.counts, whole.lists) {
+            wrong.push(format!(
+                "{what}: {:?} {:?}, by one {:?} {:?}",
+                judged.counts, judged.lists, whole.counts, whole.lists
+            ));
+        }
     }
+    (wrong, spread)
+}
+
+#[test]
+fn the_sum_of_the_shards_is_one_process() {
+    let recordings = recordings();
+    assert!(recordings.len() >= 90, "{}", recordings.len());
+    let (queue, all) = (Mutex::new(recordings.iter()), Mutex::new((Vec::new(), 0)));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, std::num::NonZero::get) {
+            scope.spawn(|| {
+                loop {
+                    let Some(dir) = queue.lock().unwrap().next() else { break };
+                    let (wrong, spread) = differences(dir);
+                    let mut all = all.lock().unwrap();
+                    all.0.extend(wrong);
+                    all.1 += spread;
+                }
+            });
+        }
+    });
+    let (wrong, spread) = all.into_inner().unwrap();
     assert!(wrong.is_empty(), "{} differences\n{}", wrong.len(), wrong.join("\n"));
     assert!(spread > 50, "the recordings are too small to prove anything: {spread}");
 }
