@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::fix::kubectl;
+use crate::compare::fix::restore::Restoration;
 use crate::compare::instances::stalled::is_idle;
 use crate::compare::instances::{start, wrote};
 use crate::compare::live::told_to_users;
@@ -111,9 +112,14 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
         let at = came.entry(*name).or_insert(*since);
         *at = (*since).min(*at);
     }
-    // What another owner keeps is neither ours to lose nor ours to have.
+    // What another owner keeps is neither ours to lose nor ours to have, and what another instance asks for in the
+    // same zone has only changed hands.
     let foreign = names_of_others(world, wants);
-    lost.retain(|loss| !foreign.contains(loss.name) && !world.is_undecided(loss.name));
+    let is_taken_over =
+        |loss: &Loss<'_>| world.wanted(loss.name).any(|want| want.zone_id() == loss.zone.as_ref());
+    lost.retain(|loss| {
+        !foreign.contains(loss.name) && !world.is_undecided(loss.name) && !is_taken_over(loss)
+    });
     alive.retain(|life| !foreign.contains(life.name));
     let came: Vec<Timestamp> = came.into_values().collect();
     let burst = burst(world, lost, &alive, &came)?;
@@ -331,6 +337,10 @@ fn dress(world: &World<'_>, wants: &InstanceWants, mut candidate: Candidate, bur
         commands: stop.into_iter().collect(),
         ..Fix::default()
     };
+    if is_danger || candidate.reason != Reason::RecordsVanished {
+        // What it would write again by itself is not brought back by hand.
+        Restoration::of(world, wants, &burst.names, burst.until).add_to(&mut candidate.fix);
+    }
     candidate
 }
 

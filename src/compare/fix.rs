@@ -14,6 +14,7 @@ pub mod checks;
 pub mod churn;
 pub mod flags;
 pub mod kubectl;
+pub mod restore;
 pub mod sentence;
 pub mod takeover;
 pub mod zones;

@@ -144,6 +144,12 @@ impl Batch {
         batch
     }
 
+    /// Writes a record that stood there, with the ownership that it needs.
+    pub fn bring_back(&mut self, instance: &Instance, want: &Want, zone: &ZoneReading) {
+        self.write(wanted(want, zone));
+        self.own(instance, want, zone);
+    }
+
     /// Takes record sets away, and of an ownership record what says who owns something.
     #[must_use]
     pub fn deleting(sets: impl IntoIterator<Item = RecordSet>) -> Self {
