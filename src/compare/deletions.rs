@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::compare::feed::{Refusal, Refusals, still_counts};
 use crate::compare::fix::sentence::plain;
-use crate::compare::leftovers::{is_former_family, is_owned_by, is_wanted, removal};
+use crate::compare::leftovers::{is_former_family, is_owned_by, is_wanted, removal, unless_asked};
 use crate::compare::show;
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
@@ -147,7 +147,17 @@ fn candidate(
         set.key(),
         plain(refusal.reason)
     );
-    candidate.fix = if is_owned_by(wants, zone, set) {
+    let asked = unless_asked(wants, zone, set);
+    if asked.is_some() {
+        candidate.summary = format!(
+            "ExternalDNS would delete {}, for which its object asks still; Route 53 refuses that: {}.",
+            set.key(),
+            plain(refusal.reason)
+        );
+    }
+    candidate.fix = if let Some(fix) = asked {
+        fix
+    } else if is_owned_by(wants, zone, set) {
         removal(wants, zone, set, Some(&wants.instance.flags.owner_id))
     } else {
         Fix { summary: keeping(refusal.reason, set, &wants.instance.flags), ..Fix::default() }

@@ -354,7 +354,7 @@ fn stale_record(
             zone.zone.name
         );
         candidate.object = Some(held.clone());
-        candidate.fix.summary = format!("Mend the annotations of {held}, as its own finding says.");
+        candidate.fix = mend_annotations(held);
         return Some(candidate);
     }
     if let Some(rule) = left_alone(wants, set, &object) {
@@ -399,6 +399,29 @@ fn left_alone<'a>(wants: &'a InstanceWants, set: &RecordSet, object: &ObjectRef)
             && is_rule(row.reason)
             && row.object.as_ref().is_some_and(|held| is_same(object, held))
     })
+}
+
+/// What to do about a record whose object asks for it as ever, where a rule of the instance or an annotation that
+/// nobody reads leaves it out: to take the record away would take a host down. `None` where no object does.
+#[must_use]
+pub(super) fn unless_asked(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet) -> Option<Fix> {
+    let names = heritage_names(&wants.instance, &set.name, &set.record_type);
+    let mut objects = names.iter().flat_map(|name| zone.at(name)).filter_map(|txt| match TxtRole::of(txt) {
+        TxtRole::Heritage(heritage) if heritage.owner == Some(&wants.instance.flags.owner_id) => {
+            heritage.object()
+        }
+        TxtRole::Heritage(_) | TxtRole::Encrypted | TxtRole::Other => None,
+    });
+    objects.find_map(|object| {
+        if let Some(held) = asks_unread(wants, set, &object) {
+            return Some(mend_annotations(held));
+        }
+        left_alone(wants, set, &object).map(|rule| fix::let_in(wants, rule))
+    })
+}
+
+fn mend_annotations(object: &ObjectRef) -> Fix {
+    Fix { summary: format!("Mend the annotations of {object}, as its own finding says."), ..Fix::default() }
 }
 
 /// True if the object asks for the name as ever, and its record is no left-over: that of a solver goes before anybody
