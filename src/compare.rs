@@ -26,6 +26,7 @@ pub mod ladder;
 pub mod leftovers;
 pub mod live;
 pub mod lookups;
+pub mod mended;
 pub mod mismatch;
 pub mod mute;
 pub mod notes;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::compare::blind::without_facts;
+use crate::compare::mended::mended;
 use crate::compare::unheard::{unheard, vague};
 use crate::compare::{Candidate, Verdicts, compare, mute};
 use crate::desired;
@@ -133,6 +134,14 @@ impl Engine {
         let known = || self.memory.history.tracks().map(|track| &track.candidate);
         verdicts.coverage.unheard =
             unheard(snapshot, &self.wants, &self.memory.past, &verdicts.candidates, known());
+        if let Some(zones) = snapshot.route53.value() {
+            let read = |one: &&Candidate| {
+                one.key.zone_id.as_ref().is_some_and(|id| verdicts.coverage.zones.contains_key(id))
+            };
+            let mended = mended(zones, &self.wants, known().filter(read));
+            verdicts.coverage.unheard.retain(|key| !mended.contains(key));
+            verdicts.coverage.mended = mended;
+        }
         verdicts.coverage.vague = vague(snapshot, known());
         verdicts.coverage.unheard.extend(without_facts(snapshot, known()));
         self.lost.clone_from(&verdicts.coverage.lost);

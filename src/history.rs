@@ -620,7 +620,10 @@ fn dark_views(candidate: &Candidate, coverage: &Coverage, is_seen: bool) -> Vec<
                 Subject::Record(_) | Subject::Zone(_) | Subject::Source(_) => !coverage.route53,
             },
         },
-        ViewName::Dns => !coverage.dns || coverage.unheard.contains(&candidate.key),
+        ViewName::Dns => {
+            (!coverage.dns || coverage.unheard.contains(&candidate.key))
+                && !coverage.mended.contains(&candidate.key)
+        }
         // A feed only adds a cause: without it the difference itself still decides. What nothing but the
         // feed tells is not over because it tells nothing.
         ViewName::Changes => {

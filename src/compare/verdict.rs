@@ -64,6 +64,8 @@ pub struct Coverage {
     /// Findings about what DNS answers, of which this round heard nothing: nobody who was asked said
     /// anything. Those that rest on facts of a zone which it has not read, too.
     pub unheard: BTreeSet<FindingKey>,
+    /// Findings that DNS helped to make and that are over by what their zone holds.
+    pub mended: BTreeSet<FindingKey>,
     /// Findings whose more precise reason of before rests on what this round has not heard or read.
     pub vague: BTreeSet<FindingKey>,
     /// Views that could not be read in this round, whether that is stated yet or not.
