@@ -19,28 +19,8 @@ pub(crate) const ZONE: &str = "Z1";
 
 /// A plain wish with one value, of no object and of unknown age.
 pub(crate) fn want(name: &str, record_type: RecordType, value: &str) -> Want {
-    Want {
-        name: DomainName::new(name),
-        content: Content::values(60, [Value::new(&record_type, value)]),
-        record_type,
-        set_identifier: None,
-        placement: Placement::Zone(ZoneId::new(ZONE)),
-        routing: None,
-        health_check_id: None,
-        demanded_ttl: None,
-        demanded_health: None,
-        demanded_alias: false,
-        companion: false,
-        respelled: false,
-        repeated: false,
-        pinned: false,
-        objects: Vec::new(),
-        conflict: None,
-        invalid: None,
-        changed_at: None,
-        created_at: None,
-        status_changed_at: None,
-    }
+    let content = Content::values(60, [Value::new(&record_type, value)]);
+    Want::plain(DomainName::new(name), record_type, content, Placement::Zone(ZoneId::new(ZONE)))
 }
 
 /// What the instance wants that is taken for granted without a configuration.

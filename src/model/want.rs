@@ -190,6 +190,33 @@ impl Placement {
 }
 
 impl Want {
+    /// A simple record of no object, of unknown age and without any demand.
+    #[must_use]
+    pub fn plain(name: DomainName, record_type: RecordType, content: Content, placement: Placement) -> Self {
+        Self {
+            name,
+            record_type,
+            set_identifier: None,
+            placement,
+            content,
+            routing: None,
+            health_check_id: None,
+            demanded_ttl: None,
+            demanded_health: None,
+            demanded_alias: false,
+            companion: false,
+            respelled: false,
+            repeated: false,
+            pinned: false,
+            objects: Vec::new(),
+            conflict: None,
+            invalid: None,
+            changed_at: None,
+            created_at: None,
+            status_changed_at: None,
+        }
+    }
+
     /// True if the addresses are those that ExternalDNS finds for a host name: any will do here.
     #[must_use]
     pub fn is_resolved(&self) -> bool {
