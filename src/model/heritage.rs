@@ -174,24 +174,33 @@ impl TxtAffixes {
     /// better: both readings are possible, and the returned name is the wildcard's.
     #[must_use]
     pub fn owner_name(&self, txt: &DomainName) -> Option<(DomainName, Option<RecordType>)> {
+        self.owner_text(txt).map(|(name, kind)| (DomainName::new(&name), kind))
+    }
+
+    /// The same without a copy of the name, where it is a part of that of the TXT.
+    #[must_use]
+    pub fn owner_text<'t>(&self, txt: &'t DomainName) -> Option<(Cow<'t, str>, Option<RecordType>)> {
         if self.has_template() {
             return TYPED.iter().find_map(|kind| {
                 let name = self.strip(txt, kind)?;
-                Some((self.undo_wildcard(&name), Some(RecordType::new(kind))))
+                Some((self.undo_wildcard(name), Some(RecordType::new(kind))))
             });
         }
         let bare = self.strip(txt, "")?;
-        let typed = TYPED.iter().find_map(|kind| {
-            let name = bare.strip_prefix(kind)?.strip_prefix('-')?;
-            (!name.is_empty()).then(|| (self.undo_wildcard(name), Some(RecordType::new(kind))))
+        let typed = bare.split_once('-').and_then(|(kind, name)| {
+            let kind = TYPED.contains(&kind).then(|| RecordType::new(kind));
+            kind.filter(|_| !name.is_empty()).map(|kind| (name.len(), kind))
         });
-        Some(typed.unwrap_or_else(|| (self.undo_wildcard(&bare), None)))
+        Some(match typed {
+            Some((length, kind)) => (self.undo_wildcard(last(bare, length)), Some(kind)),
+            None => (self.undo_wildcard(bare), None),
+        })
     }
 
     /// The same where every ownership TXT has the old format: `a-x` is that of a host `a-x`.
     #[must_use]
-    pub fn plain_owner_name(&self, txt: &DomainName) -> Option<DomainName> {
-        self.strip(txt, "").map(|bare| self.undo_wildcard(&bare))
+    pub fn plain_owner_text<'t>(&self, txt: &'t DomainName) -> Option<Cow<'t, str>> {
+        self.strip(txt, "").map(|bare| self.undo_wildcard(bare))
     }
 
     /// Every name whose record an ownership TXT can be about: `a-x` is what `x` has for its type A, and
@@ -200,19 +209,24 @@ impl TxtAffixes {
     #[must_use]
     pub fn readings(&self, txt: &DomainName) -> BTreeSet<DomainName> {
         let kinds = TYPED.iter().copied().filter(|_| self.has_template());
-        let mut texts: Vec<String> = kinds.filter_map(|kind| self.strip(txt, kind)).collect();
+        let mut texts: Vec<Cow<'_, str>> = kinds.filter_map(|kind| self.strip(txt, kind)).collect();
         if let Some(bare) = self.strip(txt, "").filter(|_| !self.has_template()) {
-            let typed = TYPED.iter().filter_map(|kind| bare.strip_prefix(kind)?.strip_prefix('-'));
-            texts.extend(typed.filter(|name| !name.is_empty()).map(str::to_owned));
+            let typed = bare.split_once('-').filter(|(kind, _)| TYPED.contains(kind));
+            let typed = typed.map(|(_, name)| name.to_owned()).filter(|name| !name.is_empty());
+            texts.extend(typed.map(Cow::Owned));
             texts.push(bare);
         }
-        texts.iter().flat_map(|text| [self.undo_wildcard(text), DomainName::new(text)]).collect()
+        let both = texts.into_iter().flat_map(|text| [self.undo_wildcard(text.clone()), text]);
+        both.map(|text| DomainName::new(&text)).collect()
     }
 
     /// Removes prefix and suffix; the suffix stands behind the first label and may go on over several.
-    fn strip(&self, txt: &DomainName, kind: &str) -> Option<String> {
+    fn strip<'t>(&self, txt: &'t DomainName, kind: &str) -> Option<Cow<'t, str>> {
         let (prefix, suffix) = (fill(&self.prefix, kind), fill(&self.suffix, kind));
         let rest = txt.as_str().strip_prefix(&*prefix)?;
+        if suffix.is_empty() {
+            return (!rest.is_empty() && !rest.starts_with('.')).then_some(Cow::Borrowed(rest));
+        }
         let dots = suffix.bytes().filter(|byte| *byte == b'.').count();
         let end = rest.match_indices('.').nth(dots).map(|(at, _)| at);
         let (first, tail) = end.and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, ""));
@@ -221,15 +235,24 @@ impl TxtAffixes {
         if first.is_empty() {
             return None;
         }
-        Some(if tail.is_empty() { first.to_owned() } else { format!("{first}.{tail}") })
+        Some(if tail.is_empty() { Cow::Borrowed(first) } else { Cow::Owned(format!("{first}.{tail}")) })
     }
 
-    fn undo_wildcard(&self, name: &str) -> DomainName {
-        let (first, rest) = name.split_once('.').unwrap_or((name, ""));
+    fn undo_wildcard<'t>(&self, name: Cow<'t, str>) -> Cow<'t, str> {
+        let (first, rest) = name.split_once('.').unwrap_or((&name, ""));
         if !self.wildcard_replacement.is_empty() && first == self.wildcard_replacement {
-            return DomainName::new(&format!("*.{rest}"));
+            return Cow::Owned(format!("*.{rest}"));
         }
-        DomainName::new(name)
+        name
+    }
+}
+
+/// The last bytes of a text.
+fn last(text: Cow<'_, str>, length: usize) -> Cow<'_, str> {
+    let from = text.len().saturating_sub(length);
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.get(from..).unwrap_or_default()),
+        Cow::Owned(mut text) => Cow::Owned(text.split_off(from)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Running ExternalDNS instances: version, flags, health.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -419,10 +420,16 @@ impl Instance {
     /// it; see [`TxtAffixes::owner_name`] for those of others, whose version nobody knows.
     #[must_use]
     pub fn owner_name(&self, txt: &DomainName) -> Option<(DomainName, Option<RecordType>)> {
+        self.owner_text(txt).map(|(name, kind)| (DomainName::new(&name), kind))
+    }
+
+    /// The same without a copy of the name, where it is a part of that of the TXT.
+    #[must_use]
+    pub fn owner_text<'t>(&self, txt: &'t DomainName) -> Option<(Cow<'t, str>, Option<RecordType>)> {
         if self.effective_version() < TYPED_TXT {
-            return self.flags.affixes.plain_owner_name(txt).map(|name| (name, None));
+            return self.flags.affixes.plain_owner_text(txt).map(|name| (name, None));
         }
-        self.flags.affixes.owner_name(txt)
+        self.flags.affixes.owner_text(txt)
     }
 
     /// True if its log tells of each reconcile that ends well.
