@@ -25,11 +25,20 @@ pub trait Row {
 #[derive(Clone, Debug)]
 pub struct ByName<T> {
     rows: Vec<T>,
-    /// Where the rows of each name begin. Of the names themselves nothing is held twice.
-    places: HashTable<u32>,
+    /// Where the rows of each name lie. Of the names themselves nothing is held twice.
+    places: HashTable<Place>,
     hasher: RandomState,
     /// Names without rows above names with rows. Found when first asked for: hardly any round has to know.
     hollow: OnceLock<HashSet<Box<str>, RandomState>>,
+}
+
+/// The rows of one name.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Where they begin.
+    from: u32,
+    /// How many they are. Finding out where they end would read the name of the next row.
+    count: u32,
 }
 
 // === impl ByName ===
@@ -42,12 +51,13 @@ impl<T: Row> ByName<T> {
         let hasher = RandomState::default();
         let names = || rows.chunk_by(|one, other| one.name() == other.name());
         let mut places = HashTable::with_capacity(names().count());
-        let mut place = 0_u32;
+        let mut from = 0_u32;
         for of_name in names() {
             let Some(first) = of_name.first() else { continue };
+            let count = u32::try_from(of_name.len()).unwrap_or(u32::MAX);
             // Never made anew: there is room for all.
-            places.insert_unique(hasher.hash_one(first.name().as_str()), place, |_| 0);
-            place = place.saturating_add(u32::try_from(of_name.len()).unwrap_or(u32::MAX));
+            places.insert_unique(hasher.hash_one(first.name().as_str()), Place { from, count }, |_| 0);
+            from = from.saturating_add(count);
         }
         Self { rows, places, hasher, hollow: OnceLock::new() }
     }
@@ -61,12 +71,15 @@ impl<T: Row> ByName<T> {
     /// The same by the canonical text of the name.
     #[must_use]
     pub fn at_text(&self, name: &str) -> &[T] {
-        let from = |place: &u32| usize::try_from(*place).ok().and_then(|place| self.rows.get(place..));
-        let is_there =
-            |place: &u32| from(place).and_then(<[T]>::first).is_some_and(|row| row.name().as_str() == name);
+        let first = |place: &Place| self.rows.get(usize::try_from(place.from).ok()?);
+        let is_there = |place: &Place| first(place).is_some_and(|row| row.name().as_str() == name);
         let place = self.places.find(self.hasher.hash_one(name), is_there);
-        let rest = place.and_then(from).unwrap_or_default();
-        rest.get(..rest.iter().take_while(|row| row.name().as_str() == name).count()).unwrap_or_default()
+        place.and_then(|place| self.rows_at(*place)).unwrap_or_default()
+    }
+
+    fn rows_at(&self, place: Place) -> Option<&[T]> {
+        let from = usize::try_from(place.from).ok()?;
+        self.rows.get(from..from.checked_add(usize::try_from(place.count).ok()?)?)
     }
 
     /// True for a name that has no rows and exists all the same, because a name below it has. Source: RFC 4592
