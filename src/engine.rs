@@ -117,7 +117,7 @@ impl Engine {
             self.wants = self.desired.wants(cluster, snapshot.route53.value(), snapshot.at);
             let left = |one: &&InstanceWants| {
                 let alone = |key: &RecordKey| !is_wanted_by_others(key, &self.wants);
-                let last_wish = self.memory.past.last_wish(&one.instance.id, alone);
+                let last_wish = || self.memory.past.last_wish(&one.instance.id, alone);
                 self.memory.departed.has_left(one, &self.wants, snapshot.route53.value(), last_wish)
             };
             if self.wants.iter().any(|one| left(&one)) {

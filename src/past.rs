@@ -208,6 +208,50 @@ impl Blind {
     }
 }
 
+// === impl ObjectPast ===
+
+impl ObjectPast {
+    fn begin(object: &Arc<KubeObject>, at: Timestamp) -> Self {
+        let mut past = Self {
+            last: Arc::clone(object),
+            first_at: at,
+            first_address_at: None,
+            published_at: None,
+            lost_at: None,
+            deleted_at: None,
+            class_changed_at: None,
+        };
+        past.note_address(at);
+        past
+    }
+
+    /// Takes in what one round has seen of it, but for its return.
+    fn go_on(&mut self, object: &Arc<KubeObject>, at: Timestamp) {
+        let differ = self.last.created_at.zip(object.created_at).is_some_and(|(old, new)| old != new);
+        // What it lost is not given back by making it anew: its users still wait.
+        let is_lost_still = self.lost_at.is_some() && self.deleted_at.is_none();
+        if differ && !is_lost_still {
+            // Of its namesake it has nothing but the name.
+            (self.first_at, self.first_address_at, self.lost_at) = (at, None, None);
+            self.published_at = None;
+        }
+        if self.last.class() != object.class() {
+            self.class_changed_at = Some(at);
+        }
+        self.last = Arc::clone(object);
+        self.note_address(at);
+    }
+
+    fn note_address(&mut self, at: Timestamp) {
+        if !self.last.addresses().is_empty() {
+            self.first_address_at.get_or_insert(at);
+            self.lost_at = None;
+        } else if self.first_address_at.is_some() {
+            self.lost_at.get_or_insert(at);
+        }
+    }
+}
+
 // === impl Past ===
 
 impl Past {
@@ -351,43 +395,25 @@ impl Past {
 
     fn observe_objects(&mut self, snapshot: &Snapshot, at: Timestamp) {
         let Some(cluster) = snapshot.kubernetes.value() else { return };
-        let before = self.objects.len();
+        let mut new = Vec::new();
+        // Both are in order: nothing is searched for.
+        let mut known = self.objects.iter_mut().peekable();
         for object in cluster.objects.values() {
-            let reference = &object.reference;
-            let has_address = !object.addresses().is_empty();
-            let past = self.objects.entry(reference.clone()).or_insert_with(|| ObjectPast {
-                last: object.clone(),
-                first_at: at,
-                first_address_at: None,
-                published_at: None,
-                lost_at: None,
-                deleted_at: None,
-                class_changed_at: None,
-            });
-            let differ = past.last.created_at.zip(object.created_at).is_some_and(|(old, new)| old != new);
-            // What it lost is not given back by making it anew: its users still wait.
-            let is_lost_still = past.lost_at.is_some() && past.deleted_at.is_none();
-            if differ && !is_lost_still {
-                // Of its namesake it has nothing but the name.
-                (past.first_at, past.first_address_at, past.lost_at) = (at, None, None);
-                past.published_at = None;
-            }
-            if past.last.class() != object.class() {
-                past.class_changed_at = Some(at);
-            }
-            past.last = object.clone();
+            while known.next_if(|(reference, _)| **reference < object.reference).is_some() {}
+            let Some((reference, past)) = known.next_if(|(reference, _)| **reference == object.reference)
+            else {
+                new.push((object.reference.clone(), ObjectPast::begin(object, at)));
+                continue;
+            };
+            past.go_on(object, at);
             if past.deleted_at.take().is_some()
                 && let Some(last) = self.away.get_mut(reference).and_then(|spans| spans.last_mut())
             {
                 last.until = at;
             }
-            if has_address {
-                past.first_address_at.get_or_insert(at);
-                past.lost_at = None;
-            } else if past.first_address_at.is_some() {
-                past.lost_at.get_or_insert(at);
-            }
         }
+        let before = self.objects.len();
+        self.objects.extend(new);
         pack(&mut self.objects, before);
     }
 
@@ -396,8 +422,11 @@ impl Past {
         let Some(cluster) = snapshot.kubernetes.value() else { return Vec::new() };
         let odd = snapshot.odd_objects();
         let is_odd = |reference: &ObjectRef| odd.iter().any(|one| one.shows(reference));
+        // Both are in order: nothing is searched for.
+        let mut there = cluster.objects.keys().peekable();
         for (reference, past) in &mut self.objects {
-            if !cluster.objects.contains(reference) && !is_odd(reference) {
+            while there.next_if(|one| *one < reference).is_some() {}
+            if there.peek() != Some(&reference) && !is_odd(reference) {
                 let is_new = past.deleted_at.is_none();
                 past.deleted_at.get_or_insert(at);
                 if MAX_AWAY <= self.away.len() && !self.away.contains_key(reference) {
@@ -434,12 +463,18 @@ impl Past {
             for want in &one.wants {
                 self.observe_attributes(one, want, zones, at);
                 self.names.wish_seen(&one.instance.id, want, at, &self.losses);
-                for object in &want.objects {
-                    if let Some(past) = self.objects.get_mut(object) {
-                        past.published_at.get_or_insert(at);
-                    }
-                }
             }
+        }
+        // Nearly every object that anything is made of was published long ago.
+        let mut unpublished =
+            self.objects.iter_mut().filter(|(_, past)| past.published_at.is_none()).peekable();
+        if unpublished.peek().is_none() {
+            return;
+        }
+        let objects: TableSet<&ObjectRef> =
+            wants.iter().flat_map(|one| &one.wants).flat_map(|want| &want.objects).collect();
+        for (_, past) in unpublished.filter(|(reference, _)| objects.contains(reference)) {
+            past.published_at = Some(at);
         }
     }
 

@@ -213,13 +213,13 @@ impl Departed {
         one: &InstanceWants,
         all: &[InstanceWants],
         zones: Option<&Zones>,
-        last_wish: Option<Timestamp>,
+        last_wish: impl FnOnce() -> Option<Timestamp>,
     ) -> bool {
         if one.instance.origin != Origin::Departed || !one.without_target.is_empty() {
             return false;
         }
         let known = place(&one.instance).and_then(|place| self.known.get(&place));
-        let ended = known.is_none_or(|known| last_wish.is_none_or(|wish| wish < known.seen_at));
+        let ended = known.is_none_or(|known| last_wish().is_none_or(|wish| wish < known.seen_at));
         let owns_little = || zones.is_none_or(|zones| owned_names(one, zones) < LEAST_NAMES);
         let is_of = |other: &InstanceWants| other.instance.id == one.instance.id && runs(other);
         is_replaced(one, all) && (all.iter().any(is_of) || ended || owns_little())

@@ -4,7 +4,7 @@
 //! All of a name lies in one place, because a round looks up every name several times and a search in a
 //! large map costs more than what it finds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -160,31 +160,36 @@ impl Names {
         at: Timestamp,
         losses: &BTreeMap<Timestamp, Timestamp>,
     ) {
-        if !self.0.contains_key(&want.name) {
-            let new = Name { wanted_at: at, wishes: Vec::new(), records: Vec::new() };
-            self.0.insert(want.name.clone(), new);
+        let Some(name) = self.0.get_mut(&want.name) else {
+            let mut wishes = Vec::new();
+            Row::take_in(&mut wishes, instance, want.into(), &want.content, at);
+            self.0.insert(want.name.clone(), Name { wanted_at: at, wishes, records: Vec::new() });
+            return;
+        };
+        name.wanted_at = at;
+        // Nobody follows a status that is empty for a moment.
+        let was_lost = |row: &&mut Wish| {
+            let last = row.sightings.last().and_then(|last| losses.get(&last.until));
+            last.is_some_and(|lost| ABSENCE <= at.duration_since(*lost))
+        };
+        if !losses.is_empty()
+            && let Some(row) =
+                name.wishes.iter_mut().find(|row| row.is(instance, want.into())).filter(was_lost)
+        {
+            return begin(&mut row.sightings, &want.content, at);
         }
-        if let Some(name) = self.0.get_mut(&want.name) {
-            name.wanted_at = at;
-            let row = name.wishes.iter_mut().find(|row| row.is(instance, want.into()));
-            // Nobody follows a status that is empty for a moment.
-            let was_lost = |row: &&mut Wish| {
-                let last = row.sightings.last().and_then(|last| losses.get(&last.until));
-                last.is_some_and(|lost| ABSENCE <= at.duration_since(*lost))
-            };
-            if let Some(row) = row.filter(was_lost) {
-                return begin(&mut row.sightings, &want.content, at);
-            }
-            Row::take_in(&mut name.wishes, instance, want.into(), &want.content, at);
-        }
+        Row::take_in(&mut name.wishes, instance, want.into(), &want.content, at);
     }
 
     /// Takes in the record sets of this round at the names that are known. Of types that lead to no address
     /// only what somebody wanted: ownership records stand beside everything.
     pub(super) fn records_seen(&mut self, others: &mut Others, zones: &Zones, at: Timestamp) {
         let read = |id: &ZoneId| zones.zones.get(id).is_some_and(|reading| reading.record_sets.is_some());
+        let wished = self.wishes().map(|(_, wish)| &wish.record_type);
+        let wished: BTreeSet<RecordType> = wished.filter(|kind| !kind.is_address()).cloned().collect();
+        let counts = |kind: &RecordType| kind.is_address() || wished.contains(kind);
         for (id, reading) in &zones.zones {
-            for set in reading.records() {
+            for set in reading.records().iter().filter(|set| counts(&set.record_type)) {
                 let Some(name) = self.0.get_mut(&set.name) else {
                     others.seen(id, set, at);
                     continue;
