@@ -1,6 +1,6 @@
 //! A fleet of any size as one snapshot: names in many zones, with records, ownership and answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use dns_drift::config::Config;
 use dns_drift::model::object::{Body, Ingress, KubeObject, LoadBalancerAddress};
@@ -28,13 +28,14 @@ pub(crate) fn snapshot(names: usize, at: Timestamp) -> Snapshot {
         let apex = format!("z{zone}.example.com");
         let id = ZoneId::new(&format!("Z{zone:06}"));
         let mut records = Vec::new();
+        let respondents = respondents(&id);
         for index in 0..count {
             let host = format!("host-{index}.{apex}");
             let address = format!("203.0.{}.{}", index / 250 % 250, index % 250);
             let object = ingress(zone, index, &host, &address, at);
             objects.push(Arc::new(object));
             records.extend(record_sets(&host, &apex, &address, zone, index));
-            observations.extend(answers(&host, &address, &id, at));
+            observations.extend(answers(&host, &address, &respondents, at));
         }
         zones.zones.insert(id.clone(), reading(id, &apex, records, at));
     }
@@ -107,34 +108,13 @@ fn record_sets(host: &str, apex: &str, address: &str, zone: usize, index: usize)
     sets
 }
 
-fn answers(host: &str, address: &str, zone: &ZoneId, at: Timestamp) -> Vec<Arc<Observation>> {
-    let name = DomainName::new(host);
-    let one = |vantage: Vantage, server: &str| Observation {
-        at,
-        respondent: Arc::new(Respondent {
-            vantage,
-            view: "public".into(),
-            server: server.into(),
-            zone_id: (vantage == Vantage::Authoritative).then(|| zone.as_str().into()),
-        }),
-        transport: Transport::Udp,
-        name: name.clone(),
-        record_type: "A".into(),
-        outcome: Outcome::Answer,
-        rcode: Some("NOERROR".into()),
-        answers: [AnswerRecord {
-            name: name.clone(),
-            record_type: "A".into(),
-            ttl: 300,
-            data: address.into(),
-        }]
-        .into(),
-        authority: Arc::default(),
-        aa: false,
-        ad: false,
-        cd: false,
-        ede: None,
-        rtt_ms: Some(1.0),
+/// Two servers of the zone and a resolver.
+fn respondents(zone: &ZoneId) -> [Arc<Respondent>; 3] {
+    let one = |vantage: Vantage, server: &str| Respondent {
+        vantage,
+        view: "public".into(),
+        server: server.into(),
+        zone_id: (vantage == Vantage::Authoritative).then(|| zone.as_str().into()),
     };
     [
         one(Vantage::Authoritative, "ns-1.awsdns-01.com"),
@@ -142,7 +122,38 @@ fn answers(host: &str, address: &str, zone: &ZoneId, at: Timestamp) -> Vec<Arc<O
         one(Vantage::Recursive, "192.0.2.53"),
     ]
     .map(Arc::new)
-    .into()
+}
+
+/// What they answer, kept as the live view keeps it: once for all that say the same.
+fn answers(
+    host: &str,
+    address: &str,
+    respondents: &[Arc<Respondent>],
+    at: Timestamp,
+) -> impl Iterator<Item = Arc<Observation>> {
+    static WORD: LazyLock<Arc<str>> = LazyLock::new(|| "A".into());
+    let (name, word) = (DomainName::new(host), &*WORD);
+    let answers: Arc<[AnswerRecord]> =
+        [AnswerRecord { name: name.clone(), record_type: word.clone(), ttl: 300, data: address.into() }]
+            .into();
+    respondents.iter().map(move |respondent| {
+        Arc::new(Observation {
+            at,
+            respondent: respondent.clone(),
+            transport: Transport::Udp,
+            name: name.clone(),
+            record_type: word.clone(),
+            outcome: Outcome::Answer,
+            rcode: Some("NOERROR".into()),
+            answers: answers.clone(),
+            authority: Arc::default(),
+            aa: false,
+            ad: false,
+            cd: false,
+            ede: None,
+            rtt_ms: Some(1.0),
+        })
+    })
 }
 
 fn reading(id: ZoneId, apex: &str, records: Vec<RecordSet>, at: Timestamp) -> ZoneReading {
