@@ -25,6 +25,7 @@ use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Wi
 use crate::model::DomainName;
 use crate::model::observation::{AnswerRecord, Observation, Outcome, Vantage};
 use crate::model::record::{RecordSet, RecordType, Value};
+use crate::model::table::Table;
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 use crate::report::{Fix, Silent};
@@ -194,21 +195,21 @@ fn note_contradictions(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts
     }
 }
 
-/// The observations at each authoritative server of each zone.
+/// The observations at each authoritative server of each zone, in no order.
 type ByServer<'a> = BTreeMap<(&'a str, DomainName), Vec<&'a Observation>>;
 
 fn by_server<'a>(world: &World<'a>) -> ByServer<'a> {
-    let mut out = ByServer::new();
+    let mut as_asked: Table<(&str, &str), Vec<&Observation>> = Table::default();
     for seen in world.observations().filter(|seen| seen.vantage == Vantage::Authoritative) {
         if let Some(zone) = &seen.zone_id {
-            out.entry((zone, DomainName::new(&seen.server))).or_default().push(seen);
+            as_asked.entry((zone, &seen.server)).or_default().push(seen);
         }
     }
-    // What is shown of a server must not depend on the order in which it was asked.
-    for seen in out.values_mut() {
-        seen.sort_by(|left, right| left.name.cmp(&right.name));
-    }
-    out
+    let rows = as_asked.into_iter().map(|((zone, server), looks)| ((zone, DomainName::new(server)), looks));
+    rows.fold(ByServer::new(), |mut out, (place, looks)| {
+        out.entry(place).or_default().extend(looks);
+        out
+    })
 }
 
 fn broken(world: &World<'_>, zone: &ZoneReading, servers: &ByServer<'_>) -> Option<Candidate> {

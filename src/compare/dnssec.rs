@@ -83,10 +83,11 @@ pub fn refusals(world: &World<'_>) -> BTreeSet<Refused> {
     out
 }
 
-/// Public zones that users may be led to.
+/// Public zones that users may be led to, of which a resolver fails to answer a name.
 fn judged<'a, 's>(world: &'s World<'a>) -> impl Iterator<Item = &'a ZoneReading> + use<'a, 's> {
     let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
-    zones.filter(|zone| !zone.zone.private && delegated_twin(world, zone).is_none())
+    let zones = zones.filter(|zone| !zone.zone.private && world.fails_in(zone));
+    zones.filter(|zone| delegated_twin(world, zone).is_none())
 }
 
 fn leads_out(zone: &ZoneReading, name: &DomainName) -> bool {

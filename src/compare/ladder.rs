@@ -22,7 +22,7 @@ use crate::finding::{Kind, Reason};
 use crate::model::DomainName;
 use crate::model::instance::NEWEST_KNOWN;
 use crate::model::record::{AliasTarget, Content, RecordSet, RecordType, Routing, Value};
-use crate::model::want::Want;
+use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 
 /// One step of the ladder, and what else differs below it.
@@ -38,8 +38,13 @@ pub struct Step {
 
 /// Compares one wanted record with its zone; empty when they agree.
 #[must_use]
-pub fn differences(world: &World<'_>, instance: &Arc<str>, want: &Want, zone: &ZoneReading) -> Option<Step> {
-    let here = zone.at(&want.name);
+pub fn differences<'a>(
+    world: &World<'a>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &'a ZoneReading,
+) -> Option<Step> {
+    let (here, instance) = (world.here(wants, want, zone), &wants.instance.id);
     let same_type = |set: &&RecordSet| set.record_type == want.record_type;
     let found = match here.iter().filter(same_type).find(|set| set.set_identifier == want.set_identifier) {
         Some(set) => found_differences(world, instance, want, set),

@@ -123,7 +123,7 @@ fn is_absent(world: &World<'_>, object: &ObjectRef) -> bool {
 /// The records that an ownership TXT speaks for, as the instance reads its name.
 fn owned_by<'a>(wants: &InstanceWants, zone: &'a ZoneReading, txt: &RecordSet) -> Vec<&'a RecordSet> {
     match wants.instance.owner_name(&txt.name) {
-        Some((name, record_type)) => owned_sets(zone, txt, &name, record_type.as_ref()).collect(),
+        Some((name, record_type)) => owned_sets(zone, txt, name.as_str(), record_type.as_ref()).collect(),
         None => Vec::new(),
     }
 }
@@ -132,7 +132,7 @@ fn owned_by<'a>(wants: &InstanceWants, zone: &'a ZoneReading, txt: &RecordSet) -
 pub(super) fn owned_sets<'a>(
     zone: &'a ZoneReading,
     txt: &RecordSet,
-    name: &DomainName,
+    name: &str,
     record_type: Option<&RecordType>,
 ) -> impl Iterator<Item = &'a RecordSet> {
     let fits = move |set: &&RecordSet| {
@@ -145,7 +145,7 @@ pub(super) fn owned_sets<'a>(
             && set.set_identifier == txt.set_identifier
             && (set.record_type != RecordType::Txt || TxtRole::of(set) == TxtRole::Other)
     };
-    zone.at(name).iter().filter(fits)
+    zone.at_text(name).iter().filter(fits)
 }
 
 /// Anybody wants the record there or one that excludes it, names it without having a target for it, or may

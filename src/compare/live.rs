@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -14,7 +15,7 @@ use crate::compare::wildcard::is_covered;
 use crate::compare::world::World;
 use crate::finding::Impact;
 use crate::model::instance::ZoneType;
-use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::observation::{AnswerRecord, Observation, Outcome, Vantage};
 use crate::model::record::{Content, RecordSet, RecordType, Routing, Value};
 use crate::model::text::printable;
 use crate::model::want::{InstanceWants, Want};
@@ -432,13 +433,16 @@ pub fn served_exactly(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Opt
     if !can_tell || values.is_empty() || values.iter().any(|value| value.ip().is_none()) {
         return None;
     }
-    let mut is_seen = false;
+    let (mut is_seen, mut right): (bool, Option<&Arc<[AnswerRecord]>>) = (false, None);
     let looks =
         world.answers.get(&want.name)?.iter().filter(|seen| asks(&seen.record_type, &want.record_type));
     for seen in looks {
-        if seen.outcome != Outcome::Answer || !answers_exactly(seen, values) {
+        // Servers that say the same share it.
+        let is_same = right.is_some_and(|right| Arc::ptr_eq(right, &seen.answers));
+        if seen.outcome != Outcome::Answer || !is_same && !answers_exactly(seen, values) {
             return None;
         }
+        right = Some(&seen.answers);
         is_seen |= seen.vantage == Vantage::Authoritative && in_zone(seen, Some(&zone.zone.id));
     }
     is_seen.then_some(Judged { harm: None, seen: true, answered: true, grave: false })
@@ -449,7 +453,11 @@ fn answers_exactly(seen: &Observation, values: &[Value]) -> bool {
     let of_type = || seen.answers.iter().filter(|record| matches!(&*record.record_type, "A" | "AAAA"));
     let is_wanted = |ip: IpAddr| values.iter().any(|value| value.ip() == Some(ip));
     let has = |value: &Value| of_type().any(|record| record.data.parse().ok() == value.ip());
-    of_type().all(|record| record.data.parse().is_ok_and(is_wanted)) && values.iter().all(has)
+    let all_given = || match values {
+        [_] => of_type().next().is_some(),
+        several => several.iter().all(has),
+    };
+    of_type().all(|record| record.data.parse().is_ok_and(is_wanted)) && all_given()
 }
 
 /// When the record of a wish was seen to change, while nobody can ask what it answers since: what was

@@ -1,6 +1,7 @@
 //! What was compared and found equal after a rule, or not compared by a rule: the silent reasons.
 //! Pure.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::compare::ladder::differences;
@@ -96,14 +97,22 @@ fn covered_by_wildcard(world: &World<'_>, wants: &InstanceWants, out: &mut Verdi
     }
 }
 
-fn about_want(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &ZoneReading, out: &mut Verdicts) {
-    let subject = Subject::Record(want.key());
-    let here = zone.at(&want.name);
-    let same: Vec<&RecordSet> = here.iter().filter(|set| set.record_type == want.record_type).collect();
-    let found = same.iter().find(|set| set.set_identifier == want.set_identifier);
-    let is_withdrawal = |one: &Candidate| one.key.kind == Kind::HealthWithdrawn && one.key.subject == subject;
-    let withdrawn = 1 < same.len() && out.candidates.iter().any(is_withdrawal);
-    let mut note = |reason, detail: &str| say(out, subject.clone(), reason, detail);
+fn about_want<'a>(
+    world: &World<'a>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &'a ZoneReading,
+    out: &mut Verdicts,
+) {
+    let here = world.here(wants, want, zone);
+    let same = || here.iter().filter(|set| set.record_type == want.record_type);
+    let is_routed = 1 < same().count();
+    let found = same().find(|set| set.set_identifier == want.set_identifier);
+    let is_withdrawal = |one: &Candidate| {
+        one.key.kind == Kind::HealthWithdrawn && one.key.subject == Subject::Record(want.key())
+    };
+    let withdrawn = is_routed && out.candidates.iter().any(is_withdrawal);
+    let mut note = |reason, detail: &str| say(out, Subject::Record(want.key()), reason, detail);
     let title = world.title(wants, want, zone);
     let strange = about_registry(wants, want, &title, &mut note);
     if let Some(set) = found {
@@ -111,15 +120,17 @@ fn about_want(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &Zone
         about_content(want, set, &mut note);
         about_answers(world, want, zone, &mut note);
         let foreign = || matches!(title.ownership, Ownership::Foreign(_));
-        let agrees = || differences(world, &wants.instance.id, want, zone).is_none();
+        let agrees = || differences(world, wants, want, zone).is_none();
         if strange && foreign() && agrees() {
             note(SilentReason::ForeignOwnerAgrees, "another owner holds the record");
         }
     }
-    if 1 < same.len() {
+    if is_routed {
         note(SilentReason::RoutingSibling, "other members of the routing set are not judged");
     }
-    about_routing(want, &same, withdrawn, &mut note);
+    if is_routed || want.routing.is_some() {
+        about_routing(want, &same().collect::<Vec<_>>(), withdrawn, &mut note);
+    }
     if want.content.alias().is_some()
         && wants.instance.effective_version() < Version::new(0, 16, 0)
         && want.record_type == RecordType::A
@@ -311,7 +322,7 @@ fn resolver_faults(world: &World<'_>, out: &mut Verdicts) {
     }
 }
 
-fn about_zone(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) {
+fn about_zone<'a>(world: &World<'a>, zone: &'a ZoneReading, out: &mut Verdicts) {
     let id = &zone.zone.id;
     for text in world.suspects(zone) {
         for wants in
@@ -334,15 +345,18 @@ fn about_zone(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) {
         return;
     }
     let owned = owned_names(world, zone);
-    for set in unwanted.filter(|set| !owned.contains(&set.name)).take(MAX_ROWS) {
+    for set in unwanted.filter(|set| !owned.contains(set.name.as_str())).take(MAX_ROWS) {
         say(out, Subject::Record(set.key()), SilentReason::UnmanagedRecord, "nobody here owns or wants it");
     }
 }
 
-/// Names with an ownership record.
-fn owned_names(world: &World<'_>, zone: &ZoneReading) -> TableSet<DomainName> {
+/// Names with an ownership record that nobody here wants, and those of zones below of which this one keeps the
+/// ownership.
+fn owned_names<'a>(world: &World<'a>, zone: &'a ZoneReading) -> TableSet<Cow<'a, str>> {
     let affixes = || world.wants.iter().map(|one| &one.instance.flags.affixes);
-    let names = texts(zone).flat_map(|text| affixes().map(move |one| one.owner_name(&text.set.name)));
+    let lent = world.is_lender(zone).then(|| texts(zone)).into_iter().flatten();
+    let texts = world.suspects(zone).iter().copied().chain(lent);
+    let names = texts.flat_map(|text| affixes().map(move |one| one.owner_text(&text.set.name)));
     names.flatten().map(|(name, _)| name).collect()
 }
 

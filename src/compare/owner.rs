@@ -43,7 +43,7 @@ pub struct Title {
 /// Reads the ownership of a wanted name and type.
 #[must_use]
 pub fn ownership(instance: &Instance, want: &Want, zone: &ZoneReading) -> Ownership {
-    Title::of(instance, want, zone).ownership
+    Title::of(instance, want, zone, zone.at(&want.name)).ownership
 }
 
 // === impl Title ===
@@ -52,21 +52,23 @@ impl Title {
     const UNKNOWN: Self =
         Self { ownership: Ownership::Unknown, is_held: false, is_strange: false, has_extra: false };
 
-    /// Reads the registry. Where it is kept elsewhere or encrypted, nothing is known.
+    /// Reads the registry. Where it is kept elsewhere or encrypted, nothing is known. `here`: the record sets at
+    /// the name of the wish.
     #[must_use]
-    pub fn of(instance: &Instance, want: &Want, zone: &ZoneReading) -> Self {
+    pub fn of(instance: &Instance, want: &Want, zone: &ZoneReading, here: &[RecordSet]) -> Self {
         let flags = &instance.flags;
         if !flags.shows_ownership() {
             return Self::UNKNOWN;
         }
-        let unread = unread_type(instance, want, zone);
+        let unread = unread_type(instance, want, here);
         let mut title = Self { ownership: Ownership::Missing, ..Self::UNKNOWN };
         let (mut owners, mut is_opaque, mut own) = (BTreeSet::new(), false, 0_usize);
         // The half that was added behind the plan had no ownership record, and was read back as that of the A.
         let is_added = want.companion && !does(instance.effective_version(), Behaviour::AliasBothFamilies);
         for kind in kept_types(if is_added { &RecordType::A } else { &want.record_type }) {
             let text = flags.affixes.txt_text(want.name.as_str(), kind);
-            let texts = || zone.at_text(&text).iter().filter(|set| set.record_type == RecordType::Txt);
+            let all = if text == want.name.as_str() { here } else { zone.at_text(&text) };
+            let texts = || all.iter().filter(|set| set.record_type == RecordType::Txt);
             // Whose the name is is asked only where something stands.
             if texts().next().is_none()
                 || kind.is_none() && is_read_for_another(instance, &want.name, &DomainName::new(&text))
@@ -116,9 +118,9 @@ const ALIAS_AS_A: Version = Version::new(0, 22, 0);
 /// The type under whose name this version does not look for the ownership of what stands there: for an
 /// alias A it looks as for a CNAME before v0.22.0, and for a plain A never so. Without a record all names
 /// count.
-fn unread_type(instance: &Instance, want: &Want, zone: &ZoneReading) -> Option<RecordType> {
-    let here = zone.at(&want.name).iter();
+fn unread_type(instance: &Instance, want: &Want, here: &[RecordSet]) -> Option<RecordType> {
     let held = here
+        .iter()
         .filter(|set| set.record_type == want.record_type)
         .find(|set| set.set_identifier == want.set_identifier);
     match held.filter(|_| want.record_type == RecordType::A).map(|set| set.content.alias()) {

@@ -61,7 +61,7 @@ fn is_in_order(world: &World<'_>, text: &Text<'_>) -> bool {
 
 fn is_wanted(world: &World<'_>, wants: &InstanceWants, text: &Text<'_>) -> bool {
     let id = &text.zone.zone.id;
-    let Some((name, record_type)) = wants.instance.owner_name(&text.set.name) else { return false };
+    let Some((name, record_type)) = wants.instance.owner_text(&text.set.name) else { return false };
     let exactly = |set: &RecordSet| {
         world.wanted(&set.name).any(|want| {
             want.zone_id() == Some(id)
@@ -69,6 +69,6 @@ fn is_wanted(world: &World<'_>, wants: &InstanceWants, text: &Text<'_>) -> bool 
                 && want.set_identifier == set.set_identifier
         })
     };
-    wants.at(&name).iter().any(|want| want.zone_id() == Some(id))
+    wants.wants.at_text(&name).iter().any(|want| want.zone_id() == Some(id))
         && owned_sets(text.zone, text.set, &name, record_type.as_ref()).all(exactly)
 }

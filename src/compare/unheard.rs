@@ -262,7 +262,7 @@ fn is_misplaced_still(snapshot: &Snapshot, wants: &[InstanceWants], one: &Candid
     };
     stands
         && match one.reason {
-            Reason::OccludedByDelegation => wished.any(|want| occluded(zone, want)),
+            Reason::OccludedByDelegation => wished.any(|want| occluded(zone, want, zone.at(&want.name))),
             Reason::PrivateVsPublic => {
                 let mut twins = zones.zones.values().filter(is_public_twin);
                 wished.next().is_some() && twins.all(|twin| twin.at(&record.name).is_empty())

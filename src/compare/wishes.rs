@@ -91,7 +91,7 @@ fn judge_in_zone(
     if by_other_family(want, zone) {
         return;
     }
-    let step = differences(world, &wants.instance.id, want, zone);
+    let step = differences(world, wants, want, zone);
     let read_at = zone.name_read_at(&want.name).unwrap_or(world.at());
     let exactly = served_exactly(world, want, zone);
     let judged = exactly.unwrap_or_else(|| impact_of(world, want, Some(zone)));

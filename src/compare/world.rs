@@ -20,10 +20,10 @@ use crate::compare::written::Writes;
 use crate::desired::merge::is_same;
 use crate::model::heritage::TxtRole;
 use crate::model::observation::{Observation, Outcome, Vantage};
-use crate::model::table::Table;
+use crate::model::table::{Table, TableSet};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{ZoneReading, Zones};
-use crate::model::{DomainName, ObjectRef, RecordKey, RecordType, ZoneId};
+use crate::model::{DomainName, ObjectRef, RecordKey, RecordSet, RecordType, ZoneId};
 use crate::past::names::{Held, Wish};
 use crate::past::{ObjectPast, Past, not_after};
 use crate::policy::Policy;
@@ -54,6 +54,8 @@ pub struct World<'a> {
     undecided: BTreeSet<DomainName>,
     /// Resolvers whose control name works, by view and server, with the latest time at which it did.
     controls: BTreeMap<(&'a str, &'a str), Timestamp>,
+    /// Names that a resolver failed to answer, hardly ever any.
+    failing: TableSet<&'a DomainName>,
     /// Hosted zones by name, read or not; several of one name in the order of their ids.
     by_apex: Table<&'a str, Vec<&'a ZoneReading>>,
     /// The name servers of each hosted zone.
@@ -70,14 +72,32 @@ pub struct World<'a> {
     refusals: OnceCell<BTreeSet<Refused>>,
     /// When the objects of the wishes of each instance were last touched, in order; found when first asked for.
     touched: OnceCell<BTreeMap<Arc<str>, Vec<Timestamp>>>,
-    /// The ownership of each wish in its own zone, by instance and place; read when first asked for.
-    titles: Vec<Vec<OnceCell<Title>>>,
+    /// What was found out about each wish in its own zone, by instance and place.
+    found: Vec<Vec<Found<'a>>>,
     /// Ownership records that need a look, by zone.
     suspects: Table<&'a ZoneId, Vec<Text<'a>>>,
+    /// Zones that keep ownership records of a zone below.
+    lenders: TableSet<&'a ZoneId>,
     /// Zones that have been read completely.
     zones: Table<&'a ZoneId, &'a ZoneReading>,
     /// Zones of which no records were read, hardly ever any.
     pub unread: Vec<&'a ZoneReading>,
+}
+
+/// What several rules ask about one wish in its own zone.
+#[derive(Clone, Debug)]
+struct Found<'a> {
+    /// The record sets at its name; `None` where the zone was not read.
+    here: Option<&'a [RecordSet]>,
+    /// Its ownership; read when first asked for.
+    title: OnceCell<Title>,
+}
+
+impl<'a> Found<'a> {
+    fn of(want: &Want, zones: &Table<&'a ZoneId, &'a ZoneReading>) -> Self {
+        let zone = want.zone_id().and_then(|id| zones.get(id));
+        Self { here: zone.map(|zone| zone.at(&want.name)), title: OnceCell::new() }
+    }
 }
 
 impl<'a> World<'a> {
@@ -94,7 +114,11 @@ impl<'a> World<'a> {
         let mut answers: Table<&DomainName, Vec<&Observation>> =
             Table::with_capacity_and_hasher(looks / 2, RandomState::default());
         let mut controls: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
+        let mut failing = TableSet::default();
         for observation in snapshot.observations() {
+            if observation.vantage == Vantage::Recursive && observation.outcome == Outcome::Servfail {
+                failing.insert(&observation.name);
+            }
             if observation.vantage == Vantage::Control && observation.outcome == Outcome::Answer {
                 let at = controls.entry((&*observation.view, &*observation.server)).or_insert(observation.at);
                 *at = observation.at.max(*at);
@@ -117,6 +141,10 @@ impl<'a> World<'a> {
         let servers = zones.map(|zone| (&zone.zone.id, name_servers(zone))).collect();
         let zones = snapshot.route53.value().into_iter().flat_map(|zones| zones.zones.values());
         let (read, unread): (Vec<_>, Vec<_>) = zones.partition(|reading| reading.record_sets.is_some());
+        let zones: Table<&ZoneId, &ZoneReading> =
+            read.into_iter().map(|reading| (&reading.zone.id, reading)).collect();
+        let found = wants.iter().map(|one| one.wants.iter().map(|want| Found::of(want, &zones)).collect());
+        let found = found.collect();
         let odd = snapshot.odd_objects();
         let undecided = undecided(snapshot, wants, &odd);
         let lingers = |name: &DomainName| lingers(past, policy, snapshot.at, name);
@@ -133,6 +161,7 @@ impl<'a> World<'a> {
             odd,
             undecided,
             controls,
+            failing,
             by_apex,
             servers,
             wishers: OnceCell::new(),
@@ -141,12 +170,14 @@ impl<'a> World<'a> {
             writes: OnceCell::new(),
             refusals: OnceCell::new(),
             touched: OnceCell::new(),
-            titles: wants.iter().map(|one| vec![OnceCell::new(); one.wants.len()]).collect(),
-            zones: read.into_iter().map(|reading| (&reading.zone.id, reading)).collect(),
+            found,
+            zones,
             unread,
             suspects: Table::default(),
+            lenders: TableSet::default(),
         };
         let lent = lent(world.zones.values().copied());
+        world.lenders = lent.iter().map(|(zone, _)| *zone).collect();
         world.suspects = world.zones.iter().map(|(id, zone)| (*id, suspects(&world, zone, &lent))).collect();
         world
     }
@@ -181,6 +212,12 @@ impl<'a> World<'a> {
         let latest = self.controls.get(&(&*seen.view, &*seen.server));
         let after = latest.is_some_and(|at| not_after(seen.at, *at));
         after && self.past.has_worked_since(seen)
+    }
+
+    /// True if a resolver failed to answer a name of the zone.
+    #[must_use]
+    pub fn fails_in(&self, zone: &ZoneReading) -> bool {
+        self.failing.iter().any(|name| name.is_within(&zone.zone.name))
     }
 
     /// True if the cluster was heard of since: what changed before is known.
@@ -222,13 +259,29 @@ impl<'a> World<'a> {
 
     /// What the registry says about a wish; of one in its own zone it is read once.
     #[must_use]
-    pub fn title(&self, wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Cow<'_, Title> {
+    pub fn title(&self, wants: &InstanceWants, want: &Want, zone: &'a ZoneReading) -> Cow<'_, Title> {
+        let read = || Title::of(&wants.instance, want, zone, self.here(wants, want, zone));
+        let found = self.found(wants, want, zone);
+        found.map_or_else(|| Cow::Owned(read()), |found| Cow::Borrowed(found.title.get_or_init(read)))
+    }
+
+    /// The record sets at the name of a wish; of one in its own zone they are looked up once.
+    #[must_use]
+    pub fn here(&self, wants: &InstanceWants, want: &Want, zone: &'a ZoneReading) -> &'a [RecordSet] {
+        self.found(wants, want, zone).and_then(|found| found.here).unwrap_or_else(|| zone.at(&want.name))
+    }
+
+    /// Where to keep what is found out about a wish in its own zone.
+    fn found(&self, wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Option<&Found<'a>> {
         let place = self.wants.iter().position(|one| std::ptr::eq(one, wants));
-        let here = place.filter(|_| want.zone_id() == Some(&zone.zone.id));
-        let cells = here.and_then(|place| self.titles.get(place));
-        let cell = cells.and_then(|cells| cells.get(wants.wants.element_offset(want)?));
-        let read = || Title::of(&wants.instance, want, zone);
-        cell.map_or_else(|| Cow::Owned(read()), |cell| Cow::Borrowed(cell.get_or_init(read)))
+        let here = place.filter(|_| want.zone_id() == Some(&zone.zone.id))?;
+        self.found.get(here)?.get(wants.wants.element_offset(want)?)
+    }
+
+    /// True if a zone keeps the ownership records of the apex of one below.
+    #[must_use]
+    pub fn is_lender(&self, zone: &ZoneReading) -> bool {
+        self.lenders.contains(&zone.zone.id)
     }
 
     /// The hosted zones of exactly this name.
@@ -420,6 +473,9 @@ fn beside_wildcards<'a>(
     zones: Option<&Zones>,
     lingers: impl Fn(&DomainName) -> bool,
 ) -> Table<DomainName, Vec<&'a Observation>> {
+    if !wants.iter().any(has_wildcards) {
+        return Table::default();
+    }
     let wanted = |name: &DomainName| wants.iter().any(|one| !one.at(name).is_empty());
     let unwanted = answers.keys().copied().filter(|name| !wanted(name));
     let mut made_up: BTreeMap<&DomainName, DomainName> = unwanted
@@ -432,4 +488,11 @@ fn beside_wildcards<'a>(
         beside.entry(wildcard).or_default().extend(answers.get(name).into_iter().flatten());
     }
     beside
+}
+
+/// True if an instance wants a wildcard: its wishes are sorted by name.
+fn has_wildcards(wants: &InstanceWants) -> bool {
+    let before = wants.wants.partition_point(|want| want.name.as_str() < "*");
+    let of_star = wants.wants.get(before..).unwrap_or_default().iter();
+    of_star.take_while(|want| want.name.as_str().starts_with('*')).any(|want| want.name.is_wildcard())
 }

@@ -112,7 +112,7 @@ pub fn wrong_zone(
         (true, true) => {
             above_a_private_zone(world, wants, want, zone).or_else(|| private_only(world, wants, want, zone))
         }
-        (true, false) => misled(world, want, zone),
+        (true, false) => misled(world, wants, want, zone),
         (false, true) => None,
         (false, false) if is_missing => elsewhere(world, want, zone),
         (false, false) => written_to_the_twin(world, wants, want, zone),
@@ -130,9 +130,14 @@ pub fn holds(zone: &ZoneReading, want: &Want) -> bool {
 }
 
 /// The record is here, and its users are led elsewhere.
-fn misled(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Misplaced> {
+fn misled<'a>(
+    world: &World<'a>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &'a ZoneReading,
+) -> Option<Misplaced> {
     not_delegated(world, want, zone)
-        .or_else(|| below_a_delegation(world, want, zone))
+        .or_else(|| below_a_delegation(world, wants, want, zone))
         .or_else(|| behind_a_private_zone(world, want, zone))
 }
 
@@ -158,13 +163,19 @@ fn not_delegated(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<M
 }
 
 /// NS records below the apex give the name to somebody else.
-fn below_a_delegation(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Misplaced> {
+fn below_a_delegation<'a>(
+    world: &World<'a>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &'a ZoneReading,
+) -> Option<Misplaced> {
     let deeper = |other: &ZoneReading| {
         other.zone.name != zone.zone.name
             && other.zone.name.is_within(&zone.zone.name)
             && want.name.is_within(&other.zone.name)
     };
-    if !occluded(zone, want) || public_zones(world).any(|other| deeper(other) && holds(other, want)) {
+    let here = world.here(wants, want, zone);
+    if !occluded(zone, want, here) || public_zones(world).any(|other| deeper(other) && holds(other, want)) {
         return None;
     }
     // Whoever was last heard may get it from the zone below: the next change does not arrive there.

@@ -307,13 +307,13 @@ fn change(world: &World<'_>, wants: &InstanceWants, reason: Reason) -> Candidate
 
 /// The wants under whose name something stands.
 fn recorded<'a>(
-    world: &'a World<'_>,
+    world: &'a World<'a>,
     wants: &'a InstanceWants,
 ) -> impl Iterator<Item = (&'a Want, &'a ZoneReading)> {
     wants.wants.iter().filter_map(|want| {
         let zone = want.zone_id().and_then(|id| world.zone(id))?;
-        let stands = zone.at(&want.name).iter().any(|set| set.record_type == want.record_type);
-        stands.then_some((want, zone))
+        let here = world.here(wants, want, zone);
+        here.iter().any(|set| set.record_type == want.record_type).then_some((want, zone))
     })
 }
 
