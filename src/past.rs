@@ -4,6 +4,7 @@
 //! changes, so the memory follows the wishes and not the size of the zones.
 
 pub mod answers;
+mod labels;
 pub mod names;
 pub mod told;
 
@@ -25,6 +26,7 @@ use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{HostedZone, ZoneReading, Zones};
 use crate::model::{Content, DomainName, ObjectRef, RecordKey, RecordSet, RecordType, ZoneId};
 use crate::past::answers::{Answered, Arrival};
+use crate::past::labels::Labels;
 use crate::past::names::{ABSENCE, sight};
 pub use crate::past::names::{KeyRef, Names, Others, Sighting};
 use crate::past::told::Told;
@@ -298,10 +300,11 @@ impl Past {
             self.dns_at = Some(at);
             self.observe_delegations(snapshot, at);
             self.answered.observe_hosts(snapshot, wants);
-            self.answered.observe_served(snapshot, wants);
-            self.answered.observe_odd(snapshot, &self.names);
-            self.answered.observe_served_aside(snapshot, wants, &self.names);
-            self.answered.observe_first(snapshot, arrivals(&self.names, self.first_at));
+            let labels = Labels::of(wants, &self.names, snapshot.route53.value());
+            self.answered.observe_served(snapshot, wants, &labels);
+            self.answered.observe_odd(snapshot, (&self.names, &labels));
+            self.answered.observe_served_aside(snapshot, wants, (&self.names, &labels));
+            self.answered.observe_first(snapshot, arrivals(&self.names, self.first_at), &labels);
         }
         self.observe_unasked(snapshot, cycle);
         self.observe_controls(snapshot);

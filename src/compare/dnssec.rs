@@ -91,7 +91,10 @@ fn judged<'a, 's>(world: &'s World<'a>) -> impl Iterator<Item = &'a ZoneReading>
 }
 
 fn leads_out(zone: &ZoneReading, name: &DomainName) -> bool {
-    let hosts = zone.at(name).iter().filter(|set| set.record_type == RecordType::Cname);
+    // A label that was made up has the record of its wildcard.
+    let wildcard = name.wildcard_sibling().filter(|_| zone.at(name).is_empty());
+    let sets = zone.at(wildcard.as_ref().unwrap_or(name));
+    let hosts = sets.iter().filter(|set| set.record_type == RecordType::Cname);
     hosts.flat_map(|set| set.content.hosts()).any(|host| !host.is_within(&zone.zone.name))
 }
 

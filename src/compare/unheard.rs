@@ -365,8 +365,12 @@ fn is_mended(snapshot: &Snapshot, wished: &Wished, one: &Candidate) -> bool {
     else {
         return true;
     };
+    let is_made_up = |seen: &Observation| {
+        record.name.is_wildcard() && seen.name.wildcard_sibling().as_ref() == Some(&record.name)
+    };
+    let is_about = |seen: &Observation| seen.name == record.name || is_made_up(seen);
     let mut looks = snapshot.observations().filter(|seen| {
-        seen.vantage == Vantage::Recursive && seen.name == record.name && one.servers.contains(&seen.server)
+        seen.vantage == Vantage::Recursive && one.servers.contains(&seen.server) && is_about(seen)
     });
     looks.any(|seen| seen.outcome == Outcome::Answer && wished.leads(seen) == Some(true))
 }

@@ -473,10 +473,13 @@ fn beside_wildcards<'a>(
     zones: Option<&Zones>,
     lingers: impl Fn(&DomainName) -> bool,
 ) -> Table<DomainName, Vec<&'a Observation>> {
-    if !wants.iter().any(has_wildcards) {
+    let without_target = wants.iter().flat_map(|one| &one.without_target).flat_map(|object| &object.names);
+    let without_target: BTreeSet<&DomainName> = without_target.filter(|name| name.is_wildcard()).collect();
+    if without_target.is_empty() && !wants.iter().any(|one| one.wildcards().next().is_some()) {
         return Table::default();
     }
-    let wanted = |name: &DomainName| wants.iter().any(|one| !one.at(name).is_empty());
+    let wanted =
+        |name: &DomainName| without_target.contains(name) || wants.iter().any(|one| !one.at(name).is_empty());
     let unwanted = answers.keys().copied().filter(|name| !wanted(name));
     let mut made_up: BTreeMap<&DomainName, DomainName> = unwanted
         .filter_map(|name| Some((name, name.wildcard_sibling().filter(|wildcard| wanted(wildcard))?)))
@@ -488,11 +491,4 @@ fn beside_wildcards<'a>(
         beside.entry(wildcard).or_default().extend(answers.get(name).into_iter().flatten());
     }
     beside
-}
-
-/// True if an instance wants a wildcard: its wishes are sorted by name.
-fn has_wildcards(wants: &InstanceWants) -> bool {
-    let before = wants.wants.partition_point(|want| want.name.as_str() < "*");
-    let of_star = wants.wants.get(before..).unwrap_or_default().iter();
-    of_star.take_while(|want| want.name.as_str().starts_with('*')).any(|want| want.name.is_wildcard())
 }

@@ -168,6 +168,13 @@ impl InstanceWants {
     pub fn at(&self, name: &DomainName) -> &[Want] {
         self.wants.at(name)
     }
+
+    /// The wishes for wildcards. They stand together, because wishes are sorted by name.
+    pub fn wildcards(&self) -> impl Iterator<Item = &Want> {
+        let before = self.wants.partition_point(|want| want.name.as_str() < "*");
+        let of_star = self.wants.get(before..).unwrap_or_default().iter();
+        of_star.take_while(|want| want.name.as_str().starts_with('*')).filter(|want| want.name.is_wildcard())
+    }
 }
 
 impl Row for Want {

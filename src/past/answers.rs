@@ -11,6 +11,7 @@ use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::table::{Table, TableSet};
 use crate::model::want::InstanceWants;
 use crate::model::{Content, DomainName, RecordKey, RecordType, ZoneId};
+use crate::past::labels::Labels;
 use crate::past::names::{Held, Names};
 use crate::snapshot::Snapshot;
 use crate::stored::pairs;
@@ -110,9 +111,9 @@ impl Answered {
         &mut self,
         snapshot: &Snapshot,
         wants: &[InstanceWants],
-        names: &Names,
+        (names, labels): (&Names, &Labels<'_>),
     ) {
-        for (place, leads) in self.told_aside(snapshot, wants) {
+        for (place, leads) in self.told_aside(snapshot, wants, labels) {
             if !leads {
                 self.aside.remove(&place);
             } else if self.aside.len() < MAX_HOSTS || self.aside.contains_key(&place) {
@@ -134,6 +135,7 @@ impl Answered {
         &self,
         snapshot: &Snapshot,
         wants: &[InstanceWants],
+        labels: &Labels<'_>,
     ) -> BTreeMap<(Arc<str>, DomainName), bool> {
         let all = || snapshot.observations();
         let works = all().filter(|seen| seen.vantage == Vantage::Control && seen.outcome == Outcome::Answer);
@@ -151,9 +153,10 @@ impl Answered {
         let mut told = BTreeMap::new();
         for seen in all().filter(|seen| seen.vantage == Vantage::Recursive && is_aside(seen)) {
             let says = matches!(seen.outcome, Outcome::Answer | Outcome::Nxdomain | Outcome::Nodata);
-            let mut wished = wants.iter().flat_map(|one| one.at(&seen.name)).peekable();
+            let name = labels.name_of(seen);
+            let mut wished = wants.iter().flat_map(|one| one.at(name)).peekable();
             if says && works.contains(&(&*seen.view, &*seen.server)) && wished.peek().is_some() {
-                let leads = told.entry((Arc::clone(&seen.view), seen.name.clone())).or_default();
+                let leads = told.entry((Arc::clone(&seen.view), name.clone())).or_default();
                 *leads |= wished.any(|want| self.leads_to(seen, &want.content));
             }
         }
@@ -172,16 +175,17 @@ impl Answered {
     }
 
     /// Answers of a zone's servers that are not what it holds: they outlive their cause in every cache.
-    pub(super) fn observe_odd(&mut self, snapshot: &Snapshot, names: &Names) {
+    pub(super) fn observe_odd(&mut self, snapshot: &Snapshot, (names, labels): (&Names, &Labels<'_>)) {
         let Some(zones) = snapshot.route53.value() else { return };
         for seen in snapshot.observations().filter(|seen| seen.vantage == Vantage::Authoritative) {
             let Some(zone) = &seen.zone_id else { continue };
-            for held in names.records_at(&seen.name).iter().filter(|held| held.place.as_str() == &**zone) {
+            let name = labels.name_of(seen);
+            for held in names.records_at(name).iter().filter(|held| held.place.as_str() == &**zone) {
                 let content = held.sightings.last().and_then(|last| last.value.as_ref());
                 if let Some(content) = content.filter(|content| is_odd(seen, held, content))
                     && zones.zones.get(&held.place).is_some_and(|zone| zone.is_served_by(&seen.server))
                 {
-                    self.note_odd(seen, held, content);
+                    self.note_odd(seen, name, held, content);
                 }
             }
         }
@@ -192,16 +196,16 @@ impl Answered {
         self.given.retain(|_, addresses| !addresses.is_empty());
     }
 
-    fn note_odd(&mut self, seen: &Observation, held: &Held, content: &Content) {
+    fn note_odd(&mut self, seen: &Observation, name: &DomainName, held: &Held, content: &Content) {
         if matches!(seen.outcome, Outcome::Nxdomain | Outcome::Nodata) {
-            let place = (held.place.clone(), held.key(&seen.name));
+            let place = (held.place.clone(), held.key(name));
             if self.denied.len() < MAX_HOSTS || self.denied.contains_key(&place) {
                 let last = self.denied.entry(place).or_insert(seen.at);
                 *last = seen.at.max(*last);
             }
         }
         for (address, ttl) in foreign(seen, held, content) {
-            let place = (held.place.clone(), seen.name.clone());
+            let place = (held.place.clone(), name.clone());
             if MAX_HOSTS <= self.given.len() && !self.given.contains_key(&place) {
                 return;
             }
@@ -213,13 +217,20 @@ impl Answered {
         }
     }
 
-    pub(super) fn observe_served(&mut self, snapshot: &Snapshot, wants: &[InstanceWants]) {
+    pub(super) fn observe_served(
+        &mut self,
+        snapshot: &Snapshot,
+        wants: &[InstanceWants],
+        labels: &Labels<'_>,
+    ) {
         let aliases = wants.iter().flat_map(|one| &one.wants).filter(|want| want.content.alias().is_some());
         let names: TableSet<&DomainName> = aliases.map(|want| &want.name).collect();
         let own = snapshot.observations().filter(|seen| seen.vantage == Vantage::Authoritative);
-        for seen in own.filter(|seen| names.contains(&seen.name)) {
+        for (name, seen) in
+            own.map(|seen| (labels.name_of(seen), seen)).filter(|(name, _)| names.contains(name))
+        {
             let Some(zone) = &seen.zone_id else { continue };
-            let place = (ZoneId::new(zone), seen.name.clone());
+            let place = (ZoneId::new(zone), name.clone());
             let addresses = seen.answers.iter().filter_map(|record| record.data.parse::<IpAddr>().ok());
             for address in addresses {
                 if MAX_HOSTS <= self.served.len() && !self.served.contains_key(&place) {
@@ -249,7 +260,12 @@ impl Answered {
     }
 
     /// `arrivals`: the records that stand now and were seen to come.
-    pub(super) fn observe_first(&mut self, snapshot: &Snapshot, arrivals: impl Iterator<Item = Arrival>) {
+    pub(super) fn observe_first(
+        &mut self,
+        snapshot: &Snapshot,
+        arrivals: impl Iterator<Item = Arrival>,
+        labels: &Labels<'_>,
+    ) {
         let is_recent = |arrival: &Arrival| snapshot.at.duration_since(arrival.2) < KEEP_FIRST;
         let mut recent: Vec<Arrival> = arrivals.filter(is_recent).collect();
         // What was denied while it stood begins anew with the next answer.
@@ -271,7 +287,7 @@ impl Answered {
         });
         self.first = known.map(|(place, at)| (place.clone(), *at)).collect();
         for seen in snapshot.observations() {
-            for (place, absent, _) in by_name.get(&seen.name).into_iter().flatten() {
+            for (place, absent, _) in by_name.get(labels.name_of(seen)).into_iter().flatten() {
                 if answers(seen, place) && absent.is_none_or(|absent| absent < seen.at) {
                     let first = self.first.entry(place.clone()).or_insert(seen.at);
                     *first = seen.at.min(*first);
@@ -378,12 +394,16 @@ mod tests {
         let place = (ZoneId::new("Z1"), key);
         let arrivals = || std::iter::once((place.clone(), Some(at(60)), at(120)));
         let mut answered = Answered::default();
-        answered.observe_first(&round(&[50]), arrivals());
+        answered.observe_first(&round(&[50]), arrivals(), &Labels::of(&[], &Names::default(), None));
         assert_eq!(answered.first(&place.0, &place.1), None);
-        answered.observe_first(&round(&[50, 170, 110]), arrivals());
-        answered.observe_first(&round(&[190]), arrivals());
+        answered.observe_first(
+            &round(&[50, 170, 110]),
+            arrivals(),
+            &Labels::of(&[], &Names::default(), None),
+        );
+        answered.observe_first(&round(&[190]), arrivals(), &Labels::of(&[], &Names::default(), None));
         assert_eq!(answered.first(&place.0, &place.1), Some(at(110)));
-        answered.observe_first(&round(&[190]), std::iter::empty());
+        answered.observe_first(&round(&[190]), std::iter::empty(), &Labels::of(&[], &Names::default(), None));
         assert_eq!(answered, Answered::default());
     }
 }
