@@ -11,11 +11,11 @@ use crate::compare::resolvers::ALIAS_TTL;
 use crate::compare::wildcard::above;
 use crate::compare::wishes::signed;
 use crate::compare::world::World;
-use crate::model::DomainName;
 use crate::model::observation::{Observation, Outcome};
 use crate::model::record::{Content, RecordSet, RecordType, Value};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
+use crate::model::{DomainName, ZoneId};
 use crate::past::names::Held;
 
 /// A wanted record with its zone and what it should lead to.
@@ -87,13 +87,21 @@ pub fn is_blocked(seen: &Observation) -> bool {
 pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class {
     let forged = seen.ede.as_ref().is_some_and(|error| error.code == FORGED);
     let blocked = is_blocked(seen);
+    let is_nowhere = || {
+        let found = addresses(seen);
+        !found.is_empty() && found.iter().all(|ip| leads_nowhere(*ip))
+    };
     match seen.outcome {
         Outcome::Answer => match judge(seen, name.expected) {
+            Match::Elsewhere | Match::Unknown if blocked || forged || is_nowhere() => Class::Sinkhole,
             Match::Unknown if is_flattened(name, seen) => elsewhere(world, name, seen),
             Match::Right | Match::Unknown => Class::Right,
             Match::Partial if name.routed => Class::Right,
-            Match::Elsewhere if blocked || forged => Class::Sinkhole,
-            Match::Partial => earlier(world, name, seen).unwrap_or(Class::Nothing),
+            Match::Partial => earlier(world, name, seen).unwrap_or_else(|| {
+                // A resolver may hand out a part; what it adds was never published.
+                let is_part = addresses(seen).is_subset(&name.expected.addresses);
+                if is_part { Class::Nothing } else { Class::Rewritten }
+            }),
             Match::Elsewhere => elsewhere(world, name, seen),
             Match::Denied => Class::Nothing,
         },
@@ -122,9 +130,6 @@ fn denial(name: &Name<'_>, seen: &Observation) -> Class {
 
 fn elsewhere(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class {
     let found = addresses(seen);
-    if !found.is_empty() && found.iter().all(|ip| leads_nowhere(*ip)) {
-        return Class::Sinkhole;
-    }
     if let Some(stale) = earlier(world, name, seen) {
         return stale;
     }
@@ -140,10 +145,12 @@ fn elsewhere(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class {
     Class::Rewritten
 }
 
-/// Addresses in the place of a CNAME: whoever resolves by the book shows the CNAME that led there.
+/// Something else in the place of a CNAME, or a CNAME in the place of an alias: whoever resolves by the book shows the
+/// CNAME that led there, and for an alias there is none.
 fn is_flattened(name: &Name<'_>, seen: &Observation) -> bool {
-    let is_plain = name.want.record_type == RecordType::Cname && name.want.content.alias().is_none();
-    is_plain && chain(seen).is_empty() && !addresses(seen).is_empty()
+    let is_alias = name.want.content.alias().is_some();
+    let is_plain = name.want.record_type == RecordType::Cname && !is_alias;
+    is_plain && !(chain(seen).is_empty() && addresses(seen).is_empty()) || is_alias && !chain(seen).is_empty()
 }
 
 /// Targets that answer with other addresses at each place.
@@ -195,7 +202,7 @@ pub(super) fn pool(world: &World<'_>, host: &DomainName, is_six: bool) -> Option
 fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Class> {
     let own = &name.want.record_type;
     let stale = |content: &Content, ended: Timestamp| {
-        let ttl = content.ttl().or_else(|| ttl_of_target(name.zone, content));
+        let ttl = content.ttl().or_else(|| ttl_of_target(world, name.zone, content));
         Class::Stale { ended, ttl }
     };
     let led = |former: &Former<'_>| {
@@ -207,9 +214,9 @@ fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Cla
     if led.first().is_some_and(is_told) {
         return Some(Class::Nothing);
     }
-    // The same values may have stood there several times, each time to be kept for a time of its own.
-    let kept = |one: &Former<'_>| kept_until(name.zone, one.content, one.ended);
-    let before = led.iter().filter(|one| !is_told(one)).max_by_key(|one| kept(one));
+    // The same values may have stood there several times, also as another member, each time to be kept for a time of
+    // its own.
+    let before = led.iter().max_by_key(|one| kept_until(world, name.zone, one.content, one.ended));
     let before = before.map(|one| (one.content, one.ended));
     let covered = || {
         let came = came_at(world, name)?;
@@ -230,8 +237,8 @@ fn given(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Class
 }
 
 /// Until when a resolver may keep a content that ended then, but for the time that a change takes to spread.
-fn kept_until(zone: &ZoneReading, content: &Content, ended: Timestamp) -> Timestamp {
-    let ttl = content.ttl().or_else(|| ttl_of_target(zone, content)).unwrap_or(ALIAS_TTL);
+fn kept_until(world: &World<'_>, zone: &ZoneReading, content: &Content, ended: Timestamp) -> Timestamp {
+    let ttl = content.ttl().or_else(|| ttl_of_target(world, zone, content)).unwrap_or(ALIAS_TTL);
     ended.saturating_add(SignedDuration::from_secs(ttl.into())).unwrap_or(Timestamp::MAX)
 }
 
@@ -258,7 +265,13 @@ fn former<'a>(world: &World<'a>, name: &Name<'_>) -> Vec<Former<'a>> {
     let alike = |held: &Held| {
         held.record_type == own.record_type || held.record_type.is_address() && own.record_type.is_address()
     };
-    let fits = |held: &&'a Held| held.place == *id && alike(held);
+    // Before the zone came another one of its sort, above it, served the name.
+    let (private, apex) = (name.zone.zone.private, &name.zone.zone.name);
+    let served = |place: &ZoneId| {
+        let other = world.zone(place).map(|one| &one.zone);
+        *place == *id || other.is_some_and(|one| one.private == private && one.name != *apex)
+    };
+    let fits = |held: &&'a Held| served(&held.place) && alike(held);
     let rows = || world.past.names.records_at(&own.name).iter().filter(fits);
     let ended = |held: &'a Held| {
         let ends = held.sightings.iter().skip(1).map(|next| next.since);
@@ -267,20 +280,29 @@ fn former<'a>(world: &World<'a>, name: &Name<'_>) -> Vec<Former<'a>> {
     };
     let is_own = |held: &&'a Held| is_of(own, held);
     let known = rows().filter(is_own).chain(rows().filter(|held| !is_own(held))).flat_map(ended);
+    let others = || world.past.others.at(&own.name).iter();
     // What stood there before anybody here wanted the name ended when something else was first seen, at the
     // latest.
-    let starts: Vec<Timestamp> = rows().flat_map(|held| &held.sightings).map(|one| one.since).collect();
+    let seen = rows().chain(others().filter(fits)).flat_map(|held| &held.sightings);
+    let starts: Vec<Timestamp> = seen.map(|one| one.since).collect();
     let stands = |held: &Held, content: &Content| {
         let here = name.zone.at(&own.name).iter();
         here.filter(|set| set.record_type == held.record_type && set.set_identifier == held.set_identifier)
             .any(|set| set.content == *content)
     };
     let mut all: Vec<Former<'a>> = known.collect();
+    // What still stands above ended for users when the own record came.
+    let came = came_at(world, name);
+    for held in rows().filter(|held| held.place != *id) {
+        let stands = held.sightings.last().and_then(|last| last.value.as_ref());
+        if let (Some(content), Some(ended)) = (stands, came) {
+            all.push(Former { content, ended, held });
+        }
+    }
     // Of a zone that is gone nobody tells the end.
     let is_gone = |held: &&Held| {
         alike(held) && world.zones().is_some_and(|zones| !zones.zones.contains_key(&held.place))
     };
-    let others = || world.past.others.at(&own.name).iter();
     for held in world.past.names.records_at(&own.name).iter().chain(others()).filter(is_gone) {
         if let Some(last) = held.sightings.last()
             && let Some(content) = &last.value
@@ -362,24 +384,41 @@ fn was_served(world: &World<'_>, name: &Name<'_>, ended: Timestamp, found: &BTre
     served.any(|(ip, last)| found.contains(&ip) && last <= spread)
 }
 
-/// An alias of a record in its own zone is kept as long as that record.
-pub(super) fn ttl_of_target(zone: &ZoneReading, content: &Content) -> Option<u32> {
+/// An alias of a record in its own zone is kept as long as that record, or as long as that was to be kept when the
+/// alias was asked for.
+pub(super) fn ttl_of_target(world: &World<'_>, zone: &ZoneReading, content: &Content) -> Option<u32> {
     let target = content.alias()?.bare_name();
-    zone.at(&target)
-        .iter()
-        .filter(|set| set.record_type.is_address())
-        .filter_map(|set| set.content.ttl())
-        .max()
+    let here = zone.at(&target).iter().filter(|set| set.record_type.is_address());
+    let held = world.past.names.records_at(&target).iter().chain(world.past.others.at(&target));
+    let held = held.filter(|held| held.place == zone.zone.id && held.record_type.is_address());
+    let before = held.flat_map(|held| &held.sightings).filter_map(|seen| seen.value.as_ref()?.ttl());
+    here.filter_map(|set| set.content.ttl()).chain(before).max()
 }
 
 fn in_other_zone(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> bool {
-    let zones = world.zones_over(&name.want.name);
-    zones.filter(|zone| zone.zone.id != name.zone.zone.id).any(|zone| {
-        let own = &name.want.record_type;
-        let tells = |kind: &RecordType| kind == own || kind.is_address() && own.is_address();
-        let here = zone.at(&name.want.name).iter().filter(|set| tells(&set.record_type));
-        here.into_iter().any(|set| leads_to(&set.content, own, seen))
-    })
+    told_by_other_zones(world, name, seen).next().is_some()
+}
+
+/// How long what another zone of ours gives may be kept; `None` if the answer is of none.
+pub(super) fn ttl_in_other_zone(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<u32> {
+    let ttl = |(zone, content): (&ZoneReading, &Content)| {
+        content.ttl().or_else(|| ttl_of_target(world, zone, content)).unwrap_or(ALIAS_TTL)
+    };
+    told_by_other_zones(world, name, seen).map(ttl).max()
+}
+
+/// What other zones of ours hold for the name that the answer is.
+fn told_by_other_zones<'a, 's>(
+    world: &'s World<'a>,
+    name: &'s Name<'_>,
+    seen: &'s Observation,
+) -> impl Iterator<Item = (&'a ZoneReading, &'a Content)> + 's {
+    let own = &name.want.record_type;
+    let tells = move |kind: &RecordType| kind == own || kind.is_address() && own.is_address();
+    let zones = world.zones_over(&name.want.name).filter(|zone| zone.zone.id != name.zone.zone.id);
+    let sets = zones.flat_map(|zone| zone.at(&name.want.name).iter().map(move |set| (zone, set)));
+    let sets = sets.filter(move |(_, set)| tells(&set.record_type));
+    sets.map(|(zone, set)| (zone, &set.content)).filter(move |(_, content)| leads_to(content, own, seen))
 }
 
 /// An address that nobody can serve a public name from.

@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use crate::compare::fix::quote;
-use crate::compare::live::{answers_by_name, worst, worst_of_names};
+use crate::compare::live::{answers_by_name, asks, questions, worst, worst_of_names};
+use crate::compare::resolvers::is_from_before;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
-use crate::model::observation::{Observation, Vantage};
+use crate::model::observation::{AnswerRecord, Observation, Outcome, Vantage};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 use crate::policy::NetworkView;
@@ -44,7 +45,15 @@ fn unassociated(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
     let reason = if vpcs.is_empty() { Reason::NoVpc } else { Reason::VpcMissing };
     let here =
         |seen: &Observation| lacking.iter().any(|view| view.name == seen.view) && world.control_works(seen);
-    let names = answers_by_name(world, zone, &here);
+    // By a forwarding rule the zone may be there all the same: what its resolvers keep from before a change is no word.
+    // A denial by another zone shows that it is not.
+    let is_kept = |seen: &Observation| {
+        let mut wants = world.wants_at(&zone.zone.id, &seen.name).filter(|_| may_be_of(zone, seen));
+        wants.any(|want| {
+            asks(&seen.record_type, &want.record_type) && is_from_before(world, None, want, zone, seen)
+        })
+    };
+    let names = answers_by_name(world, zone, &|seen: &Observation| here(seen) && !is_kept(seen));
     // Those who have the names from this zone, or from another one of the name, are served.
     let are_some_served = lacking.len() < bound.len();
     // Whether a VPC is to see it beside them, only its resolvers tell, where they can be asked. What those of a
@@ -52,9 +61,13 @@ fn unassociated(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
     let is_lost = lacking.iter().any(|view| lost(view));
     let is_open = are_some_served && world.snapshot.dns.state == ViewState::Read;
     let is_feared = || is_lost || !is_open && !was_served(world, zone, &lacking);
+    let is_waiting = || {
+        let mut looks = world.wants_in(&zone.zone.id).iter().flat_map(|want| questions(world, &want.name));
+        looks.any(|seen| seen.vantage == Vantage::Recursive && here(seen) && is_kept(seen))
+    };
     let harm = match worst_of_names(&names) {
         Some(harm) => harm,
-        None if names.is_empty() && is_feared() => Impact::Down,
+        None if names.is_empty() && is_feared() && (is_lost || !is_waiting()) => Impact::Down,
         // A forwarding rule or a shared profile brings the zone into the VPC.
         None => return None,
     };
@@ -69,12 +82,18 @@ fn unassociated(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
     candidate.is_assumed = names.is_empty();
     let denied = names.iter().filter(|(_, rows)| worst(rows).is_some());
     candidate.denied = denied.map(|(name, _)| (*name).clone()).collect();
-    let looks = candidate.denied.iter().filter_map(|name| world.answers.get(name)).flatten();
+    let looks = candidate.denied.iter().flat_map(|name| questions(world, name));
     let looks = looks.filter(|seen| seen.vantage == Vantage::Recursive && here(seen));
     candidate.servers = looks.map(|seen| Arc::clone(&seen.server)).collect();
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
     describe(world, zone, (&bound, &lacking), &mut candidate);
     Some(candidate)
+}
+
+/// True for an answer, and for a denial that the zone itself has signed with its SOA record.
+fn may_be_of(zone: &ZoneReading, seen: &Observation) -> bool {
+    let is_soa = |record: &AnswerRecord| &*record.record_type == "SOA" && record.name == zone.zone.name;
+    seen.outcome == Outcome::Answer || seen.authority.iter().any(is_soa)
 }
 
 /// True if the zone is associated with the VPC of the view.

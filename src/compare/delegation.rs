@@ -277,10 +277,13 @@ fn misleads(world: &World<'_>, zone: &ZoneReading, looks: &[&Observation]) -> bo
         let has_plain =
             here.iter().any(|set| set.content.plain_values().iter().any(|value| value.ip().is_some()));
         let is_known = here.iter().all(|set| leads_to_known(world, set));
+        let made_up = if want.name.is_wildcard() { world.under_wildcard(&want.name) } else { &[] };
+        let is_about =
+            |seen: &Observation| seen.name == want.name || made_up.iter().any(|one| std::ptr::eq(*one, seen));
         let other = |seen: &&&Observation| {
             // A load balancer has other addresses for others; what is known of it is compared beside others only.
             let can_tell = expected.hosts.is_empty() || !chain(seen).is_empty() || has_plain && is_known;
-            seen.name == want.name
+            is_about(seen)
                 && asks(&seen.record_type, &want.record_type)
                 && seen.outcome == Outcome::Answer
                 && can_tell

@@ -569,7 +569,7 @@ pub fn told_to_users<'a>(
         let mut zones = world.zones_over(name).filter(public).filter(led_to);
         seen.zone_id.is_none() || zones.any(|reading| in_zone(seen, Some(&reading.zone.id)))
     };
-    let all = world.answers.get(name).map(Vec::as_slice).unwrap_or_default();
+    let all = questions(world, name);
     // A host answers with addresses, unless nothing but mail and the like was ever asked for at the name.
     let wanted = wants.at(name).iter().map(|want| &want.record_type);
     let wished = world.wished(name).iter().filter(|wish| wish.place == wants.instance.id);
@@ -590,10 +590,16 @@ pub fn told_to_users<'a>(
     let by_servers =
         |seen: &&Observation| seen.vantage == Vantage::Authoritative && !is_private && of_public(seen);
     let rows: Vec<&Observation> = useful().filter(by_servers).collect();
-    if !rows.is_empty() {
+    // A server of the zone shows a CNAME out of it without the end of the chain: where that leads, resolvers tell.
+    let is_cut = |seen: &&Observation| {
+        seen.outcome == Outcome::Answer && addresses(seen).is_empty() && !chain(seen).is_empty()
+    };
+    if !rows.is_empty() && !rows.iter().all(is_cut) {
         return rows;
     }
-    useful().filter(|seen| seen.vantage == Vantage::Recursive && serves(world, seen, zone)).collect()
+    let told = useful().filter(|seen| seen.vantage == Vantage::Recursive && serves(world, seen, zone));
+    let told: Vec<&Observation> = told.collect();
+    if told.is_empty() { rows } else { told }
 }
 
 /// What the resolvers of a view answer for each wanted name of a zone that stands there; where nothing stands yet, for

@@ -87,9 +87,7 @@ pub fn auth_mismatch(
     // The name of a withheld record exists still, and each server withholds it; that its target resolves
     // has to be known.
     let empty = all && bad.iter().all(|(_, _, seen)| seen.outcome == Outcome::Nodata);
-    if empty && health_may_withdraw(&members) && is_alive(world, &expected) {
-        return Some(health_withdrawn(world, wants, want, zone, &expected, &bad));
-    }
+    let is_withdrawn = empty && health_may_withdraw(&members) && is_alive(world, &expected);
     let subject = Subject::Record(want.key());
     let window = propagation(world, &id, &want.key());
     if let Some(window) = window {
@@ -98,6 +96,10 @@ pub fn auth_mismatch(
             reason: window.reason,
             detail: format!("Route 53 may still be spreading the change until {}", window.until),
         });
+    }
+    if is_withdrawn {
+        let withdrawn = health_withdrawn(world, wants, want, zone, &expected, &bad);
+        return Some(Candidate { window, ..withdrawn });
     }
     let (reason, impact) = reason_and_impact(all, &bad);
     let key = FindingKey {

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::compare::answer_class::{Class, Name, classify, ttl_of_target};
+use crate::compare::answer_class::{Class, Name, classify, ttl_in_other_zone, ttl_of_target};
 use crate::compare::delegation::{LOOKS, delegation_window, followers, moved_before_our_time};
 use crate::compare::dnssec::is_refused;
 use crate::compare::live::{Match, answers, asks, questions, serves, union};
@@ -99,6 +99,22 @@ pub fn judge_resolvers(
         });
     }
     found
+}
+
+/// True if what a resolver says of a record that stands may be from before its last change.
+#[must_use]
+pub fn is_from_before(
+    world: &World<'_>,
+    flags_since: Option<Timestamp>,
+    want: &Want,
+    zone: &ZoneReading,
+    seen: &Observation,
+) -> bool {
+    let members = answering(zone, want, |kind| *kind == want.record_type);
+    let expected = union(world, members.iter().copied());
+    let routed = members.iter().any(|set| set.set_identifier.is_some());
+    let name = Name { want, zone, members: &members, expected: &expected, routed, flags_since };
+    !members.is_empty() && window(world, &name, classify(world, &name, seen), seen).is_some()
 }
 
 /// The record sets at the name of a wish that are of a type.
@@ -326,10 +342,18 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class, seen: &Observation) 
         .iter()
         .chain(above(&name.want.name, name.zone))
         .filter(answers)
-        .map(|set| set.content.ttl().or_else(|| ttl_of_target(name.zone, &set.content)).unwrap_or(ALIAS_TTL))
+        .map(|set| {
+            set.content.ttl().or_else(|| ttl_of_target(world, name.zone, &set.content)).unwrap_or(ALIAS_TTL)
+        })
         .max()
         .unwrap_or(ALIAS_TTL);
+    // Before a VPC could see the zone, it got what the public DNS gives.
+    let vpc = world.policy.view(&seen.view).and_then(|view| view.vpc_id.as_ref());
+    let joined = vpc.and_then(|vpc| world.past.associated_at(&name.zone.zone.id, vpc));
+    let of_other =
+        || joined.and_then(|at| after(SilentReason::TtlWindow, at, ttl_in_other_zone(world, name, seen)?));
     match class {
+        Class::OtherView if of_other().is_some() => of_other(),
         Class::Stale { ended, ttl } => after(SilentReason::TtlWindow, ended, ttl.unwrap_or(ALIAS_TTL)),
         Class::Denied | Class::Empty => {
             let (reason, ttl) = (SilentReason::NegativeTtlWindow, denial_ttl(world, name.zone, seen));
@@ -338,9 +362,6 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class, seen: &Observation) 
                 Some(first) => open(reason, first, lives(ttl), world.at()),
                 None => change_start(world, name).and_then(|start| after(reason, start, ttl)),
             };
-            // Before a VPC could see the zone, the public DNS denied the name to it.
-            let vpc = world.policy.view(&seen.view).and_then(|view| view.vpc_id.as_ref());
-            let joined = vpc.and_then(|vpc| world.past.associated_at(&name.zone.zone.id, vpc));
             let of_view = joined.and_then(|joined| after(reason, joined, ttl));
             // Before its zone was delegated the one above denied it.
             let above = seen.authority.iter().any(|record| {

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 
 use crate::compare::delegation::LOOKS;
 use crate::compare::leftovers::stands_privately;
-use crate::compare::live::{chain, resolved, says_nothing, speaks};
+use crate::compare::live::{chain, questions, resolved, says_nothing, speaks};
 use crate::compare::world::World;
 use crate::finding::Reason;
 use crate::model::observation::{Observation, Outcome, Vantage};
-use crate::model::record::{AliasTarget, Content, RecordType, Value};
+use crate::model::record::{Content, RecordSet, RecordType, Value};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ZoneId};
@@ -45,7 +45,7 @@ pub fn dead_target(world: &World<'_>, want: &Want) -> Option<Reason> {
 
 /// What the servers of a name say about it.
 fn own_servers<'a>(world: &World<'a>, name: &DomainName) -> Vec<&'a Observation> {
-    let seen = world.answers.get(name).map(Vec::as_slice).unwrap_or_default();
+    let seen = questions(world, name);
     let says =
         |answer: &&Observation| answer.vantage == Vantage::Authoritative && !says_nothing(answer.outcome);
     seen.iter().copied().filter(says).collect()
@@ -92,7 +92,11 @@ fn next_in_chain(world: &World<'_>, name: &DomainName) -> Option<DomainName> {
 fn denied_behind(world: &World<'_>, want: &Want, host: &DomainName) -> Option<Reason> {
     let mut own = own_servers(world, &want.name);
     own.retain(|answer| answer.zone_id.as_deref() == want.zone_id().map(ZoneId::as_str));
-    let is_behind = || own.iter().all(|answer| chain(answer).contains(host));
+    // An alias shows no chain.
+    let zone = want.zone_id().and_then(|id| world.zone(id));
+    let is_alias = want.content.alias().is_some() && zone.is_some_and(|zone| zone.at(host).is_empty());
+    let is_hidden = || is_alias && host_is_of(zone, host) && stands_for(world, want, host);
+    let is_behind = || is_hidden() || own.iter().all(|answer| chain(answer).contains(host));
     denied(&own).filter(|_| is_behind() && resolved(world, &want.name).is_empty())
 }
 
@@ -101,46 +105,41 @@ fn lost_in_zones(world: &World<'_>, want: &Want, host: &DomainName) -> Option<Re
     let is_private = want.zone_id().and_then(|id| world.zone(id)).map(|zone| zone.zone.private);
     let mut over = world.zones_over(host).filter(|zone| Some(zone.zone.private) == is_private);
     let nearest = over.next()?;
-    // A text that stays makes NODATA of NXDOMAIN. Beside it no wildcard answers.
-    let has_address = |zone: &ZoneReading| zone.at(host).iter().any(|set| set.record_type.is_address());
+    // What stays beside it makes NODATA of NXDOMAIN, and no wildcard answers. A delegation hands it to others.
+    let leads_on = |set: &RecordSet| set.record_type.is_address() || set.record_type == RecordType::Ns;
     let lacks = |zone: &&ZoneReading| {
         let here = zone.at(host);
         zone.record_sets.is_some()
-            && !has_address(zone)
-            && here.iter().all(|set| set.record_type == RecordType::Txt)
+            && !here.iter().any(leads_on)
             && (!here.is_empty() || !is_answered_above(zone, host))
     };
-    let looks = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
+    let looks = questions(world, &want.name);
     let by_resolver = |seen: &&&Observation| seen.vantage == Vantage::Recursive && world.control_works(seen);
-    let is_hidden = is_alias_within(world, want, host);
+    let is_hidden = stands_for(world, want, host);
     let denies = |seen: &&Observation| {
         let is_denial = matches!(seen.outcome, Outcome::Nxdomain | Outcome::Nodata);
         let shows_end = is_denial && chain(seen).contains(host);
-        shows_end || is_hidden && matches!(seen.outcome, Outcome::Nxdomain | Outcome::Nodata)
+        shows_end || is_denial && is_hidden
     };
     let told: Vec<&&Observation> = looks.iter().filter(by_resolver).collect();
     let is_lost = LOOKS <= told.len()
         && told.iter().all(|seen| denies(seen))
         && lacks(&nearest)
         && over.take_while(|zone| zone.zone.name == nearest.zone.name).all(|zone| lacks(&zone));
-    let is_there = !is_hidden && told.iter().all(|seen| seen.outcome == Outcome::Nodata);
+    let is_there = want.content.alias().is_none() && told.iter().all(|seen| seen.outcome == Outcome::Nodata);
     is_lost.then_some(if is_there { Reason::NoAddress } else { Reason::Nxdomain })
 }
 
-/// True if the record stands as an alias to a name of its own zone: no answer shows where it leads, and that its end is
-/// not there is told as if the record had no address.
-fn is_alias_within(world: &World<'_>, want: &Want, host: &DomainName) -> bool {
-    let Some(zone) = want.zone_id().and_then(|id| world.zone(id)) else { return false };
-    let leads_there = |target: &AliasTarget| {
-        target.bare_name() == *host && target.hosted_zone_id.as_ref().is_none_or(|id| *id == zone.zone.id)
-    };
-    want.content.alias().is_some_and(leads_there)
-        && zone
-            .at(&want.name)
-            .iter()
-            .any(|set| want.is(&set.key()) && set.content.alias().is_some_and(leads_there))
-        && zone.record_sets.is_some()
-        && zone.at(host).is_empty()
+/// True if the host lies in the zone, and in no zone below that nobody knows of.
+fn host_is_of(zone: Option<&ZoneReading>, host: &DomainName) -> bool {
+    zone.is_some_and(|zone| host.is_within(&zone.zone.name) && !is_answered_above(zone, host))
+}
+
+/// True if the record stands and leads to the host: answers need not show where it leads.
+fn stands_for(world: &World<'_>, want: &Want, host: &DomainName) -> bool {
+    let zone = want.zone_id().and_then(|id| world.zone(id));
+    let here = zone.map(|zone| zone.at(&want.name)).unwrap_or_default();
+    here.iter().any(|set| want.is(&set.key()) && target_host(&set.content).as_ref() == Some(host))
 }
 
 /// True if the wanted target is known to have no address of the wanted family: a record of that type leads

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::compare::world::World;
-use crate::model::change::{Action, ChangeEventKind};
+use crate::model::change::ChangeEventKind;
 use crate::model::table::Table;
 use crate::model::{DomainName, RecordKey, RecordType, ZoneId};
 
@@ -33,7 +33,8 @@ impl Writes {
         let mut found = Self::default();
         for event in world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events) {
             let ChangeEventKind::Applied(batch) = &event.kind else { continue };
-            for change in batch.changes.iter().filter(|change| change.action != Action::Delete) {
+            // What stands where something was deleted was written later.
+            for change in &batch.changes {
                 found.0.entry(change.name.clone()).or_default().push(Write {
                     at: event.at,
                     zone: batch.zone_id.clone(),

@@ -15,6 +15,7 @@ use crate::compare::live::{
 };
 use crate::compare::mismatch::{is_referral, occluded};
 use crate::compare::owner::{Ownership, ownership};
+use crate::compare::resolvers::is_from_before;
 use crate::compare::wildcard::covering;
 use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason};
@@ -138,7 +139,7 @@ fn misled<'a>(
 ) -> Option<Misplaced> {
     not_delegated(world, want, zone)
         .or_else(|| below_a_delegation(world, wants, want, zone))
-        .or_else(|| behind_a_private_zone(world, want, zone))
+        .or_else(|| behind_a_private_zone(world, wants, want, zone))
 }
 
 /// True if users of the public view get what is wanted, wherever it stands.
@@ -206,14 +207,26 @@ fn answers_itself(world: &World<'_>, want: &Want, zone: &ZoneReading) -> bool {
 }
 
 /// A private zone of the VPC answers for the name in the place of the public one.
-fn behind_a_private_zone(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Option<Misplaced> {
+fn behind_a_private_zone(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &ZoneReading,
+) -> Option<Misplaced> {
     let must_work = |view: &&NetworkView| view.resolves_public && !view.internal;
     world.policy.views.iter().filter(must_work).find_map(|view| {
         let shadow = shadow(world, want, view)?;
         let seen = |seen: &Observation| seen.view == view.name && world.control_works(seen);
-        let rows = verdicts(world, want, Vantage::Recursive, &seen);
+        // What may be from before the last change tells nothing of who answers.
+        let is_kept = |seen: &Observation| is_from_before(world, wants.instance.changed_at, want, zone, seen);
+        let rows = verdicts(world, want, Vantage::Recursive, &|one: &Observation| seen(one) && !is_kept(one));
+        let is_waiting = || {
+            let all = questions(world, &want.name).into_iter();
+            let mut asked = all.filter(|one| asks(&one.record_type, &want.record_type));
+            asked.any(|one| one.vantage == Vantage::Recursive && seen(one) && is_kept(one))
+        };
         let is_served = if rows.is_empty() {
-            world.past.answered.is_served_aside(&view.name, &want.name)
+            is_waiting() || world.past.answered.is_served_aside(&view.name, &want.name)
         } else {
             worst(&rows).is_none()
         };
@@ -222,14 +235,10 @@ fn behind_a_private_zone(world: &World<'_>, want: &Want, zone: &ZoneReading) -> 
         }
         Some(Misplaced {
             reason: Reason::ShadowedByPrivateZone,
-            // Users of the public view are served.
-            impact: if public_impact(world, want).is_some_and(|harm| harm == Impact::Down)
-                && seen_in_public(world, want)
-            {
-                Impact::Down
-            } else {
-                Impact::Degraded
-            },
+            // Users of the public view are served, or tell themselves what they get.
+            impact: public_impact(world, want)
+                .filter(|harm| Impact::Degraded.weight() < harm.weight() && seen_in_public(world, want))
+                .unwrap_or(Impact::Degraded),
             evidence: format!(
                 "in view {} the private zone {} answers in the place of {}",
                 view.name, shadow.zone.id, zone.zone.id
