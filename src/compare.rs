@@ -284,7 +284,7 @@ fn one_for_each_subject(world: &World<'_>, mut candidates: Vec<Candidate>) -> Ve
     };
     // Of two that say the same the graver one stays: two instances may have one id.
     candidates.sort_by(|left, right| {
-        let order = |one: &Candidate| (waits(one), one.key.kind, Reverse(one.severity));
+        let order = |one: &Candidate| (waits(one), one.key.kind, Reverse(one.severity), one.reason);
         (&left.key.subject, &left.key.zone_id, order(left)).cmp(&(
             &right.key.subject,
             &right.key.zone_id,
@@ -330,9 +330,9 @@ type Place = (Subject, Option<ZoneId>);
 /// `candidates` are sorted by subject and zone. Nearly all live findings stand alone, all those of an outage of
 /// resolvers among them: only beside a milder one is anything looked up.
 fn harms(world: &World<'_>, candidates: &[Candidate]) -> BTreeMap<Place, Impact> {
-    let is_down =
-        |one: &&Candidate| one.key.kind.is_live() && one.window.is_none() && one.impact == Impact::Down;
-    let is_milder = |one: &Candidate| one.impact.weight() < Impact::Down.weight();
+    let is_harm = |one: &Candidate| {
+        one.key.kind.is_live() && one.window.is_none() && Impact::Degraded.weight() < one.impact.weight()
+    };
     let is_told_by =
         |outer: &Candidate, live: &Candidate| explain::explains((outer, world.at()), (live, world.at()));
     let is_wide = |one: &&Candidate| !matches!(one.key.subject, Subject::Record(_));
@@ -341,10 +341,17 @@ fn harms(world: &World<'_>, candidates: &[Candidate]) -> BTreeMap<Place, Impact>
     let of_one_place = candidates.chunk_by(|one, other| {
         (&one.key.subject, &one.key.zone_id) == (&other.key.subject, &other.key.zone_id)
     });
-    let mixed = of_one_place.filter(|here| here.iter().any(is_milder));
-    let downs = mixed.flat_map(|here| here.iter().filter(is_down));
-    let alone = downs.filter(|live| !wide.iter().any(|outer| is_told_by(outer, live)));
-    alone.map(|live| (place(live), live.impact)).collect()
+    let several = of_one_place.filter(|here| 1 < here.len());
+    let harms = several.flat_map(|here| here.iter().filter(|one| is_harm(one)));
+    let alone = harms.filter(|live| !wide.iter().any(|outer| is_told_by(outer, live)));
+    let mut worst: BTreeMap<Place, Impact> = BTreeMap::new();
+    for live in alone {
+        let impact = worst.entry(place(live)).or_insert(live.impact);
+        if impact.weight() < live.impact.weight() {
+            *impact = live.impact;
+        }
+    }
+    worst
 }
 
 /// True if the second statement says the same and nobody asked for quiet about it.

@@ -519,7 +519,7 @@ impl Track {
         let is_vague = matches!(candidate.reason, Reason::NotFound | Reason::ValidationFails)
             && coverage.vague.contains(&candidate.key);
         let was_lost = (before.reason, candidate.reason) == (Reason::Lost, Reason::NeverAssigned);
-        if is_vague || was_lost && candidate.is_hidden(coverage) {
+        if is_vague || was_lost {
             candidate.keep_reason(before);
         }
         let is_dark =
@@ -683,10 +683,11 @@ fn stands_without(candidate: &Candidate, coverage: &Coverage, is_seen: bool) -> 
 /// Kinds by which instances are found and known to run.
 const INSTANCE_KINDS: [&str; 4] = ["Deployment", "StatefulSet", "DaemonSet", "Pod"];
 
-/// True for kinds that compare a wish that is there with something. An annotation that nobody reads, a
-/// left-over and a burst rest on what is not there.
+/// True for kinds that compare a wish that is there with something, and for those that tell what a controller does.
+/// An annotation that nobody reads, a left-over and a burst rest on what is not there.
 fn rests_on_presence(kind: Kind) -> bool {
-    matches!(kind.rank(), 10..=26 | 30..=32 | 60..=65 | 70..=72) && kind != Kind::AnnotationUnread
+    matches!(kind, Kind::ControllerStalled | Kind::ControllerFailing)
+        || matches!(kind.rank(), 10..=26 | 30..=32 | 60..=65 | 70..=72) && kind != Kind::AnnotationUnread
 }
 
 #[cfg(test)]

@@ -28,6 +28,13 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
     if is_half_of(cause, effect) {
         return true;
     }
+    // Of a record one statement is told. Within a round the others are attached to it; what an earlier one left open,
+    // because DNS is dark now, is part of it, too.
+    let is_of_same_record =
+        cause.key.subject == effect.key.subject && cause.key.zone_id == effect.key.zone_id;
+    if effect.key.kind.is_live() && is_of_same_record && cause.key.kind < effect.key.kind {
+        return true;
+    }
     if is_louder(effect, cause) {
         return false;
     }
@@ -43,7 +50,11 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
                 && effect.object.as_ref().is_some_and(|object| Some(object) != cause.object.as_ref());
             let is_live = effect.key.kind.is_live()
                 && (matches!(cause.key.kind, Kind::NoZone | Kind::NoAddress) || same_type(cause, effect));
+            // What harms the users of the other address family more is no consequence of this one.
+            let is_of_name = matches!(cause.key.kind, Kind::NoZone | Kind::NoAddress);
+            let is_own = is_of_name || same_type(cause, effect) || effect.severity <= cause.severity;
             !of_another
+                && is_own
                 && same_place(cause, effect)
                 && (effect.key.kind.is_record_ladder() || is_live || effect.key.kind == Kind::OwnerOrphan)
         }
@@ -78,13 +89,6 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
         }
         Kind::MissingRecord => {
             effect.key.kind.is_live() && same_place(cause, effect) && same_type(cause, effect)
-        }
-        Kind::WrongAlias | Kind::WrongType | Kind::WrongRouting | Kind::StaleTarget | Kind::WrongTarget => {
-            // Where DNS answers what the zone holds, the record itself is the subject: another type or
-            // another member of the name has a fault of its own.
-            let answers = effect.key.kind.is_live()
-                && !matches!(effect.key.kind, Kind::WildcardShadow | Kind::HealthWithdrawn);
-            answers && effect.key.subject == cause.key.subject && effect.key.zone_id == cause.key.zone_id
         }
         Kind::DanglingRecord => {
             effect.key.kind == Kind::StaleRecord
@@ -211,8 +215,11 @@ fn leaves(fault: Reason, effect: &Candidate) -> bool {
             let is_of_both = effect.cause.as_ref().is_some_and(|cause| of_both.contains(cause));
             is_of_both && (ladder || kind == Kind::Flapping) || kind == Kind::OwnerConflict
         }
-        Reason::ZoneFilterMatchesNothing | Reason::DomainFilterQuoted => {
-            ladder || matches!(kind, Kind::NoZone | Kind::StaleRecord)
+        Reason::ZoneFilterMatchesNothing => ladder || matches!(kind, Kind::NoZone | Kind::StaleRecord),
+        // A host of a domain that nobody has stays without a zone when the quotes are gone.
+        Reason::DomainFilterQuoted => {
+            let is_left_out = kind == Kind::NoZone && effect.reason == Reason::FilteredOut;
+            ladder || kind == Kind::StaleRecord || is_left_out
         }
         _ => {
             ladder

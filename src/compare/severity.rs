@@ -19,7 +19,7 @@ pub fn severity(kind: Kind, reason: Reason, impact: Impact, cause: Option<&Cause
         | Kind::ControllerFailing
         | Kind::ControllerMisconfigured
         | Kind::MassDeletion => harm(impact, Severity::Critical, Severity::Warning, Severity::Warning),
-        Kind::NoAddress if reason == Reason::NeverAssigned => Severity::Warning,
+        Kind::NoAddress if reason == Reason::NeverAssigned && impact != Impact::None => Severity::Warning,
         Kind::FailedChange => harm(impact, Severity::Warning, Severity::Warning, Severity::Warning),
         Kind::NoZone
         | Kind::WrongZone

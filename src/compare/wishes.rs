@@ -21,7 +21,7 @@ use crate::compare::causes::{Circumstances, by_version};
 use crate::compare::feed::{Refusal, Refusals, spelled, still_counts};
 use crate::compare::fix;
 use crate::compare::ladder::{Step, differences, is_stale_by_denial, targets};
-use crate::compare::live::{Judged, impact_of, is_standby, served_exactly, shows_member};
+use crate::compare::live::{Judged, impact_of, is_standby, questions, served_exactly, shows_member};
 use crate::compare::mismatch::auth_mismatch;
 use crate::compare::mute;
 use crate::compare::owner::Ownership;
@@ -425,17 +425,20 @@ impl Context<'_> {
         live
     }
 
-    /// Resolvers that fail for the name although a record stands: whatever is wrong with the record, its users
-    /// get nothing at all.
+    /// Resolvers that fail for the name, deny it or lead elsewhere although the zone's own servers answer as they
+    /// should, and those that fail where these do not: whatever is wrong with the record, its users get nothing or
+    /// something else.
     fn unreached(&self, step: &Step) -> Vec<Candidate> {
-        if self.is_exact || matches!(step.kind, Kind::MissingRecord | Kind::WrongTtl) {
+        let is_right = self.judged.seen && self.judged.harm.is_none();
+        let is_told = step.kind == Kind::WrongTtl || step.kind == Kind::MissingRecord && !is_right;
+        if self.is_exact || is_told {
             return Vec::new();
         }
         let out = &mut Verdicts::default();
         let mut live = judge_resolvers(self.world, self.wants, self.want, self.zone, out);
-        live.retain(|one| one.key.kind == Kind::ResolverUnreachable && one.window.is_none());
+        live.retain(|one| one.window.is_none() && (is_right || one.key.kind == Kind::ResolverUnreachable));
         self.spare_other_family(&mut live);
-        live.retain(|one| one.impact == Impact::Down);
+        live.retain(|one| Impact::Degraded.weight() < one.impact.weight());
         live
     }
 
@@ -597,7 +600,7 @@ impl Context<'_> {
                 && *seen.record_type == *twin.record_type.as_str()
         };
         // Of a family that nobody was asked for nothing is known.
-        if !self.world.answers.get(&twin.name).into_iter().flatten().any(answers_it) {
+        if !questions(self.world, &twin.name).iter().any(answers_it) {
             return;
         }
         let of_twin = judge_resolvers(self.world, self.wants, twin, self.zone, &mut Verdicts::default());
@@ -623,9 +626,15 @@ impl Context<'_> {
 
     /// The record went while nobody wanted it, as it should, and is wanted again.
     fn is_made_anew(&self) -> bool {
-        let gone = self.world.past.record_since(&self.zone.zone.id, self.want);
+        let held = self.world.past.names.record(&self.zone.zone.id, self.want);
         let wished = self.world.past.names.wish(&self.wants.instance.id, self.want);
-        gone.is_some_and(|gone| !wished.iter().any(|wish| wish.since <= gone && gone <= wish.until))
+        let wanted_at = |at: Timestamp| wished.iter().any(|wish| wish.since <= at && at <= wish.until);
+        // Between two rounds: a wish that came up with the loss counts only if it was there before.
+        let stood = held.iter().rev().nth(1).map(|last| last.until);
+        let came_with_it = |gone: Timestamp| wished.iter().any(|wish| wish.since == gone);
+        self.world.past.record_since(&self.zone.zone.id, self.want).is_some_and(|gone| {
+            !wanted_at(gone) || came_with_it(gone) && stood.is_some_and(|stood| !wanted_at(stood))
+        })
     }
 
     fn grace_new(&self) -> Option<Window> {
