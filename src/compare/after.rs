@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use crate::compare::fix::batch::Batch;
-use crate::compare::instances::owners::Unowned;
+use crate::compare::instances::owners::{Unowned, is_of_sibling};
 use crate::compare::leftovers::is_owned_by;
 use crate::compare::live::{expected, is_standby, resolved};
 use crate::compare::owner::{Ownership, heritage_names, ownership};
@@ -149,9 +149,9 @@ pub fn orphans(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Candidate
             let Some(object) = heritage.object() else { continue };
             // Another prefix or suffix is a fault of the instance, and its ownership must not be deleted.
             let unowned = unowned.get_or_init(|| Unowned::of(world, wants));
-            if unowned.owned_by(&set.name, &zone.zone.id, &object)
-                || is_of_other_affixes(world, wants, zone, set, &object)
-            {
+            let is_of_wish = unowned.owned_by(&set.name, &zone.zone.id, &object)
+                && !is_of_sibling(world, wants, zone, &set.name);
+            if is_of_wish || is_of_other_affixes(world, wants, zone, set, &object) {
                 continue;
             }
             let watched = wants.unknown.is_empty()
@@ -247,7 +247,9 @@ fn left_at(
     let deleted = world.remembered(object).and_then(|past| past.deleted_at);
     let own = names.iter().flat_map(|name| world.wished(name)).filter(|wish| wish.place == wants.instance.id);
     let wished = own.flat_map(|wish| &wish.sightings);
-    wished.map(|sighting| sighting.until).chain(deleted).max()
+    // What is wanted still, in another zone, has not left.
+    let ended = wished.map(|sighting| sighting.until).filter(|until| *until != world.at());
+    ended.chain(deleted).max()
 }
 
 fn orphan(

@@ -86,7 +86,8 @@ pub fn ownerless_records(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Ca
         })
         .collect();
     let asked = world.policy.leftovers_in_zone && world.policy.inventory.is_none();
-    let Some(reader) = world.wants.iter().find(|one| one.zones.contains(&zone.zone.id)) else { return };
+    // Which affixes a former owner had, nobody knows: those of each that reads the zone count.
+    let readers: Vec<_> = world.wants.iter().filter(|one| one.zones.contains(&zone.zone.id)).collect();
     for Text { set: txt, heritage, .. } in world.suspects(zone) {
         let Some((owner, object)) = heritage.owner.zip(heritage.object()) else { continue };
         // Another cluster may go on with an id that was shared.
@@ -95,7 +96,14 @@ pub fn ownerless_records(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Ca
         if !gone || !is_absent(world, &object) {
             continue;
         }
-        for set in owned_by(reader, zone, txt).into_iter().filter(|set| !is_wanted(world, zone, set)) {
+        let mut told = BTreeSet::new();
+        let owned = readers
+            .iter()
+            .flat_map(|reader| owned_by(reader, zone, txt).into_iter().map(move |set| (*reader, set)));
+        for (reader, set) in owned.filter(|(_, set)| !is_wanted(world, zone, set)) {
+            if !told.insert(set.key()) {
+                continue;
+            }
             let mut candidate = start(world, zone, set, Kind::StaleRecord, Reason::OwnerAbsent, Impact::None);
             candidate.evidence.push(format!("owner {owner}, made for {object}"));
             candidate.summary = format!(
@@ -192,7 +200,8 @@ pub(super) fn is_former_family(world: &World<'_>, zone: &ZoneReading, set: &Reco
     here.peek().is_some()
         && here.all(|want| {
             let met = |set: &RecordSet| want.is(&set.key()) && is_plain(&set.content);
-            let plain = want.set_identifier.is_none() && is_plain(&want.content);
+            // The addresses of a host name that ExternalDNS resolves are of both families.
+            let plain = is_plain(&want.content) && !want.is_resolved();
             plain && want.record_type != set.record_type && zone.at(&want.name).iter().any(met)
         })
 }
@@ -358,8 +367,9 @@ fn stale_record(
         return Some(candidate);
     }
     if let Some(rule) = left_alone(wants, set, &object) {
+        let held = rule.object.as_ref().unwrap_or(&object);
         candidate.summary = format!(
-            "{} stays in zone {}, and {object} asks for it still; the instance leaves that alone: {}.",
+            "{} stays in zone {}, and {held} asks for it still; the instance leaves that alone: {}.",
             set.key(),
             zone.zone.name,
             rule.detail
@@ -381,8 +391,8 @@ fn stale_record(
     Some(candidate)
 }
 
-/// The rule that takes an object out of the scope of the instance which asks for the name as ever: nobody will
-/// keep its record, and yet it serves.
+/// The rule that takes an object out of the scope of the instance which asks for the name as ever, be it that of the
+/// record or another one: nobody will keep its record, and yet it serves.
 fn left_alone<'a>(wants: &'a InstanceWants, set: &RecordSet, object: &ObjectRef) -> Option<&'a Unwanted> {
     let is_rule = |reason: SilentReason| {
         matches!(
@@ -394,11 +404,10 @@ fn left_alone<'a>(wants: &'a InstanceWants, set: &RecordSet, object: &ObjectRef)
                 | SilentReason::ControllerAnnotation
         )
     };
-    wants.unwanted.iter().find(|row| {
-        row.name.as_ref() == Some(&set.name)
-            && is_rule(row.reason)
-            && row.object.as_ref().is_some_and(|held| is_same(object, held))
-    })
+    let asks = |row: &&'a Unwanted| row.name.as_ref() == Some(&set.name) && is_rule(row.reason);
+    let is_own = |row: &&'a Unwanted| row.object.as_ref().is_some_and(|held| is_same(object, held));
+    let own = wants.unwanted.iter().filter(asks).find(is_own);
+    own.or_else(|| wants.unwanted.iter().filter(asks).find(|row| row.object.is_some()))
 }
 
 /// What to do about a record whose object asks for it as ever, where a rule of the instance or an annotation that
@@ -457,13 +466,12 @@ fn is_kept_by_its_instance(world: &World<'_>, wants: &InstanceWants, set: &Recor
         })
 }
 
-/// The object of a record, if it asks for the name still, by annotations that no instance reads: to delete the record
-/// would take away what it means to keep.
+/// The object of a record, or another one, if it asks for the name still, by annotations that no instance reads: to
+/// delete the record would take away what it means to keep.
 fn asks_unread<'a>(wants: &'a InstanceWants, set: &RecordSet, object: &ObjectRef) -> Option<&'a ObjectRef> {
-    let means = |one: &&'a UnreadAnnotations| {
-        is_same(object, &one.object) && one.if_read.iter().any(|(name, ..)| *name == set.name)
-    };
-    wants.unread.iter().find(means).map(|one| &one.object)
+    let means = |one: &&'a UnreadAnnotations| one.if_read.iter().any(|(name, ..)| *name == set.name);
+    let own = wants.unread.iter().filter(means).find(|one| is_same(object, &one.object));
+    own.or_else(|| wants.unread.iter().find(means)).map(|one| &one.object)
 }
 
 /// Says what nobody here can see: another cluster with the same owner id may want the record.

@@ -153,11 +153,16 @@ pub fn heritages<'a>(instance: &Instance, want: &Want, zone: &'a ZoneReading) ->
         .collect()
 }
 
-/// True if no address, alias or CNAME stands at the name for the wish's own member.
+/// True if nothing stands at the name whose ownership lies where that of the wish's own member does: that of the
+/// other address family has a name of its own.
 #[must_use]
 pub fn is_free(want: &Want, zone: &ZoneReading) -> bool {
-    let is_member =
-        |set: &RecordSet| set.record_type.is_address() && set.set_identifier == want.set_identifier;
+    let shares = |set: &RecordSet| {
+        set.record_type == want.record_type
+            || set.record_type == RecordType::Cname
+            || want.record_type == RecordType::Cname && set.record_type.is_address()
+    };
+    let is_member = |set: &RecordSet| shares(set) && set.set_identifier == want.set_identifier;
     !zone.at(&want.name).iter().any(is_member)
 }
 

@@ -90,7 +90,8 @@ pub(super) fn zone_filter_matches_nothing(world: &World<'_>, wants: &InstanceWan
     if !zones.zones.values().any(|one| typed(one.zone.private)) {
         return None;
     }
-    let whole = world.snapshot.route53.state == ViewState::Read && world.snapshot.route53.is_whole();
+    // What cannot be read of one zone is no matter of the list.
+    let whole = world.snapshot.route53.state == ViewState::Read && world.snapshot.accounts_read();
     if !wants.zones.is_empty() || tags_unknown || !whole || works_elsewhere(world, wants) {
         return None;
     }

@@ -163,8 +163,14 @@ fn twins<'a>(world: &World<'a>, wants: &InstanceWants) -> impl Iterator<Item = &
                 && other.instance.flags.affixes == wants.instance.flags.affixes
                 && [other, wants].into_iter().all(|one| deletes(one, Registry::Txt))
         };
-        other.instance.workload != wants.instance.workload && (deletes(other, Registry::Noop) || is_alike())
+        are_two(other, wants) && (deletes(other, Registry::Noop) || is_alike())
     })
+}
+
+/// True for two instances, in one Pod or in two.
+fn are_two(one: &InstanceWants, other: &InstanceWants) -> bool {
+    let place = |of: &InstanceWants| (of.instance.workload.clone(), Arc::clone(&of.instance.container));
+    place(one) != place(other)
 }
 
 /// True if another instance with the same owner id deletes the record, which it does not want.
@@ -236,7 +242,7 @@ fn both_write(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
     let (other, shared) = world
         .wants
         .iter()
-        .filter(|other| other.instance.workload != wants.instance.workload)
+        .filter(|other| are_two(other, wants))
         .map(|other| (other, common_keys(wants, other)))
         .find(|(other, shared)| !shared.is_empty() && yields(world, wants, other, shared))?;
     let mut candidate = change(world, wants, Reason::OverlappingInstances);
@@ -361,6 +367,20 @@ impl<'a> Unowned<'a> {
     }
 }
 
+/// True for the ownership of a sibling: the same object may have several hosts, or have had them.
+pub(in crate::compare) fn is_of_sibling(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    zone: &ZoneReading,
+    txt: &DomainName,
+) -> bool {
+    wants.instance.owner_name(txt).is_some_and(|(name, _)| {
+        !wants.at(&name).is_empty()
+            || !world.wished(&name).is_empty()
+            || zone.at(&name).iter().any(|one| one.record_type.is_address())
+    })
+}
+
 /// Ownership records of this instance for the wish under names that its affixes do not give.
 fn elsewhere(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Vec<String> {
     let sets = zone
@@ -376,16 +396,7 @@ fn elsewhere(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &ZoneR
         }
         TxtRole::Encrypted | TxtRole::Other => false,
     })
-    .filter(|set| {
-        // Ownership of a sibling: the same object may have several hosts, or have had them.
-        let is_siblings = |name: &DomainName| {
-            !wants.at(name).is_empty()
-                || !world.wished(name).is_empty()
-                || zone.at(name).iter().any(|one| one.record_type.is_address())
-        };
-        let owner = wants.instance.owner_name(&set.name);
-        owner.is_none_or(|(name, _)| !is_siblings(&name))
-    })
+    .filter(|set| !is_of_sibling(world, wants, zone, &set.name))
     .map(|set| format!("the ownership of {} stands at {}", want.name, set.name))
     .collect()
 }
