@@ -135,13 +135,12 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     Some(dress(world, wants, candidate, &burst))
 }
 
-/// Hosts of objects without an address that the instance took away before the first look.
+/// Hosts of objects without an address that the instance took away without a wish having been seen: what was
+/// lost before the first look may have gone after it.
 fn lost_before<'a>(world: &World<'_>, wants: &'a InstanceWants, deletions: &'a Deletions) -> Vec<Loss<'a>> {
     let hosts = wants.without_target.iter().flat_map(|object| deletions.hosts(object));
-    let early = hosts.filter(|(name, at)| {
-        world.past.first_at.is_none_or(|first| *at <= first) && wants.at(name).is_empty()
-    });
-    early.map(|(name, at)| Loss { name, until: at, gone_at: at, zone: zone_of(world, wants, name) }).collect()
+    let gone = hosts.filter(|(name, _)| wants.at(name).is_empty());
+    gone.map(|(name, at)| Loss { name, until: at, gone_at: at, zone: zone_of(world, wants, name) }).collect()
 }
 
 /// Names in the zones of the instance whose ownership records all name somebody else.

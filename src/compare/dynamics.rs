@@ -69,7 +69,11 @@ pub fn judge_dynamics(world: &World<'_>, out: &mut Verdicts) {
         let (zone_id, sightings) = (&held.place, &held.sightings);
         let none = Vec::new();
         let all = writes.get(&(name, &held.record_type)).unwrap_or(&none);
-        if sightings.len() <= FLAPS && all.is_empty() {
+        // What stood in its place may have changed oftener than it did.
+        let at_name =
+            || world.past.names.records_at(name).iter().map(|row| row.sightings.len()).sum::<usize>();
+        let is_calm = sightings.len() <= FLAPS && (sightings.len() < 2 || at_name() <= FLAPS);
+        if is_calm && all.is_empty() {
             continue;
         }
         let Some(zone) = world.zone(zone_id).filter(|_| out.coverage.zones.contains_key(zone_id)) else {
@@ -114,7 +118,7 @@ fn writes<'a>(world: &World<'a>) -> Writes<'a> {
     let Some(feed) = world.snapshot.changes.value() else { return all };
     for event in feed.events.iter().filter(|event| is_recent(world.at(), event.at)) {
         let ChangeEventKind::Applied(batch) = &event.kind else { continue };
-        for change in batch.changes.iter().filter(|change| change.record_type.is_address()) {
+        for change in batch.changes.iter().filter(|change| world.past.names.contains(&change.name)) {
             let key = (&change.name, &change.record_type);
             all.entry(key).or_default().push((batch.zone_id.as_ref(), Write { event, change }));
         }
@@ -264,6 +268,16 @@ impl Record<'_> {
         others.next().map(Held::after)
     }
 
+    /// True if the batch takes away what cannot stand beside the record.
+    fn replaces_another(&self, write: &Write<'_>) -> bool {
+        let ChangeEventKind::Applied(batch) = &write.event.kind else { return false };
+        batch.changes.iter().any(|other| {
+            other.name == self.key.name
+                && other.action == Action::Delete
+                && excludes(&other.record_type, &self.key.record_type)
+        })
+    }
+
     /// What CloudTrail or the logs tell; each creation and deletion implies what was there before.
     fn told(&self, by_trail: bool) -> (Vec<Held>, Option<Timestamp>) {
         let mut held: Vec<Held> = Vec::new();
@@ -280,7 +294,11 @@ impl Record<'_> {
             let replaces = written.is_some() && writes.iter().any(|one| one.change.action == Action::Delete);
             let before = match write.change.action {
                 Action::Delete => Some(Held::Present),
-                Action::Create if !replaces && !std::mem::take(&mut is_left_out) => Some(Held::Absent),
+                Action::Create
+                    if !replaces && !self.replaces_another(write) && !std::mem::take(&mut is_left_out) =>
+                {
+                    Some(Held::Absent)
+                }
                 Action::Create | Action::Upsert => None,
             };
             let contradicts = |last: &Held| match before {

@@ -676,7 +676,13 @@ fn by_name(
     }
     let named = |key: &&RecordKey| key.name == *name;
     let of_type = |key: &&RecordKey| error.record_type.as_ref().is_none_or(|kind| *kind == key.record_type);
-    let exact: Vec<RecordKey> = attempted.iter().filter(named).filter(of_type).cloned().collect();
+    // A log tells no identifier; the sentence does.
+    let of_member = |key: &&RecordKey| {
+        let is_told = error.set_identifier.is_some() && key.set_identifier.is_some();
+        !is_told || key.set_identifier == error.set_identifier
+    };
+    let exact = attempted.iter().filter(named).filter(of_type).filter(of_member);
+    let exact: Vec<RecordKey> = exact.cloned().collect();
     if !exact.is_empty() {
         return exact;
     }

@@ -24,16 +24,10 @@ use crate::past::Sighting;
 impl Context<'_> {
     /// True if what the refused change was about has been settled since.
     pub(super) fn is_over(&self, refusal: &Refusal, step: &Step) -> bool {
-        self.is_wanted_again(refusal) || self.went_through(refusal) || self.was_repaired(refusal, step)
-    }
-
-    /// A deletion was refused, and the name is wanted since.
-    fn is_wanted_again(&self, refusal: &Refusal) -> bool {
-        let told = self.want.changed_at.max(self.want.status_changed_at);
-        let seen = self.world.past.wish_since(&self.wants.instance.id, self.want);
-        let first = self.world.past.first_at;
-        let news = told.into_iter().chain(seen.filter(|seen| first < Some(*seen)));
-        refusal.action == Some(Action::Delete) && news.into_iter().any(|at| refusal.at < at)
+        // A deletion would not have repaired what differs of a record that is wanted.
+        refusal.action == Some(Action::Delete)
+            || self.went_through(refusal)
+            || self.was_repaired(refusal, step)
     }
 
     /// Route 53 took the same change later. A log that says so tells no values: it counts for a record that
