@@ -302,6 +302,10 @@ fn one_for_each_subject(world: &World<'_>, mut candidates: Vec<Candidate>) -> Ve
                 *first = Candidate { also, ..candidate };
             }
             Some(first) => {
+                // An object may concern other names for each instance.
+                if first.key.kind == candidate.key.kind {
+                    first.covers.extend(candidate.covers.iter().cloned());
+                }
                 let also = crate::report::Also { kind: candidate.key.kind, reason: candidate.reason };
                 if first.key.kind != also.kind && !first.also.contains(&also) {
                     first.also.push(also);
