@@ -69,11 +69,7 @@ pub fn judge_dynamics(world: &World<'_>, out: &mut Verdicts) {
         let (zone_id, sightings) = (&held.place, &held.sightings);
         let none = Vec::new();
         let all = writes.get(&(name, &held.record_type)).unwrap_or(&none);
-        // What stood in its place may have changed oftener than it did.
-        let at_name =
-            || world.past.names.records_at(name).iter().map(|row| row.sightings.len()).sum::<usize>();
-        let is_calm = sightings.len() <= FLAPS && (sightings.len() < 2 || at_name() <= FLAPS);
-        if is_calm && all.is_empty() {
+        if sightings.len() <= FLAPS && all.is_empty() {
             continue;
         }
         let Some(zone) = world.zone(zone_id).filter(|_| out.coverage.zones.contains_key(zone_id)) else {
