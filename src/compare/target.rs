@@ -130,7 +130,7 @@ fn lost_in_zones(world: &World<'_>, want: &Want, host: &DomainName) -> Option<Re
     is_lost.then_some(if is_there { Reason::NoAddress } else { Reason::Nxdomain })
 }
 
-/// True if the host lies in the zone, and in no zone below that nobody knows of.
+/// True if the host lies in the zone and nothing above it there answers in its place.
 fn host_is_of(zone: Option<&ZoneReading>, host: &DomainName) -> bool {
     zone.is_some_and(|zone| host.is_within(&zone.zone.name) && !is_answered_above(zone, host))
 }

@@ -242,10 +242,4 @@ impl Candidate {
     pub fn is_hidden(&self, coverage: &Coverage) -> bool {
         self.covers.iter().any(|name| coverage.hides(name))
     }
-
-    /// The instance, for reports.
-    #[must_use]
-    pub fn instance(&self) -> Option<&Arc<str>> {
-        self.key.instance.as_ref()
-    }
 }
