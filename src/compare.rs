@@ -129,6 +129,8 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
     for candidate in &mut out.candidates {
         finish(&world, candidate, &mut out.silent);
     }
+    out.silent.sort();
+    out.silent.dedup();
     out
 }
 
@@ -374,7 +376,7 @@ fn is_news(world: &World<'_>, candidate: &Candidate) -> bool {
 }
 
 /// Labels and mutes, which every statement about an object shares.
-fn finish(world: &World<'_>, candidate: &mut Candidate, silent: &mut BTreeSet<Silent>) {
+fn finish(world: &World<'_>, candidate: &mut Candidate, silent: &mut Vec<Silent>) {
     let cluster = world.snapshot.kubernetes.value();
     let object = candidate.object.as_ref().and_then(|reference| cluster?.objects.get(reference));
     if let Some(object) = object {
@@ -382,7 +384,7 @@ fn finish(world: &World<'_>, candidate: &mut Candidate, silent: &mut BTreeSet<Si
     }
     hearsay::attach(world, candidate);
     if let Some((mute, reason, detail)) = mute::of(world, candidate) {
-        silent.insert(Silent { subject: candidate.key.subject.clone(), reason, detail });
+        silent.push(Silent { subject: candidate.key.subject.clone(), reason, detail });
         candidate.muted = Some(mute);
     }
 }

@@ -215,7 +215,7 @@ impl Engine {
             views: views(snapshot),
             summary,
             findings,
-            silent: verdicts.silent.into_iter().collect(),
+            silent: verdicts.silent,
             mutes: verdicts.mutes,
             instances: self.wants.iter().filter(|_| first).map(instance).collect(),
             zones: self.zones(snapshot, &faulty),
@@ -275,7 +275,7 @@ impl Engine {
 }
 
 fn without_lists(verdicts: Verdicts) -> Verdicts {
-    Verdicts { silent: BTreeSet::new(), mutes: Vec::new(), ..verdicts }
+    Verdicts { silent: Vec::new(), mutes: Vec::new(), ..verdicts }
 }
 
 fn urgency(state: State) -> u8 {

@@ -20,7 +20,7 @@ use crate::snapshot::{ViewName, ViewState};
 /// Judges every private zone in which somebody wants a name.
 pub fn judge_associations(world: &World<'_>, out: &mut Verdicts) {
     let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
-    for zone in zones.filter(|zone| zone.zone.private && !world.wants_in(&zone.zone.id).is_empty()) {
+    for zone in zones.filter(|zone| zone.zone.private && world.wants_in(&zone.zone.id).next().is_some()) {
         out.candidates.extend(unassociated(world, zone));
     }
 }
@@ -62,7 +62,7 @@ fn unassociated(world: &World<'_>, zone: &ZoneReading) -> Option<Candidate> {
     let is_open = are_some_served && world.snapshot.dns.state == ViewState::Read;
     let is_feared = || is_lost || !is_open && !was_served(world, zone, &lacking);
     let is_waiting = || {
-        let mut looks = world.wants_in(&zone.zone.id).iter().flat_map(|want| questions(world, &want.name));
+        let mut looks = world.wants_in(&zone.zone.id).flat_map(|want| questions(world, &want.name));
         looks.any(|seen| seen.vantage == Vantage::Recursive && here(seen) && is_kept(seen))
     };
     let harm = match worst_of_names(&names) {
@@ -105,7 +105,7 @@ fn sees(zone: &ZoneReading, view: &NetworkView) -> bool {
 /// names lacks nothing, and of several zones of one name it can have but one.
 fn has_another(world: &World<'_>, zone: &ZoneReading, view: &NetworkView) -> bool {
     let is_seen = |other: &ZoneReading| other.zone.private && sees(other, view);
-    world.wants_in(&zone.zone.id).iter().all(|want| {
+    world.wants_in(&zone.zone.id).all(|want| {
         let mut others = world.zones_over(&want.name).filter(|other| other.zone.id != zone.zone.id);
         others.any(|other| is_seen(other) && world.wants_at(&other.zone.id, &want.name).next().is_some())
     })
@@ -113,11 +113,11 @@ fn has_another(world: &World<'_>, zone: &ZoneReading, view: &NetworkView) -> boo
 
 /// All that stands in the zone was answered as wanted when it was last asked for.
 fn was_served(world: &World<'_>, zone: &ZoneReading, views: &[&NetworkView]) -> bool {
-    let wants = world.wants_in(&zone.zone.id).iter();
-    let stands = |want: &&&Want| zone.at(&want.name).iter().any(|set| want.is(&set.key()));
+    let wants = world.wants_in(&zone.zone.id);
+    let stands = |want: &&Want| zone.at(&want.name).iter().any(|set| want.is(&set.key()));
     let mut standing = wants.filter(stands).peekable();
     let is_served =
-        |want: &&Want| views.iter().any(|view| world.past.answered.is_served_aside(&view.name, &want.name));
+        |want: &Want| views.iter().any(|view| world.past.answered.is_served_aside(&view.name, &want.name));
     standing.peek().is_some() && standing.all(is_served)
 }
 

@@ -82,7 +82,9 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     let mine = || world.past.names.wishes().filter(|(_, wish)| wish.place == wants.instance.id);
     let span = |wish: &Wish| Some((wish.sightings.first()?.since, wish.sightings.last()?.until));
     // Nearly always nothing is gone: what was wanted in this round is not looked up.
-    let gone = mine().filter_map(|(name, wish)| {
+    let others =
+        world.past.names.wishes_but_at(world.at()).filter(|(_, wish)| wish.place == wants.instance.id);
+    let gone = others.filter_map(|(name, wish)| {
         let (_, until) = span(wish).filter(|(_, until)| *until != world.at())?;
         wants.at(name).is_empty().then_some((name, until))
     });

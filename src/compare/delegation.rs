@@ -119,7 +119,7 @@ pub fn wants_led_to<'a>(world: &World<'a>, zone: &'a ZoneReading) -> Vec<&'a Wan
         delegated_twin(world, twin).is_some_and(|other| other.zone.id == zone.zone.id)
     };
     let of_twins = twins(world, zone).filter(is_idle).flat_map(|twin| world.wants_in(&twin.zone.id));
-    world.wants_in(&zone.zone.id).iter().chain(of_twins).copied().collect()
+    world.wants_in(&zone.zone.id).chain(of_twins).collect()
 }
 
 /// As [`delegated_twin`], also by what the parent said when it was last heard: a delegation moves seldom, and
@@ -187,7 +187,7 @@ fn note_contradictions(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts
         }
     }
     if by_server.values().any(|(good, bad)| *good && *bad) {
-        out.silent.insert(Silent {
+        out.silent.push(Silent {
             subject: Subject::Zone(zone.zone.name.clone()),
             reason: SilentReason::SingleObservation,
             detail: "a second look at the parent contradicts the first".to_owned(),
@@ -263,10 +263,10 @@ const FOLLOWS_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 /// True if a server answers a name that stands as it is wanted with what it had at another time: that of a former
 /// provider knows the zone as it was.
 fn misleads(world: &World<'_>, zone: &ZoneReading, looks: &[&Observation]) -> bool {
-    world.wants_in(&zone.zone.id).iter().filter(|want| want.record_type.is_address()).any(|want| {
+    world.wants_in(&zone.zone.id).filter(|want| want.record_type.is_address()).any(|want| {
         let here: Vec<&RecordSet> =
             zone.at(&want.name).iter().filter(|set| set.record_type == want.record_type).collect();
-        let since = world.past.record_since(&zone.zone.id, *want);
+        let since = world.past.record_since(&zone.zone.id, want);
         let is_news = since.is_some_and(|since| {
             world.past.first_at < Some(since) && world.at().duration_since(since) < FOLLOWS_WITHIN
         });
@@ -526,7 +526,7 @@ fn old_servers(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) -> Opt
     let list: Vec<&str> = bad.keys().copied().collect();
     let list = crate::model::text::printable(&list.join(", "));
     if let Some(window) = candidate.window {
-        out.silent.insert(Silent {
+        out.silent.push(Silent {
             subject: candidate.key.subject.clone(),
             reason: window.reason,
             detail: format!("{list} may still follow the former delegation until {}", window.until),

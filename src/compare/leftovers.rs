@@ -143,6 +143,15 @@ pub(super) fn owned_sets<'a>(
     name: &str,
     record_type: Option<&RecordType>,
 ) -> impl Iterator<Item = &'a RecordSet> {
+    owned_among(zone.at_text(name), txt, record_type)
+}
+
+/// The same of the record sets at the name.
+pub(super) fn owned_among<'a>(
+    here: &'a [RecordSet],
+    txt: &RecordSet,
+    record_type: Option<&RecordType>,
+) -> impl Iterator<Item = &'a RecordSet> {
     let fits = move |set: &&RecordSet| {
         // Under a plain name only what every version manages is kept.
         let of_type = match record_type {
@@ -153,7 +162,7 @@ pub(super) fn owned_sets<'a>(
             && set.set_identifier == txt.set_identifier
             && (set.record_type != RecordType::Txt || TxtRole::of(set) == TxtRole::Other)
     };
-    zone.at_text(name).iter().filter(fits)
+    here.iter().filter(fits)
 }
 
 /// Anybody wants the record there or one that excludes it, names it without having a target for it, or may

@@ -510,7 +510,7 @@ fn siblings<'a>(want: &'a Want, zone: Option<&'a ZoneReading>) -> impl Iterator<
 fn is_drained_beside(world: &World<'_>, want: &Want, zone: &ZoneReading, set: &RecordSet) -> bool {
     let has_share = |one: &Want| matches!(one.routing.as_deref(), Some(Routing::Weighted(1..)));
     let is_missing = || !zone.at(&want.name).iter().any(|one| want.is(&one.key()));
-    let wish = || world.wants_in(&zone.zone.id).iter().find(|one| one.is(&set.key()));
+    let wish = || world.wants_in(&zone.zone.id).find(|one| one.is(&set.key()));
     has_share(want)
         && is_missing()
         && match wish() {
@@ -610,12 +610,12 @@ pub fn answers_by_name<'a>(
     zone: &ZoneReading,
     view: &dyn Fn(&Observation) -> bool,
 ) -> BTreeMap<&'a DomainName, Vec<Match>> {
-    let wants = world.wants_in(&zone.zone.id);
+    let wants = || world.wants_in(&zone.zone.id);
     let stands = |want: &Want| zone.at(&want.name).iter().any(|set| want.is(&set.key()));
     // What is missing has a finding of its own.
-    let is_any = wants.iter().any(|want| stands(want));
+    let is_any = wants().any(stands);
     let mut rows: BTreeMap<&DomainName, Vec<Match>> = BTreeMap::new();
-    for want in wants.iter().filter(|want| !is_any || stands(want)) {
+    for want in wants().filter(|want| !is_any || stands(want)) {
         let target = expected(world, &want.content, &want.record_type);
         let found = answers(world, &want.name, &want.record_type, Vantage::Recursive, view, &target).rows;
         rows.entry(&want.name).or_default().extend(found.into_iter().map(|row| row.1));

@@ -91,7 +91,7 @@ pub fn auth_mismatch(
     let subject = Subject::Record(want.key());
     let window = propagation(world, &id, &want.key());
     if let Some(window) = window {
-        out.silent.insert(Silent {
+        out.silent.push(Silent {
             subject: subject.clone(),
             reason: window.reason,
             detail: format!("Route 53 may still be spreading the change until {}", window.until),
@@ -225,7 +225,7 @@ fn note_contradictions(world: &World<'_>, want: &Want, id: &ZoneId, expected: &E
         if good { row.0 += 1 } else { row.1 += 1 }
     }
     if by_server.values().any(|(good, bad)| 0 < *good && 0 < *bad) {
-        out.silent.insert(Silent {
+        out.silent.push(Silent {
             subject: Subject::Record(want.key()),
             reason: SilentReason::SingleObservation,
             detail: "a second look contradicts the first".to_owned(),

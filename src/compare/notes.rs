@@ -15,6 +15,7 @@ use crate::compare::world::World;
 use crate::compare::wrong_zone::home;
 use crate::desired::sources::roster::unmodelled;
 use crate::finding::{Kind, Reason, SilentReason, Subject};
+use crate::model::by_name::Finger;
 use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::instance::{Policy as Allowed, Registry};
 use crate::model::observation::{Outcome, Vantage};
@@ -32,7 +33,7 @@ const MAX_ROWS: usize = 200;
 pub fn list_silent(world: &World<'_>, out: &mut Verdicts) {
     for wants in world.wants {
         for row in wants.unwanted.iter().chain(&wants.notes) {
-            out.silent.insert(unwanted(row));
+            out.silent.push(unwanted(row));
         }
         not_modelled(wants, out);
         covered_by_wildcard(world, wants, out);
@@ -50,7 +51,7 @@ pub fn list_silent(world: &World<'_>, out: &mut Verdicts) {
 }
 
 fn say(out: &mut Verdicts, subject: Subject, reason: SilentReason, detail: &str) {
-    out.silent.insert(Silent { subject, reason, detail: detail.to_owned() });
+    out.silent.push(Silent { subject, reason, detail: detail.to_owned() });
 }
 
 fn named(name: &DomainName, record_type: RecordType) -> Subject {
@@ -333,7 +334,8 @@ fn about_zone<'a>(world: &World<'a>, zone: &'a ZoneReading, out: &mut Verdicts) 
             }
         }
     }
-    let is_wanted = |name| world.wanted(name).any(|want| want.zone_id() == Some(id));
+    let mut finger = Finger::new(world.wished_in(id));
+    let mut is_wanted = |name: &DomainName| !finger.at_text(name.as_str()).is_empty();
     let of_registry =
         |set: &RecordSet| set.record_type == RecordType::Txt && TxtRole::of(set) != TxtRole::Other;
     let is_apex = |set: &RecordSet| {

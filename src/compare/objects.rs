@@ -32,7 +32,7 @@ pub fn judge_objects(world: &World<'_>, wants: &InstanceWants, out: &mut Verdict
         let (object, others) = ours(world, wants, object);
         if object.names.is_empty() {
             let detail = format!("instance {} has a zone for it", others.join(", "));
-            out.silent.insert(Silent { subject, reason: SilentReason::SplitHorizon, detail });
+            out.silent.push(Silent { subject, reason: SilentReason::SplitHorizon, detail });
             continue;
         }
         let object = object.as_ref();
@@ -40,7 +40,7 @@ pub fn judge_objects(world: &World<'_>, wants: &InstanceWants, out: &mut Verdict
         if object.lack == Lack::Gateway && !(lost && wants.unknown.is_empty()) {
             // It may be meant for a Gateway that is yet to come, or that nobody lets us see.
             let detail = "no Gateway that is read has accepted the route".to_owned();
-            out.silent.insert(Silent { subject, reason: SilentReason::NoHost, detail });
+            out.silent.push(Silent { subject, reason: SilentReason::NoHost, detail });
             continue;
         }
         let reason = if lost { Reason::Lost } else { Reason::NeverAssigned };
@@ -64,7 +64,7 @@ pub fn judge_objects(world: &World<'_>, wants: &InstanceWants, out: &mut Verdict
         }
         if let Some(window) = candidate.window {
             let detail = format!("a young object without an address, until {}", window.until);
-            out.silent.insert(Silent { subject, reason: window.reason, detail });
+            out.silent.push(Silent { subject, reason: window.reason, detail });
         }
         if alone.is_empty() {
             describe_kept(&mut candidate, object, &kept);

@@ -92,7 +92,7 @@ pub fn judge_resolvers(
         }
     }
     for window in found.iter().filter_map(|one| one.window.map(|window| (window, one))) {
-        out.silent.insert(Silent {
+        out.silent.push(Silent {
             subject: window.1.key.subject.clone(),
             reason: window.0.reason,
             detail: format!("resolvers may keep an earlier answer until {}", window.0.until),
@@ -196,7 +196,7 @@ fn rows<'a>(world: &World<'a>, name: &Name<'_>, out: &mut Verdicts) -> Vec<Row<'
         }
         let (looked, contradicted) = one_resolver(world, name, &seen);
         if contradicted {
-            out.silent.insert(Silent {
+            out.silent.push(Silent {
                 subject: Subject::Record(want.key()),
                 reason: SilentReason::SingleObservation,
                 detail: "a second look at a resolver contradicts the first".to_owned(),

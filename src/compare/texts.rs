@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::compare::leftovers::owned_sets;
-use crate::compare::world::World;
+use crate::compare::leftovers::owned_among;
+use crate::compare::world::{Wished, World};
+use crate::model::by_name::Finger;
 use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::record::{RecordSet, RecordType};
 use crate::model::want::InstanceWants;
@@ -41,7 +42,10 @@ pub fn suspects<'a>(
     lent: &BTreeSet<(&ZoneId, &DomainName)>,
 ) -> Vec<Text<'a>> {
     let is_lent = |text: &Text<'_>| !lent.is_empty() && lent.contains(&(&zone.zone.id, &text.set.name));
-    texts(zone).filter(|text| !is_in_order(world, text) && !is_lent(text)).collect()
+    // The names that the texts speak for come in the order of the texts.
+    let mut fingers: Vec<_> =
+        world.wants.iter().map(|wants| (wants, Finger::new(world.wished_in(&zone.zone.id)))).collect();
+    texts(zone).filter(|text| !is_in_order(&mut fingers, text) && !is_lent(text)).collect()
 }
 
 /// The ownership records that speak for the apex of a zone below, by the zone that they lie in.
@@ -53,22 +57,25 @@ pub fn lent<'a>(zones: impl Iterator<Item = &'a ZoneReading>) -> BTreeSet<(&'a Z
 /// True if some instance here owns the record, and each that does wants the name in this zone, where
 /// whatever the TXT speaks for is wanted by its very key. Then it is no orphan, what it speaks for is not
 /// stale, and its name is managed.
-fn is_in_order(world: &World<'_>, text: &Text<'_>) -> bool {
-    let owns = |one: &&InstanceWants| text.heritage.owner == Some(&*one.instance.flags.owner_id);
-    let mut owners = world.wants.iter().filter(owns).peekable();
-    owners.peek().is_some() && owners.all(|one| is_wanted(world, one, text))
-}
-
-fn is_wanted(world: &World<'_>, wants: &InstanceWants, text: &Text<'_>) -> bool {
-    let id = &text.zone.zone.id;
-    let Some((name, record_type)) = wants.instance.owner_text(&text.set.name) else { return false };
-    let exactly = |set: &RecordSet| {
-        world.wanted(&set.name).any(|want| {
-            want.zone_id() == Some(id)
-                && want.record_type == set.record_type
-                && want.set_identifier == set.set_identifier
-        })
-    };
-    wants.wants.at_text(&name).iter().any(|want| want.zone_id() == Some(id))
-        && owned_sets(text.zone, text.set, &name, record_type.as_ref()).all(exactly)
+fn is_in_order(fingers: &mut [(&InstanceWants, Finger<'_, Wished<'_>>)], text: &Text<'_>) -> bool {
+    let mut owners = 0_usize;
+    for (place, (wants, finger)) in fingers.iter_mut().enumerate() {
+        if text.heritage.owner != Some(&*wants.instance.flags.owner_id) {
+            continue;
+        }
+        owners = owners.saturating_add(1);
+        let Some((name, record_type)) = wants.instance.owner_text(&text.set.name) else { return false };
+        let wished = finger.at_text(&name);
+        let is_exact = |set: &RecordSet| {
+            wished.iter().any(|one| {
+                one.want.record_type == set.record_type && one.want.set_identifier == set.set_identifier
+            })
+        };
+        let is_own = wished.iter().any(|one| one.instance == place);
+        let here = wished.first().map(|one| one.here).unwrap_or_default();
+        if !is_own || !owned_among(here, text.set, record_type.as_ref()).all(is_exact) {
+            return false;
+        }
+    }
+    0 < owners
 }

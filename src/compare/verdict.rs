@@ -20,8 +20,8 @@ use crate::stored;
 pub struct Verdicts {
     /// At most one for each subject and zone, sorted by key.
     pub candidates: Vec<Candidate>,
-    /// What was kept quiet.
-    pub silent: BTreeSet<Silent>,
+    /// What was kept quiet, sorted; nothing twice.
+    pub silent: Vec<Silent>,
     /// The mutes that are declared.
     pub mutes: Vec<MuteReport>,
     /// What could be judged.

@@ -64,7 +64,7 @@ pub fn judge_wants(world: &World<'_>, wants: &InstanceWants, refused: &Refusals,
                     Some(other) => {
                         let detail = format!("instance {other} has a zone for it");
                         let subject = Subject::Record(want.key());
-                        out.silent.insert(Silent { subject, reason: SilentReason::SplitHorizon, detail });
+                        out.silent.push(Silent { subject, reason: SilentReason::SplitHorizon, detail });
                     }
                     None => out.candidates.push(no_zone_of(world, wants, want, no_zone)),
                 }
@@ -153,7 +153,7 @@ fn by_other_family(want: &Want, zone: &ZoneReading) -> bool {
 /// A statement that waits for its window is listed as silent, with the end of the wait.
 fn note_window(candidate: &Candidate, out: &mut Verdicts) {
     let Some(window) = candidate.window else { return };
-    out.silent.insert(Silent {
+    out.silent.push(Silent {
         subject: candidate.key.subject.clone(),
         reason: window.reason,
         detail: format!("{} ({}) until {}", candidate.key.kind, candidate.reason, window.until),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::compare::wishes::blame::writers;
 use crate::compare::wishes::signed;
 use crate::compare::written::Writes;
 use crate::desired::merge::is_same;
+use crate::model::by_name::{Finger, Row};
 use crate::model::heritage::TxtRole;
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::table::{Table, TableSet};
@@ -44,8 +46,8 @@ pub struct World<'a> {
     pub answers: Table<&'a DomainName, Vec<&'a Observation>>,
     /// Observations of names that do not exist, by the wanted wildcard beside them.
     beside_wildcards: Table<DomainName, Vec<&'a Observation>>,
-    /// Wishes by zone.
-    by_zone: BTreeMap<&'a ZoneId, Vec<&'a Want>>,
+    /// Wishes by zone, sorted by name.
+    by_zone: Table<&'a ZoneId, Vec<Wished<'a>>>,
     /// Names that an object gives and has no target for.
     without_target: BTreeSet<&'a DomainName>,
     /// Objects that are there and could not be understood.
@@ -84,6 +86,17 @@ pub struct World<'a> {
     pub unread: Vec<&'a ZoneReading>,
 }
 
+/// A wish in its own zone.
+#[derive(Clone, Copy, Debug)]
+pub struct Wished<'a> {
+    /// The wish.
+    pub want: &'a Want,
+    /// Whose it is, by its place among the instances.
+    pub instance: usize,
+    /// The record sets at its name; empty also where the zone was not read.
+    pub here: &'a [RecordSet],
+}
+
 /// What several rules ask about one wish in its own zone.
 #[derive(Clone, Debug)]
 struct Found<'a> {
@@ -93,12 +106,19 @@ struct Found<'a> {
     title: OnceCell<Title>,
 }
 
-impl<'a> Found<'a> {
-    fn of(want: &Want, zones: &Table<&'a ZoneId, &'a ZoneReading>) -> Self {
-        let zone = want.zone_id().and_then(|id| zones.get(id));
-        Self { here: zone.map(|zone| zone.at(&want.name)), title: OnceCell::new() }
+// === impl Wished ===
+
+impl Row for Wished<'_> {
+    fn name(&self) -> &DomainName {
+        &self.want.name
+    }
+
+    fn order(&self, other: &Self) -> Ordering {
+        self.want.name.cmp(&other.want.name)
     }
 }
+
+// === impl World ===
 
 impl<'a> World<'a> {
     /// Indexes a round.
@@ -109,26 +129,25 @@ impl<'a> World<'a> {
         past: &'a Past,
         policy: &'a Policy,
     ) -> Self {
-        let looks = snapshot.dns.value().map_or(0, Vec::len);
+        let seen = snapshot.dns.value().map(Vec::as_slice).unwrap_or_default();
         // A name is asked twice and more.
         let mut answers: Table<&DomainName, Vec<&Observation>> =
-            Table::with_capacity_and_hasher(looks / 2, RandomState::default());
+            Table::with_capacity_and_hasher(seen.len() / 2, RandomState::default());
         let mut controls: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
         let mut failing = TableSet::default();
-        for observation in snapshot.observations() {
-            if observation.vantage == Vantage::Recursive && observation.outcome == Outcome::Servfail {
-                failing.insert(&observation.name);
-            }
-            if observation.vantage == Vantage::Control && observation.outcome == Outcome::Answer {
-                let at = controls.entry((&*observation.view, &*observation.server)).or_insert(observation.at);
-                *at = observation.at.max(*at);
-            }
-            answers.entry(&observation.name).or_default().push(observation);
-        }
-        let mut by_zone: BTreeMap<&ZoneId, Vec<&Want>> = BTreeMap::new();
-        for want in wants.iter().flat_map(|one| &one.wants) {
-            if let Some(zone) = want.zone_id() {
-                by_zone.entry(zone).or_default().push(want);
+        // The answers of a name come together.
+        for about in seen.chunk_by(|one, other| one.name == other.name) {
+            let Some(name) = about.first().map(|first| &first.name) else { continue };
+            answers.entry(name).or_default().extend(about.iter().map(Arc::as_ref));
+            for observation in about {
+                if observation.vantage == Vantage::Recursive && observation.outcome == Outcome::Servfail {
+                    failing.insert(name);
+                }
+                if observation.vantage == Vantage::Control && observation.outcome == Outcome::Answer {
+                    let server = (&*observation.view, &*observation.server);
+                    let at = controls.entry(server).or_insert(observation.at);
+                    *at = observation.at.max(*at);
+                }
             }
         }
         let without_target =
@@ -143,8 +162,7 @@ impl<'a> World<'a> {
         let (read, unread): (Vec<_>, Vec<_>) = zones.partition(|reading| reading.record_sets.is_some());
         let zones: Table<&ZoneId, &ZoneReading> =
             read.into_iter().map(|reading| (&reading.zone.id, reading)).collect();
-        let found = wants.iter().map(|one| one.wants.iter().map(|want| Found::of(want, &zones)).collect());
-        let found = found.collect();
+        let (found, by_zone) = in_zones(wants, &zones);
         let odd = snapshot.odd_objects();
         let undecided = undecided(snapshot, wants, &odd);
         let lingers = |name: &DomainName| lingers(past, policy, snapshot.at, name);
@@ -421,8 +439,13 @@ impl<'a> World<'a> {
     }
 
     /// All wants that lie in a zone, over all instances.
+    pub fn wants_in(&self, zone: &ZoneId) -> impl Iterator<Item = &'a Want> + use<'a, '_> {
+        self.wished_in(zone).iter().map(|wished| wished.want)
+    }
+
+    /// The same with what stands at their names, sorted by name.
     #[must_use]
-    pub fn wants_in(&self, zone: &ZoneId) -> &[&'a Want] {
+    pub fn wished_in(&self, zone: &ZoneId) -> &[Wished<'a>] {
         self.by_zone.get(zone).map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -431,6 +454,38 @@ impl<'a> World<'a> {
     pub fn may_be_given(&self, name: &DomainName) -> bool {
         self.without_target.contains(name) || self.is_undecided(name)
     }
+}
+
+/// The wishes of each instance by place, and all of them by zone, with what stands at their names.
+fn in_zones<'a>(
+    wants: &'a [InstanceWants],
+    zones: &Table<&'a ZoneId, &'a ZoneReading>,
+) -> (Vec<Vec<Found<'a>>>, Table<&'a ZoneId, Vec<Wished<'a>>>) {
+    let mut by_zone: Table<&ZoneId, Vec<Wished<'_>>> = Table::default();
+    let mut found = Vec::with_capacity(wants.len());
+    for (instance, one) in wants.iter().enumerate() {
+        // They are sorted by name, as the record sets of each zone are.
+        let fingers = zones.iter().map(|(id, zone)| (*id, Finger::new(zone.records())));
+        let mut fingers: Table<&ZoneId, Finger<'_, RecordSet>> = fingers.collect();
+        let found_here = one.wants.iter().map(|want| {
+            let finger = want.zone_id().and_then(|id| fingers.get_mut(id));
+            let here = finger.map(|finger| finger.at_text(want.name.as_str()));
+            if let Some(id) = want.zone_id() {
+                let here = here.unwrap_or_default();
+                by_zone.entry(id).or_default().push(Wished { want, instance, here });
+            }
+            Found { here, title: OnceCell::new() }
+        });
+        found.push(found_here.collect());
+    }
+    if 1 < wants.len() {
+        let sorted = by_zone.into_iter().map(|(id, mut wished)| {
+            wished.sort_by(Row::order);
+            (id, wished)
+        });
+        by_zone = sorted.collect();
+    }
+    (found, by_zone)
 }
 
 /// The names that odd objects own; of several readings of an ownership record each counts.

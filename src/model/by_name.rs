@@ -41,6 +41,14 @@ struct Place {
     count: u32,
 }
 
+/// A place among rows that are sorted by name. Look-ups that mostly go forward find the next name beside the last
+/// one, where a search in all rows would wait for memory at each step.
+#[derive(Clone, Debug)]
+pub struct Finger<'a, T> {
+    rows: &'a [T],
+    at: usize,
+}
+
 // === impl ByName ===
 
 impl<T: Row> ByName<T> {
@@ -101,6 +109,39 @@ impl<T: Row> ByName<T> {
             }
         }
         found
+    }
+}
+
+// === impl Finger ===
+
+impl<'a, T: Row> Finger<'a, T> {
+    /// Points at the first of the rows, which are sorted by name.
+    #[must_use]
+    pub fn new(rows: &'a [T]) -> Self {
+        Self { rows, at: 0 }
+    }
+
+    /// The rows at one name, by its canonical text.
+    pub fn at_text(&mut self, name: &str) -> &'a [T] {
+        self.at = self.first(name);
+        let rest = self.rows.get(self.at..).unwrap_or_default();
+        let count = rest.iter().take_while(|row| row.name().as_str() == name).count();
+        rest.get(..count).unwrap_or_default()
+    }
+
+    /// Where the name is, or would be.
+    fn first(&self, name: &str) -> usize {
+        let is_before = |row: &T| row.name().as_str() < name;
+        let (passed, rest) = self.rows.split_at_checked(self.at).unwrap_or((self.rows, &[]));
+        if passed.last().is_some_and(|row| !is_before(row)) {
+            return passed.partition_point(is_before);
+        }
+        let mut span = 1_usize;
+        while rest.get(span).is_some_and(is_before) {
+            span = span.saturating_mul(2);
+        }
+        let near = rest.get(..=span).unwrap_or(rest);
+        self.at.saturating_add(near.partition_point(is_before))
     }
 }
 
@@ -169,6 +210,22 @@ mod tests {
         assert!(at("d.example.com").is_empty());
         assert_eq!(rows.iter().map(|row| row.1).collect::<Vec<_>>(), [0, 1, 4, 5]);
         assert_eq!(ByName::<(DomainName, u8)>::default().at(&DomainName::new("a.example.com")), []);
+    }
+
+    #[test]
+    fn a_finger_finds_what_a_search_finds() {
+        let names = ["a", "a", "b", "d", "e", "e", "f", "g", "h", "i", "k", "l", "m", "n"];
+        let rows = ByName::new(names.iter().zip(0..).map(|(name, at)| (DomainName::new(name), at)).collect());
+        for first in "abcdefghijklmno".chars() {
+            for second in "0abcdefghijklmno".chars() {
+                let mut finger = Finger::new(&rows);
+                for name in [first, second, first] {
+                    let name = name.to_string();
+                    assert_eq!(finger.at_text(&name), rows.at_text(&name), "{first}{second}{first}");
+                }
+            }
+        }
+        assert_eq!(Finger::<(DomainName, u8)>::new(&[]).at_text("a"), []);
     }
 
     #[test]

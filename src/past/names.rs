@@ -275,6 +275,13 @@ impl Names {
         self.0.iter().flat_map(|(name, one)| one.wishes.iter().map(move |row| (name, row)))
     }
 
+    /// The wishes that may be gone since, in no order: all but those at names with no other wish that were wanted
+    /// at that time, which need no look.
+    pub fn wishes_but_at(&self, at: Timestamp) -> impl Iterator<Item = (&DomainName, &Wish)> {
+        let others = self.0.iter().filter(move |(_, one)| one.wanted_at != at || 1 < one.wishes.len());
+        others.flat_map(|(name, one)| one.wishes.iter().map(move |row| (name, row)))
+    }
+
     /// All record sets, in no order.
     pub fn records(&self) -> impl Iterator<Item = (&DomainName, &Held)> {
         self.0.iter().flat_map(|(name, one)| one.records.iter().map(move |row| (name, row)))
