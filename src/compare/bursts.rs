@@ -123,7 +123,6 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
         !foreign.contains(loss.name) && !world.is_undecided(loss.name) && !is_taken_over(loss)
     });
     alive.retain(|life| !foreign.contains(life.name));
-    let came: Vec<Timestamp> = came.into_values().collect();
     let burst = burst(world, lost, &alive, &came)?;
     let without: BTreeSet<&DomainName> = wants.without_target.iter().flat_map(|one| &one.names).collect();
     let by_address =
@@ -195,7 +194,7 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
         Some(Life { name, since, last, zone: Some(held.place.clone()) })
     };
     let alive: Vec<Life<'_>> = own.filter_map(life).collect();
-    let burst = burst(world, lost, &alive, &[])?;
+    let burst = burst(world, lost, &alive, &BTreeMap::new())?;
     let reason = Reason::RecordsVanished;
     let mut candidate = start(world, wants, Kind::MassDeletion, reason, Impact::Latent);
     weigh(world, wants, &burst, &mut candidate);
@@ -212,7 +211,7 @@ fn burst<'a>(
     world: &World<'_>,
     mut lost: Vec<Loss<'a>>,
     alive: &[Life<'a>],
-    came: &[Timestamp],
+    came: &BTreeMap<&DomainName, Timestamp>,
 ) -> Option<Burst<'a>> {
     // What went while nobody looked for hours did not go at once.
     lost.retain(|loss| world.at().duration_since(loss.until) < BURST_LIFE);
@@ -238,7 +237,11 @@ fn burst<'a>(
         let first = together.iter().filter(|loss| loss.gone_at == start).map(|loss| loss.until).min();
         let Some(first) = first else { continue };
         let before = vanished.union(&there(&scope, first)).count();
-        let is_new = |since: &&Timestamp| first < **since && since.duration_since(start) <= cycles;
+        // Hosts that are renamed may have both names for a moment.
+        let since = first.min(start.saturating_sub(cycles).unwrap_or(start));
+        let is_new = |(name, came): &(&&DomainName, &Timestamp)| {
+            since < **came && came.duration_since(start) <= cycles && !vanished.contains(**name)
+        };
         let drop = vanished.len().saturating_sub(came.iter().filter(is_new).count());
         if LEAST_NAMES <= drop && before * LEAST_TENTHS <= drop * 10 {
             scopes.insert(scope);
