@@ -6,6 +6,7 @@
 //! 7 and 8.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,9 @@ pub struct Track {
     /// First look of the present run of looks in which users get something worse than the kind alone tells.
     #[serde(default)]
     worse_since: Option<Timestamp>,
+    /// When the instance whose fault explained it was mended; `None` for what no instance explained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    released_at: Option<Timestamp>,
     /// What became of it: the first step, and the latest ones. Absent in files of older versions.
     #[serde(default)]
     steps: Vec<Step>,
@@ -232,7 +236,7 @@ impl History {
             track.state != State::Resolved || at.duration_since(track.last_seen) < KEEP_RESOLVED
         });
         self.tracks.retain(|_, track| track.confirmed || track.clean == 0);
-        self.explain();
+        self.explain(at, policy.sync_floor);
         for track in self.tracks.values_mut() {
             track.note(at);
         }
@@ -325,7 +329,7 @@ impl History {
 
     /// An explained finding counts only while the one that explains it is open. Causes have lower
     /// ranks than what they explain, so one pass in the order of the ranks settles chains too.
-    fn explain(&mut self) {
+    fn explain(&mut self, at: Timestamp, sync_floor: Duration) {
         let mut order: Vec<FindingKey> = self.tracks.keys().cloned().collect();
         // A half comes after its other half, whatever the ranks of both.
         let is_half =
@@ -345,8 +349,16 @@ impl History {
             if track.state == State::Explained {
                 track.state = State::Open;
             }
-            if parent.is_some() && track.state == State::Open {
-                track.state = State::Explained;
+            track.release(parent.is_some(), at);
+            // Of what was only explained nobody was told: without its cause it waits for its window like any other.
+            let was_told = track.explained_by.is_none();
+            let waits = !was_told && track.candidate.window.is_some() || track.is_spared(at, sync_floor);
+            if track.state == State::Open {
+                track.state = match parent {
+                    Some(_) => State::Explained,
+                    None if waits => State::Pending,
+                    None => State::Open,
+                };
             }
             track.explained_by = parent;
             if track.state == State::Open {
@@ -425,6 +437,7 @@ impl Track {
             clean: 0,
             clean_at: None,
             worse_since: None,
+            released_at: None,
             steps: Vec::new(),
             candidate,
         }
@@ -491,6 +504,23 @@ impl Track {
         if cycle <= at.duration_since(since) {
             self.candidate.worsen(impact);
         }
+    }
+
+    /// Remembers when the instance that explained it was mended; called before the new explanation is kept.
+    fn release(&mut self, is_explained: bool, at: Timestamp) {
+        let by_instance =
+            self.explained_by.as_ref().is_some_and(|outer| matches!(outer.subject, Subject::Instance(_)));
+        if is_explained {
+            self.released_at = None;
+        } else if by_instance {
+            self.released_at = Some(at);
+        }
+    }
+
+    /// True for what an instance that was mended just now has had no time to catch up with. Nobody was told of
+    /// it while the instance explained it.
+    fn is_spared(&self, at: Timestamp, sync_floor: Duration) -> bool {
+        self.released_at.is_some_and(|released| at.duration_since(released).unsigned_abs() < sync_floor)
     }
 
     /// True if the parent was mended, and what is left is what resolvers may still hold of the delegation before:

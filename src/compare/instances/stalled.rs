@@ -115,12 +115,21 @@ fn is_absent(world: &World<'_>, wants: &InstanceWants) -> bool {
         return true;
     }
     let known = !world.snapshot.kubernetes.problems.iter().any(|problem| problem.scope == "Pod");
+    let was_down = was_down(world, instance);
     if instance.pods.is_empty() {
         let rolled = instance.changed_at.is_some_and(|at| world.at().duration_since(at) < PATIENCE);
-        return known && !rolled && instance.ready_replicas == Some(0);
+        return known && (was_down || !rolled) && instance.ready_replicas == Some(0);
     }
-    let waits = instance.pods.iter().all(|pod| !is_crashing(world, pod) && waits_long(world, pod));
+    let has_had_time = |pod: &PodHealth| {
+        waits_long(world, pod) || was_down && !pod.ready && pod.started_at.is_none() && pod.restarts == 0
+    };
+    let waits = instance.pods.iter().all(|pod| !is_crashing(world, pod) && has_had_time(pod));
     known && waits && !is_at_work(world, wants)
+}
+
+/// True if no Pod of the instance has been ready for long: that ends when a new one runs, not when it is made.
+fn was_down(world: &World<'_>, instance: &Instance) -> bool {
+    world.past.ready.get(&instance.id).is_some_and(|at| PATIENCE < world.at().duration_since(*at))
 }
 
 /// Since when nothing has run, as Pods that never started tell. A workload without Pods tells no time: what
