@@ -342,6 +342,9 @@ impl History {
             let raised = parent.as_ref().map(|parent| (parent.clone(), track.candidate.impact));
             let outer = parent.as_ref().and_then(|parent| self.tracks.get(parent));
             let word = outer.and_then(|outer| explain::cause_word(&outer.candidate, &track.candidate));
+            // Whoever mutes the cause has not mended it.
+            let before = track.explained_by.as_ref().and_then(|outer| self.tracks.get(outer));
+            let is_muted = before.is_some_and(|outer| outer.state == State::Muted);
             let Some(track) = self.tracks.get_mut(key) else { continue };
             if let Some(word) = word {
                 track.candidate.cause = Some(word);
@@ -349,7 +352,7 @@ impl History {
             if track.state == State::Explained {
                 track.state = State::Open;
             }
-            track.release(parent.is_some(), at);
+            track.release(parent.is_some() || is_muted, at);
             // Of what was only explained nobody was told: without its cause it waits for its window like any other.
             let was_told = track.explained_by.is_none();
             let waits = !was_told && track.candidate.window.is_some() || track.is_spared(at, sync_floor);
@@ -507,10 +510,11 @@ impl Track {
     }
 
     /// Remembers when the instance that explained it was mended; called before the new explanation is kept.
-    fn release(&mut self, is_explained: bool, at: Timestamp) {
+    /// `goes_on`: the fault of the instance, or another one that explains it, is there still.
+    fn release(&mut self, goes_on: bool, at: Timestamp) {
         let by_instance =
             self.explained_by.as_ref().is_some_and(|outer| matches!(outer.subject, Subject::Instance(_)));
-        if is_explained {
+        if goes_on {
             self.released_at = None;
         } else if by_instance {
             self.released_at = Some(at);
