@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::desired::annotations::Annotations;
 use crate::desired::endpoint::Claim;
 use crate::desired::invalid::{invalid_reason, txt_label_too_long};
 use crate::desired::merge::{Resolved, resolve};
@@ -16,9 +17,10 @@ use crate::desired::submit::Submitted;
 use crate::desired::versions::{Behaviour, does};
 use crate::finding::{Reason, SilentReason};
 use crate::model::by_name::ByName;
+use crate::model::custom::Custom;
 use crate::model::heritage::TxtRole;
 use crate::model::instance::{Flags, Instance};
-use crate::model::object::KubeObject;
+use crate::model::object::{Body, KubeObject};
 use crate::model::share::Pool;
 use crate::model::table::TableSet;
 use crate::model::want::{Conflict, Placement, Unwanted, Want};
@@ -225,6 +227,13 @@ fn want(planned: Planned, input: &SourceInput<'_>) -> Want {
     // A new address of a Gateway is news for each of its routes.
     let holders: Vec<&KubeObject> = found.iter().flat_map(|object| behind(object, input)).collect();
     let all = || found.iter().map(AsRef::as_ref).chain(holders.iter().copied());
+    // What the spec or an annotation gives is as old as these: no status tells of it.
+    let gives = |object: &KubeObject| gives_its_targets(object, input);
+    let given = || {
+        let by_holders = !holders.is_empty() && holders.iter().all(|one| gives(one));
+        by_holders || found.iter().all(|object| gives(object))
+    };
+    let spec_changed_at = || all().filter_map(|object| object.changed_at).max().filter(|_| given());
     let respelled = is_respelled(&name, &submitted);
     // A wish that is made anew has the same text for its name as what was made from the one before.
     let text = found.iter().find_map(|object| object.shared_text(name.as_str()));
@@ -237,7 +246,7 @@ fn want(planned: Planned, input: &SourceInput<'_>) -> Want {
         demanded_ttl: endpoint.ttl,
         changed_at: all().filter_map(|object| object.changed_at).max(),
         created_at: found.iter().filter_map(|object| object.created_at).min(),
-        status_changed_at: all().filter_map(|object| object.status_changed_at).max(),
+        status_changed_at: all().filter_map(|object| object.status_changed_at).max().or_else(spec_changed_at),
         record_type: endpoint.record_type,
         content: submitted.content,
         routing: submitted.routing,
@@ -252,6 +261,16 @@ fn want(planned: Planned, input: &SourceInput<'_>) -> Want {
         conflict: conflict.map(Box::new),
         invalid,
     }
+}
+
+/// True if the object names its targets itself, in its spec or by an annotation.
+fn gives_its_targets(object: &KubeObject, input: &SourceInput<'_>) -> bool {
+    let in_spec = match &object.body {
+        Body::Custom(Custom::DnsEndpoint(_)) => true,
+        Body::Service(service) => service.service_type == "ExternalName",
+        Body::Ingress(_) | Body::Node(_) | Body::Pod(_) | Body::EndpointSlice(_) | Body::Custom(_) => false,
+    };
+    in_spec || !Annotations::of(&object.annotations, &input.instance.flags).targets().is_empty()
 }
 
 /// True if the winner spells the name, or a target that is a name, otherwise than DNS compares it.

@@ -75,7 +75,7 @@ pub struct Want {
     pub changed_at: Option<Timestamp>,
     /// Oldest creation among the objects behind it; `None` when unknown.
     pub created_at: Option<Timestamp>,
-    /// Newest status change of the objects behind it; `None` when unknown.
+    /// Newest status change of the objects behind it, or of the spec that gives the targets itself; `None` when unknown.
     pub status_changed_at: Option<Timestamp>,
 }
 
