@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::compare::delegation::LOOKS;
 use crate::compare::leftovers::stands_privately;
-use crate::compare::live::{chain, questions, resolved, says_nothing, speaks};
+use crate::compare::live::{addresses, chain, questions, resolved, says_nothing, serves, speaks};
 use crate::compare::world::World;
 use crate::finding::Reason;
 use crate::model::observation::{Observation, Outcome, Vantage};
@@ -97,12 +97,29 @@ fn denied_behind(world: &World<'_>, want: &Want, host: &DomainName) -> Option<Re
     let is_alias = want.content.alias().is_some() && zone.is_some_and(|zone| zone.at(host).is_empty());
     let is_hidden = || is_alias && host_is_of(zone, host) && stands_for(world, want, host);
     let is_behind = || is_hidden() || own.iter().all(|answer| chain(answer).contains(host));
-    denied(&own).filter(|_| is_behind() && resolved(world, &want.name).is_empty())
+    denied(&own).filter(|_| is_behind() && !is_answered(world, want, zone))
+}
+
+/// True if anybody who is led to the zone of the wish got an address for its name.
+fn is_answered(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> bool {
+    let seen = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
+    seen.iter().any(|answer| is_of_zone(world, zone, answer) && !addresses(answer).is_empty())
+}
+
+/// True if the answer may come from the zone: a resolver of a VPC with a private twin of it never asks a public one.
+fn is_of_zone(world: &World<'_>, zone: Option<&ZoneReading>, seen: &Observation) -> bool {
+    let Some(zone) = zone.filter(|_| seen.vantage == Vantage::Recursive) else { return true };
+    if zone.zone.private {
+        return serves(world, seen, Some(zone));
+    }
+    let mut twins = world.zones_over(&seen.name).filter(|twin| twin.zone.private);
+    !twins.any(|twin| serves(world, seen, Some(twin)))
 }
 
 /// The zone of ours in which the target would lie does not have it, and all resolvers deny it.
 fn lost_in_zones(world: &World<'_>, want: &Want, host: &DomainName) -> Option<Reason> {
-    let is_private = want.zone_id().and_then(|id| world.zone(id)).map(|zone| zone.zone.private);
+    let zone = want.zone_id().and_then(|id| world.zone(id));
+    let is_private = zone.map(|zone| zone.zone.private);
     let mut over = world.zones_over(host).filter(|zone| Some(zone.zone.private) == is_private);
     let nearest = over.next()?;
     // What stays beside it makes NODATA of NXDOMAIN, and no wildcard answers. A delegation hands it to others.
@@ -114,7 +131,9 @@ fn lost_in_zones(world: &World<'_>, want: &Want, host: &DomainName) -> Option<Re
             && (!here.is_empty() || !is_answered_above(zone, host))
     };
     let looks = questions(world, &want.name);
-    let by_resolver = |seen: &&&Observation| seen.vantage == Vantage::Recursive && world.control_works(seen);
+    let by_resolver = |seen: &&&Observation| {
+        seen.vantage == Vantage::Recursive && world.control_works(seen) && is_of_zone(world, zone, seen)
+    };
     let is_hidden = stands_for(world, want, host);
     let denies = |seen: &&Observation| {
         let is_denial = matches!(seen.outcome, Outcome::Nxdomain | Outcome::Nodata);
@@ -201,7 +220,7 @@ fn leads_to(world: &World<'_>, want: &Want, name: &DomainName) -> Option<DomainN
 fn loops_in_answers(world: &World<'_>, name: &DomainName) -> bool {
     let seen = world.answers.get(name).map(Vec::as_slice).unwrap_or_default();
     LOOKS <= seen.iter().filter(|answer| is_loop(answer)).count()
-        && !seen.iter().any(|answer| !crate::compare::live::addresses(answer).is_empty())
+        && !seen.iter().any(|answer| !addresses(answer).is_empty())
 }
 
 /// The chain of the answer comes back to a name that it has passed.
