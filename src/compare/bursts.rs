@@ -117,8 +117,13 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     // What another owner keeps is neither ours to lose nor ours to have, and what another instance asks for in the
     // same zone has only changed hands.
     let foreign = names_of_others(world, wants);
-    let is_taken_over =
-        |loss: &Loss<'_>| world.wanted(loss.name).any(|want| want.zone_id() == loss.zone.as_ref());
+    // Flags that leave the zone to another instance leave the name without a zone here.
+    let is_taken_over = |loss: &Loss<'_>| {
+        let zone = loss.zone.as_ref();
+        world
+            .wanted(loss.name)
+            .any(|want| want.zone_id().is_some() && (zone.is_none() || want.zone_id() == zone))
+    };
     lost.retain(|loss| {
         !foreign.contains(loss.name) && !world.is_undecided(loss.name) && !is_taken_over(loss)
     });
