@@ -59,6 +59,9 @@ pub struct Expected {
     pub rotating: bool,
     /// The wanted host names.
     pub hosts: BTreeSet<DomainName>,
+    /// True if a member of a routing set leads to a host name of which nothing is known: an address that is none of
+    /// the others may be its.
+    pub is_part: bool,
     /// For a type that leads to no address (MX, TXT, NS and the like): the type, and the values that it
     /// should have; no values where they are not known.
     pub values: Option<(RecordType, BTreeSet<Value>)>,
@@ -220,7 +223,7 @@ pub fn judge(observation: &Observation, expected: &Expected) -> Match {
         return if expected.rotating && names.is_empty() { Match::Unknown } else { Match::Elsewhere };
     }
     if found.is_disjoint(&expected.addresses) {
-        return Match::Elsewhere;
+        return if expected.is_part && names.is_empty() { Match::Unknown } else { Match::Elsewhere };
     }
     if expected.rotating || found == expected.addresses { Match::Right } else { Match::Partial }
 }
@@ -365,6 +368,7 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
         expected.addresses.extend(others.addresses);
         expected.lately.extend(others.lately);
         expected.hosts.extend(others.hosts);
+        expected.is_part |= others.is_part;
         if let (Some((_, own)), Some((_, others))) = (&mut expected.values, others.values) {
             own.extend(others);
         }
@@ -701,7 +705,12 @@ pub fn union<'a>(world: &World<'_>, members: impl IntoIterator<Item = &'a Record
     let mut all = Expected::default();
     for set in members {
         let one = expected(world, &set.content, &set.record_type);
-        all.lately.extend(lately(world, &one.hosts));
+        let lately = lately(world, &one.hosts);
+        let told = |host: &DomainName| world.answers.get(host).map(Vec::as_slice).unwrap_or_default();
+        let is_told = |host: &DomainName| told(host).iter().any(|seen| speaks(world, seen));
+        let is_known = !one.addresses.is_empty() || !lately.is_empty() || one.hosts.iter().any(is_told);
+        all.is_part |= one.rotating && !is_known;
+        all.lately.extend(lately);
         all.addresses.extend(one.addresses);
         all.hosts.extend(one.hosts);
         all.rotating |= one.rotating;
