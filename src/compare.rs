@@ -36,6 +36,7 @@ pub mod published;
 pub mod resolvers;
 pub mod severity;
 pub mod show;
+pub mod solvers;
 pub mod target;
 pub mod texts;
 pub mod unheard;

@@ -14,6 +14,7 @@ use crate::compare::instances::owners::is_deleted_by_twin;
 use crate::compare::instances::wrote;
 use crate::compare::ladder::targets;
 use crate::compare::show;
+use crate::compare::solvers::is_borrowed;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::a_half;
 use crate::compare::wishes::blame::is_heard;
@@ -21,7 +22,6 @@ use crate::compare::world::World;
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::change::{Action, AttemptedChange, ChangeEvent, ChangeEventKind, FeedSource};
 use crate::model::heritage::Heritage;
-use crate::model::object::Body;
 use crate::model::record::{RecordKey, Value};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
@@ -165,7 +165,7 @@ impl Record<'_> {
         let lines = [self.seen_by_us(), self.told(true), self.told(false)];
         let (held, onset) = lines.into_iter().max_by_key(|(held, _)| held.len())?;
         let values: BTreeSet<&Held> = held.iter().collect();
-        if held.len() <= FLAPS || MAX_VALUES < values.len() || self.has_solver() {
+        if held.len() <= FLAPS || MAX_VALUES < values.len() || is_borrowed(self.world, &self.key.name) {
             return None;
         }
         let absent = values.contains(&Held::Absent);
@@ -331,16 +331,6 @@ impl Record<'_> {
             wish.record_type == self.key.record_type && wish.set_identifier == self.key.set_identifier
         });
         wishes.flat_map(|wish| &wish.sightings).any(|sighting| targets(&sighting.value) == *held)
-    }
-
-    /// A certificate solver borrows the host for minutes.
-    fn has_solver(&self) -> bool {
-        self.world.past.objects.values().any(|past| {
-            let Body::Ingress(ingress) = &past.last.body else { return false };
-            past.deleted_at.is_none_or(|gone| is_recent(self.world.at(), gone))
-                && crate::desired::source::is_solver(&past.last)
-                && ingress.rule_hosts.iter().any(|host| DomainName::new(host) == self.key.name)
-        })
     }
 
     fn cause(&self) -> Option<Cause> {

@@ -27,6 +27,7 @@ use crate::compare::mute;
 use crate::compare::owner::Ownership;
 use crate::compare::resolvers::judge_resolvers;
 use crate::compare::show;
+use crate::compare::solvers;
 use crate::compare::target::{dead_target, lacks_family, loops_in_zones};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::answers_elsewhere;
@@ -613,7 +614,9 @@ impl Context<'_> {
         if step.kind == Kind::MissingRecord && step.reason == Reason::Deleted && !self.is_made_anew() {
             return None;
         }
-        let sync = sync_window(self.world, self.wants, self.want);
+        let here = self.zone.at(&self.want.name);
+        let of_solver = solvers::window(self.world, self.wants, self.want, here, step);
+        let sync = of_solver.or_else(|| sync_window(self.world, self.wants, self.want));
         let grace = (step.kind == Kind::MissingRecord).then(|| self.grace_new()).flatten();
         match (grace, sync) {
             (Some(grace), Some(sync)) if grace.until < sync.until => {

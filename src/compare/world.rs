@@ -14,6 +14,7 @@ use crate::compare::dnssec::{Refused, refusals};
 use crate::compare::lookups::{self, as_named};
 use crate::compare::owner::Title;
 use crate::compare::resolvers::ALIAS_TTL;
+use crate::compare::solvers::{Borrowed, borrowed};
 use crate::compare::texts::{Text, lent, suspects};
 use crate::compare::wishes::blame::writers;
 use crate::compare::wishes::signed;
@@ -72,6 +73,8 @@ pub struct World<'a> {
     writes: OnceCell<Writes>,
     /// Resolvers that refuse a zone for its signatures; found when first asked for.
     refusals: OnceCell<BTreeSet<Refused>>,
+    /// Hosts that certificate solvers borrow; found when first asked for.
+    borrowed: OnceCell<Vec<Borrowed>>,
     /// When the objects of the wishes of each instance were last touched, in order; found when first asked for.
     touched: OnceCell<BTreeMap<Arc<str>, Vec<Timestamp>>>,
     /// What was found out about each wish in its own zone, by instance and place.
@@ -187,6 +190,7 @@ impl<'a> World<'a> {
             writers: OnceCell::new(),
             writes: OnceCell::new(),
             refusals: OnceCell::new(),
+            borrowed: OnceCell::new(),
             touched: OnceCell::new(),
             found,
             zones,
@@ -380,6 +384,12 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn refusals(&self) -> &BTreeSet<Refused> {
         self.refusals.get_or_init(|| refusals(self))
+    }
+
+    /// See [`borrowed`].
+    #[must_use]
+    pub fn borrowed(&self) -> &[Borrowed] {
+        self.borrowed.get_or_init(|| borrowed(self))
     }
 
     /// How many wishes of an instance have objects that were last touched within one of its loops of a time.

@@ -31,7 +31,7 @@ use crate::model::want::{Lack, Unwanted, WithoutTarget};
 use crate::model::{DomainName, ObjectRef, Objects, TextMap, Version};
 
 /// How long a cert-manager solver object may live before it is no longer passed over.
-const SOLVER_LIFE: SignedDuration = SignedDuration::from_hours(1);
+pub(crate) const SOLVER_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Label on the objects that cert-manager makes for HTTP-01 challenges.
 const SOLVER_LABEL: &str = "acme.cert-manager.io/http01-solver";
