@@ -27,6 +27,7 @@ use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{Content, DomainName, RecordType, ZoneId};
 use crate::past::Sighting;
+use crate::past::names::Wish;
 use crate::report::Fix;
 
 /// The time in which changes and writes count. Source: findings.md section 3, ranks 70 and 71.
@@ -209,9 +210,7 @@ impl Record<'_> {
     /// True if nobody wanted the record when it went, as far as we were looking: it follows its wishes, and users
     /// miss nothing.
     fn is_unwished(&self, at: Timestamp) -> bool {
-        let of_key = self.world.wished(&self.key.name).iter().filter(|wish| {
-            wish.record_type == self.key.record_type && wish.set_identifier == self.key.set_identifier
-        });
+        let of_key = self.wishes();
         // One that comes and goes asks for nothing meanwhile; its wish is remembered as one.
         let objects = &self.want.objects;
         if !objects.is_empty() && objects.iter().all(|object| self.world.past.was_away(object, at)) {
@@ -291,7 +290,10 @@ impl Record<'_> {
             let before = match write.change.action {
                 Action::Delete => Some(Held::Present),
                 Action::Create
-                    if !replaces && !self.replaces_another(write) && !std::mem::take(&mut is_left_out) =>
+                    if !replaces
+                        && !self.replaces_another(write)
+                        && !std::mem::take(&mut is_left_out)
+                        && !self.is_unwished(at) =>
                 {
                     Some(Held::Absent)
                 }
@@ -326,11 +328,22 @@ impl Record<'_> {
         batches
     }
 
+    /// The wishes for the record over time, of instances that may write into its zone: one of a private twin wants
+    /// another record.
+    fn wishes(&self) -> impl Iterator<Item = &Wish> {
+        let writes_here = |id: &str| {
+            let mut of_id = self.world.wants.iter().filter(|one| *one.instance.id == *id).peekable();
+            of_id.peek().is_none() || of_id.any(|one| one.zones.contains(&self.zone.zone.id))
+        };
+        self.world.wished(&self.key.name).iter().filter(move |wish| {
+            wish.record_type == self.key.record_type
+                && wish.set_identifier == self.key.set_identifier
+                && writes_here(&wish.place)
+        })
+    }
+
     fn was_wanted(&self, held: &BTreeSet<Value>) -> bool {
-        let wishes = self.world.wished(&self.key.name).iter().filter(|wish| {
-            wish.record_type == self.key.record_type && wish.set_identifier == self.key.set_identifier
-        });
-        wishes.flat_map(|wish| &wish.sightings).any(|sighting| targets(&sighting.value) == *held)
+        self.wishes().flat_map(|wish| &wish.sightings).any(|sighting| targets(&sighting.value) == *held)
     }
 
     fn cause(&self) -> Option<Cause> {
