@@ -50,6 +50,10 @@ pub struct Track {
     /// First look of the present run of looks in which users get something worse than the kind alone tells.
     #[serde(default)]
     worse_since: Option<Timestamp>,
+    /// When the window closed in which it was first seen: inside of it nothing was wrong yet. `None` for what was
+    /// never in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due_since: Option<Timestamp>,
     /// When the instance whose fault explained it was mended; `None` for what no instance explained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     released_at: Option<Timestamp>,
@@ -213,11 +217,13 @@ impl History {
             if waiting.contains(&place(key)) {
                 dark.push(ViewName::Kubernetes);
             }
+            // What is only remembered of an instance gives way to what stands first of it now.
+            let is_replaced = |now: Kind| now < key.kind && matches!(key.subject, Subject::Instance(_));
             let is_outdone = !dark.is_empty()
                 && told.get(&place(key)).is_some_and(|first| {
-                    first.stands
-                        && key.kind < first.candidate.key.kind
-                        && track.candidate.severity < first.candidate.severity
+                    let now = first.candidate.key.kind;
+                    let is_louder = key.kind < now && track.candidate.severity < first.candidate.severity;
+                    first.stands && (is_louder || is_replaced(now))
                 });
             if is_outdone {
                 track.miss(at, true, policy, cycle);
@@ -408,7 +414,8 @@ impl Causes {
             match track.state {
                 // What this round has judged was seen, whatever else was not.
                 State::Open | State::Explained => {
-                    key.kind != Kind::ObserverBlind && explain::explains(told, (candidate, track.first_seen))
+                    let since = track.due_since.unwrap_or(track.first_seen);
+                    key.kind != Kind::ObserverBlind && explain::explains(told, (candidate, since))
                 }
                 // A frozen finding waits for its view; it is said whose fault that is.
                 State::Stale => {
@@ -440,6 +447,7 @@ impl Track {
             clean: 0,
             clean_at: None,
             worse_since: None,
+            due_since: None,
             released_at: None,
             steps: Vec::new(),
             candidate,
@@ -477,6 +485,10 @@ impl Track {
             self.steps = steps;
         }
         // A window delays a page. What was told and has not gone meanwhile is no news when it closes.
+        if let Some(window) = self.candidate.window.filter(|_| !self.confirmed && candidate.window.is_none())
+        {
+            self.due_since = Some(window.until.min(at));
+        }
         let is_told = self.clean == 0 && matches!(self.state, State::Open | State::Explained | State::Stale);
         self.candidate = candidate.clone();
         self.last_seen = at;
