@@ -376,7 +376,8 @@ fn private_only(
         }
         None => lost_public_zone(world, want).map(|id| format!("the public zone {id} that had it is gone")),
     }?;
-    if !public_target || want.name.is_wildcard() {
+    // A wildcard that no public zone ever had may be meant for the VPC alone.
+    if !public_target || want.name.is_wildcard() && lost_public_zone(world, want).is_none() {
         return None;
     }
     let public = |seen: &Observation| &*seen.view == "public";
@@ -384,7 +385,7 @@ fn private_only(
     let servers = verdicts(world, want, Vantage::Authoritative, &public);
     let denied = |rows: &[Match]| !rows.is_empty() && rows.iter().all(|row| *row == Match::Denied);
     let blind = world.snapshot.dns.state != ViewState::Read;
-    let looks = world.answers.get(&want.name).into_iter().flatten().filter(|seen| public(seen)).count();
+    let looks = questions(world, &want.name).into_iter().filter(|seen| public(seen)).count();
     let seen = LOOKS <= looks && (denied(&resolvers) || resolvers.is_empty() && denied(&servers));
     if !blind && !seen {
         return None;
