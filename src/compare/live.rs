@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::compare::assumed::leads_there;
 use crate::compare::delegation::{is_delegated_elsewhere, known_delegated_twin};
 use crate::compare::mismatch::{is_default, is_of_other_places, is_referral};
+use crate::compare::target::dead_target;
 use crate::compare::wildcard::is_covered;
 use crate::compare::world::World;
 use crate::finding::Impact;
@@ -397,7 +398,13 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
     let told = || answers(world, &want.name, &want.record_type, Vantage::Recursive, &in_view, &expected).rows;
     if rows.is_empty() || is_aside {
         let told = told();
-        rows = if told.is_empty() { rows } else { told };
+        if !told.is_empty() {
+            rows = told;
+        } else if !is_aside && dead_target(world, want).is_none() {
+            // Where nobody shows the end of a chain its first name tells where the record leads.
+            cut.retain(|row| zone.is_none_or(|zone| world.is_own_server(zone, row.0)));
+            rows = cut;
+        }
     } else if !cut.is_empty() {
         // One server that denies the name speaks for itself: where the CNAME of the others leads, resolvers tell.
         let told = told();
