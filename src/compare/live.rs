@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::compare::assumed::leads_there;
 use crate::compare::delegation::{is_delegated_elsewhere, known_delegated_twin};
 use crate::compare::mismatch::{is_default, is_of_other_places, is_referral};
-use crate::compare::target::dead_target;
+use crate::compare::target::{dead_target, lacks_family};
 use crate::compare::wildcard::is_covered;
 use crate::compare::world::World;
 use crate::finding::Impact;
@@ -629,7 +629,10 @@ pub fn answers_by_name<'a>(
     for want in wants().filter(|want| !is_any || stands(want)) {
         let target = expected(world, &want.content, &want.record_type);
         let found = answers(world, &want.name, &want.record_type, Vantage::Recursive, view, &target).rows;
-        rows.entry(&want.name).or_default().extend(found.into_iter().map(|row| row.1));
+        // Nobody is to get an address of a family that the target lacks.
+        let is_empty = want.companion && lacks_family(world, want);
+        let told = found.into_iter().map(|row| row.1).filter(|one| !is_empty || *one != Match::Denied);
+        rows.entry(&want.name).or_default().extend(told);
     }
     rows.retain(|_, rows| !rows.is_empty());
     rows

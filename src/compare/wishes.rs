@@ -342,6 +342,11 @@ impl Context<'_> {
     fn dead_target(&self, reason: Reason) -> Candidate {
         let served = (self.judged.seen || self.judged.answered) && reason != Reason::Loop;
         let harm = self.judged.harm.or_else(|| self.is_left_out().then_some(Impact::Degraded));
+        // The half of an alias is empty where the target has no address of its family.
+        let harm = harm.map(|harm| match harm {
+            Impact::Down if self.want.companion && self.is_twin_answered() => Impact::Latent,
+            harm => harm,
+        });
         let impact = harm.unwrap_or(if served { Impact::Latent } else { Impact::Down });
         let mut candidate = self.start(Kind::TargetUnresolvable, reason, impact);
         // A loop within the zones is seen there, whatever DNS says.
@@ -351,6 +356,17 @@ impl Context<'_> {
         // The name of a load balancer that is being built may not exist yet.
         candidate.window = self.grace_new();
         candidate
+    }
+
+    /// True if users of the other address family get an answer. Beside a dead target none can be compared.
+    fn is_twin_answered(&self) -> bool {
+        let twin = self.twin_type();
+        let mut twins = self.wants.at(&self.want.name).iter();
+        twins.any(|other| {
+            let judged = || impact_of(self.world, other, Some(self.zone));
+            twin.as_ref() == Some(&other.record_type)
+                && Some(judged()).is_some_and(|judged| judged.answered && judged.harm != Some(Impact::Down))
+        })
     }
 
     /// True for a member of a routing set that should be served, while only others are.
@@ -371,8 +387,12 @@ impl Context<'_> {
         }
         let misplaced = wrong_zone(self.world, self.wants, self.want, self.zone, step)?;
         // Of two address families the other one may be served.
-        let one_of_two = misplaced.impact == Impact::Down && self.has_other_family_in_public();
-        let impact = if one_of_two { Impact::Degraded } else { misplaced.impact };
+        let is_empty = || self.want.companion && lacks_family(self.world, self.want);
+        let impact = match misplaced.impact {
+            Impact::Down if is_empty() => Impact::None,
+            Impact::Down if self.has_other_family_in_public() => Impact::Degraded,
+            impact => impact,
+        };
         let mut candidate = self.start(Kind::WrongZone, misplaced.reason, impact);
         if !zones_alone || misplaced.reason == Reason::NotTheDelegatedOne {
             candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
@@ -770,7 +790,13 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
     let judged = impact_of(world, want, None);
     // What is no legal name never gets a record, whatever zones there are.
     let is_illegal = want.name.defect().is_some();
-    let impact = judged.harm.filter(|_| !is_illegal).unwrap_or(match (judged.seen, judged.answered) {
+    let harm = match judged.harm {
+        // Nobody is to get an address of a family that the target lacks.
+        Some(Impact::Down) if want.companion && lacks_family(world, want) => Some(Impact::Latent),
+        Some(Impact::Down) if is_other_family_served(world, wants, want) => Some(Impact::Degraded),
+        harm => harm,
+    };
+    let impact = harm.filter(|_| !is_illegal).unwrap_or(match (judged.seen, judged.answered) {
         _ if is_illegal => Impact::None,
         (true, _) => Impact::Latent,
         (false, true) => Impact::WrongPlace,
@@ -802,14 +828,29 @@ fn no_zone_of(world: &World<'_>, wants: &InstanceWants, want: &Want, no_zone: &N
     candidate
 }
 
+/// True if users of the other address family of a name without a zone get what is wanted.
+fn is_other_family_served(world: &World<'_>, wants: &InstanceWants, want: &Want) -> bool {
+    let is_twin = |other: &&Want| other.record_type.is_address() && other.record_type != want.record_type;
+    wants.at(&want.name).iter().filter(is_twin).any(|other| {
+        let judged = impact_of(world, other, None);
+        judged.seen && !matches!(judged.harm, Some(Impact::Down | Impact::WrongPlace))
+    })
+}
+
 /// What users of a name get that the instance has no zone for, where nobody asked: a zone that it may not write
 /// any more may hold the record of before.
 fn left_from_before(world: &World<'_>, want: &Want) -> Impact {
-    let mut held =
-        world.zones_over(&want.name).flat_map(|zone| zone.at(&want.name)).filter(|set| want.is(&set.key()));
-    held.next().map_or(Impact::Down, |set| {
-        if targets(&set.content) == targets(&want.content) { Impact::Latent } else { Impact::WrongPlace }
-    })
+    let here = || world.zones_over(&want.name).flat_map(|zone| zone.at(&want.name));
+    let leads_there = |set: &RecordSet| targets(&set.content) == targets(&want.content);
+    match here().find(|set| want.is(&set.key())) {
+        Some(set) if leads_there(set) => Impact::Latent,
+        Some(_) => Impact::WrongPlace,
+        // The other half of an alias stands, and this one may be empty.
+        None if want.companion && here().any(|set| set.record_type.is_address() && leads_there(set)) => {
+            Impact::Latent
+        }
+        None => Impact::Down,
+    }
 }
 
 /// The parent refers to Route 53 for a zone of the name: it is there, in an account that we cannot

@@ -11,6 +11,7 @@ use crate::compare::live::{Expected, Match, judge, told_to_users};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
+use crate::model::observation::Outcome;
 use crate::model::record::{RecordSet, Value};
 use crate::model::text::printable;
 use crate::model::want::{InstanceWants, UnreadAnnotations};
@@ -146,6 +147,14 @@ fn nobody_uses_prefix(world: &World<'_>, wants: &InstanceWants) -> bool {
 
 /// What users of the names get, measured against what the unread annotations ask for.
 fn unread_impact(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnotations) -> Impact {
+    // An alias is asked for in both families with one target, and most load balancers have IPv4 only.
+    let has_served_twin = |name: &DomainName, record_type: &RecordType, targets: &[std::sync::Arc<str>]| {
+        unread.if_read.iter().any(|(other, twin, same)| {
+            let is_twin = other == name && twin != record_type && twin.is_address() && **same == *targets;
+            let told = || told_to_users(world, wants, name, Some(twin));
+            is_twin && told().iter().any(|answer| answer.outcome == Outcome::Answer)
+        })
+    };
     let each = unread.if_read.iter().map(|(name, record_type, targets)| {
         let (expected, seen) = (
             wanted_targets(world, record_type, targets),
@@ -169,7 +178,7 @@ fn unread_impact(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnota
         if verdicts.iter().all(is_right) {
             Impact::Latent
         } else if verdicts.iter().all(|verdict| *verdict == Match::Denied) {
-            Impact::Down
+            if has_served_twin(name, record_type, targets) { Impact::Latent } else { Impact::Down }
         } else {
             Impact::WrongPlace
         }
