@@ -303,7 +303,8 @@ impl Context<'_> {
             _ => Impact::Degraded,
         };
         // What users get is worse where the record is none of the claims.
-        let of_record = step.filter(|_| !self.holds_a_claim(&conflict.claims));
+        let waits = step.and_then(|step| self.window(step));
+        let of_record = step.filter(|_| waits.is_none() && !self.holds_a_claim(&conflict.claims));
         let of_record = of_record.map_or(Impact::None, |step| self.impact(step.kind, step.reason));
         let impact = if of_claims.weight() < of_record.weight() { of_record } else { of_claims };
         let mut candidate = self.start(Kind::ConflictingDesired, reason, impact);
@@ -315,7 +316,7 @@ impl Context<'_> {
             .collect();
         candidate.also = step.map(|step| Also { kind: step.kind, reason: step.reason }).into_iter().collect();
         let sync = sync_window(self.world, self.wants, self.want);
-        candidate.window = step.and_then(|step| self.window(step)).or(sync);
+        candidate.window = waits.or(sync);
         Some(candidate)
     }
 

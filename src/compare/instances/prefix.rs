@@ -14,7 +14,7 @@ use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
 use crate::model::observation::Outcome;
 use crate::model::record::{RecordSet, Value};
 use crate::model::text::printable;
-use crate::model::want::{InstanceWants, UnreadAnnotations};
+use crate::model::want::{InstanceWants, UnreadAnnotations, Want};
 use crate::model::{DomainName, RecordType};
 use crate::past::names::Wish;
 use crate::report::Fix;
@@ -155,7 +155,17 @@ fn unread_impact(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnota
             is_twin && told().iter().any(|answer| answer.outcome == Outcome::Answer)
         })
     };
+    // What is wanted all the same is led nowhere else by reading the keys: what else is wrong has findings of its own.
+    let is_wanted_so = |name: &DomainName, record_type: &RecordType, targets: &[std::sync::Arc<str>]| {
+        let asked: BTreeSet<String> = targets.iter().map(|target| spelled(target)).collect();
+        let leads =
+            |want: &Want| want.content.targets().iter().map(|one| spelled(one)).collect::<BTreeSet<_>>();
+        wants.at(name).iter().any(|want| want.record_type == *record_type && leads(want) == asked)
+    };
     let each = unread.if_read.iter().map(|(name, record_type, targets)| {
+        if is_wanted_so(name, record_type, targets) {
+            return Impact::Latent;
+        }
         let (expected, seen) = (
             wanted_targets(world, record_type, targets),
             told_to_users(world, wants, name, Some(record_type)),
