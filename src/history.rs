@@ -97,9 +97,11 @@ impl First<'_> {
 
     fn over(&self, kind: Kind) -> Over {
         let is_same = is_one_story(self.candidate.key.kind, kind);
-        if self.stands || is_same && self.candidate.window.is_some() {
+        let waits = self.candidate.window.is_some();
+        // What is only expected takes the place of nothing that was told.
+        if self.stands {
             Over::Instead
-        } else if is_same || self.is_waiting_over(kind) || self.names(kind) {
+        } else if is_same && !waits || self.is_waiting_over(kind) || self.names(kind) {
             Over::Beside
         } else {
             Over::Not
