@@ -133,7 +133,7 @@ impl Engine {
         let mut verdicts = compare(snapshot, &self.wants, &self.memory.past, &self.policy);
         let known = || self.memory.history.tracks().map(|track| &track.candidate);
         verdicts.coverage.unheard =
-            unheard(snapshot, &self.wants, &self.memory.past, &verdicts.candidates, known());
+            unheard(snapshot, &self.wants, (&self.memory.past, &self.policy), &verdicts.candidates, known());
         if let Some(zones) = snapshot.route53.value() {
             let read = |one: &&Candidate| {
                 one.key.zone_id.as_ref().is_some_and(|id| verdicts.coverage.zones.contains_key(id))

@@ -20,8 +20,9 @@ use crate::model::observation::{AnswerRecord, Observation, Outcome, Vantage};
 use crate::model::record::{Content, RecordSet, RecordType, Routing, Value};
 use crate::model::text::printable;
 use crate::model::want::{InstanceWants, Want};
-use crate::model::zone::ZoneReading;
+use crate::model::zone::{ZoneReading, Zones};
 use crate::model::{DomainName, ZoneId};
+use crate::policy::Policy;
 use crate::snapshot::ViewState;
 
 /// How one server's answer stands against the expectation.
@@ -542,7 +543,40 @@ fn in_zone(observation: &Observation, zone: Option<&ZoneId>) -> bool {
 /// True if the resolver's view is the one that the zone serves.
 #[must_use]
 pub fn serves(world: &World<'_>, observation: &Observation, zone: Option<&ZoneReading>) -> bool {
-    let view = world.policy.view(&observation.view);
+    is_served(world.policy, observation, zone)
+}
+
+/// True if what was seen may come from the zone. An internal view is never judged, a resolver of a VPC with a private
+/// twin never asks the public zone, and a private zone is seen from its VPCs alone.
+#[must_use]
+pub fn may_be_of(
+    policy: &Policy,
+    zones: Option<&Zones>,
+    zone: Option<&ZoneReading>,
+    seen: &Observation,
+) -> bool {
+    if seen.vantage != Vantage::Recursive {
+        return true;
+    }
+    if policy.view(&seen.view).is_some_and(|view| view.internal) {
+        return false;
+    }
+    match zone {
+        None => true,
+        Some(zone) if zone.zone.private => is_served(policy, seen, Some(zone)),
+        Some(_) => {
+            let mut all = zones.into_iter().flat_map(|zones| zones.zones.values());
+            !all.any(|twin| {
+                twin.zone.private
+                    && seen.name.is_within(&twin.zone.name)
+                    && is_served(policy, seen, Some(twin))
+            })
+        }
+    }
+}
+
+fn is_served(policy: &Policy, observation: &Observation, zone: Option<&ZoneReading>) -> bool {
+    let view = policy.view(&observation.view);
     let Some(reading) = zone.filter(|reading| reading.zone.private) else {
         return &*observation.view == "public";
     };

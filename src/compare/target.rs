@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::compare::delegation::LOOKS;
 use crate::compare::leftovers::stands_privately;
-use crate::compare::live::{addresses, chain, questions, resolved, says_nothing, serves, speaks};
+use crate::compare::live::{addresses, chain, may_be_of, questions, resolved, says_nothing, speaks};
 use crate::compare::world::World;
 use crate::finding::Reason;
 use crate::model::observation::{Observation, Outcome, Vantage};
@@ -103,17 +103,8 @@ fn denied_behind(world: &World<'_>, want: &Want, host: &DomainName) -> Option<Re
 /// True if anybody who is led to the zone of the wish got an address for its name.
 fn is_answered(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> bool {
     let seen = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
-    seen.iter().any(|answer| is_of_zone(world, zone, answer) && !addresses(answer).is_empty())
-}
-
-/// True if the answer may come from the zone: a resolver of a VPC with a private twin of it never asks a public one.
-fn is_of_zone(world: &World<'_>, zone: Option<&ZoneReading>, seen: &Observation) -> bool {
-    let Some(zone) = zone.filter(|_| seen.vantage == Vantage::Recursive) else { return true };
-    if zone.zone.private {
-        return serves(world, seen, Some(zone));
-    }
-    let mut twins = world.zones_over(&seen.name).filter(|twin| twin.zone.private);
-    !twins.any(|twin| serves(world, seen, Some(twin)))
+    seen.iter()
+        .any(|answer| may_be_of(world.policy, world.zones(), zone, answer) && !addresses(answer).is_empty())
 }
 
 /// The zone of ours in which the target would lie does not have it, and all resolvers deny it.
@@ -132,7 +123,9 @@ fn lost_in_zones(world: &World<'_>, want: &Want, host: &DomainName) -> Option<Re
     };
     let looks = questions(world, &want.name);
     let by_resolver = |seen: &&&Observation| {
-        seen.vantage == Vantage::Recursive && world.control_works(seen) && is_of_zone(world, zone, seen)
+        seen.vantage == Vantage::Recursive
+            && world.control_works(seen)
+            && may_be_of(world.policy, world.zones(), zone, seen)
     };
     let is_hidden = stands_for(world, want, host);
     let denies = |seen: &&Observation| {

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use crate::compare::answer_class::is_blocked;
 use crate::compare::delegation::{LOOKS, name_servers};
-use crate::compare::live::{Expected, Match, addresses, asks, chain, judge, says_nothing};
+use crate::compare::live::{Expected, Match, addresses, asks, chain, judge, may_be_of, says_nothing};
 use crate::compare::lookups::existing;
 use crate::compare::mismatch::occluded;
 use crate::compare::target::is_loop;
@@ -24,9 +24,10 @@ use crate::finding::{FindingKey, Kind, Reason, Subject};
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::record::{Content, RecordType, Value};
 use crate::model::want::InstanceWants;
-use crate::model::zone::ZoneReading;
+use crate::model::zone::{ZoneReading, Zones};
 use crate::model::{DomainName, ZoneId};
 use crate::past::{Past, not_after};
+use crate::policy::Policy;
 use crate::snapshot::{Snapshot, ViewName};
 
 /// What was heard about one name: by nobody asked, by some who say nothing, or by somebody.
@@ -61,6 +62,8 @@ type ByServer<'a> = BTreeMap<&'a str, Words>;
 /// The looks at the names in question, without those that ask without validation, and since when each resolver
 /// answers its control name.
 struct Looks<'a> {
+    policy: &'a Policy,
+    zones: Option<&'a Zones>,
     by_name: BTreeMap<&'a DomainName, Vec<&'a Observation>>,
     works: BTreeMap<(&'a str, &'a str), Timestamp>,
 }
@@ -80,7 +83,7 @@ struct Wished {
 pub fn unheard<'a>(
     snapshot: &Snapshot,
     wants: &[InstanceWants],
-    past: &Past,
+    (past, policy): (&Past, &Policy),
     found: &[Candidate],
     findings: impl Iterator<Item = &'a Candidate>,
 ) -> BTreeSet<FindingKey> {
@@ -95,7 +98,7 @@ pub fn unheard<'a>(
     if names.is_empty() {
         return BTreeSet::new();
     }
-    let looks = Looks::new(snapshot, &names);
+    let looks = Looks::new(snapshot, policy, &names);
     let silent = |words: Words| words.asked && !words.heard;
     let targets: BTreeMap<&FindingKey, BTreeSet<DomainName>> =
         live.iter().map(|key| (*key, targets_of(snapshot, wants, key))).collect();
@@ -127,7 +130,8 @@ pub fn unheard<'a>(
         }
         if key.kind == Kind::DnssecBroken {
             return key.zone_id.as_ref().is_some_and(|zone| {
-                are_resolvers_mute(snapshot, wants, zone) || is_validation_untold(snapshot, wants, zone)
+                are_resolvers_mute(snapshot, wants, policy, zone)
+                    || is_validation_untold(snapshot, wants, policy, zone)
             });
         }
         if is_incomparable(snapshot, wants, one) {
@@ -141,7 +145,9 @@ pub fn unheard<'a>(
         }
         let Some(name) = name_of(key) else { return false };
         let wished = Wished::of(snapshot, wants, past, key);
-        let Some((heard, by_server)) = looks.hear(name, &wished) else {
+        // Of a record in the wrong zone those tell who are not led to it.
+        let zone = key.zone_id.as_ref().filter(|_| key.kind != Kind::WrongZone);
+        let Some((heard, by_server)) = looks.hear(name, zone, &wished) else {
             return match key.kind {
                 Kind::WrongZone => is_misplaced_still(snapshot, wants, one),
                 kind => of_the_name(kind) && is_open_question(snapshot, wants, key),
@@ -283,11 +289,11 @@ fn of_the_name(kind: Kind) -> bool {
 
 /// No working resolver says anything about the wanted names of a zone: those, and not its apex, decide
 /// whether validation fails.
-fn are_resolvers_mute(snapshot: &Snapshot, wants: &[InstanceWants], zone: &ZoneId) -> bool {
+fn are_resolvers_mute(snapshot: &Snapshot, wants: &[InstanceWants], policy: &Policy, zone: &ZoneId) -> bool {
     let here = wants.iter().flat_map(|one| &one.wants).filter(|want| want.zone_id() == Some(zone));
     let names: BTreeSet<&DomainName> = here.map(|want| &want.name).collect();
-    let looks = Looks::new(snapshot, &names);
-    let mut heard = names.iter().filter_map(|name| looks.hear(name, &Wished::default()));
+    let looks = Looks::new(snapshot, policy, &names);
+    let mut heard = names.iter().filter_map(|name| looks.hear(name, Some(zone), &Wished::default()));
     !names.is_empty() && heard.all(|(heard, _)| !heard.resolvers.heard)
 }
 
@@ -298,7 +304,7 @@ fn are_denied_untold(looks: &Looks<'_>, wants: &[InstanceWants], one: &Candidate
         |name: &&DomainName| wants.iter().flat_map(|all| all.at(name)).any(|want| want.zone_id() == zone);
     let mut wanted = one.denied.iter().filter(is_wanted).peekable();
     let is_heard = |name: &DomainName| {
-        let heard = looks.hear(name, &Wished::default());
+        let heard = looks.hear(name, zone, &Wished::default());
         heard.is_some_and(|(_, words)| {
             one.servers.iter().any(|server| words.get(&**server).is_some_and(|words| words.heard))
         })
@@ -335,11 +341,19 @@ fn are_lame_untold(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, on
 }
 
 /// The names of a zone fail still, and nobody asked without validation, by which it was known why.
-fn is_validation_untold(snapshot: &Snapshot, wants: &[InstanceWants], zone: &ZoneId) -> bool {
+fn is_validation_untold(
+    snapshot: &Snapshot,
+    wants: &[InstanceWants],
+    policy: &Policy,
+    zone: &ZoneId,
+) -> bool {
     let here = wants.iter().flat_map(|one| &one.wants).filter(|want| want.zone_id() == Some(zone));
     let names: BTreeSet<&DomainName> = here.map(|want| &want.name).collect();
+    let zones = snapshot.route53.value();
+    let reading = zones.and_then(|zones| zones.zones.get(zone));
     let looks = snapshot.observations().filter(|seen| seen.vantage == Vantage::Recursive);
-    let mut looks = looks.filter(|seen| names.contains(&seen.name)).peekable();
+    let looks = looks.filter(|seen| names.contains(&seen.name));
+    let mut looks = looks.filter(|seen| may_be_of(policy, zones, reading, seen)).peekable();
     let fails = |seen: &Observation| !seen.cd && seen.outcome == Outcome::Servfail;
     looks.peek().is_some() && looks.all(fails)
 }
@@ -400,7 +414,7 @@ fn name_of(key: &FindingKey) -> Option<&DomainName> {
 // === impl Looks ===
 
 impl<'a> Looks<'a> {
-    fn new(snapshot: &'a Snapshot, names: &BTreeSet<&'a DomainName>) -> Self {
+    fn new(snapshot: &'a Snapshot, policy: &'a Policy, names: &BTreeSet<&'a DomainName>) -> Self {
         let all = || snapshot.observations();
         let mut works: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
         for one in all().filter(|one| one.vantage == Vantage::Control && one.outcome == Outcome::Answer) {
@@ -417,20 +431,27 @@ impl<'a> Looks<'a> {
                 by_name.entry(name).or_default().push(one);
             }
         }
-        Self { by_name, works }
+        Self { policy, zones: snapshot.route53.value(), by_name, works }
     }
 
     /// The looks that tell of what is wished; `None` if nobody asked for the name.
-    fn at(&self, name: &DomainName, wished: &Wished) -> Option<Vec<&'a Observation>> {
+    fn at(&self, name: &DomainName, zone: Option<&ZoneId>, wished: &Wished) -> Option<Vec<&'a Observation>> {
+        let zone = zone.and_then(|id| self.zones?.zones.get(id));
         let looks = self.by_name.get(name)?.iter().copied();
+        let looks = looks.filter(|one| may_be_of(self.policy, self.zones, zone, one));
         let looks: Vec<&Observation> = looks.filter(|one| wished.asks(one)).collect();
         (!looks.is_empty()).then_some(looks)
     }
 
     /// What was heard of a name. One look is enough that shows what should be; whatever else is shown, a verdict
     /// needs two.
-    fn hear(&self, name: &DomainName, wished: &Wished) -> Option<(Heard, ByServer<'a>)> {
-        let looks = self.at(name, wished)?;
+    fn hear(
+        &self,
+        name: &DomainName,
+        zone: Option<&ZoneId>,
+        wished: &Wished,
+    ) -> Option<(Heard, ByServer<'a>)> {
+        let looks = self.at(name, zone, wished)?;
         // A resolver that refuses and says why has said something about the name.
         let says = |one: &Observation| !says_nothing(one.outcome) || is_blocked(one);
         let mut counts: BTreeMap<_, usize> = BTreeMap::new();
@@ -468,7 +489,7 @@ impl<'a> Looks<'a> {
 
     /// The resolvers that were found to fail do so in each look, and each was looked at once only.
     fn fail_still(&self, name: &DomainName, wished: &Wished, one: &Candidate) -> bool {
-        let looks = self.at(name, wished).unwrap_or_default();
+        let looks = self.at(name, one.key.zone_id.as_ref(), wished).unwrap_or_default();
         let is_named =
             |seen: &&&Observation| seen.vantage == Vantage::Recursive && one.servers.contains(&seen.server);
         let mut counts: BTreeMap<(&DomainName, &str, &str), usize> = BTreeMap::new();
@@ -582,7 +603,8 @@ mod tests {
         let key = FindingKey { subject, zone_id: None, instance: None, kind };
         let mut finding = Candidate::new(key, Reason::Rewritten, Impact::Down, at);
         finding.rests_on = &[ViewName::Dns];
-        let unheard = unheard(&snapshot, &[], &Past::default(), &[], std::iter::once(&finding));
+        let unheard =
+            unheard(&snapshot, &[], (&Past::default(), &Policy::default()), &[], std::iter::once(&finding));
         assert_eq!(!unheard.is_empty(), expected, "{kind}: {snapshot:#?}");
     }
 
