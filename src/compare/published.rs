@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::instances::wrote;
+use crate::compare::wishes::signed;
 use crate::compare::world::World;
 use crate::desired::merge::is_same;
 use crate::model::change::{Action, AppliedBatch, ChangeEventKind, FeedSource};
@@ -16,6 +17,8 @@ use crate::model::{DomainName, Heritage, ObjectRef, RecordType};
 #[derive(Debug, Default)]
 pub struct Deletions {
     by_name: BTreeMap<DomainName, (Timestamp, Option<ObjectRef>)>,
+    /// A loop comes later than the object that it finds: what it takes away then is that of the former one.
+    late: SignedDuration,
 }
 
 // === impl Deletions ===
@@ -24,7 +27,8 @@ impl Deletions {
     /// Reads the feed. Whose a call in CloudTrail was its ownership records tell.
     #[must_use]
     pub fn of(world: &World<'_>, wants: &InstanceWants) -> Self {
-        let mut found = Self::default();
+        let late = signed(wants.instance.sync_window(1, world.policy.sync_floor));
+        let mut found = Self { late, ..Self::default() };
         for event in world.snapshot.changes.value().into_iter().flat_map(|feed| &feed.events) {
             let ChangeEventKind::Applied(batch) = &event.kind else { continue };
             match event.source {
@@ -54,7 +58,7 @@ impl Deletions {
         object.names.iter().filter_map(|name| {
             let (at, held) = self.by_name.get(name)?;
             let is_its_own = held.as_ref().is_none_or(|held| is_same(held, &object.object));
-            let was_there = object.created_at.is_none_or(|created| created < *at);
+            let was_there = object.created_at.is_none_or(|created| self.late < at.duration_since(created));
             (is_its_own && was_there).then_some((name, *at))
         })
     }
