@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::compare::answer_class::{Class, Name, classify, ttl_in_other_zone, ttl_of_target};
 use crate::compare::delegation::{LOOKS, delegation_window, followers, moved_before_our_time};
 use crate::compare::dnssec::is_refused;
-use crate::compare::live::{Match, answers, asks, questions, serves, union};
+use crate::compare::live::{Match, addresses, answers, asks, questions, serves, union};
 use crate::compare::mismatch::{empty_family, health_may_withdraw, health_withdrawn, is_alive};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::above;
@@ -550,8 +550,13 @@ fn impact(name: &Name<'_>, reason: Reason, bad: &[&Row<'_>], rows: &[Row<'_>]) -
         let is_quorum = is_quorum(view, bad, rows) || is_quorum(view, &wrong, rows);
         (private || view == "public" && 1 < judged) && is_quorum
     });
+    // An answer that shares an address with the wish leads some to the right place.
+    let overlaps = |row: &&Row<'_>| !addresses(row.seen).is_disjoint(&name.expected.addresses);
     match reason {
         _ if !quorum => Impact::Degraded,
+        Reason::Positive | Reason::Rewritten | Reason::OtherView if bad.iter().all(overlaps) => {
+            Impact::Degraded
+        }
         Reason::Positive | Reason::Rewritten | Reason::OtherView => Impact::WrongPlace,
         _ => Impact::Down,
     }
