@@ -109,7 +109,11 @@ pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class
         Outcome::Nxdomain | Outcome::Nodata if name.expected.is_led_to(&chain(seen)) => Class::Right,
         Outcome::Nxdomain | Outcome::Nodata | Outcome::Refused if blocked => Class::Filtered,
         Outcome::Nodata if is_of_other_places(name.members, seen) => Class::Nothing,
-        Outcome::Nxdomain | Outcome::Nodata => denial(name, seen),
+        // A kept CNAME whose target is gone, or lacks the family, is an old answer and no denial of the name.
+        Outcome::Nxdomain | Outcome::Nodata => {
+            let kept = (!chain(seen).is_empty()).then(|| earlier(world, name, seen)).flatten();
+            kept.unwrap_or_else(|| denial(name, seen))
+        }
         // One that answers its control name refuses or garbles this name alone.
         Outcome::Servfail | Outcome::Refused | Outcome::Malformed => Class::Fails,
         Outcome::Timeout | Outcome::Unreachable => Class::Silent,

@@ -557,6 +557,8 @@ fn impact(name: &Name<'_>, reason: Reason, bad: &[&Row<'_>], rows: &[Row<'_>]) -
         Reason::Positive | Reason::Rewritten | Reason::OtherView if bad.iter().all(overlaps) => {
             Impact::Degraded
         }
+        // What is kept leads to a target that is gone.
+        Reason::Positive if bad.iter().all(|row| row.seen.outcome != Outcome::Answer) => Impact::Down,
         Reason::Positive | Reason::Rewritten | Reason::OtherView => Impact::WrongPlace,
         _ => Impact::Down,
     }
