@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::desired::merge::is_same;
 use crate::desired::versions::{Behaviour, does};
-use crate::model::heritage::{Heritage, TxtRole};
+use crate::model::heritage::{Heritage, TxtAffixes, TxtRole};
 use crate::model::instance::Instance;
 use crate::model::record::RecordType;
 use crate::model::want::{InstanceWants, Want};
@@ -63,6 +63,7 @@ impl Title {
         let unread = unread_type(instance, want, here);
         let mut title = Self { ownership: Ownership::Missing, ..Self::UNKNOWN };
         let (mut owners, mut is_opaque, mut own) = (BTreeSet::new(), false, 0_usize);
+        let mut unread_owners = BTreeSet::new();
         // The half that was added behind the plan had no ownership record, and was read back as that of the A.
         let is_added = want.companion && !does(instance.effective_version(), Behaviour::AliasBothFamilies);
         for kind in kept_types(if is_added { &RecordType::A } else { &want.record_type }) {
@@ -77,10 +78,15 @@ impl Title {
             }
             let mut is_own = false;
             for set in texts() {
-                let counts =
-                    (kind.is_none() || kind != unread.as_ref()) && set.set_identifier == want.set_identifier;
+                let is_of_member = set.set_identifier == want.set_identifier;
+                let is_read = kind.is_none() || kind != unread.as_ref();
+                let counts = is_read && is_of_member;
                 match TxtRole::of(set) {
                     TxtRole::Heritage(heritage) => {
+                        // Whoever else owns it does so whether this version reads it or not.
+                        if is_of_member && !counts {
+                            unread_owners.extend(heritage.owner.filter(|owner| !flags.owns(owner)));
+                        }
                         title.is_held = true;
                         is_own |= heritage.owner == Some(&flags.owner_id);
                         title.is_strange |= heritage.owner != Some(&flags.owner_id);
@@ -95,6 +101,10 @@ impl Title {
             own += usize::from(is_own);
         }
         title.has_extra = 1 < own;
+        if owners.is_empty() {
+            let plain = owners_by_default(instance, want, zone);
+            owners = if unread_owners.is_empty() { plain } else { unread_owners };
+        }
         title.ownership = match owners.first() {
             _ if is_opaque => Ownership::Unknown,
             // It may lie where nobody could look.
@@ -110,6 +120,25 @@ impl Title {
         };
         title
     }
+}
+
+/// Other owners that keep a record under the name that every release gives its ownership, where this instance has
+/// affixes and never looks.
+fn owners_by_default<'a>(instance: &Instance, want: &Want, zone: &'a ZoneReading) -> BTreeSet<&'a str> {
+    let (flags, default) = (&instance.flags, TxtAffixes::default());
+    if flags.affixes == default {
+        return BTreeSet::new();
+    }
+    let kinds = kept_types(&want.record_type).flatten();
+    let texts = kinds.map(|kind| default.txt_text(want.name.as_str(), Some(kind)));
+    let sets = texts.flat_map(|text| zone.at_text(&text));
+    let texts =
+        sets.filter(|set| set.record_type == RecordType::Txt && set.set_identifier == want.set_identifier);
+    let owners = texts.filter_map(|set| match TxtRole::of(set) {
+        TxtRole::Heritage(heritage) => heritage.owner,
+        TxtRole::Encrypted | TxtRole::Other => None,
+    });
+    owners.filter(|owner| !flags.owns(owner)).collect()
 }
 
 /// From this release the ownership of an alias A is kept, and read, as that of an A.
