@@ -228,7 +228,7 @@ impl Record<'_> {
         let here = self.world.past.names.records_at(&self.key.name).iter();
         let sightings = here
             .filter(|held| held.place == self.zone.zone.id)
-            .filter(|held| excludes(&held.record_type, &self.key.record_type))
+            .filter(|held| held.record_type.excludes(&self.key.record_type))
             .flat_map(|held| &held.sightings);
         let mut others: Vec<(Timestamp, Timestamp, Held)> = sightings
             .filter(|other| other.since <= absence.until && absence.since <= other.until)
@@ -258,7 +258,7 @@ impl Record<'_> {
         let mut others = batch.changes.iter().filter(|other| {
             other.name == self.key.name
                 && other.action != Action::Delete
-                && excludes(&other.record_type, &self.key.record_type)
+                && other.record_type.excludes(&self.key.record_type)
         });
         others.next().map(Held::after)
     }
@@ -269,7 +269,7 @@ impl Record<'_> {
         batch.changes.iter().any(|other| {
             other.name == self.key.name
                 && other.action == Action::Delete
-                && excludes(&other.record_type, &self.key.record_type)
+                && other.record_type.excludes(&self.key.record_type)
         })
     }
 
@@ -441,11 +441,6 @@ impl Record<'_> {
         candidate.fix = churn::settling(self.world, self.wants, self.want);
         Some(candidate)
     }
-}
-
-/// True if the two types cannot stand at one name.
-fn excludes(one: &RecordType, other: &RecordType) -> bool {
-    one != other && (*one == RecordType::Cname || *other == RecordType::Cname)
 }
 
 /// Logs do not tell values: beside told ones they are no value of their own.

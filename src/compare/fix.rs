@@ -21,6 +21,7 @@ pub mod zones;
 
 use crate::compare::after::record_limit;
 use crate::compare::fix::batch::Batch;
+use crate::compare::ladder::targets;
 use crate::compare::owner::{Ownership, ownership};
 use crate::compare::verdict::Candidate;
 use crate::compare::world::World;
@@ -110,7 +111,7 @@ fn fix(
             objects().map(describe),
         ),
         kind if kind.is_record_ladder() || matches!(kind, Kind::FailedChange | Kind::WrongTtl) => {
-            zone_fix(candidate, wants, want, zone)
+            zone_fix(world, candidate, wants, want, zone)
         }
         _ => Fix::default(),
     }
@@ -178,8 +179,36 @@ fn foreign(instance: &Instance, want: &Want, zone: Option<&ZoneReading>) -> Stri
     format!("{other} holds the record: settle with its team who serves the name, before anybody changes it.")
 }
 
+/// The wish of another instance for what stands in the place of the record, as it stands.
+fn rightful<'a>(
+    world: &World<'a>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &ZoneReading,
+) -> Option<&'a Want> {
+    let others = world.wants.iter().filter(|one| !std::ptr::eq(*one, wants));
+    let at = others.flat_map(|one| one.at(&want.name)).filter(|other| other.zone_id() == Some(&zone.zone.id));
+    let mut in_place = at.filter(|other| {
+        let is_key = other.record_type == want.record_type
+            && (other.set_identifier == want.set_identifier
+                || other.set_identifier.is_none()
+                || want.set_identifier.is_none());
+        is_key || other.record_type.excludes(&want.record_type)
+    });
+    in_place.find(|other| {
+        let mut here = zone.at(&want.name).iter();
+        here.any(|set| other.is(&set.key()) && targets(&set.content) == targets(&other.content))
+    })
+}
+
 /// The batch that makes the zone hold what is wanted.
-fn zone_fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Option<&ZoneReading>) -> Fix {
+fn zone_fix(
+    world: &World<'_>,
+    candidate: &Candidate,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: Option<&ZoneReading>,
+) -> Fix {
     let Some(zone) = zone else { return said(&advice::advice(candidate, &wants.instance), []) };
     let is_unownable =
         candidate.cause == Some(Cause::OwnerMissing) && batch::lacks_place(&wants.instance, want, zone);
@@ -202,6 +231,13 @@ fn zone_fix(candidate: &Candidate, wants: &InstanceWants, want: &Want, zone: Opt
     if candidate.cause == Some(Cause::OwnerForeign) {
         // The other one would put its record back, and each would undo the other's.
         return said(&foreign(&wants.instance, want, Some(zone)), []);
+    }
+    if let Some(other) = rightful(world, wants, want, zone) {
+        // Whoever replaces it takes down a host of somebody else.
+        return said(
+            "Another instance asks for what stands there: settle which of the objects has the host, and take it out of the other.",
+            want.objects.iter().chain(&other.objects).map(edit),
+        );
     }
     if candidate.cause == Some(Cause::ZoneQuota) {
         // A full zone refuses our batch as it refuses that of ExternalDNS.

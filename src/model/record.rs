@@ -210,6 +210,12 @@ impl RecordType {
     pub fn is_address(&self) -> bool {
         matches!(self, Self::A | Self::Aaaa | Self::Cname)
     }
+
+    /// True if the two types cannot stand at one name. Source: RFC 1034 section 3.6.2.
+    #[must_use]
+    pub fn excludes(&self, other: &Self) -> bool {
+        self != other && (*self == Self::Cname || *other == Self::Cname)
+    }
 }
 
 impl fmt::Display for RecordType {
