@@ -219,8 +219,9 @@ impl History {
             if waiting.contains(&place(key)) {
                 dark.push(ViewName::Kubernetes);
             }
-            // What is only remembered of an instance gives way to what stands first of it now.
-            let is_replaced = |now: Kind| now < key.kind && matches!(key.subject, Subject::Instance(_));
+            // What is only remembered of an instance or a zone gives way to what stands first of it now.
+            let is_outer = matches!(key.subject, Subject::Instance(_) | Subject::Zone(_));
+            let is_replaced = |now: Kind| now < key.kind && is_outer;
             let is_outdone = !dark.is_empty()
                 && told.get(&place(key)).is_some_and(|first| {
                     let now = first.candidate.key.kind;
