@@ -526,7 +526,16 @@ fn members(key: &RecordKey, error: &RefusalError, wants: &InstanceWants) -> Vec<
         return vec![RecordKey { set_identifier: Some(id.clone()), ..key.clone() }];
     }
     let meant: Vec<RecordKey> = here.iter().filter(mine).map(Want::key).collect();
-    if exact || meant.is_empty() { vec![key.clone()] } else { meant }
+    if exact || meant.is_empty() {
+        // The other half of a change of the type: its refusal is that of what is wanted instead.
+        let is_instead = |want: &&Want| {
+            let both = want.record_type.is_address() && key.record_type.is_address();
+            !exact && both && want.record_type.excludes(&key.record_type)
+        };
+        let instead: Vec<RecordKey> = here.iter().filter(is_instead).map(Want::key).collect();
+        return if instead.is_empty() { vec![key.clone()] } else { instead };
+    }
+    meant
 }
 
 fn note(
