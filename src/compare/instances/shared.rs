@@ -193,13 +193,34 @@ fn migrates(wants: &InstanceWants) -> bool {
 /// cluster has nothing.
 fn are_too_many(world: &World<'_>, wants: &InstanceWants, standing: &BTreeSet<ObjectRef>) -> bool {
     let instance = &wants.instance;
-    let keeps = instance.flags.policy != Policy::Sync || KEEPS_OLD_ALIASES <= instance.effective_version();
+    let keeps = instance.flags.policy != Policy::Sync;
     let spaces: BTreeSet<&str> = world.past.objects.keys().map(|object| &*object.namespace).collect();
     let refused = world.snapshot.changes.value().is_some_and(|feed| {
         feed.events.iter().any(|event| matches!(event.kind, ChangeEventKind::Refused(_)))
     });
-    let foreign = standing.iter().filter(|object| !spaces.contains(&*object.namespace)).count();
+    let foreign = standing.iter().filter(|object| !spaces.contains(&*object.namespace));
+    let foreign = foreign.filter(|object| !is_old_alias(world, wants, object)).count();
     !keeps && !refused && ENOUGH <= foreign
+}
+
+/// True if all that stands for the object are old aliases, which this release never deletes.
+fn is_old_alias(world: &World<'_>, wants: &InstanceWants, object: &ObjectRef) -> bool {
+    let instance = &wants.instance;
+    if instance.effective_version() < KEEPS_OLD_ALIASES {
+        return false;
+    }
+    let zones = wants.zones.iter().filter_map(|id| world.zone(id));
+    let mut of_object = zones.flat_map(texts).filter(|text| {
+        text.heritage.owner == Some(&instance.flags.owner_id)
+            && text.heritage.object().as_ref() == Some(object)
+    });
+    of_object.all(|text| match instance.owner_text(&text.set.name) {
+        Some((name, Some(RecordType::Cname))) => {
+            let mut here = text.zone.at_text(&name).iter();
+            here.any(|set| set.record_type == RecordType::A && set.content.alias().is_some())
+        }
+        Some(_) | None => false,
+    })
 }
 
 /// An object of a kind that the instance and we read, that never was here. Solvers of cert-manager
