@@ -104,6 +104,7 @@ impl Title {
         if owners.is_empty() {
             let plain = owners_by_default(instance, want, zone);
             owners = if unread_owners.is_empty() { plain } else { unread_owners };
+            title.is_strange |= !owners.is_empty();
         }
         title.ownership = match owners.first() {
             _ if is_opaque => Ownership::Unknown,
