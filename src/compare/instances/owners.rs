@@ -18,6 +18,7 @@ use crate::finding::{Impact, Kind, Reason};
 use crate::model::change::{Action, ChangeEventKind};
 use crate::model::heritage::TxtRole;
 use crate::model::instance::{Policy as Allowed, Registry};
+use crate::model::record::RecordSet;
 use crate::model::record::{RecordKey, RecordType};
 use crate::model::table::Table;
 use crate::model::want::{InstanceWants, Want};
@@ -383,10 +384,11 @@ pub(in crate::compare) fn is_of_sibling(
 
 /// Ownership records of this instance for the wish under names that its affixes do not give.
 fn elsewhere(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Vec<String> {
-    let sets = zone
-        .records()
-        .iter()
-        .filter(|set| set.record_type == RecordType::Txt && looks_related(&set.name, &want.name));
+    // Under the name itself stands that of the old format, whatever it is read as: `srv-app` is no SRV of `app`.
+    let is_other = |set: &&RecordSet| {
+        set.record_type == RecordType::Txt && set.name != want.name && looks_related(&set.name, &want.name)
+    };
+    let sets = zone.records().iter().filter(is_other);
     sets.filter(|set| match TxtRole::of(set) {
         TxtRole::Heritage(heritage) => {
             heritage.owner == Some(&wants.instance.flags.owner_id)
