@@ -307,7 +307,7 @@ fn one_for_each_subject(world: &World<'_>, mut candidates: Vec<Candidate>) -> Ve
             Some(first) => {
                 // An object may concern other names for each instance.
                 if first.key.kind == candidate.key.kind {
-                    first.covers.extend(candidate.covers.iter().cloned());
+                    first.take_names(&candidate, |_| true);
                 }
                 let also = crate::report::Also { kind: candidate.key.kind, reason: candidate.reason };
                 if first.key.kind != also.kind && !first.also.contains(&also) {

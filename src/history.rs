@@ -580,8 +580,7 @@ impl Track {
         };
         if is_of_names {
             candidate.worsen(before.impact);
-            let hidden = before.covers.iter().filter(|name| coverage.hides(name));
-            candidate.covers.extend(hidden.cloned());
+            candidate.take_names(before, |name| coverage.hides(name));
         }
     }
 

@@ -1,14 +1,21 @@
 //! Names that vanish together: `mass_deletion`. Pure.
 //!
 //! A burst is told by what is still gone: a wish or a record that came back is no loss. A view that
-//! could not be read whole shows no absence, so it never makes a burst.
+//! could not be read whole shows no absence, so it never makes a burst. A host with both address families may lose
+//! one of them only.
+
+mod count;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use crate::compare::fix::kubectl;
+use crate::compare::bursts::count::{
+    Burst, Came, LEAST_NAMES, Life, Loss, burst, came, common_family, family_of, serves, two_cycles,
+};
 use crate::compare::fix::restore::Restoration;
+use crate::compare::fix::{is_told_by_object, kubectl};
 use crate::compare::instances::stalled::is_idle;
 use crate::compare::instances::{start, wrote};
 use crate::compare::live::told_to_users;
@@ -20,51 +27,13 @@ use crate::finding::{Impact, Kind, Reason};
 use crate::model::change::{Action, ChangeEvent, ChangeEventKind};
 use crate::model::heritage::TxtRole;
 use crate::model::instance::{Instance, Origin, Policy};
+use crate::model::object::LoadBalancerAddress;
 use crate::model::observation::Outcome;
-use crate::model::want::InstanceWants;
+use crate::model::want::{InstanceWants, Want};
 use crate::model::{DomainName, RecordType, ZoneId};
 use crate::past::names::{Held, Wish};
 use crate::report::Fix;
 use crate::snapshot::ViewName;
-
-/// How long a burst counts after its last loss.
-const BURST_LIFE: SignedDuration = SignedDuration::from_hours(2);
-
-/// Fewer names than this are housekeeping. Source: findings.md section 3, rank 5.
-const LEAST_NAMES: usize = 5;
-
-/// A smaller share than this is housekeeping, in tenths.
-const LEAST_TENTHS: usize = 3;
-
-/// A name that was there.
-struct Loss<'a> {
-    name: &'a DomainName,
-    /// Last round with it.
-    until: Timestamp,
-    /// First round without it.
-    gone_at: Timestamp,
-    zone: Option<ZoneId>,
-}
-
-/// A name while it was there: its first and its last round, and where it lies.
-struct Life<'a> {
-    name: &'a DomainName,
-    since: Timestamp,
-    last: Timestamp,
-    zone: Option<ZoneId>,
-}
-
-/// Names that vanished together, and how many there were before.
-struct Burst<'a> {
-    names: BTreeSet<&'a DomainName>,
-    alive: usize,
-    until: Timestamp,
-    /// Zones that lost so much of their names; empty where only all of them together did.
-    zones: BTreeSet<ZoneId>,
-}
-
-/// What is counted together: one zone, or all of them.
-type Scope = Option<Option<ZoneId>>;
 
 /// What one instance lost at once: of its wishes, else of its records.
 pub(super) fn mass_deletion(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) -> Option<Candidate> {
@@ -86,14 +55,13 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
         world.past.names.wishes_but_at(world.at()).filter(|(_, wish)| wish.place == wants.instance.id);
     let gone = others.filter_map(|(name, wish)| {
         let (_, until) = span(wish).filter(|(_, until)| *until != world.at())?;
-        wants.at(name).is_empty().then_some((name, until))
+        let (is_whole, family) = (wants.at(name).is_empty(), family_of(&wish.record_type));
+        let gone_at = world.past.lost_after(until);
+        let loss = Loss { name, family, is_whole, until, gone_at, zone: None };
+        (is_whole || is_half_lost(world, wants, wish, &loss)).then_some(loss)
     });
-    let mut lost: Vec<Loss<'_>> = gone
-        .map(|(name, until)| {
-            let (gone_at, zone) = (world.past.lost_after(until), zone_of(world, wants, name));
-            Loss { name, until, gone_at, zone }
-        })
-        .collect();
+    let mut lost: Vec<Loss<'_>> =
+        gone.map(|loss| Loss { zone: zone_of(world, wants, loss.name), ..loss }).collect();
     let deletions =
         if wants.without_target.is_empty() { Deletions::default() } else { Deletions::of(world, wants) };
     lost.extend(lost_before(world, wants, &deletions));
@@ -106,22 +74,23 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
             let (since, last) = span(wish)?;
             // What the first look found had been there before it.
             let since = if Some(since) == first { Timestamp::MIN } else { since };
-            Some(Life { name, since, last, zone: zone_of(world, wants, name) })
+            let zone = zone_of(world, wants, name);
+            Some(Life { name, record_type: &wish.record_type, since, last, zone })
         })
         .collect();
-    let mut came: BTreeMap<&DomainName, Timestamp> = BTreeMap::new();
-    for Life { name, since, .. } in &alive {
-        let at = came.entry(*name).or_insert(*since);
-        *at = (*since).min(*at);
-    }
+    let came = came(&alive);
     // What another owner keeps is neither ours to lose nor ours to have, and what another instance asks for in the
     // same zone has only changed hands.
     let foreign = names_of_others(world, wants);
     // Flags that leave the zone to another instance leave the name without a zone here.
     let is_taken_over = |loss: &Loss<'_>| {
         let zone = loss.zone.as_ref();
+        let is_in_place = |want: &Want| {
+            loss.is_whole || loss.family.as_ref().is_none_or(|family| serves(&want.record_type, family))
+        };
         world
             .wanted(loss.name)
+            .filter(|want| is_in_place(want))
             .any(|want| want.zone_id().is_some() && (zone.is_none() || want.zone_id() == zone))
     };
     lost.retain(|loss| {
@@ -130,9 +99,15 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     alive.retain(|life| !foreign.contains(life.name));
     let burst = burst(world, lost, &alive, &came)?;
     let without: BTreeSet<&DomainName> = wants.without_target.iter().flat_map(|one| &one.names).collect();
-    let by_address =
-        burst.names.iter().filter(|name| without.contains(*name)).count() * 2 >= burst.names.len();
-    let reason = if by_address { Reason::LbStatusLost } else { Reason::WantsVanished };
+    let by_address = burst.names.iter().filter(|(name, half)| match half {
+        None => without.contains(*name),
+        Some(half) => lacks_address(world, wants, name, half),
+    });
+    let reason = if by_address.count() * 2 >= burst.names.len() {
+        Reason::LbStatusLost
+    } else {
+        Reason::WantsVanished
+    };
     let mut candidate = start(world, wants, Kind::MassDeletion, reason, Impact::Latent);
     weigh(world, wants, &burst, &mut candidate);
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53];
@@ -141,12 +116,51 @@ fn wishes_vanished(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate
     Some(dress(world, wants, candidate, &burst))
 }
 
+/// True if nothing that is wanted at the name leads users of the address family anywhere, while what leads those of the
+/// other was there before: a host that moves from one to the other has lost nothing, and the AAAA half of an alias
+/// falls with its A.
+fn is_half_lost(world: &World<'_>, wants: &InstanceWants, wish: &Wish, loss: &Loss<'_>) -> bool {
+    let (Some(family), Some(cycles)) = (&loss.family, two_cycles(world)) else { return false };
+    let is_alias = wish.sightings.last().is_some_and(|last| last.value.alias().is_some());
+    // What the instance does not manage any more it leaves as it is.
+    if is_alias && *family == RecordType::Aaaa || !wants.instance.flags.managed_types.contains(family) {
+        return false;
+    }
+    let here = wants.at(loss.name);
+    let shortly_before = loss.until.min(loss.gone_at.saturating_sub(cycles).unwrap_or(loss.gone_at));
+    let was_there = |want: &Want| {
+        let since = world.past.names.wish(&wants.instance.id, want).first().map(|first| first.since);
+        since.is_some_and(|since| Some(since) == world.past.first_at || since <= shortly_before)
+    };
+    !here.iter().any(|want| serves(&want.record_type, family))
+        && here.iter().any(|want| want.record_type.is_address() && was_there(want))
+}
+
+/// True if the objects behind what is left of a host have a load balancer without an address of this family.
+fn lacks_address(world: &World<'_>, wants: &InstanceWants, name: &DomainName, family: &RecordType) -> bool {
+    let mut objects = wants.at(name).iter().flat_map(|want| &want.objects);
+    objects.any(|object| {
+        let past = world.past.objects.get(object).filter(|past| past.first_address_at.is_some());
+        let is_of_family = |ip: IpAddr| ip.is_ipv4() == (*family == RecordType::A);
+        let has_family = |one: &LoadBalancerAddress| {
+            let ip = one.ip.as_ref().and_then(|ip| ip.parse().ok());
+            one.hostname.is_some() || ip.is_some_and(is_of_family)
+        };
+        let lacks = past.is_some_and(|past| !past.last.addresses().iter().any(has_family));
+        lacks && !is_told_by_object(wants, object)
+    })
+}
+
 /// Hosts of objects without an address that the instance took away without a wish having been seen: what was
 /// lost before the first look may have gone after it.
 fn lost_before<'a>(world: &World<'_>, wants: &'a InstanceWants, deletions: &'a Deletions) -> Vec<Loss<'a>> {
     let hosts = wants.without_target.iter().flat_map(|object| deletions.hosts(object));
     let gone = hosts.filter(|(name, _)| wants.at(name).is_empty());
-    gone.map(|(name, at)| Loss { name, until: at, gone_at: at, zone: zone_of(world, wants, name) }).collect()
+    let loss = |(name, at)| {
+        let zone = zone_of(world, wants, name);
+        Loss { name, family: None, is_whole: true, until: at, gone_at: at, zone }
+    };
+    gone.map(loss).collect()
 }
 
 /// Names in the zones of the instance whose ownership records all name somebody else.
@@ -176,18 +190,17 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
         let first = there.next()?;
         Some((first.since, there.next_back().unwrap_or(first).until))
     };
-    let is_served = |name: &DomainName, held: &Held| {
-        let zone = world.zone(&held.place);
-        zone.is_some_and(|zone| zone.at(name).iter().any(|set| set.record_type.is_address()))
-    };
     // Nearly always nothing is gone.
     let gone = world.past.names.records().filter_map(|(name, held)| {
         let gone = held.sightings.last().filter(|last| last.value.is_none())?;
         world.heard_since(gone.since).then_some((name, held, gone.since))
     });
-    let gone = gone.filter(|(name, held, _)| counts(&(name, held)) && !is_served(name, held));
+    let gone = gone.filter(|(name, held, _)| counts(&(name, held)));
     let lost = gone.filter_map(|(name, held, gone_at)| {
-        Some(Loss { name, until: span(held)?.1, gone_at, zone: Some(held.place.clone()) })
+        let (family, zone) = (family_of(&held.record_type), Some(held.place.clone()));
+        let is_whole = is_gone(world, name, held, RecordType::is_address);
+        let loss = Loss { name, family, is_whole, until: span(held)?.1, gone_at, zone };
+        (is_whole || is_half_gone(world, wants, held, &loss)).then_some(loss)
     });
     let lost: Vec<Loss<'_>> = lost.collect();
     if lost.len() < LEAST_NAMES {
@@ -196,10 +209,10 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
     let own = world.past.names.records().filter(counts);
     let life = |(name, held)| {
         let (since, last) = span(held)?;
-        Some(Life { name, since, last, zone: Some(held.place.clone()) })
+        Some(Life { name, record_type: &held.record_type, since, last, zone: Some(held.place.clone()) })
     };
     let alive: Vec<Life<'_>> = own.filter_map(life).collect();
-    let burst = burst(world, lost, &alive, &BTreeMap::new())?;
+    let burst = burst(world, lost, &alive, &Came::new())?;
     let reason = Reason::RecordsVanished;
     let mut candidate = start(world, wants, Kind::MassDeletion, reason, Impact::Latent);
     weigh(world, wants, &burst, &mut candidate);
@@ -209,59 +222,24 @@ fn records_vanished(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) ->
     Some(dress(world, wants, candidate, &burst))
 }
 
-/// By zone, because a burst in one zone must not drown in the names of another, and of all zones
-/// together, because one cause may hit a few names in each. Losses within two cycles are one burst; as many
-/// names as came meanwhile took the place of others.
-fn burst<'a>(
+/// True if the zone of the record has nothing of such a type at its name.
+fn is_gone(
     world: &World<'_>,
-    mut lost: Vec<Loss<'a>>,
-    alive: &[Life<'a>],
-    came: &BTreeMap<&DomainName, Timestamp>,
-) -> Option<Burst<'a>> {
-    // What went while nobody looked for hours did not go at once.
-    lost.retain(|loss| world.at().duration_since(loss.until) < BURST_LIFE);
-    let cycles = SignedDuration::try_from(world.policy.interval.saturating_mul(2)).ok()?;
-    let scopes = lost.iter().flat_map(|loss| [(Some(loss.zone.clone()), loss.gone_at), (None, loss.gone_at)]);
-    let starts: BTreeSet<(Scope, Timestamp)> = scopes.collect();
-    let there = |scope: &Scope, until: Timestamp| {
-        let there = alive.iter().filter(|life| life.since <= until && until <= life.last);
-        let there = there.filter(|life| is_in(scope, life.zone.as_ref()));
-        there.map(|life| life.name).collect::<BTreeSet<_>>()
-    };
-    let mut scopes: BTreeSet<Scope> = BTreeSet::new();
-    let mut names: BTreeSet<&'a DomainName> = BTreeSet::new();
-    let mut until = Timestamp::MAX;
-    for (scope, start) in starts {
-        let together: Vec<&Loss<'a>> = lost
-            .iter()
-            .filter(|loss| is_in(&scope, loss.zone.as_ref()) && start <= loss.gone_at)
-            // Or in the very next round, however long after it was.
-            .filter(|loss| loss.gone_at.duration_since(start) <= cycles || loss.until <= start)
-            .collect();
-        let vanished: BTreeSet<&DomainName> = together.iter().map(|loss| loss.name).collect();
-        let first = together.iter().filter(|loss| loss.gone_at == start).map(|loss| loss.until).min();
-        let Some(first) = first else { continue };
-        let before = vanished.union(&there(&scope, first)).count();
-        // Hosts that are renamed may have both names for a moment.
-        let since = first.min(start.saturating_sub(cycles).unwrap_or(start));
-        let is_new = |(name, came): &(&&DomainName, &Timestamp)| {
-            since < **came && came.duration_since(start) <= cycles && !vanished.contains(**name)
-        };
-        let drop = vanished.len().saturating_sub(came.iter().filter(is_new).count());
-        if LEAST_NAMES <= drop && before * LEAST_TENTHS <= drop * 10 {
-            scopes.insert(scope);
-            names.extend(vanished);
-            until = until.min(first);
-        }
-    }
-    let before = scopes.iter().flat_map(|scope| there(scope, until)).chain(names.iter().copied());
-    let alive = before.collect::<BTreeSet<_>>().len();
-    let zones = scopes.into_iter().flatten().flatten().collect();
-    (!names.is_empty()).then_some(Burst { names, alive, until, zones })
+    name: &DomainName,
+    held: &Held,
+    is_meant: impl Fn(&RecordType) -> bool,
+) -> bool {
+    let zone = world.zone(&held.place);
+    zone.is_none_or(|zone| !zone.at(name).iter().any(|set| is_meant(&set.record_type)))
 }
 
-fn is_in(scope: &Scope, zone: Option<&ZoneId>) -> bool {
-    scope.as_ref().is_none_or(|scope| scope.as_ref() == zone)
+/// True if a record of one address family is wanted still, and nothing in the zone takes its place. The AAAA half of an
+/// alias falls with its A.
+fn is_half_gone(world: &World<'_>, wants: &InstanceWants, held: &Held, loss: &Loss<'_>) -> bool {
+    let Some(family) = &loss.family else { return false };
+    let is_same = |want: &Want| want.zone_id() == Some(&held.place) && want.record_type == *family;
+    wants.at(loss.name).iter().any(|want| is_same(want) && !want.companion)
+        && is_gone(world, loss.name, held, |kind| serves(kind, family))
 }
 
 /// The longest zone of the instance that the name lies in.
@@ -280,30 +258,42 @@ fn is_told(world: &World<'_>, burst: &Burst<'_>) -> bool {
         Some(batch)
     });
     let deleted = batches.flat_map(|batch| &batch.changes).filter(|change| change.action == Action::Delete);
-    let names = deleted.map(|change| &change.name).filter(|name| burst.names.contains(name));
-    LEAST_NAMES <= names.collect::<BTreeSet<_>>().len()
+    let names = deleted.filter(|change| burst.took(&change.name, &change.record_type));
+    LEAST_NAMES <= names.map(|change| &change.name).collect::<BTreeSet<_>>().len()
 }
 
 /// Down when the host of a lost name is denied now, in the wrong place when its answers lead elsewhere, else the next
-/// loop decides.
+/// loop decides. Of a host that has lost one address family the users of the other may be served still.
 fn weigh(world: &World<'_>, wants: &InstanceWants, burst: &Burst<'_>, candidate: &mut Candidate) {
     candidate.is_assumed = true;
-    for name in &burst.names {
-        let told = told_to_users(world, wants, name, None);
+    for (name, half) in &burst.names {
+        let told = told_to_users(world, wants, name, half.as_ref());
         if told.is_empty() {
             continue;
         }
         candidate.is_assumed = false;
         if told.iter().all(|seen| seen.outcome != Outcome::Answer) {
-            candidate.worsen(Impact::Down);
+            let is_degraded = half.as_ref().is_some_and(|half| !is_rest_denied(world, wants, name, half));
+            candidate.worsen(if is_degraded { Impact::Degraded } else { Impact::Down });
         } else if leads_elsewhere(world, wants, name, &told) {
             candidate.worsen(Impact::WrongPlace);
         }
     }
 }
 
+/// True if users of the address family that stays are known to get nothing either.
+fn is_rest_denied(world: &World<'_>, wants: &InstanceWants, name: &DomainName, lost: &RecordType) -> bool {
+    let rest = if *lost == RecordType::A { RecordType::Aaaa } else { RecordType::A };
+    let told = told_to_users(world, wants, name, Some(&rest));
+    !told.is_empty() && told.iter().all(|seen| seen.outcome != Outcome::Answer)
+}
+
 fn lines(what: &str, burst: &Burst<'_>) -> Vec<String> {
-    burst.names.iter().take(10).map(|name| format!("{what}: {name}")).collect()
+    let line = |(name, half): (&&DomainName, &Option<RecordType>)| match half {
+        Some(half) => format!("{what}: {name}/{half}"),
+        None => format!("{what}: {name}"),
+    };
+    burst.names.iter().take(10).map(line).collect()
 }
 
 /// True if the instance tells what it does and took none of the names away: what is wanted still it will write
@@ -314,7 +304,7 @@ fn is_innocent(world: &World<'_>, wants: &InstanceWants, burst: &Burst<'_>) -> b
     let took = |event: &ChangeEvent| {
         let ChangeEventKind::Applied(batch) = &event.kind else { return false };
         let mut deleted = batch.changes.iter().filter(|change| change.action == Action::Delete);
-        deleted.any(|change| burst.names.contains(&change.name))
+        deleted.any(|change| burst.took(&change.name, &change.record_type))
     };
     feed.streams.iter().any(|stream| wrote(wants, &stream.source)) && !own.any(took)
 }
@@ -322,21 +312,10 @@ fn is_innocent(world: &World<'_>, wants: &InstanceWants, burst: &Burst<'_>) -> b
 fn dress(world: &World<'_>, wants: &InstanceWants, mut candidate: Candidate, burst: &Burst<'_>) -> Candidate {
     let instance = &*wants.instance;
     candidate.onset = Some(burst.until);
-    candidate.covers = burst.names.iter().map(|name| (*name).clone()).collect();
-    let why = if candidate.reason == Reason::LbStatusLost {
-        "their objects have lost the load balancer address"
-    } else if candidate.reason == Reason::WantsVanished {
-        "no object asks for them any more"
-    } else {
-        "their records are gone from the zone"
-    };
-    candidate.summary = format!(
-        "{} of {} names of ExternalDNS {id} vanished at once: {}.",
-        burst.names.len(),
-        burst.alive,
-        why,
-        id = instance.id
-    );
+    candidate.covers = burst.names.keys().map(|name| (*name).clone()).collect();
+    let halves = burst.names.iter().filter_map(|(name, half)| Some(((*name).clone(), half.clone()?)));
+    candidate.halves = halves.collect();
+    candidate.summary = sentence(instance, candidate.reason, burst);
     candidate.evidence.extend(burst.zones.iter().take(5).map(|zone| format!("in hosted zone {zone}")));
     let is_danger = deletes(instance)
         && (candidate.reason != Reason::RecordsVanished || !is_innocent(world, wants, burst));
@@ -351,6 +330,33 @@ fn dress(world: &World<'_>, wants: &InstanceWants, mut candidate: Candidate, bur
         Restoration::of(world, wants, &burst.names, burst.until).add_to(&mut candidate.fix);
     }
     candidate
+}
+
+/// What vanished, of how much, and why: the address family where all have lost the same one only.
+fn sentence(instance: &Instance, reason: Reason, burst: &Burst<'_>) -> String {
+    let family = common_family(&burst.names);
+    let why = if reason == Reason::LbStatusLost && family.is_some() {
+        "their objects have lost the load balancer address of that family"
+    } else if reason == Reason::LbStatusLost {
+        "their objects have lost the load balancer address"
+    } else if reason == Reason::WantsVanished {
+        "no object asks for them any more"
+    } else {
+        "their records are gone from the zone"
+    };
+    let (lost, alive, id) = (burst.names.len(), burst.alive, &instance.id);
+    if let Some(family) = family {
+        let family = if family == RecordType::A { "IPv4" } else { "IPv6" };
+        return format!(
+            "{lost} of {alive} names of ExternalDNS {id} with {family} addresses lost these at once, and only these: {why}."
+        );
+    }
+    let what = match burst.names.values().flatten().count() {
+        0 => "vanished at once".to_owned(),
+        halves if halves == lost => "lost one of their address families at once".to_owned(),
+        halves => format!("vanished at once ({halves} of them lost one address family only)"),
+    };
+    format!("{lost} of {alive} names of ExternalDNS {id} {what}: {why}.")
 }
 
 /// An instance that deletes nothing is no danger, and writes again what somebody else deletes. One that does not run

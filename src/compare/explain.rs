@@ -253,7 +253,14 @@ fn burst(cause: &Candidate, effect: &Candidate) -> bool {
         cause.key.kind == Kind::MassDeletion || cause.also.iter().any(|also| also.kind == Kind::MassDeletion);
     // What is left of wishes that vanished together is as doubtful as that they did.
     let is_left = effect.key.kind == Kind::StaleRecord && cause.reason == Reason::WantsVanished;
-    told && same_instance(cause, effect) && (is_left || is_of_burst(effect)) && shares_name(cause, effect)
+    told && same_instance(cause, effect) && (is_left || is_of_burst(effect)) && went_with(cause, effect)
+}
+
+/// A name that it lists. Of one that has lost one address family the record of the other has a fault of its own.
+fn went_with(cause: &Candidate, effect: &Candidate) -> bool {
+    let record = effect.key.subject.record();
+    let is_other = record.is_some_and(|key| !cause.concerns(&key.name, &key.record_type));
+    !is_other && shares_name(cause, effect)
 }
 
 fn is_of_burst(effect: &Candidate) -> bool {
@@ -470,5 +477,9 @@ mod tests {
         assert!(told("app.example.com/A missing_record deleted"));
         assert!(!told("b.example.com/A missing_record deleted"));
         assert!(!told("app.example.com/A wrong_target disjoint"));
+        burst.halves.insert(("app.example.com".into(), RecordType::A));
+        let told = |inner: &str| explains((&burst, at(0)), (&candidate(inner), at(0)));
+        assert!(told("app.example.com/A missing_record one_family"));
+        assert!(!told("app.example.com/AAAA missing_record one_family"), "it did not go with the others");
     }
 }

@@ -330,7 +330,7 @@ fn living_target(world: &World<'_>, reason: Reason, wants: &InstanceWants, want:
 }
 
 /// True if the object names the target itself, in place of a load balancer.
-fn is_told_by_object(wants: &InstanceWants, object: &ObjectRef) -> bool {
+pub(super) fn is_told_by_object(wants: &InstanceWants, object: &ObjectRef) -> bool {
     let is_note =
         |note: &Unwanted| note.reason == SilentReason::TargetOverride && note.object.as_ref() == Some(object);
     &*object.kind == "DNSEndpoint" || wants.notes.iter().any(is_note)

@@ -86,6 +86,7 @@ fn told_as_one(faults: Vec<Candidate>) -> Option<Candidate> {
     let mut faults = faults.into_iter();
     let mut first = faults.next()?;
     for other in faults {
+        first.take_names(&other, |_| true);
         first.also.push(Also { kind: other.key.kind, reason: other.reason });
         first
             .evidence
@@ -93,7 +94,6 @@ fn told_as_one(faults: Vec<Candidate>) -> Option<Candidate> {
         if first.impact.weight() < other.impact.weight() {
             first.impact = other.impact;
         }
-        first.covers.extend(other.covers);
     }
     Some(first)
 }

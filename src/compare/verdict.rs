@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use crate::compare::severity::severity;
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, Subject, Window};
 use crate::model::want::Want;
-use crate::model::{DomainName, ObjectRef, ZoneId};
+use crate::model::{DomainName, ObjectRef, RecordType, ZoneId};
 use crate::report::{Also, Fix, Mute, MuteReport, Silent};
 use crate::snapshot::ViewName;
 use crate::stored;
@@ -125,6 +125,9 @@ pub struct Candidate {
     pub also: Vec<Also>,
     /// Names that a statement about an instance or an object speaks for.
     pub covers: BTreeSet<DomainName>,
+    /// Of these, the names of which it concerns one record type only: the address family that they have lost.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub halves: BTreeSet<(DomainName, RecordType)>,
     /// The half of the same thing that explains this one (the A record of an AAAA alias); all
     /// else is in the table of [`crate::compare::explain`].
     #[serde(with = "stored::statement")]
@@ -177,6 +180,7 @@ impl Candidate {
             labels: BTreeMap::new(),
             also: Vec::new(),
             covers: BTreeSet::new(),
+            halves: BTreeSet::new(),
             explained_by: None,
             muted: None,
             accomplices: Vec::new(),
@@ -237,9 +241,58 @@ impl Candidate {
         self.severity = severity(self.key.kind, self.reason, self.impact, self.cause.as_ref());
     }
 
+    /// Speaks for those names of another statement as well. Where the two do not say the same half of a name it
+    /// is the whole one.
+    pub fn take_names(&mut self, other: &Self, is_meant: impl Fn(&DomainName) -> bool) {
+        let is_shared = |one: &Self, half: &(DomainName, RecordType)| {
+            !one.covers.contains(&half.0) || one.halves.contains(half)
+        };
+        let own = self.halves.iter().filter(|half| !is_meant(&half.0) || is_shared(other, half));
+        let more = other.halves.iter().filter(|half| is_meant(&half.0) && is_shared(self, half));
+        self.halves = own.chain(more).cloned().collect();
+        self.covers.extend(other.covers.iter().filter(|name| is_meant(name)).cloned());
+    }
+
+    /// True if it concerns the record type at one of its names, too.
+    #[must_use]
+    pub fn concerns(&self, name: &DomainName, record_type: &RecordType) -> bool {
+        self.halves.iter().find(|(half, _)| half == name).is_none_or(|(_, kind)| kind == record_type)
+    }
+
     /// True if a zone of one of the names that it speaks for could not be read.
     #[must_use]
     pub fn is_hidden(&self, coverage: &Coverage) -> bool {
         self.covers.iter().any(|name| coverage.hides(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_two_statements_are_halves_where_both_say_so() {
+        let key = FindingKey {
+            subject: Subject::Instance("prod".into()),
+            zone_id: None,
+            instance: Some("prod".into()),
+            kind: Kind::MassDeletion,
+        };
+        let told = |covers: &[&str], halves: &[(&str, RecordType)]| {
+            let reason = Reason::WantsVanished;
+            let mut told = Candidate::new(key.clone(), reason, Impact::Latent, Timestamp::UNIX_EPOCH);
+            told.covers = covers.iter().map(|name| (*name).into()).collect();
+            told.halves = halves.iter().map(|(name, kind)| ((*name).into(), kind.clone())).collect();
+            told
+        };
+        let (a, aaaa) = (RecordType::A, RecordType::Aaaa);
+        let own = [("half", a.clone()), ("both", a.clone()), ("whole", a.clone())];
+        let mut first = told(&["half", "both", "whole", "other"], &own);
+        let more = [("both", aaaa), ("other", a.clone()), ("new", a.clone()), ("unmeant", a.clone())];
+        first.take_names(&told(&["both", "whole", "other", "new", "unmeant"], &more), |name| {
+            *name != DomainName::from("unmeant")
+        });
+        let wanted = told(&["half", "both", "whole", "other", "new"], &[("half", a.clone()), ("new", a)]);
+        assert_eq!((first.covers, first.halves), (wanted.covers, wanted.halves));
     }
 }

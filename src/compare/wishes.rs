@@ -656,6 +656,11 @@ impl Context<'_> {
         // Between two rounds: a wish that came up with the loss counts only if it was there before.
         let stood = held.iter().rev().nth(1).map(|last| last.until);
         let came_with_it = |gone: Timestamp| wished.iter().any(|wish| wish.since == gone);
+        // An object that is younger than the last sight of the record is another one than that which had it.
+        let last_there = held.iter().rev().find(|sighting| sighting.value.is_some()).map(|last| last.until);
+        if last_there.zip(self.want.created_at).is_some_and(|(stood, created)| stood < created) {
+            return true;
+        }
         self.world.past.record_since(&self.zone.zone.id, self.want).is_some_and(|gone| {
             !wanted_at(gone) || came_with_it(gone) && stood.is_some_and(|stood| !wanted_at(stood))
         })

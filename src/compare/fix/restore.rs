@@ -3,7 +3,7 @@
 //! The records are those of the last round that saw them. A member of a routing set is left out: its policy
 //! is not remembered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -43,17 +43,20 @@ struct Part {
 }
 
 impl Restoration {
-    /// What the zones of the instance held at these names when they were last seen, of what has gone since.
+    /// What the zones of the instance held at these names when they were last seen, of what has gone since. Of a
+    /// name with a record type only that is lost.
     #[must_use]
     pub fn of(
         world: &World<'_>,
         wants: &InstanceWants,
-        names: &BTreeSet<&DomainName>,
+        names: &BTreeMap<&DomainName, Option<RecordType>>,
         since: Timestamp,
     ) -> Self {
         let mut lost: BTreeMap<ZoneId, BTreeMap<&DomainName, Vec<RecordSet>>> = BTreeMap::new();
-        for name in names.iter().copied() {
-            for held in world.past.names.records_at(name) {
+        for (name, half) in names {
+            let records = world.past.names.records_at(name).iter();
+            let of_half = |held: &&Held| half.as_ref().is_none_or(|half| held.record_type == *half);
+            for held in records.filter(of_half) {
                 if let Some(set) = last_seen(name, held, since).filter(|_| wants.zones.contains(&held.place))
                 {
                     lost.entry(held.place.clone()).or_default().entry(name).or_default().push(set);
