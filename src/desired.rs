@@ -289,7 +289,7 @@ fn unread_kinds(cluster: &Cluster, instance: &Arc<Instance>) -> Vec<String> {
     let services = cluster.objects.values().filter(|object| &*object.reference.kind == "Service");
     let needed = needs::needed_kinds(std::slice::from_ref(instance), &services);
     // Nor does a route tell whether the Gateway that it hangs on is there.
-    let is_parent = |kind: &kinds::Kind| matches!(kind.as_str(), "Gateway" | "ListenerSet");
+    let is_parent = |kind: &kinds::Kind| matches!(kind, kinds::Kind::Gateway | kinds::Kind::ListenerSet);
     let hidden = needed.iter().filter(|kind| needs::is_hidden(**kind) || is_parent(kind));
     let unread = hidden.filter(|kind| cluster.unread_kinds.iter().any(|one| **one == *kind.as_str()));
     unread.map(|kind| format!("objects of kind {} cannot be read", kind.as_str())).collect()

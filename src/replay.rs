@@ -85,6 +85,17 @@ pub fn each_round(dir: &Path, judge: impl FnMut(&Policy, &Snapshot)) -> Result<(
     each_round_over(dir, &Json::Null, judge)
 }
 
+/// The words that we have for what a problem names: a kind without its group may be one of several.
+fn words_of(scope: &str) -> Vec<String> {
+    let is_meant = |kind: &Kind| kind.as_str().split('.').next() == Some(scope);
+    let kinds = Kind::ALL.into_iter().filter(is_meant).map(|kind| kind.as_str().to_owned());
+    let mut words: Vec<String> = kinds.collect();
+    if !words.iter().any(|word| word == scope) {
+        words.push(scope.to_owned());
+    }
+    words
+}
+
 fn each_round_over(
     dir: &Path,
     user: &Json,
@@ -157,11 +168,8 @@ impl Player {
         at: Timestamp,
         mut problems: Vec<Problem>,
     ) -> Reading<Cluster> {
-        let refused: Vec<String> = problems
-            .iter()
-            .map(|problem| problem.scope.clone())
-            .filter(|scope| !scope.contains('/'))
-            .collect();
+        let scopes = problems.iter().map(|problem| &*problem.scope).filter(|scope| !scope.contains('/'));
+        let refused: Vec<String> = scopes.flat_map(words_of).collect();
         let mut cluster = objects.map(|objects| decode(objects, self.assumed.as_ref(), &mut problems));
         let mut kept = BTreeSet::new();
         if let Some(cluster) = &mut cluster {
