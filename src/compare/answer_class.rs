@@ -233,6 +233,12 @@ fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Cla
 /// Addresses that the zone never held and that its own servers gave all the same: whoever asked them then holds
 /// what he was given.
 fn given(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Class> {
+    let mut cnames = seen.answers.iter().filter(|one| &*one.record_type == "CNAME" && one.name == seen.name);
+    if let Some(first) = cnames.next() {
+        let led = world.past.answered.led(&name.zone.zone.id, &name.want.name)?;
+        let one = led.get(&DomainName::new(&first.data))?;
+        return Some(Class::Stale { ended: one.last, ttl: Some(one.ttl) });
+    }
     let given = world.past.answered.given(&name.zone.zone.id, &name.want.name)?;
     let found: Option<Vec<_>> = addresses(seen).iter().map(|address| given.get(address)).collect();
     let found = found?;

@@ -65,6 +65,9 @@ pub struct Answered {
     /// Addresses that the servers of a zone gave for a name whose record has others.
     #[serde(with = "pairs", default)]
     given: BTreeMap<(ZoneId, DomainName), BTreeMap<IpAddr, Given>>,
+    /// Host names that the servers of a zone led to for a name whose record leads elsewhere.
+    #[serde(with = "pairs", default)]
+    led: BTreeMap<(ZoneId, DomainName), BTreeMap<DomainName, Given>>,
     /// When resolvers of a view last gave what is wanted for a name that its zone may not reach: one below a
     /// delegation, or of a private zone, by view and name.
     #[serde(with = "pairs", default)]
@@ -90,6 +93,13 @@ impl Answered {
     pub fn by_zone(&self, zone: &ZoneId, name: &DomainName) -> impl Iterator<Item = (IpAddr, Timestamp)> {
         let served = self.served.get(&(zone.clone(), name.clone()));
         served.into_iter().flatten().map(|(address, last)| (*address, *last))
+    }
+
+    /// The host names that the servers of a zone led to for a name whose record leads elsewhere, within the last
+    /// day.
+    #[must_use]
+    pub fn led(&self, zone: &ZoneId, name: &DomainName) -> Option<&BTreeMap<DomainName, Given>> {
+        self.led.get(&(zone.clone(), name.clone()))
     }
 
     /// The addresses that the zone's own servers gave within the last day without having them in the record;
@@ -190,10 +200,11 @@ impl Answered {
             }
         }
         self.denied.retain(|_, last| snapshot.at.duration_since(*last) < KEEP_FIRST);
-        for addresses in self.given.values_mut() {
-            addresses.retain(|_, one| snapshot.at.duration_since(one.last) < KEEP_SERVED);
-        }
+        let is_kept = |one: &Given| snapshot.at.duration_since(one.last) < KEEP_SERVED;
+        self.given.values_mut().for_each(|addresses| addresses.retain(|_, one| is_kept(one)));
+        self.led.values_mut().for_each(|hosts| hosts.retain(|_, one| is_kept(one)));
         self.given.retain(|_, addresses| !addresses.is_empty());
+        self.led.retain(|_, hosts| !hosts.is_empty());
     }
 
     fn note_odd(&mut self, seen: &Observation, name: &DomainName, held: &Held, content: &Content) {
@@ -204,16 +215,12 @@ impl Answered {
                 *last = seen.at.max(*last);
             }
         }
+        let place = || (held.place.clone(), name.clone());
         for (address, ttl) in foreign(seen, held, content) {
-            let place = (held.place.clone(), name.clone());
-            if MAX_HOSTS <= self.given.len() && !self.given.contains_key(&place) {
-                return;
-            }
-            let all = self.given.entry(place).or_default();
-            if all.len() < MAX_SERVED || all.contains_key(&address) {
-                let one = all.entry(address).or_insert(Given { last: seen.at, ttl });
-                *one = Given { last: seen.at.max(one.last), ttl: ttl.max(one.ttl) };
-            }
+            note_given(&mut self.given, place(), address, Given { last: seen.at, ttl });
+        }
+        if let Some((host, ttl)) = foreign_host(seen, held, content) {
+            note_given(&mut self.led, place(), host, Given { last: seen.at, ttl });
         }
     }
 
@@ -299,7 +306,9 @@ impl Answered {
     pub(super) fn set_back(&mut self, now: Timestamp) {
         let addresses = self.hosts.values_mut().chain(self.served.values_mut());
         let all = addresses.flat_map(BTreeMap::values_mut).chain(self.first.values_mut());
-        let given = self.given.values_mut().flat_map(BTreeMap::values_mut).map(|one| &mut one.last);
+        let given = self.given.values_mut().flat_map(BTreeMap::values_mut);
+        let led = self.led.values_mut().flat_map(BTreeMap::values_mut);
+        let given = given.chain(led).map(|one| &mut one.last);
         let others = self.denied.values_mut().chain(self.aside.values_mut());
         all.chain(others).chain(given).for_each(|at| *at = now.min(*at));
     }
@@ -323,7 +332,35 @@ fn forget(
 /// True if an answer is not what the record says.
 fn is_odd(seen: &Observation, held: &Held, content: &Content) -> bool {
     let is_denied = matches!(seen.outcome, Outcome::Nxdomain | Outcome::Nodata);
-    tells_of(seen, &held.record_type) && (is_denied || foreign(seen, held, content).next().is_some())
+    let leads_elsewhere =
+        || foreign(seen, held, content).next().is_some() || foreign_host(seen, held, content).is_some();
+    tells_of(seen, &held.record_type) && (is_denied || leads_elsewhere())
+}
+
+/// Keeps what was given for a name, as long as there is room for it.
+fn note_given<T: Ord>(
+    all: &mut BTreeMap<(ZoneId, DomainName), BTreeMap<T, Given>>,
+    place: (ZoneId, DomainName),
+    what: T,
+    new: Given,
+) {
+    if MAX_HOSTS <= all.len() && !all.contains_key(&place) {
+        return;
+    }
+    let of_name = all.entry(place).or_default();
+    if of_name.len() < MAX_SERVED || of_name.contains_key(&what) {
+        let one = of_name.entry(what).or_insert(new);
+        *one = Given { last: new.last.max(one.last), ttl: new.ttl.max(one.ttl) };
+    }
+}
+
+/// The host name that the answer leads to and the record does not.
+fn foreign_host(seen: &Observation, held: &Held, content: &Content) -> Option<(DomainName, u32)> {
+    let mut cnames = seen.answers.iter().filter(|one| &*one.record_type == "CNAME" && one.name == seen.name);
+    let first = cnames.next().filter(|_| held.set_identifier.is_none())?;
+    let host = DomainName::new(&first.data);
+    let is_own = content.hosts().iter().any(|own| own.bare() == host.bare());
+    (!is_own).then_some((host, first.ttl))
 }
 
 /// The addresses in an answer that the record does not have. What a host name resolves to is not the zone's, and
