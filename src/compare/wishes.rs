@@ -361,13 +361,10 @@ impl Context<'_> {
 
     /// True if users of the other address family get an answer. Beside a dead target none can be compared.
     fn is_twin_answered(&self) -> bool {
-        let twin = self.twin_type();
-        let mut twins = self.wants.at(&self.want.name).iter();
-        twins.any(|other| {
-            let judged = || impact_of(self.world, other, Some(self.zone));
-            twin.as_ref() == Some(&other.record_type)
-                && Some(judged()).is_some_and(|judged| judged.answered && judged.harm != Some(Impact::Down))
-        })
+        let Some(twin) = self.twin_type() else { return false };
+        let twins = self.wants.at(&self.want.name).iter().filter(|other| other.record_type == twin);
+        let mut judged = twins.map(|other| impact_of(self.world, other, Some(self.zone)));
+        judged.any(|judged| judged.answered && judged.harm != Some(Impact::Down))
     }
 
     /// True for a member of a routing set that should be served, while only others are.
