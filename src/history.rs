@@ -297,6 +297,8 @@ impl History {
             track.run_since = track.run_since.map(|at| at.min(now));
             track.worse_since = track.worse_since.map(|at| at.min(now));
             track.clean_at = track.clean_at.map(|at| at.min(now));
+            track.due_since = track.due_since.map(|at| at.min(now));
+            track.released_at = track.released_at.map(|at| at.min(now));
         }
     }
 
