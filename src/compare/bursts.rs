@@ -19,7 +19,7 @@ use crate::compare::fix::{is_told_by_object, kubectl};
 use crate::compare::instances::stalled::is_idle;
 use crate::compare::instances::{start, wrote};
 use crate::compare::live::told_to_users;
-use crate::compare::objects::leads_elsewhere;
+use crate::compare::objects::misled_to;
 use crate::compare::published::Deletions;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
@@ -29,6 +29,7 @@ use crate::model::heritage::TxtRole;
 use crate::model::instance::{Instance, Origin, Policy};
 use crate::model::object::LoadBalancerAddress;
 use crate::model::observation::Outcome;
+use crate::model::record::RecordSet;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::{DomainName, RecordType, ZoneId};
 use crate::past::names::{Held, Wish};
@@ -163,19 +164,29 @@ fn lost_before<'a>(world: &World<'_>, wants: &'a InstanceWants, deletions: &'a D
     gone.map(loss).collect()
 }
 
-/// Names in the zones of the instance whose ownership records all name somebody else.
+/// Names in the zones of the instance whose ownership records all name somebody else. Members of a routing set have
+/// one each.
 fn names_of_others(world: &World<'_>, wants: &InstanceWants) -> BTreeSet<DomainName> {
     let flags = &wants.instance.flags;
     let mut owners: BTreeMap<DomainName, bool> = BTreeMap::new();
     for zone in wants.zones.iter().filter_map(|id| world.zone(id)) {
         for set in zone.records().iter().filter(|set| set.record_type == RecordType::Txt) {
             let TxtRole::Heritage(heritage) = TxtRole::of(set) else { continue };
-            if let Some((name, _)) = flags.affixes.owner_name(&set.name) {
+            let owned = flags.affixes.owner_name(&set.name).map(|(name, _)| name);
+            if let Some(name) = owned.filter(|name| !is_of_other_member(world, wants, name, set)) {
                 *owners.entry(name).or_default() |= heritage.owner.is_some_and(|owner| flags.owns(owner));
             }
         }
     }
     owners.into_iter().filter(|(_, ours)| !ours).map(|(name, _)| name).collect()
+}
+
+/// True if an ownership record belongs to a member of a routing set beside the one that the instance wanted.
+fn is_of_other_member(world: &World<'_>, wants: &InstanceWants, name: &DomainName, text: &RecordSet) -> bool {
+    let wished = world.wished(name).iter().filter(|wish| wish.place == wants.instance.id);
+    let mut members = wished.map(|wish| wish.set_identifier.as_deref()).peekable();
+    let text = text.set_identifier.as_deref();
+    text.is_some() && members.peek().is_some() && members.all(|member| member.is_some() && member != text)
 }
 
 /// A large share of the records that are still wanted vanished from a zone.
@@ -275,8 +286,8 @@ fn weigh(world: &World<'_>, wants: &InstanceWants, burst: &Burst<'_>, candidate:
         if told.iter().all(|seen| seen.outcome != Outcome::Answer) {
             let is_degraded = half.as_ref().is_some_and(|half| !is_rest_denied(world, wants, name, half));
             candidate.worsen(if is_degraded { Impact::Degraded } else { Impact::Down });
-        } else if leads_elsewhere(world, wants, name, &told) {
-            candidate.worsen(Impact::WrongPlace);
+        } else {
+            candidate.worsen(misled_to(world, wants, name, &told));
         }
     }
 }

@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use crate::compare::feed::Refusal;
 use crate::compare::owner::{is_free, speaks_for_another};
 use crate::desired::canonical::canonical_zone;
+use crate::desired::record_sets::title_names;
 use crate::finding::{Cause, Reason};
 use crate::model::Version;
 use crate::model::instance::{Instance, NEWEST_KNOWN};
@@ -115,6 +116,9 @@ impl Circumstances<'_> {
         if let Some(conflict) = self.want.conflict.as_ref().filter(|one| one.reason == Reason::MixedTypes) {
             return Some(Cause::ConflictingDesired(conflict.reason));
         }
+        if self.blocks_itself() {
+            return Some(Cause::ControllerVersion);
+        }
         if let Some(owner) = &self.owner {
             return Some(owner.clone());
         }
@@ -123,6 +127,17 @@ impl Circumstances<'_> {
         }
         let old = self.wants.instance.effective_version() < PLANS_TYPE_CHANGES;
         old.then_some(Cause::ControllerVersion)
+    }
+
+    /// Nothing stands at the name, and the release keeps the ownership of the CNAME under the same one: Route 53 cannot
+    /// hold both.
+    fn blocks_itself(&self) -> bool {
+        let (want, instance) = (self.want, &self.wants.instance);
+        want.record_type == RecordType::Cname
+            && self.zone.at(&want.name).is_empty()
+            && title_names(instance, want.name.as_str(), &want.record_type, false)
+                .iter()
+                .any(|text| *text == want.name.as_str())
     }
 
     /// Two of our own wishes exclude each other, or the other record is somebody else's.

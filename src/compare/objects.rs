@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::compare::live::{addresses, chain, impact_of, resolved, told_to_users};
+use crate::compare::live::{addresses, chain, impact_of, resolved, told_to_users, union};
 use crate::compare::published::Deletions;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
@@ -141,7 +141,7 @@ fn former<'a>(
 /// True if answers lead to none of the addresses that the name was wanted with; false where those are not known.
 ///
 /// A host name counts with the addresses that it has or lately had. Source: findings.md section 6, rule 2.
-pub(super) fn leads_elsewhere(
+fn leads_elsewhere(
     world: &World<'_>,
     wants: &InstanceWants,
     name: &DomainName,
@@ -163,6 +163,44 @@ pub(super) fn leads_elsewhere(
         |seen: &&Observation| addresses(seen).is_disjoint(&wanted) && chain(seen).is_disjoint(&hosts);
     let mut found = told.iter().filter(|seen| !addresses(seen).is_empty()).peekable();
     found.peek().is_some() && found.all(is_other)
+}
+
+/// What those suffer whom answers lead elsewhere than the name was wanted.
+pub(super) fn misled_to(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    name: &DomainName,
+    told: &[&Observation],
+) -> Impact {
+    if !leads_elsewhere(world, wants, name, told) {
+        Impact::None
+    } else if leads_to_siblings(world, wants, name, told) {
+        Impact::Degraded
+    } else {
+        Impact::WrongPlace
+    }
+}
+
+/// True if the name was wanted as a member of a routing set, and answers lead to the members that stand: these serve
+/// all users now. Source: findings.md section 6, rule 3.
+fn leads_to_siblings(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    name: &DomainName,
+    told: &[&Observation],
+) -> bool {
+    let mut wished = world.wished(name).iter().filter(|wish| wish.place == wants.instance.id).peekable();
+    if wished.peek().is_none() || wished.any(|wish| wish.set_identifier.is_none()) {
+        return false;
+    }
+    let zones = wants.zones.iter().filter_map(|id| world.zone(id));
+    let sets = zones.flat_map(|zone| zone.at(name)).filter(|set| set.set_identifier.is_some());
+    let others = union(world, sets);
+    let is_theirs = |seen: &&Observation| {
+        let found = addresses(seen);
+        !found.is_empty() && found.is_subset(&others.addresses) || others.is_led_to(&chain(seen))
+    };
+    !told.is_empty() && told.iter().all(is_theirs)
 }
 
 /// The addresses of a content, those of a host name as they are and lately were.
@@ -211,7 +249,7 @@ fn is_kept(world: &World<'_>, wants: &InstanceWants, name: &DomainName) -> bool 
 /// Down when a host of the object is denied now, in the wrong place when the answers lead elsewhere, a wildcard's
 /// perhaps; else the next loop decides. A host that other objects keep suffers nothing.
 fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> Impact {
-    let (mut seen, mut is_misled) = (false, false);
+    let (mut seen, mut misled) = (false, Impact::None);
     let alone = || object.names.iter().filter(|name| !is_kept(world, wants, name));
     if alone().next().is_none() {
         return Impact::None;
@@ -228,10 +266,11 @@ fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> I
         if !told.is_empty() && told.iter().all(|answer| answer.outcome != Outcome::Answer) {
             return Impact::Down;
         }
-        is_misled |= leads_elsewhere(world, wants, name, &told);
+        let harm = misled_to(world, wants, name, &told);
+        misled = if misled.weight() < harm.weight() { harm } else { misled };
     }
-    if is_misled {
-        return Impact::WrongPlace;
+    if misled != Impact::None {
+        return misled;
     }
     let recorded = alone().any(|name| {
         wants

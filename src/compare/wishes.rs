@@ -124,6 +124,9 @@ fn judge_in_zone(
         holds.push(ladder);
         holds.extend(context.unreached(step));
     }
+    if step.is_none() {
+        holds.extend(context.ownership_refused(refused));
+    }
     if step.as_ref().is_none_or(|step| step.kind == Kind::WrongTtl) {
         holds.extend(context.unowned_for_good());
         holds.extend(context.agreeing(out));
@@ -242,13 +245,19 @@ impl Context<'_> {
     fn failed_change(&self, refusal: &Refusal, step: &Step) -> Candidate {
         let impact = self.impact(step.kind, step.reason);
         let mut candidate = self.start(Kind::FailedChange, refusal.reason, impact);
-        candidate.certain = true;
-        candidate.onset = Some(refusal.since);
-        candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Changes];
         candidate.also = vec![Also { kind: step.kind, reason: step.reason }];
         if let Some(reason) = self.want.invalid {
             candidate.also.insert(0, Also { kind: Kind::InvalidDesired, reason });
         }
+        self.describe_refusal(refusal, &mut candidate);
+        candidate.caused_by(self.cause_of_refusal(refusal))
+    }
+
+    /// What the feed tells of a refusal.
+    fn describe_refusal(&self, refusal: &Refusal, candidate: &mut Candidate) {
+        candidate.certain = true;
+        candidate.onset = Some(refusal.since);
+        candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Changes];
         let times = if refusal.count == 1 { "once".to_owned() } else { format!("{} times", refusal.count) };
         candidate.evidence.push(format!("refused {times}, last at {}: {}", refusal.at, refusal.message));
         match refusal.one_of {
@@ -263,7 +272,6 @@ impl Context<'_> {
         }
         candidate.evidence.extend(refusal.request_id.iter().map(|id| format!("AWS request id {id}")));
         candidate.accomplices.clone_from(&refusal.accomplices);
-        candidate.caused_by(self.cause_of_refusal(refusal))
     }
 
     fn cause_of_refusal(&self, refusal: &Refusal) -> Option<Cause> {
@@ -653,9 +661,7 @@ impl Context<'_> {
         // Between two rounds: a wish that came up with the loss counts only if it was there before.
         let stood = held.iter().rev().nth(1).map(|last| last.until);
         let came_with_it = |gone: Timestamp| wished.iter().any(|wish| wish.since == gone);
-        // An object that is younger than the last sight of the record is another one than that which had it.
-        let last_there = held.iter().rev().find(|sighting| sighting.value.is_some()).map(|last| last.until);
-        if last_there.zip(self.want.created_at).is_some_and(|(stood, created)| stood < created) {
+        if remade_at(self.world, self.want).is_some() {
             return true;
         }
         self.world.past.record_since(&self.zone.zone.id, self.want).is_some_and(|gone| {
@@ -667,7 +673,7 @@ impl Context<'_> {
         let policy = self.world.policy;
         // A status that is written again and again tells nothing of the first address.
         let seen = unfollowed_since(self.world, self.wants, self.want, signed(policy.first_address))
-            .or_else(|| self.world.past.wish_since(&self.wants.instance.id, self.want));
+            .or_else(|| asked_since(self.world, self.wants, self.want));
         let written = self.want.status_changed_at.map(|at| seen.map_or(at, |seen| at.min(seen)));
         let addressed = written.or_else(|| self.first_address_seen());
         match (addressed, self.want.created_at) {
@@ -698,7 +704,7 @@ const LATELY: SignedDuration = SignedDuration::from_mins(10);
 pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want) -> Option<Window> {
     // What an instance wants is new with its flags, too.
     let touched = want.changed_at.max(want.status_changed_at).max(wants.instance.changed_at);
-    let seen = world.past.wish_since(&wants.instance.id, want);
+    let seen = asked_since(world, wants, want);
     // Without a time of the status an address is as new as its first sight. And what the object did not
     // bring about came with the flags of the instance, a Gateway or a Node.
     let mut sightings = world.past.names.wish(&wants.instance.id, want).iter().rev().skip(1);
@@ -736,6 +742,21 @@ pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want)
     open(SilentReason::SyncWindow, zone_since.map_or(start, |since| start.max(since)), length, world.at())
 }
 
+/// Since when the instance is known to want what it does. What an object asks for that took the place of another one
+/// unseen is no older than itself: the record went with the first one, as it should.
+fn asked_since(world: &World<'_>, wants: &InstanceWants, want: &Want) -> Option<Timestamp> {
+    let seen = world.past.wish_since(&wants.instance.id, want)?;
+    Some(remade_at(world, want).map_or(seen, |made| seen.max(made)))
+}
+
+/// When the object was made, where it is younger than the last sight of the record, which another one had.
+fn remade_at(world: &World<'_>, want: &Want) -> Option<Timestamp> {
+    let held = world.past.names.record(want.zone_id()?, want);
+    let stood = held.iter().rev().find(|sighting| sighting.value.is_some())?.until;
+    let is_gone = held.last().is_some_and(|last| last.value.is_none());
+    want.created_at.filter(|made| is_gone && stood < *made)
+}
+
 /// The first change of the wish that the record has not followed: a wish that changes every minute must not
 /// keep its window open for ever. A wish that stood for the length of a window had one of its own, and a record
 /// that changes is being followed.
@@ -751,7 +772,7 @@ fn unfollowed_since(
         let mut later = held.iter().filter(|record| wish.since <= record.until);
         later.any(|record| record.value.as_ref().is_some_and(|content| targets(content) == wanted))
     };
-    let seen = world.past.wish_since(&wants.instance.id, want)?;
+    let seen = asked_since(world, wants, want)?;
     let mut next = seen;
     let sightings = world.past.names.wish(&wants.instance.id, want).iter().rev();
     let run = sightings.take_while(|one| {

@@ -15,6 +15,7 @@ use crate::model::instance::{Instance, Policy};
 use crate::model::record::{RecordSet, RecordType};
 use crate::model::text::printable;
 use crate::model::want::Want;
+use crate::model::zone::ZoneReading;
 
 /// The sentence above the change batch.
 #[must_use]
@@ -67,6 +68,18 @@ pub fn advice(candidate: &Candidate, instance: &Instance) -> String {
     };
     text.to_owned()
 }
+
+/// True for a CNAME whose ownership record the release would put beside it: nothing else is in its way.
+#[must_use]
+pub fn blocks_itself(candidate: &Candidate, want: &Want, zone: &ZoneReading) -> bool {
+    candidate.key.kind == Kind::FailedChange
+        && candidate.reason == Reason::CnameConflict
+        && candidate.cause == Some(Cause::ControllerVersion)
+        && zone.at(&want.name).is_empty()
+}
+
+/// For such a CNAME.
+pub const OWNERSHIP_BESIDE_CNAME: &str = "Update ExternalDNS to v0.18.0 or later, which keeps the ownership elsewhere (v0.16 and v0.17 with --txt-new-format-only); until then the record can be written by hand.";
 
 /// Names of a batch that are told; a person mends them one by one, and sees the next.
 const MAX_CULPRITS: usize = 5;

@@ -7,7 +7,7 @@
 )]
 
 use crate::compare::after::private_class;
-use crate::compare::fix::advice::{culprits, is_host_as_address};
+use crate::compare::fix::advice::{blocks_itself, culprits, is_host_as_address};
 use crate::compare::fix::zones::lack;
 use crate::compare::verdict::Candidate;
 use crate::compare::wrong_zone::holds;
@@ -27,7 +27,7 @@ pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -
     let zone_name = zone.map_or_else(String::new, |reading| reading.zone.name.to_string());
     let object = want.objects.first().map_or_else(String::new, |object| format!(" ({object})"));
     match candidate.key.kind {
-        Kind::FailedChange => refused(candidate, &key, &object),
+        Kind::FailedChange => refused(candidate, want, zone, &object),
         Kind::InvalidDesired
             if candidate.cause == Some(Cause::ControllerVersion)
                 && candidate.reason == Reason::MixedTypes =>
@@ -179,7 +179,8 @@ fn ttl(key: &RecordKey, want: &Want, zone: Option<&ZoneReading>, object: &str) -
     }
 }
 
-fn refused(candidate: &Candidate, key: &RecordKey, object: &str) -> String {
+fn refused(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>, object: &str) -> String {
+    let key = &want.key();
     match (&candidate.cause, candidate.reason) {
         (Some(Cause::FailedChangeOf(culprit)), _) if *culprit == key.name => {
             format!(
@@ -211,6 +212,12 @@ fn refused(candidate: &Candidate, key: &RecordKey, object: &str) -> String {
         ),
         (_, Reason::AliasTargetNotInZone) => format!(
             "Route 53 refused {key}{object}: ExternalDNS asked for an alias that cannot exist, and has not tried again since."
+        ),
+        _ if zone.is_some_and(|zone| blocks_itself(candidate, want, zone)) => format!(
+            "Route 53 refuses {key}{object}: this release of ExternalDNS puts the ownership TXT beside the CNAME, which must stand alone."
+        ),
+        (_, Reason::AlreadyExists) if candidate.also.is_empty() => format!(
+            "Route 53 refuses the ownership TXT that {key}{object} lacks: it exists already. The record itself is right."
         ),
         _ => format!("Route 53 refuses the change of {key}{object}: {}.", plain(candidate.reason)),
     }

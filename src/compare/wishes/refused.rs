@@ -12,16 +12,52 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::compare::feed::{Refusal, spelled};
+use crate::compare::feed::{Refusal, Refusals, spelled, still_counts};
 use crate::compare::instances::wrote;
 use crate::compare::ladder::Step;
+use crate::compare::owner::Ownership;
+use crate::compare::verdict::Candidate;
 use crate::compare::wishes::Context;
-use crate::finding::{Cause, Kind};
-use crate::model::Content;
+use crate::desired::record_sets::title_names;
+use crate::finding::{Cause, Impact, Kind};
 use crate::model::change::{Action, AttemptedChange, ChangeEventKind, FeedSource};
+use crate::model::{Content, RecordType};
 use crate::past::Sighting;
 
 impl Context<'_> {
+    /// The record is as wanted and owned, and the release keeps its ownership under two names of which the zone has
+    /// one: the change that would write the other is refused.
+    pub(super) fn ownership_refused(&self, refused: &Refusals) -> Option<Candidate> {
+        let refusal = refused.of(&self.want.key(), &self.zone.zone.id)?;
+        let is_own = refusal.culprit.is_none()
+            && refusal.action != Some(Action::Delete)
+            && still_counts(refusal, &self.wants.instance, self.read_at)
+            && !self.went_through(refusal);
+        let title = || self.world.title(self.wants, self.want, self.zone);
+        if !is_own || self.judged.harm.is_some() || title().ownership != Ownership::Own {
+            return None;
+        }
+        let lacking = self.lacking_ownership()?;
+        let mut candidate = self.start(Kind::FailedChange, refusal.reason, Impact::Latent);
+        self.describe_refusal(refusal, &mut candidate);
+        candidate.evidence.push(format!("the record stands; its second ownership record {lacking} does not"));
+        Some(candidate.caused_by(self.cause_of_refusal(refusal)))
+    }
+
+    /// An ownership record that the release writes for the wish, and that is not there.
+    fn lacking_ownership(&self) -> Option<String> {
+        let (want, instance) = (self.want, &self.wants.instance);
+        let is_alias = want.content.alias().is_some();
+        let stands = |text: &String| {
+            self.zone
+                .at_text(text)
+                .iter()
+                .any(|set| set.record_type == RecordType::Txt && set.set_identifier == want.set_identifier)
+        };
+        let names = title_names(instance, want.name.as_str(), &want.record_type, is_alias);
+        names.into_iter().find(|text| !want.companion && !stands(text))
+    }
+
     /// True if what the refused change was about has been settled since.
     pub(super) fn is_over(&self, refusal: &Refusal, step: &Step) -> bool {
         // A deletion would not have repaired what differs of a record that is wanted.
