@@ -223,11 +223,27 @@ fn earlier(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Option<Cla
     let before = led.iter().max_by_key(|one| kept_until(world, name.zone, one.content, one.ended));
     let before = before.map(|one| (one.content, one.ended));
     let covered = || {
-        let came = came_at(world, name)?;
-        let mut sets = above(&name.want.name, name.zone).iter();
-        sets.find(|set| leads_to(&set.content, own, seen)).map(|set| (&set.content, came))
+        let all = of_wildcard(world, name)?.into_iter();
+        let fits = all.filter(|(content, ended)| {
+            leads_to(content, own, seen) || led_to(world, name, content, *ended, seen)
+        });
+        fits.max_by_key(|(content, ended)| kept_until(world, name.zone, content, *ended))
     };
     before.or_else(covered).map(|(content, ended)| stale(content, ended)).or_else(|| given(world, name, seen))
+}
+
+/// What the wildcard above said before the name got a record of its own, each until when: what it says now, and what it
+/// said before that, under the TTL of its time.
+fn of_wildcard<'a>(world: &World<'a>, name: &Name<'a>) -> Option<Vec<(&'a Content, Timestamp)>> {
+    let came = came_at(world, name)?;
+    let sets = above(&name.want.name, name.zone);
+    let standing = sets.iter().map(|set| (&set.content, came));
+    let Some(wildcard) = sets.first().map(|set| &set.name) else { return Some(Vec::new()) };
+    let held = world.past.names.records_at(wildcard).iter().chain(world.past.others.at(wildcard));
+    let held = held.filter(|held| held.place == name.zone.zone.id);
+    let former = held.flat_map(|held| &held.sightings);
+    let former = former.filter_map(|seen| Some((seen.value.as_ref()?, seen.until.min(came))));
+    Some(standing.chain(former).collect())
 }
 
 /// Addresses that the zone never held and that its own servers gave all the same: whoever asked them then holds

@@ -23,7 +23,7 @@ use crate::compare::verdict::Candidate;
 use crate::finding::{FindingKey, Kind, Reason, Subject};
 use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::record::{Content, RecordType, Value};
-use crate::model::want::InstanceWants;
+use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{ZoneReading, Zones};
 use crate::model::{DomainName, ZoneId};
 use crate::past::{Past, not_after};
@@ -535,7 +535,10 @@ impl Wished {
         let tells =
             |of: &RecordType| *of == record_type || *of == RecordType::Cname && record_type.is_address();
         let sets: Vec<_> = sets.iter().filter(|set| tells(&set.record_type)).collect();
-        let wished = wants.iter().flat_map(|one| one.at(name)).filter(|want| tells(&want.record_type));
+        // What a private twin is to hold nobody else is to get.
+        let is_here = |want: &Want| zone.is_none() || want.zone_id().is_none_or(|id| Some(id) == zone);
+        let wished = wants.iter().flat_map(|one| one.at(name));
+        let wished = wished.filter(|want| tells(&want.record_type) && is_here(want));
         let contents = wished.map(|want| &want.content).chain(sets.iter().map(|set| &set.content));
         let contents: Vec<&Content> = contents.collect();
         let expected = (!contents.is_empty()).then(|| expected(past, &contents, &record_type));
