@@ -397,7 +397,15 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
             || !rows.is_empty() && zone.is_some_and(|zone| is_delegated_elsewhere(world, zone)));
     let in_view = |observation: &Observation| serves(world, observation, zone) && counts(observation);
     let told = || answers(world, &want.name, &want.record_type, Vantage::Recursive, &in_view, &expected).rows;
-    if rows.is_empty() || is_aside {
+    let is_split = || {
+        let is_own = |row: &&Row<'_>| zone.is_some_and(|zone| world.is_own_server(zone, row.0));
+        let leads: BTreeSet<bool> = cut.iter().filter(is_own).map(|row| row.1 == Match::Right).collect();
+        1 < leads.len()
+    };
+    if rows.is_empty() && !is_aside && is_split() {
+        // Some give the first name that is wanted and some another one: who asks gets either.
+        rows = cut;
+    } else if rows.is_empty() || is_aside {
         let told = told();
         if !told.is_empty() {
             rows = told;

@@ -11,7 +11,7 @@ use crate::compare::live::{Expected, Match, judge, told_to_users};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, Subject};
-use crate::model::observation::Outcome;
+use crate::model::observation::{Observation, Outcome};
 use crate::model::record::{RecordSet, Value};
 use crate::model::text::printable;
 use crate::model::want::{InstanceWants, UnreadAnnotations, Want};
@@ -155,6 +155,15 @@ fn unread_impact(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnota
             is_twin && told().iter().any(|answer| answer.outcome == Outcome::Answer)
         })
     };
+    // Of two families with targets of their own the users of one may be served.
+    let is_other_family_served = |name: &DomainName, record_type: &RecordType| {
+        unread.if_read.iter().any(|(other, twin, targets)| {
+            let is_twin = other == name && twin != record_type && twin.is_address();
+            let told = || told_to_users(world, wants, name, Some(twin));
+            let expected = || wanted_targets(world, twin, targets);
+            is_twin && record_type.is_address() && is_all_right(&told(), &expected())
+        })
+    };
     // What is wanted all the same is led nowhere else by reading the keys: what else is wrong has findings of its own.
     let is_wanted_so = |name: &DomainName, record_type: &RecordType, targets: &[std::sync::Arc<str>]| {
         let asked: BTreeSet<String> = targets.iter().map(|target| spelled(target)).collect();
@@ -188,12 +197,23 @@ fn unread_impact(world: &World<'_>, wants: &InstanceWants, unread: &UnreadAnnota
         if verdicts.iter().all(is_right) {
             Impact::Latent
         } else if verdicts.iter().all(|verdict| *verdict == Match::Denied) {
-            if has_served_twin(name, record_type, targets) { Impact::Latent } else { Impact::Down }
+            if has_served_twin(name, record_type, targets) {
+                Impact::Latent
+            } else if is_other_family_served(name, record_type) {
+                Impact::Degraded
+            } else {
+                Impact::Down
+            }
         } else {
             Impact::WrongPlace
         }
     });
     each.max_by_key(|impact| impact.weight()).unwrap_or(Impact::Latent)
+}
+
+/// True if there are answers, and all are what is asked for.
+fn is_all_right(told: &[&Observation], expected: &Expected) -> bool {
+    !told.is_empty() && told.iter().all(|answer| judge(answer, expected) == Match::Right)
 }
 
 /// What users get of a name whose answers nobody knows.
