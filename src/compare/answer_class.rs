@@ -94,6 +94,10 @@ pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class
     match seen.outcome {
         Outcome::Answer => match judge(seen, name.expected) {
             Match::Elsewhere | Match::Unknown if blocked || forged || is_nowhere() => Class::Sinkhole,
+            // The wanted CNAME, and behind it what the resolver puts in the place of its target.
+            Match::Right if !chain(seen).is_empty() && (blocked || forged || is_nowhere() && lives(name)) => {
+                Class::Sinkhole
+            }
             Match::Unknown if is_flattened(name, seen) => elsewhere(world, name, seen),
             Match::Right | Match::Unknown => Class::Right,
             Match::Partial if name.routed => Class::Right,
@@ -105,9 +109,9 @@ pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class
             Match::Elsewhere => elsewhere(world, name, seen),
             Match::Denied => Class::Nothing,
         },
+        Outcome::Nxdomain | Outcome::Nodata | Outcome::Refused if blocked => Class::Filtered,
         // The resolver has our CNAME; that its target is dead is another story.
         Outcome::Nxdomain | Outcome::Nodata if name.expected.is_led_to(&chain(seen)) => Class::Right,
-        Outcome::Nxdomain | Outcome::Nodata | Outcome::Refused if blocked => Class::Filtered,
         Outcome::Nodata if is_of_other_places(name.members, seen) => Class::Nothing,
         // A kept CNAME whose target is gone, or lacks the family, is an old answer and no denial of the name.
         Outcome::Nxdomain | Outcome::Nodata => {
@@ -118,6 +122,11 @@ pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class
         Outcome::Servfail | Outcome::Refused | Outcome::Malformed => Class::Fails,
         Outcome::Timeout | Outcome::Unreachable => Class::Silent,
     }
+}
+
+/// True if the wanted targets have an address that leads somewhere.
+fn lives(name: &Name<'_>) -> bool {
+    name.expected.addresses.iter().any(|ip| !leads_nowhere(*ip))
 }
 
 /// A denial is signed with the SOA of a zone above the name; a block list has none, or its own.

@@ -161,8 +161,7 @@ fn lately(world: &World<'_>, hosts: &BTreeSet<DomainName>) -> BTreeSet<IpAddr> {
 /// The addresses at the end of an answer's chain.
 #[must_use]
 pub fn addresses(observation: &Observation) -> BTreeSet<IpAddr> {
-    let of_type = observation.answers.iter().filter(|record| matches!(&*record.record_type, "A" | "AAAA"));
-    of_type.filter_map(|record| record.data.parse().ok()).collect()
+    observation.addresses().collect()
 }
 
 /// The names along an answer's CNAME chain.
@@ -488,7 +487,8 @@ fn changed_in_the_dark(world: &World<'_>, want: &Want, zone: Option<&ZoneReading
 }
 
 /// True if a quarter or more of what is answered is wrong: each address counts, and a denial for one. Whoever
-/// denies a record that `leads` to the wanted targets does so for a reason of his own: the record is not at fault.
+/// denies a record that `leads` to the wanted targets, or leads elsewhere, does so for a reason of his own: the record is
+/// not at fault.
 /// Source: findings.md section 6.
 fn is_quarter_wrong(rows: &[Row<'_>], expected: &Expected, leads: bool) -> bool {
     let (mut wrong, mut all) = (0_usize, 0_usize);
@@ -498,7 +498,7 @@ fn is_quarter_wrong(rows: &[Row<'_>], expected: &Expected, leads: bool) -> bool 
             // Of a host name's addresses, which rotate, not all may be known.
             Match::Right if !expected.hosts.is_empty() => 0,
             Match::Unknown => 0,
-            Match::Denied if leads => 0,
+            Match::Denied | Match::Elsewhere if leads => 0,
             Match::Right | Match::Partial => found.difference(&expected.addresses).count(),
             Match::Elsewhere | Match::Denied => found.len().max(1),
         };

@@ -90,8 +90,9 @@ impl Title {
                         title.is_held = true;
                         is_own |= heritage.owner == Some(&flags.owner_id);
                         title.is_strange |= heritage.owner != Some(&flags.owner_id);
+                        // What names no owner is nobody's.
                         if counts {
-                            owners.insert(heritage.owner.unwrap_or_default());
+                            owners.extend(heritage.owner.filter(|owner| !owner.is_empty()));
                         }
                     }
                     TxtRole::Encrypted => is_opaque |= counts,

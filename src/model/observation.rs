@@ -1,6 +1,7 @@
 //! One answer of one DNS server.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -152,6 +153,15 @@ impl Deref for Observation {
 }
 
 impl Observation {
+    /// The addresses in the answer. What a resolver makes of an IPv4 address for those who have IPv6 only is none that
+    /// the name has.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let of_type = self.answers.iter().filter(|record| matches!(&*record.record_type, "A" | "AAAA"));
+        let is_resolver = self.vantage == Vantage::Recursive;
+        let parsed = of_type.filter_map(|record| record.data.parse().ok());
+        parsed.filter(move |ip| !is_resolver || !is_synthesized(ip))
+    }
+
     /// The name servers that an answer to an NS question gives for the asked name, and their time
     /// to live: a referral, or the set itself. `None` for every other answer.
     #[must_use]
@@ -180,6 +190,13 @@ impl Observation {
     }
 }
 
+/// An address that DNS64 makes of an IPv4 address, by one of the two prefixes that are kept for it. Source: RFC 6147;
+/// RFC 6052, section 2.1; RFC 8215.
+fn is_synthesized(ip: &IpAddr) -> bool {
+    let IpAddr::V6(six) = ip else { return false };
+    matches!(six.segments(), [0x64, 0xff9b, 0, 0, 0, 0, _, _] | [0x64, 0xff9b, 1, ..])
+}
+
 impl Outcome {
     /// The word in records, metrics and pages.
     #[must_use]
@@ -200,7 +217,7 @@ impl Outcome {
 /// Names in their canonical form, addresses as they are written.
 fn canonical_server<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
     let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-    let is_address = text.contains(':') || text.parse::<std::net::IpAddr>().is_ok();
+    let is_address = text.contains(':') || text.parse::<IpAddr>().is_ok();
     Ok(if is_address { text.into() } else { DomainName::new(&text).as_str().into() })
 }
 

@@ -221,9 +221,11 @@ impl Dnssec {
         out
     }
 
-    /// The DS records that the parent may hold: those of keys that sign, or should.
+    /// The DS records that the parent may hold: those of keys that sign, or should. Signing that is disabled leaves the
+    /// keys as they are, and the zone publishes none. Source: Route 53 API, `DisableHostedZoneDNSSEC`.
     pub fn published(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.ds_records.iter().chain(&self.failing_ds_records)
+        let is_signed = &*self.serve_signature != "NOT_SIGNING";
+        self.ds_records.iter().chain(&self.failing_ds_records).filter(move |_| is_signed)
     }
 
     /// True if Route 53 says that it cannot sign.

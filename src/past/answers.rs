@@ -238,8 +238,7 @@ impl Answered {
         {
             let Some(zone) = &seen.zone_id else { continue };
             let place = (ZoneId::new(zone), name.clone());
-            let addresses = seen.answers.iter().filter_map(|record| record.data.parse::<IpAddr>().ok());
-            for address in addresses {
+            for address in seen.addresses() {
                 if MAX_HOSTS <= self.served.len() && !self.served.contains_key(&place) {
                     continue;
                 }
@@ -254,8 +253,7 @@ impl Answered {
         let wanted = wants.iter().flat_map(|one| &one.wants).flat_map(|want| want.content.hosts());
         let wanted: TableSet<DomainName> = wanted.collect();
         for seen in snapshot.observations().filter(|seen| wanted.contains(&seen.name)) {
-            let addresses = seen.answers.iter().filter_map(|record| record.data.parse::<IpAddr>().ok());
-            for address in addresses {
+            for address in seen.addresses() {
                 if MAX_HOSTS <= self.hosts.len() && !self.hosts.contains_key(&seen.name) {
                     continue;
                 }
