@@ -9,6 +9,7 @@
 )]
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::compare::feed::Refusal;
 use crate::compare::owner::{is_free, speaks_for_another};
@@ -17,7 +18,7 @@ use crate::desired::record_sets::title_names;
 use crate::finding::{Cause, Reason};
 use crate::model::Version;
 use crate::model::instance::{Instance, NEWEST_KNOWN};
-use crate::model::record::{RecordType, Value};
+use crate::model::record::{RecordType, Routing, Value};
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
 
@@ -147,7 +148,10 @@ impl Circumstances<'_> {
                 && other.placement == self.want.placement
                 && other.set_identifier != self.want.set_identifier
                 && (reason == Reason::MixedRouting
-                    && other.set_identifier.is_none() != self.want.set_identifier.is_none()
+                    && is_mix(
+                        (&other.set_identifier, other.routing.as_deref()),
+                        (&self.want.set_identifier, self.want.routing.as_deref()),
+                    )
                     || reason == Reason::DuplicateSetIdentifier && other.routing == self.want.routing)
         });
         let wish = rival.then_some(Cause::ConflictingDesired(reason));
@@ -161,8 +165,8 @@ impl Circumstances<'_> {
                 set.record_type == self.want.record_type && set.set_identifier != self.want.set_identifier
             })
             .find(|set| {
-                let is_mix = set.set_identifier.is_none() != self.want.set_identifier.is_none();
-                is_mix || set.routing == self.want.routing
+                let (held, wanted) = (set.routing.as_deref(), self.want.routing.as_deref());
+                is_mix((&set.set_identifier, held), (&self.want.set_identifier, wanted)) || held == wanted
             })?;
         let wish = Want { set_identifier: rival.set_identifier.clone(), ..self.want.clone() };
         match crate::compare::owner::ownership(&self.wants.instance, &wish, self.zone) {
@@ -173,6 +177,16 @@ impl Circumstances<'_> {
         }
     }
 }
+
+/// True for a simple record beside a routed one, and for members of two routing policies: Route 53 takes neither.
+fn is_mix(one: Member<'_>, other: Member<'_>) -> bool {
+    let policy = |(_, routing): Member<'_>| routing.map(std::mem::discriminant);
+    one.0.is_none() != other.0.is_none()
+        || policy(one).zip(policy(other)).is_some_and(|(one, other)| one != other)
+}
+
+/// A set identifier and its place in the routing set.
+type Member<'a> = (&'a Option<Arc<str>>, Option<&'a Routing>);
 
 /// This version turns the wish into something that cannot be what the object asks for.
 #[must_use]

@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use crate::compare::answer_class::{is_private, pool};
 use crate::compare::live::{
-    Expected, Match, answers, asks, judge, questions, resolved, said, says_nothing, speaks, union, worst,
+    Expected, Match, addresses, answers, asks, chain, judge, questions, resolved, said, says_nothing, speaks,
+    union, worst,
 };
 use crate::compare::target::lacks_family;
 use crate::compare::verdict::{Candidate, Verdicts};
@@ -63,7 +65,8 @@ pub fn auth_mismatch(
         Match::Partial => !routed,
         Match::Elsewhere | Match::Denied => true,
     };
-    let wrong: Vec<_> = rows.iter().filter(|row| is_wrong(row.1)).collect();
+    let wrong = rows.iter().filter(|row| is_wrong(row.1));
+    let wrong: Vec<_> = wrong.filter(|row| !is_of_open_pool(world, want, &expected, row)).collect();
     // Where TCP is blocked each tells it once only: two that say the same are two looks.
     let alike = |verdict: Match| wrong.iter().filter(|row| row.1 == verdict).count();
     let holds = |(server, verdict, _, count): &(&str, Match, &Observation, usize)| {
@@ -116,6 +119,29 @@ pub fn auth_mismatch(
     candidate.evidence.extend(tested(world, want, zone, &expected));
     candidate.servers = bad.iter().map(|(server, ..)| Arc::from(*server)).collect();
     Some(candidate)
+}
+
+/// True for an answer of which nobody can say whether it is the target's: of targets whose addresses no one has seen as
+/// a whole, or that are others at each place, another address tells nothing. Source: findings.md section 8, rule 5.
+fn is_of_open_pool(
+    world: &World<'_>,
+    want: &Want,
+    expected: &Expected,
+    (_, verdict, seen, _): &(&str, Match, &Observation, usize),
+) -> bool {
+    let is_six = want.record_type == RecordType::Aaaa;
+    let mut hosts = expected.hosts.iter().filter(|host| !host.as_str().starts_with("dualstack.")).peekable();
+    let found = addresses(seen);
+    *verdict == Match::Elsewhere
+        && chain(seen).is_empty()
+        && expected.rotating
+        && hosts.peek().is_some()
+        && hosts.all(|host| {
+            let is_ours = world.zones_over(host).next().is_some();
+            let is_told = || resolved(world, host).iter().any(|ip| ip.is_ipv6() == is_six);
+            !is_ours && is_told() && pool(world, host, is_six).is_none()
+        })
+        && !found.iter().all(|ip| is_private(*ip) || ip.is_loopback() || ip.is_unspecified())
 }
 
 /// True if a second look at the server, by TCP, got no answer at all.

@@ -14,7 +14,7 @@ use crate::model::heritage::TxtRole;
 use crate::model::instance::Policy as Allowed;
 use crate::model::observation::{Observation, Outcome};
 use crate::model::record::{RecordSet, Value};
-use crate::model::want::{InstanceWants, Lack, WithoutTarget};
+use crate::model::want::{InstanceWants, Lack, Want, WithoutTarget};
 use crate::model::zone::ZoneReading;
 use crate::model::{Content, DomainName, RecordType};
 use crate::past::Sighting;
@@ -55,7 +55,7 @@ pub fn judge_objects(world: &World<'_>, wants: &InstanceWants, out: &mut Verdict
         candidate.object = Some(object.object.clone());
         // What another object keeps alive is not lost with this one.
         let (kept, alone): (Vec<DomainName>, Vec<DomainName>) =
-            object.names.iter().cloned().partition(|name| is_kept(world, wants, name));
+            object.names.iter().cloned().partition(|name| is_kept(world, wants, object, name));
         candidate.covers = alone.iter().cloned().collect();
         candidate.onset = if lost { object.status_changed_at } else { object.created_at };
         if !lost && let Some(created) = object.created_at {
@@ -232,9 +232,14 @@ fn has_record(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget, 
     })
 }
 
-/// True if another object asks for the name, and for every record that stands there: none goes with this object.
-fn is_kept(world: &World<'_>, wants: &InstanceWants, name: &DomainName) -> bool {
+/// True if another object asks for the name, and for every record that stands there: none goes with this object. A
+/// member of a routing set goes with the last object that asks for it, whatever other members stay.
+fn is_kept(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget, name: &DomainName) -> bool {
     let wanted = wants.at(name);
+    let is_same_member = |want: &Want| want.set_identifier == object.set_identifier;
+    if object.set_identifier.is_some() && !wanted.iter().any(is_same_member) {
+        return false;
+    }
     let stays = |zone: &ZoneReading, set: &RecordSet| {
         wanted.iter().any(|want| want.is(&set.key()) && want.zone_id() == Some(&zone.zone.id))
     };
@@ -250,7 +255,7 @@ fn is_kept(world: &World<'_>, wants: &InstanceWants, name: &DomainName) -> bool 
 /// perhaps; else the next loop decides. A host that other objects keep suffers nothing.
 fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> Impact {
     let (mut seen, mut misled) = (false, Impact::None);
-    let alone = || object.names.iter().filter(|name| !is_kept(world, wants, name));
+    let alone = || object.names.iter().filter(|name| !is_kept(world, wants, object, name));
     if alone().next().is_none() {
         return Impact::None;
     }
@@ -259,6 +264,10 @@ fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> I
         if let Some(other) = wants.at(name).first()
             && impact_of(world, other, other.zone_id().and_then(|id| world.zone(id))).harm.is_none()
         {
+            // But those whom its member served are left to the others.
+            if object.set_identifier.is_some() && !stands(world, wants, object, name) {
+                misled = Impact::Degraded;
+            }
             continue;
         }
         let told = told_to_users(world, wants, name, None);
@@ -272,23 +281,22 @@ fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> I
     if misled != Impact::None {
         return misled;
     }
-    let recorded = alone().any(|name| {
-        wants
-            .zones
-            .iter()
-            .filter_map(|id| world.zone(id))
-            .any(|zone| zone.at(name).iter().any(|set| set.record_type.is_address()))
-    });
+    let recorded = alone().any(|name| stands(world, wants, object, name));
     if seen || recorded { Impact::Latent } else { Impact::Down }
+}
+
+/// True if a zone of the instance still has what the object asked for: its own member of a routing set.
+fn stands(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget, name: &DomainName) -> bool {
+    let is_own = |set: &RecordSet| {
+        set.record_type.is_address()
+            && (object.set_identifier.is_none() || set.set_identifier == object.set_identifier)
+    };
+    wants.zones.iter().filter_map(|id| world.zone(id)).any(|zone| zone.at(name).iter().any(is_own))
 }
 
 /// What becomes of the records of an object that has lost its address.
 fn fate(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> &'static str {
-    let stands = |name: &DomainName| {
-        let zones = wants.zones.iter().filter_map(|id| world.zone(id));
-        zones.flat_map(|zone| zone.at(name)).any(|set| set.record_type.is_address())
-    };
-    match (object.names.iter().any(stands), wants.instance.flags.policy) {
+    match (object.names.iter().any(|name| stands(world, wants, object, name)), wants.instance.flags.policy) {
         (false, _) => "there is no record any more for",
         (true, Allowed::Sync) => "ExternalDNS will delete the records of",
         (true, _) => "the policy of ExternalDNS keeps the old records of",

@@ -560,6 +560,12 @@ impl Context<'_> {
             Some(harm) => harm,
             None if reason == Reason::Weight && self.is_never_served() => Impact::Degraded,
             None if reason == Reason::Failover && self.stands_by() => Impact::Degraded,
+            // A secondary has to be there when the primary is not.
+            None if kind == Kind::MissingRecord
+                && self.want.routing.as_deref() == Some(&Routing::Failover(false)) =>
+            {
+                Impact::Latent
+            }
             None if reason == Reason::AliasExpectedCname || kind == Kind::MissingRecord => Impact::None,
             None => Impact::Latent,
         }

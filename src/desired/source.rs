@@ -446,6 +446,7 @@ pub(crate) fn finish(
         out.without_target = Some(WithoutTarget {
             object: object.reference.clone(),
             names: names.into_iter().collect(),
+            set_identifier: shared(object, instance, annotations).set_identifier,
             lack: Lack::Address,
             created_at: object.created_at,
             status_changed_at: object.status_changed_at,

@@ -139,6 +139,8 @@ pub struct WithoutTarget {
     pub object: ObjectRef,
     /// Its hosts, sorted.
     pub names: Vec<DomainName>,
+    /// The member of a routing set that it asks for; `None` for a simple record.
+    pub set_identifier: Option<Arc<str>>,
     /// What is missing.
     pub lack: Lack,
     /// Its creation; `None` when unknown.

@@ -274,7 +274,7 @@ fn refused(reason: Reason) -> &'static str {
         }
         Reason::CnameConflict => "Replace the record of the other type that stands in the way.",
         Reason::RoutingPolicyMix => {
-            "Simple and routed records cannot share a name: give all of them a set identifier, or none."
+            "All records of a name share one routing policy: give all of its objects the same one, or none."
         }
         Reason::RoutingDuplicate => {
             "One place, one record: give one of the objects another region (or failover role, or location), or both one set identifier."

@@ -254,7 +254,7 @@ pub fn plain(reason: Reason) -> &'static str {
         Reason::Throttled => "too many requests in the account",
         Reason::AccessDenied => "the role of ExternalDNS lacks the permission",
         Reason::IllegalName => "the name is no legal DNS name",
-        Reason::RoutingPolicyMix => "simple and routed records cannot share a name",
+        Reason::RoutingPolicyMix => "all records of a name have one routing policy, or none has one",
         Reason::Nxdomain => "its own name servers say that it does not exist",
         Reason::Loop => "its CNAMEs run in a circle",
         Reason::NoAddress => "it has no address",

@@ -76,7 +76,7 @@ pub(super) fn read(
     if is_inside(service, flags) && input.overriding(object, annotations).is_empty() {
         return leave(object, &names, "a ClusterIP has a name only with --publish-internal-services", out);
     }
-    if names.is_empty() { out } else { nothing(object, service, &names, out) }
+    if names.is_empty() { out } else { nothing(object, service, (&names, &shared), out) }
 }
 
 fn of_hosts(
@@ -171,13 +171,19 @@ pub(super) fn is_headless(service: &Service) -> bool {
 
 /// A load balancer that is missing is worth a finding. Pods and Nodes come and go: without them the
 /// name is only said to be quiet.
-fn nothing(object: &KubeObject, service: &Service, names: &[String], mut out: Yield) -> Yield {
+fn nothing(
+    object: &KubeObject,
+    service: &Service,
+    (names, shared): (&[String], &Shared),
+    mut out: Yield,
+) -> Yield {
     match service.service_type.as_str() {
         "LoadBalancer" | "ExternalName" => {
             let names: BTreeSet<DomainName> = names_of(names);
             out.without_target = Some(WithoutTarget {
                 object: object.reference.clone(),
                 names: names.into_iter().collect(),
+                set_identifier: shared.set_identifier.clone(),
                 lack: Lack::Address,
                 created_at: object.created_at,
                 status_changed_at: object.status_changed_at,
