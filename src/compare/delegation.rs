@@ -22,12 +22,12 @@ use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::open;
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
-use crate::model::DomainName;
 use crate::model::observation::{AnswerRecord, Observation, Outcome, Vantage};
 use crate::model::record::{RecordSet, RecordType, Value};
 use crate::model::table::Table;
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
+use crate::model::{DomainName, ZoneId};
 use crate::report::{Fix, Silent};
 use crate::snapshot::ViewName;
 
@@ -120,6 +120,14 @@ pub fn wants_led_to<'a>(world: &World<'a>, zone: &'a ZoneReading) -> Vec<&'a Wan
     };
     let of_twins = twins(world, zone).filter(is_idle).flat_map(|twin| world.wants_in(&twin.zone.id));
     world.wants_in(&zone.zone.id).chain(of_twins).collect()
+}
+
+/// The public zones of the account below a public one: who is led to them passes through it.
+#[must_use]
+pub fn zones_below(world: &World<'_>, zone: &ZoneReading) -> BTreeSet<ZoneId> {
+    let (apex, all) = (&zone.zone.name, world.zones().into_iter().flat_map(|zones| zones.zones.values()));
+    let public = all.map(|one| &one.zone).filter(|one| !one.private);
+    public.filter(|one| one.name != *apex && one.name.is_within(apex)).map(|one| one.id.clone()).collect()
 }
 
 /// As [`delegated_twin`], also by what the parent said when it was last heard: a delegation moves seldom, and
@@ -399,6 +407,7 @@ fn candidate(
     if matches!(reason, Reason::LameAll | Reason::LamePartial) {
         candidate.servers = bad.iter().map(|server| Arc::from(server.as_str())).collect();
     }
+    candidate.below = zones_below(world, zone);
     candidate.fix = remedy(zone, reason, bad);
     candidate
 }
@@ -478,12 +487,17 @@ fn start(world: &World<'_>, zone: &ZoneReading, reason: Reason, impact: Impact) 
 /// No parent gives its delegations longer. Source: findings.md section 7.
 const LONGEST_DELEGATION: u32 = 172_800;
 
-/// Until when resolvers may still follow the delegation that the parent had before.
+/// Until when resolvers may still follow the delegation that the parent of a zone, or of one that users pass through
+/// on their way to it, had before.
 #[must_use]
 pub fn delegation_window(world: &World<'_>, zone: &ZoneReading) -> Option<Window> {
-    let (before, moved) = world.past.moved_delegation(&zone.zone.name)?;
-    let length = SignedDuration::from_secs(i64::from(before.ttl.min(LONGEST_DELEGATION)));
-    open(SilentReason::DelegationTtlWindow, moved, length, world.at())
+    let passed = std::iter::successors(Some(zone.zone.name.clone()), DomainName::parent);
+    let moved = passed.filter_map(|apex| {
+        let (before, moved) = world.past.moved_delegation(&apex)?;
+        let length = SignedDuration::from_secs(i64::from(before.ttl.min(LONGEST_DELEGATION)));
+        open(SilentReason::DelegationTtlWindow, moved, length, world.at())
+    });
+    moved.max_by_key(|window| window.until)
 }
 
 /// While the longest time to live that a parent gives may still run, where no move was seen.

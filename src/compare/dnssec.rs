@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::compare::delegation::{LOOKS, delegated_twin, wants_led_to};
+use crate::compare::delegation::{LOOKS, delegated_twin, wants_led_to, zones_below};
 use crate::compare::live::questions;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::world::World;
@@ -118,6 +118,7 @@ fn broken<'a>(world: &World<'a>, zone: &'a ZoneReading) -> Option<Candidate> {
     let mut candidate = Candidate::new(key, reason, impact, seen_at);
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
     candidate.evidence = bad.iter().map(|seen| describe(seen)).collect();
+    candidate.below = zones_below(world, zone);
     describe_zone(world, zone, &mut candidate);
     Some(candidate)
 }

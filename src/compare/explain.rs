@@ -85,7 +85,11 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
             effect.key.kind.is_live() && same_place(cause, effect)
         }
         Kind::WrongZone | Kind::DelegationBroken | Kind::DnssecBroken | Kind::ZoneUnassociated => {
-            effect.key.kind.is_live() && same_zone(cause, effect)
+            let is_below = effect.key.zone_id.as_ref().is_some_and(|zone| cause.below.contains(zone));
+            // A chain of trust that is broken is so for all below it, signed or not.
+            let is_chain =
+                is_below && (cause.key.kind, effect.key.kind) == (Kind::DnssecBroken, Kind::DnssecBroken);
+            effect.key.kind.is_live() && (same_zone(cause, effect) || is_below) || is_chain
         }
         Kind::MissingRecord => {
             effect.key.kind.is_live() && same_place(cause, effect) && same_type(cause, effect)

@@ -125,7 +125,19 @@ fn was_served(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) 
     // Another instance may have published it for other zones.
     let is_former = || object.names.iter().any(|name| former(world, wants, name).next().is_some());
     past.is_some_and(|past| past.first_address_at.is_some() || past.published_at.is_some() && is_former())
-        || object.names.iter().any(|name| has_record(world, wants, object, name))
+        || holders(world, wants, object)
+            .any(|one| object.names.iter().any(|name| has_record(world, one, object, name)))
+}
+
+/// The instance, and the others that wait for the same object: whoever wrote its record, it was served.
+fn holders<'a>(
+    world: &'a World<'_>,
+    wants: &'a InstanceWants,
+    object: &'a WithoutTarget,
+) -> impl Iterator<Item = &'a InstanceWants> {
+    let waits = |one: &&InstanceWants| one.without_target.iter().any(|other| other.object == object.object);
+    let others = world.wants.iter().filter(move |one| !std::ptr::eq(*one, wants) && waits(one));
+    std::iter::once(wants).chain(others)
 }
 
 /// What the instance wanted at a name before.

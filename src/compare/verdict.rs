@@ -143,6 +143,9 @@ pub struct Candidate {
     /// Names whose answers show what is told of their zone; empty where others do.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub denied: BTreeSet<DomainName>,
+    /// For a statement about a public zone: the public zones of the account below it, which are reached through it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub below: BTreeSet<ZoneId>,
     /// What is wanted.
     pub desired: Json,
     /// What stands in the zone.
@@ -186,6 +189,7 @@ impl Candidate {
             accomplices: Vec::new(),
             servers: BTreeSet::new(),
             denied: BTreeSet::new(),
+            below: BTreeSet::new(),
             desired: Json::Object(serde_json::Map::new()),
             recorded: Json::Object(serde_json::Map::new()),
             live: Json::Object(serde_json::Map::new()),

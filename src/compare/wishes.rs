@@ -32,7 +32,7 @@ use crate::compare::target::{dead_target, lacks_family, loops_in_zones};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::answers_elsewhere;
 use crate::compare::world::World;
-use crate::compare::wrong_zone::{has_unread_twin, home, is_served_in_public, lost_public_zone, wrong_zone};
+use crate::compare::wrong_zone::{has_unread_twin, home, is_served_in_public, lost_zone, wrong_zone};
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject, Window};
 use crate::model::instance::{Policy as Allowed, ZoneType};
 use crate::model::observation::{Observation, Outcome, Vantage};
@@ -428,7 +428,8 @@ impl Context<'_> {
         }
         let mut live = if self.is_exact { Vec::new() } else { self.live(out) };
         let ownership = self.ownership();
-        if live.iter().all(|candidate| candidate.window.is_some()) && self.judged.harm.is_none() {
+        let is_told = live.iter().any(|candidate| candidate.window.is_none());
+        if !is_told && (live.is_empty() || self.judged.harm.is_none()) {
             holds.extend(ownership);
         } else if let Some(beside) = ownership.filter(|one| one.window.is_none()) {
             let beside = Also { kind: beside.key.kind, reason: beside.reason };
@@ -802,12 +803,15 @@ fn publisher<'a>(world: &World<'a>, wants: &InstanceWants, want: &Want) -> Optio
         .map(|other| &*other.instance.id)
 }
 
-/// True if the instance published the record itself, in a public zone that is gone, and the public is not answered
-/// any more: what another instance has for the others is no excuse.
+/// True if the instance published the record itself, in a zone that is gone, and its users are not answered any more,
+/// those of a private zone not as they should be: what another instance has for the others is no excuse.
 fn is_bereft(world: &World<'_>, wants: &InstanceWants, want: &Want) -> bool {
-    wants.instance.flags.zone_type != ZoneType::Private
-        && lost_public_zone(world, want).is_some()
-        && !impact_of(world, want, None).answered
+    let judged = || impact_of(world, want, None);
+    if wants.instance.flags.zone_type == ZoneType::Private {
+        return lost_zone(world, want, true).is_some()
+            && matches!(judged().harm, Some(Impact::Down | Impact::WrongPlace));
+    }
+    lost_zone(world, want, false).is_some() && !judged().answered
 }
 
 /// The A record of the same name: an AAAA that a release writes unasked beside an alias has no fault of

@@ -334,13 +334,13 @@ fn in_vpc(zone: &ZoneReading, view: &NetworkView) -> bool {
     zone.zone.private && view.vpc_id.as_deref().is_some_and(is_its)
 }
 
-/// A public zone that held the wanted record and is in no list any more.
-pub(super) fn lost_public_zone<'a>(world: &World<'a>, want: &Want) -> Option<&'a ZoneId> {
+/// A zone, private or public, that held the wanted record and is in no list any more.
+pub(super) fn lost_zone<'a>(world: &World<'a>, want: &Want, private: bool) -> Option<&'a ZoneId> {
     let zones = world.zones().filter(|_| world.snapshot.accounts_read())?;
     let stood = |held: &&Held| held.sightings.last().is_some_and(|last| last.value.is_some());
     let is_own =
         |held: &&Held| held.record_type == want.record_type && held.set_identifier == want.set_identifier;
-    let is_lost = |id: &&ZoneId| !zones.zones.contains_key(*id) && world.past.was_public(id);
+    let is_lost = |id: &&ZoneId| !zones.zones.contains_key(*id) && world.past.was_public(id) != private;
     let held = world.past.names.records_at(&want.name).iter().filter(is_own).filter(stood);
     held.map(|held| &held.place).find(is_lost)
 }
@@ -374,10 +374,10 @@ fn private_only(
             let text = format!("the public zone {} of that name has no record for it", home.zone.id);
             (!is_known).then_some(text)
         }
-        None => lost_public_zone(world, want).map(|id| format!("the public zone {id} that had it is gone")),
+        None => lost_zone(world, want, false).map(|id| format!("the public zone {id} that had it is gone")),
     }?;
     // A wildcard that no public zone ever had may be meant for the VPC alone.
-    if !public_target || want.name.is_wildcard() && lost_public_zone(world, want).is_none() {
+    if !public_target || want.name.is_wildcard() && lost_zone(world, want, false).is_none() {
         return None;
     }
     let public = |seen: &Observation| &*seen.view == "public";
