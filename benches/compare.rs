@@ -40,7 +40,7 @@ fn verdicts(criterion: &mut Criterion) {
     let cluster = first.kubernetes.value().expect("a cluster");
     let wants = desired::compute(cluster, first.route53.value(), at);
     let mut past = Past::default();
-    past.observe(&first, &wants, policy.cycle(), None);
+    past.observe(&first, &wants, &policy);
     let mut engine = Engine::new(policy.clone());
     let faults = engine.round(&first).findings.len();
     assert_eq!(faults, names().div_ceil(100), "each missing record is found, and nothing else");

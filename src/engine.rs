@@ -128,8 +128,7 @@ impl Engine {
             self.memory.past.set_back(snapshot.at);
             self.memory.history.set_back(snapshot.at);
         }
-        let (cycle, shard) = (self.policy.cycle(), self.policy.shard.as_ref());
-        self.memory.past.observe(snapshot, &self.wants, cycle, shard);
+        self.memory.past.observe(snapshot, &self.wants, &self.policy);
         let mut verdicts = compare(snapshot, &self.wants, &self.memory.past, &self.policy);
         let known = || self.memory.history.tracks().map(|track| &track.candidate);
         verdicts.coverage.unheard =

@@ -30,6 +30,7 @@ use crate::past::labels::Labels;
 use crate::past::names::{ABSENCE, sight};
 pub use crate::past::names::{KeyRef, Names, Others, Sighting};
 use crate::past::told::Told;
+use crate::policy::Policy;
 use crate::snapshot::{Cluster, Problem, Reading, Snapshot, ViewName, ViewState};
 use crate::stored::pairs;
 
@@ -257,16 +258,9 @@ impl ObjectPast {
 // === impl Past ===
 
 impl Past {
-    /// Takes in one round. `cycle` is the least distance of two rounds that count as two cycles, `shard` the part
-    /// that is read (`None`: all).
-    pub fn observe(
-        &mut self,
-        snapshot: &Snapshot,
-        wants: &[InstanceWants],
-        cycle: SignedDuration,
-        shard: Option<&Shard>,
-    ) {
-        let at = snapshot.at;
+    /// Takes in one round.
+    pub fn observe(&mut self, snapshot: &Snapshot, wants: &[InstanceWants], policy: &Policy) {
+        let (at, cycle) = (snapshot.at, policy.cycle());
         self.first_at.get_or_insert(at);
         let mut forgotten = Vec::new();
         // A wish that is there is a fact, whatever could not be listed beside it.
@@ -299,7 +293,7 @@ impl Past {
         if snapshot.dns.state == ViewState::Read {
             self.dns_at = Some(at);
             self.observe_delegations(snapshot, at);
-            self.answered.observe_hosts(snapshot, wants);
+            self.answered.observe_hosts(snapshot, wants, policy);
             let labels = Labels::of(wants, &self.names, snapshot.route53.value());
             self.answered.observe_served(snapshot, wants, &labels);
             self.answered.observe_odd(snapshot, (&self.names, &labels));
@@ -310,7 +304,7 @@ impl Past {
         self.observe_controls(snapshot);
         self.told.observe(&snapshot.changes);
         for view in ViewName::ALL {
-            self.observe_problems(view, snapshot, cycle, shard);
+            self.observe_problems(view, snapshot, cycle, policy.shard.as_ref());
         }
         self.last_at = Some(at);
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::compare::answer_class::is_blocked;
 use crate::compare::assumed::leads_there;
 use crate::compare::delegation::{is_delegated_elsewhere, known_delegated_twin};
 use crate::compare::mismatch::{is_default, is_of_other_places, is_referral};
@@ -143,7 +144,7 @@ pub fn resolved(world: &World<'_>, host: &DomainName) -> BTreeSet<IpAddr> {
     let is_internal = |seen: &&&Observation| world.policy.view(&seen.view).is_some_and(|view| view.internal);
     let (inside, outside): (Vec<_>, Vec<_>) = observations.iter().partition(is_internal);
     let told = |all: Vec<&&Observation>| -> BTreeSet<IpAddr> {
-        let found = all.into_iter().flat_map(|seen| seen.addresses());
+        let found = all.into_iter().filter(|seen| !is_blocked(seen)).flat_map(|seen| seen.addresses());
         found.filter(|ip| !ip.is_unspecified() && !ip.is_loopback()).collect()
     };
     let found = told(outside);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::compare::delegation::LOOKS;
 use crate::compare::leftovers::stands_privately;
-use crate::compare::live::{addresses, chain, may_be_of, questions, resolved, says_nothing, speaks};
+use crate::compare::live::{addresses, chain, may_be_of, questions, resolved, says_nothing};
 use crate::compare::world::World;
 use crate::finding::Reason;
 use crate::model::observation::{Observation, Outcome, Vantage};
@@ -26,11 +26,13 @@ pub fn dead_target(world: &World<'_>, want: &Want) -> Option<Reason> {
         // That is an impossible wish of its own.
         return None;
     }
-    if loops_in_zones(world, want) || [&want.name, &host].iter().any(|name| loops_in_answers(world, name)) {
+    let own = want.zone_id().and_then(|id| world.zone(id));
+    if loops_in_zones(world, want)
+        || [&want.name, &host].iter().any(|name| loops_in_answers(world, name, own))
+    {
         return Some(Reason::Loop);
     }
-    let zone = want.zone_id().and_then(|id| world.zone(id));
-    if zone.is_some_and(|zone| stands_privately(world, zone, &host)) {
+    if own.is_some_and(|zone| stands_privately(world, zone, &host)) {
         return None;
     }
     let Some(end) = end_of_chain(world, &host) else { return Some(Reason::Loop) };
@@ -160,10 +162,13 @@ fn stands_for(world: &World<'_>, want: &Want, host: &DomainName) -> bool {
 pub fn lacks_family(world: &World<'_>, want: &Want) -> bool {
     let Some(host) = target_host(&want.content) else { return false };
     let seen = world.answers.get(&host).map(Vec::as_slice).unwrap_or_default();
-    let asked = seen
-        .iter()
-        .filter(|answer| *answer.record_type == *want.record_type.as_str() && speaks(world, answer));
-    let mut empty = asked.map(|answer| answer.outcome == Outcome::Nodata).peekable();
+    // A failure says nothing of the family, nor does a resolver of a cluster.
+    let tells = |answer: &&&Observation| {
+        *answer.record_type == *want.record_type.as_str()
+            && matches!(answer.outcome, Outcome::Answer | Outcome::Nodata)
+            && world.policy.view(&answer.view).is_none_or(|view| !view.internal)
+    };
+    let mut empty = seen.iter().filter(tells).map(|answer| addresses(answer).is_empty()).peekable();
     empty.peek().is_some() && empty.all(|is_empty| is_empty)
 }
 
@@ -209,9 +214,11 @@ fn leads_to(world: &World<'_>, want: &Want, name: &DomainName) -> Option<DomainN
     sets.find_map(|set| target_host(&set.content))
 }
 
-/// A chain in one answer that comes back to a name that it has passed.
-fn loops_in_answers(world: &World<'_>, name: &DomainName) -> bool {
+/// A chain in one answer that comes back to a name that it has passed. `zone`: that of the wish.
+fn loops_in_answers(world: &World<'_>, name: &DomainName, zone: Option<&ZoneReading>) -> bool {
     let seen = world.answers.get(name).map(Vec::as_slice).unwrap_or_default();
+    let is_of_zone = |seen: &&&Observation| may_be_of(world.policy, world.zones(), zone, seen);
+    let seen: Vec<_> = seen.iter().filter(is_of_zone).collect();
     LOOKS <= seen.iter().filter(|answer| is_loop(answer)).count()
         && !seen.iter().any(|answer| !addresses(answer).is_empty())
 }

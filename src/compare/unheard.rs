@@ -102,7 +102,7 @@ pub fn unheard<'a>(
     let silent = |words: Words| words.asked && !words.heard;
     let targets: BTreeMap<&FindingKey, BTreeSet<DomainName>> =
         live.iter().map(|key| (*key, targets_of(snapshot, wants, key))).collect();
-    let told = told_of(snapshot, targets.values().flatten());
+    let told = told_of(snapshot, policy, targets.values().flatten());
     // What some servers were found to answer is not told by the others.
     let present: BTreeSet<&str> = snapshot.observations().map(|one| &*one.server).collect();
     let are_mute = |by_server: &ByServer<'_>, one: &Candidate| {
@@ -134,7 +134,7 @@ pub fn unheard<'a>(
                     || is_validation_untold(snapshot, wants, policy, zone)
             });
         }
-        if is_incomparable(snapshot, wants, one) {
+        if is_incomparable(snapshot, policy, wants, one) {
             return true;
         }
         if !one.servers.is_empty()
@@ -232,13 +232,18 @@ fn targets_of(snapshot: &Snapshot, wants: &[InstanceWants], key: &FindingKey) ->
     }
 }
 
-/// Those among the names to which somebody was led. That a name is denied, or leads in a circle, does not speak
-/// against its having no address.
-fn told_of<'a>(snapshot: &Snapshot, names: impl Iterator<Item = &'a DomainName>) -> BTreeSet<&'a DomainName> {
+/// Those among the names to which somebody was led, but for the resolvers of a cluster. That a name is denied, or leads
+/// in a circle, does not speak against its having no address.
+fn told_of<'a>(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    names: impl Iterator<Item = &'a DomainName>,
+) -> BTreeSet<&'a DomainName> {
+    let is_internal = |seen: &Observation| policy.view(&seen.view).is_some_and(|view| view.internal);
     let mut names: BTreeSet<&DomainName> = names.collect();
     let mut told = BTreeSet::new();
     let leads = |one: &&Observation| one.outcome == Outcome::Answer && !is_loop(one);
-    for one in snapshot.observations().filter(leads) {
+    for one in snapshot.observations().filter(leads).filter(|one| !is_internal(one)) {
         if names.is_empty() {
             break;
         }
@@ -360,14 +365,14 @@ fn is_validation_untold(
 
 /// An alias was answered with other addresses than those of its target, and nobody was heard about the target:
 /// what is answered now may be anything.
-fn is_incomparable(snapshot: &Snapshot, wants: &[InstanceWants], one: &Candidate) -> bool {
+fn is_incomparable(snapshot: &Snapshot, policy: &Policy, wants: &[InstanceWants], one: &Candidate) -> bool {
     let by_address = matches!(one.reason, Reason::Different | Reason::Rewritten | Reason::OtherView);
     let of_kind = matches!(one.key.kind, Kind::AuthMismatch | Kind::ResolverMismatch);
     let Some(record) = one.key.subject.record().filter(|_| of_kind && by_address) else { return false };
     let wished = wants.iter().flat_map(|one| one.at(&record.name)).filter(|want| want.is(record));
     let targets: BTreeSet<DomainName> =
         wished.filter(|want| want.content.alias().is_some()).flat_map(|want| want.content.hosts()).collect();
-    !targets.is_empty() && told_of(snapshot, targets.iter()).is_empty()
+    !targets.is_empty() && told_of(snapshot, policy, targets.iter()).is_empty()
 }
 
 /// A resolver that was found wrong gives what is wanted, whether its zone's servers were asked or not. Those of a

@@ -13,6 +13,7 @@ use crate::model::want::InstanceWants;
 use crate::model::{Content, DomainName, RecordKey, RecordType, ZoneId};
 use crate::past::labels::Labels;
 use crate::past::names::{Held, Names};
+use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 use crate::stored::pairs;
 
@@ -249,11 +250,15 @@ impl Answered {
         self.served.retain(|_, addresses| forget(addresses, snapshot.at, KEEP_SERVED, MAX_SERVED));
     }
 
-    pub(super) fn observe_hosts(&mut self, snapshot: &Snapshot, wants: &[InstanceWants]) {
+    /// What the resolver of a cluster makes of a target, and what one that blocks puts in its place, it never had.
+    pub(super) fn observe_hosts(&mut self, snapshot: &Snapshot, wants: &[InstanceWants], policy: &Policy) {
+        let is_internal = |seen: &Observation| policy.view(&seen.view).is_some_and(|view| view.internal);
+        let leads = |ip: &IpAddr| !ip.is_unspecified() && !ip.is_loopback();
         let wanted = wants.iter().flat_map(|one| &one.wants).flat_map(|want| want.content.hosts());
         let wanted: TableSet<DomainName> = wanted.collect();
-        for seen in snapshot.observations().filter(|seen| wanted.contains(&seen.name)) {
-            for address in seen.addresses() {
+        let told = snapshot.observations().filter(|seen| wanted.contains(&seen.name));
+        for seen in told.filter(|seen| !is_internal(seen)) {
+            for address in seen.addresses().filter(leads) {
                 if MAX_HOSTS <= self.hosts.len() && !self.hosts.contains_key(&seen.name) {
                     continue;
                 }
