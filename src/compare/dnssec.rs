@@ -128,8 +128,7 @@ fn resolvers<'a>(world: &World<'a>, zone: &'a ZoneReading) -> BTreeMap<(&'a str,
     let mut out: BTreeMap<(&str, &str), Resolver<'_>> = BTreeMap::new();
     let names: BTreeSet<_> = wants_led_to(world, zone).into_iter().map(|want| &want.name).collect();
     for seen in names.into_iter().flat_map(|name| questions(world, name)) {
-        let internal = world.policy.view(&seen.view).is_some_and(|view| view.internal);
-        if seen.vantage != Vantage::Recursive || internal || !world.control_works(seen) {
+        if seen.vantage != Vantage::Recursive || !world.control_works(seen) {
             continue;
         }
         let resolver = out.entry((&seen.view, &seen.server)).or_default();

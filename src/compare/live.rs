@@ -136,19 +136,12 @@ fn as_host(value: &Value) -> Option<DomainName> {
     (host.defect().is_none() && host.labels().next_back().is_some_and(is_name)).then_some(host)
 }
 
-/// The addresses that were observed for a host name. What the resolver of a cluster makes of it counts only where
-/// nobody else tells, and what leads nowhere is put there by a resolver that blocks.
+/// The addresses that were observed for a host name. What leads nowhere is put there by a resolver that blocks.
 #[must_use]
 pub fn resolved(world: &World<'_>, host: &DomainName) -> BTreeSet<IpAddr> {
-    let observations = world.answers.get(host).map(Vec::as_slice).unwrap_or_default();
-    let is_internal = |seen: &&&Observation| world.policy.view(&seen.view).is_some_and(|view| view.internal);
-    let (inside, outside): (Vec<_>, Vec<_>) = observations.iter().partition(is_internal);
-    let told = |all: Vec<&&Observation>| -> BTreeSet<IpAddr> {
-        let found = all.into_iter().filter(|seen| !is_blocked(seen)).flat_map(|seen| seen.addresses());
-        found.filter(|ip| !ip.is_unspecified() && !ip.is_loopback()).collect()
-    };
-    let found = told(outside);
-    if found.is_empty() { told(inside) } else { found }
+    let told = world.answers.get(host).map(Vec::as_slice).unwrap_or_default().iter();
+    let found = told.filter(|seen| !is_blocked(seen)).flat_map(|seen| seen.addresses());
+    found.filter(|ip| !ip.is_unspecified() && !ip.is_loopback()).collect()
 }
 
 /// What a wish leads to; where a record leads there, too, with the addresses of a little while ago.

@@ -223,9 +223,6 @@ fn rows<'a>(world: &World<'a>, name: &Name<'_>, out: &mut Verdicts) -> Vec<Row<'
 /// True if the resolver should see what the zone holds.
 fn judged_view(world: &World<'_>, seen: &Observation, zone: &ZoneReading, want: &Want) -> bool {
     let view = world.policy.view(&seen.view);
-    if view.is_some_and(|view| view.internal) {
-        return false;
-    }
     if zone.zone.private {
         return serves(world, seen, Some(zone)) && !is_behind_another(world, seen, zone);
     }

@@ -75,7 +75,8 @@ fn content(record_type: &str, content: &Content) -> Json {
 #[must_use]
 pub fn live(world: &World<'_>, name: &DomainName) -> Json {
     let mut views: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
-    for seen in world.answers.get(name).map(Vec::as_slice).unwrap_or_default() {
+    let told = world.answers.get(name).into_iter().chain(world.inside.get(name));
+    for seen in told.flatten() {
         let view = match seen.vantage {
             crate::model::observation::Vantage::Authoritative => "authoritative".to_owned(),
             crate::model::observation::Vantage::Parent => continue,

@@ -162,11 +162,10 @@ fn stands_for(world: &World<'_>, want: &Want, host: &DomainName) -> bool {
 pub fn lacks_family(world: &World<'_>, want: &Want) -> bool {
     let Some(host) = target_host(&want.content) else { return false };
     let seen = world.answers.get(&host).map(Vec::as_slice).unwrap_or_default();
-    // A failure says nothing of the family, nor does a resolver of a cluster.
+    // A failure says nothing of the family.
     let tells = |answer: &&&Observation| {
         *answer.record_type == *want.record_type.as_str()
             && matches!(answer.outcome, Outcome::Answer | Outcome::Nodata)
-            && world.policy.view(&answer.view).is_none_or(|view| !view.internal)
     };
     let mut empty = seen.iter().filter(tells).map(|answer| addresses(answer).is_empty()).peekable();
     empty.peek().is_some() && empty.all(|is_empty| is_empty)

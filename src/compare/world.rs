@@ -43,8 +43,10 @@ pub struct World<'a> {
     pub past: &'a Past,
     /// The rules in force.
     pub policy: &'a Policy,
-    /// Observations by question name.
+    /// Observations by question name, without those that are never judged.
     pub answers: Table<&'a DomainName, Vec<&'a Observation>>,
+    /// Those: what the resolvers of a cluster say, which may rewrite any name.
+    pub inside: Table<&'a DomainName, Vec<&'a Observation>>,
     /// Observations of names that do not exist, by the wanted wildcard beside them.
     beside_wildcards: Table<DomainName, Vec<&'a Observation>>,
     /// Wishes by zone, sorted by name.
@@ -136,14 +138,28 @@ impl<'a> World<'a> {
         // A name is asked twice and more.
         let mut answers: Table<&DomainName, Vec<&Observation>> =
             Table::with_capacity_and_hasher(seen.len() / 2, RandomState::default());
+        let internal: BTreeSet<&str> =
+            policy.views.iter().filter(|view| view.internal).map(|view| &*view.name).collect();
+        let mut inside: Table<&DomainName, Vec<&Observation>> = Table::default();
         let mut controls: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
         let mut failing = TableSet::default();
         // The answers of a name come together.
         for about in seen.chunk_by(|one, other| one.name == other.name) {
             let Some(name) = about.first().map(|first| &first.name) else { continue };
-            answers.entry(name).or_default().extend(about.iter().map(Arc::as_ref));
+            if internal.is_empty() {
+                answers.entry(name).or_default().extend(about.iter().map(Arc::as_ref));
+            } else {
+                let (own, judged): (Vec<_>, Vec<_>) =
+                    about.iter().map(Arc::as_ref).partition(|seen| internal.contains(&*seen.view));
+                inside.entry(name).or_default().extend(own);
+                answers.entry(name).or_default().extend(judged);
+            }
             for observation in about {
-                if observation.vantage == Vantage::Recursive && observation.outcome == Outcome::Servfail {
+                let is_judged = internal.is_empty() || !internal.contains(&*observation.view);
+                if is_judged
+                    && observation.vantage == Vantage::Recursive
+                    && observation.outcome == Outcome::Servfail
+                {
                     failing.insert(name);
                 }
                 if observation.vantage == Vantage::Control && observation.outcome == Outcome::Answer {
@@ -176,6 +192,7 @@ impl<'a> World<'a> {
             past,
             policy,
             answers,
+            inside,
             beside_wildcards,
             by_zone,
             without_target,
