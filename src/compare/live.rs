@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::compare::answer_class::is_blocked;
 use crate::compare::assumed::leads_there;
-use crate::compare::delegation::{is_delegated_elsewhere, known_delegated_twin};
+use crate::compare::delegation::{LOOKS, is_delegated_elsewhere, known_delegated_twin};
 use crate::compare::mismatch::{is_default, is_of_other_places, is_referral};
 use crate::compare::target::{dead_target, lacks_family};
 use crate::compare::wildcard::is_covered;
@@ -630,8 +630,10 @@ pub fn told_to_users<'a>(
     let wished = world.wished(name).iter().filter(|wish| wish.place == wants.instance.id);
     let mut types = wanted.chain(wished.map(|wish| &wish.record_type)).peekable();
     let is_host = types.peek().is_none() || types.any(RecordType::is_address);
-    let useful = || {
-        let of_type = all.iter().copied().filter(|seen| {
+    let of_type: Vec<&Observation> = all
+        .iter()
+        .copied()
+        .filter(|seen| {
             let kind = &*seen.record_type;
             let fits = match asked {
                 Some(asked) => *kind == *asked,
@@ -639,9 +641,15 @@ pub fn told_to_users<'a>(
                 None => !matches!(kind, "NS" | "DS" | "SOA"),
             };
             fits && !seen.cd
-        });
-        of_type.filter(|seen| speaks(world, seen))
-    };
+        })
+        .collect();
+    let useful = || of_type.iter().copied().filter(|seen| speaks(world, seen));
+    let by_resolvers = |seen: &&Observation| seen.vantage == Vantage::Recursive && serves(world, seen, zone);
+    // Whatever the servers of the zone say, most users are told nothing.
+    let failures = failures(world, of_type.iter().copied().filter(by_resolvers), is_private);
+    if !failures.is_empty() {
+        return failures;
+    }
     let by_servers =
         |seen: &&Observation| seen.vantage == Vantage::Authoritative && !is_private && of_public(seen);
     let rows: Vec<&Observation> = useful().filter(by_servers).collect();
@@ -652,9 +660,29 @@ pub fn told_to_users<'a>(
     if !rows.is_empty() && !rows.iter().all(is_cut) {
         return rows;
     }
-    let told = useful().filter(|seen| seen.vantage == Vantage::Recursive && serves(world, seen, zone));
-    let told: Vec<&Observation> = told.collect();
+    let told: Vec<&Observation> = useful().filter(by_resolvers).collect();
     if told.is_empty() { rows } else { told }
+}
+
+/// The looks at resolvers that fail for a name while their control names work, where these are most of a view; of a
+/// public one a single resolver speaks for nobody. Source: findings.md section 8, rule 2.
+fn failures<'a>(
+    world: &World<'a>,
+    looks: impl Iterator<Item = &'a Observation>,
+    is_private: bool,
+) -> Vec<&'a Observation> {
+    let mut asked: BTreeMap<(&str, &str), Vec<&Observation>> = BTreeMap::new();
+    for seen in looks.filter(|seen| world.control_works(seen)) {
+        asked.entry((&seen.view, &seen.server)).or_default().push(seen);
+    }
+    let fails = |seen: &&Observation| {
+        (seen.outcome == Outcome::Servfail || says_nothing(seen.outcome)) && world.vouches_for(seen)
+    };
+    let is_lost = |looks: &&Vec<&Observation>| LOOKS <= looks.len() && looks.iter().all(fails);
+    let lost: Vec<&Observation> = asked.values().filter(is_lost).flatten().copied().collect();
+    let servers = asked.values().filter(is_lost).count();
+    let is_quorum = asked.len() < servers * 2 && (is_private || 1 < asked.len());
+    if is_quorum { lost } else { Vec::new() }
 }
 
 /// What the resolvers of a view answer for each wanted name of a zone that stands there; where nothing stands yet, for
