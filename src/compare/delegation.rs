@@ -491,6 +491,10 @@ const LONGEST_DELEGATION: u32 = 172_800;
 /// on their way to it, had before.
 #[must_use]
 pub fn delegation_window(world: &World<'_>, zone: &ZoneReading) -> Option<Window> {
+    // Nobody is led to a private zone by any delegation.
+    if zone.zone.private {
+        return None;
+    }
     let passed = std::iter::successors(Some(zone.zone.name.clone()), DomainName::parent);
     let moved = passed.filter_map(|apex| {
         let (before, moved) = world.past.moved_delegation(&apex)?;

@@ -99,6 +99,9 @@ fn leads_out(zone: &ZoneReading, name: &DomainName) -> bool {
 }
 
 fn broken<'a>(world: &World<'a>, zone: &'a ZoneReading) -> Option<Candidate> {
+    if is_known_unsigned(world, zone) {
+        return None;
+    }
     let resolvers = resolvers(world, zone);
     let bad: Vec<&Observation> = resolvers.values().filter_map(|one| one.fails(zone)).collect();
     let seen_at = bad.iter().map(|seen| seen.at).max()?;
@@ -169,6 +172,16 @@ fn by_error(bad: &[&Observation]) -> Reason {
     } else {
         Reason::ValidationFails
     }
+}
+
+/// True if the zone does not sign and its parent has no DS for it: nobody looks for signatures, and what fails lies above
+/// it, or where its names lead.
+fn is_known_unsigned(world: &World<'_>, zone: &ZoneReading) -> bool {
+    let is_signed = zone.zone.dnssec.as_ref().is_none_or(|one| &*one.serve_signature != "NOT_SIGNING");
+    let seen = world.answers.get(&zone.zone.name).map(Vec::as_slice).unwrap_or_default();
+    let mut asked =
+        seen.iter().filter(|one| one.vantage == Vantage::Parent && &*one.record_type == "DS").peekable();
+    !is_signed && asked.peek().is_some() && asked.all(|one| one.outcome == Outcome::Nodata)
 }
 
 fn ds_at_parent(world: &World<'_>, zone: &ZoneReading) -> BTreeSet<String> {

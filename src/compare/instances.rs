@@ -29,7 +29,7 @@ pub fn judge_instance(world: &World<'_>, wants: &InstanceWants, out: &mut Verdic
     faults.extend(mass_deletion(world, wants, out));
     if let Some(mut candidate) = told_as_one(faults) {
         if candidate.impact == Impact::Latent {
-            candidate.impact = explain::worst_impact(&candidate, wants, out);
+            candidate.impact = explain::worst_impact(world, &candidate, wants, out);
         }
         if candidate.fix.commands.is_empty() {
             candidate.fix.commands = commands(&candidate, wants);

@@ -408,7 +408,11 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
         rows = cut;
     } else if rows.is_empty() || is_aside {
         let told = told();
-        if !told.is_empty() {
+        // A resolver that keeps something else has not followed the first name, and says nothing of where that leads.
+        let heads: BTreeSet<DomainName> = cut.iter().flat_map(|row| chain(row.2)).collect();
+        let follows = |row: &Row<'_>| row.2.outcome != Outcome::Answer || !chain(row.2).is_disjoint(&heads);
+        let is_followed = is_aside || heads.is_empty() || told.iter().any(follows);
+        if !told.is_empty() && is_followed {
             rows = told;
         } else if !is_aside && dead_target(world, want).is_none() {
             // Where nobody shows the end of a chain its first name tells where the record leads.
@@ -437,7 +441,9 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
     } else {
         worst(&rows.iter().map(|row| row.1).collect::<Vec<_>>())
     };
-    let grave = harm == Some(Impact::Degraded) && is_quarter_wrong(&rows, &expected, leads());
+    // Which member answers is chance: one of a small share is not met by more because a few looks hit it.
+    let is_small = || share(want, zone).is_some_and(|(own, all)| own.saturating_mul(4) < all);
+    let grave = harm == Some(Impact::Degraded) && !is_small() && is_quarter_wrong(&rows, &expected, leads());
     Judged { harm, seen, answered, grave }
 }
 
@@ -508,6 +514,19 @@ fn is_quarter_wrong(rows: &[Row<'_>], expected: &Expected, leads: bool) -> bool 
         all = all.saturating_add(found.len().max(1));
     }
     0 < wrong && all <= wrong.saturating_mul(4)
+}
+
+/// The weight of a wanted member as it stands, and that of all members; `None` where there is no such, or not all
+/// have one.
+fn share(want: &Want, zone: Option<&ZoneReading>) -> Option<(i64, i64)> {
+    let weight = |set: &RecordSet| match set.routing.as_deref() {
+        Some(Routing::Weighted(weight)) => Some(i64::from(*weight)),
+        _ => None,
+    };
+    let all = members(want, zone);
+    let own = all.iter().copied().find(|set| want.is(&set.key())).and_then(weight)?;
+    let weights: Option<Vec<i64>> = all.iter().copied().map(weight).collect();
+    Some((own, weights?.into_iter().fold(0, i64::saturating_add)))
 }
 
 /// The record sets of the wanted name and type.
@@ -742,7 +761,10 @@ fn impact_of_member(
 ) -> Option<Impact> {
     let own = expected(world, &want.content, &want.record_type);
     let served = rows.iter().any(|(_, _, seen, _)| judge_member(seen, &own));
-    let drained = want.routing.as_deref() == Some(&Routing::Weighted(0));
+    // Route 53 answers a set of zeros as if it had no weights.
+    let has_share = |set: &RecordSet| matches!(set.routing.as_deref(), Some(Routing::Weighted(1..)));
+    let others_serve = zone.is_none_or(|zone| members(want, Some(zone)).into_iter().any(has_share));
+    let drained = want.routing.as_deref() == Some(&Routing::Weighted(0)) && others_serve;
     if drained && served {
         return Some(Impact::WrongPlace);
     }

@@ -458,7 +458,11 @@ impl Context<'_> {
     /// something else.
     fn unreached(&self, step: &Step) -> Vec<Candidate> {
         let is_right = self.judged.seen && self.judged.harm.is_none();
-        let is_told = step.kind == Kind::WrongTtl || step.kind == Kind::MissingRecord && !is_right;
+        // A member that is missing leaves its users to the others.
+        let is_member = self.want.set_identifier.is_some()
+            && !matches!(self.judged.harm, Some(Impact::Down | Impact::WrongPlace));
+        let is_told =
+            step.kind == Kind::WrongTtl || step.kind == Kind::MissingRecord && !is_right && !is_member;
         if self.is_exact || is_told {
             return Vec::new();
         }
