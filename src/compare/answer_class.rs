@@ -5,13 +5,14 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::compare::delegation::LOOKS;
 use crate::compare::live::{Expected, Match, addresses, chain, judge, resolved, values};
 use crate::compare::mismatch::is_of_other_places;
 use crate::compare::resolvers::ALIAS_TTL;
 use crate::compare::wildcard::above;
 use crate::compare::wishes::signed;
 use crate::compare::world::World;
-use crate::model::observation::{Observation, Outcome};
+use crate::model::observation::{Observation, Outcome, Vantage};
 use crate::model::record::{Content, RecordSet, RecordType, Value};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
@@ -110,6 +111,10 @@ pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class
             Match::Denied => Class::Nothing,
         },
         Outcome::Nxdomain | Outcome::Nodata | Outcome::Refused if blocked => Class::Filtered,
+        // Its own servers answer for the target: whoever denies it does so on his own.
+        Outcome::Nxdomain if name.expected.is_led_to(&chain(seen)) && is_served_at_home(world, name) => {
+            Class::Denied
+        }
         // The resolver has our CNAME; that its target is dead is another story.
         Outcome::Nxdomain | Outcome::Nodata if name.expected.is_led_to(&chain(seen)) => Class::Right,
         Outcome::Nodata if is_of_other_places(name.members, seen) => Class::Nothing,
@@ -122,6 +127,13 @@ pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class
         Outcome::Servfail | Outcome::Refused | Outcome::Malformed => Class::Fails,
         Outcome::Timeout | Outcome::Unreachable => Class::Silent,
     }
+}
+
+/// True if the servers of the wanted targets were asked for them and none denies them.
+fn is_served_at_home(world: &World<'_>, name: &Name<'_>) -> bool {
+    let looks = name.expected.hosts.iter().filter_map(|host| world.answers.get(host)).flatten();
+    let own: Vec<_> = looks.filter(|seen| seen.vantage == Vantage::Authoritative).collect();
+    LOOKS <= own.len() && own.iter().all(|seen| seen.outcome == Outcome::Answer)
 }
 
 /// True if the wanted targets have an address that leads somewhere.

@@ -174,7 +174,12 @@ pub fn judge_delegations(world: &World<'_>, out: &mut Verdicts) {
     let zones = world.zones().into_iter().flat_map(|zones| zones.zones.values());
     let mut told: BTreeSet<&DomainName> = BTreeSet::new();
     let servers = by_server(world);
-    for zone in zones.filter(|zone| !zone.zone.private && !wants_led_to(world, zone).is_empty()) {
+    for zone in zones.filter(|zone| !zone.zone.private) {
+        if wants_led_to(world, zone).is_empty() {
+            let lost = broken(world, zone, &servers).filter(|_| loses_those_below(world, zone));
+            out.candidates.extend(lost.filter(|_| told.insert(&zone.zone.name)));
+            continue;
+        }
         note_contradictions(world, zone, out);
         // Of several zones of one name that all lack a delegation the first one speaks.
         if let Some(candidate) = broken(world, zone, &servers).or_else(|| old_servers(world, zone, out))
@@ -183,6 +188,18 @@ pub fn judge_delegations(world: &World<'_>, out: &mut Verdicts) {
             out.candidates.push(candidate);
         }
     }
+}
+
+/// True if the zone delegates another one of ours whose users are not led to what is wanted there. An idle copy of a zone
+/// that somebody else serves loses nobody.
+fn loses_those_below(world: &World<'_>, zone: &ZoneReading) -> bool {
+    let below = zones_below(world, zone);
+    let below = below.iter().filter_map(|id| world.zone(id));
+    let delegated =
+        below.filter(|one| zone.at(&one.zone.name).iter().any(|set| set.record_type == RecordType::Ns));
+    delegated
+        .into_iter()
+        .any(|one| matches!(impact(world, one, Impact::Down), Some(Impact::Down | Impact::WrongPlace)))
 }
 
 /// A server of the parent whose looks contradict each other is listed: the better one counts.

@@ -350,6 +350,15 @@ impl Record<'_> {
         if self.shares_owner_id() {
             return Some(Cause::ControllerMisconfigured(Reason::OwnerIdShared));
         }
+        let controllers = self.world.writers();
+        let is_by_hand = |write: &&Write<'_>| match &write.event.source {
+            FeedSource::CloudTrail { principal, .. } => !controllers.contains(principal),
+            FeedSource::Log { .. } => false,
+        };
+        // Who writes is known: that others may write is a guess then.
+        if !self.writes.is_empty() && self.writes.iter().all(is_by_hand) {
+            return Some(Cause::ManualChange);
+        }
         let others = self.world.wants.iter().filter(|other| !std::ptr::eq(*other, self.wants));
         let here = |want: &Want| want.zone_id() == Some(&self.zone.zone.id) && want.is(&self.key);
         let both_want = others.into_iter().any(|other| other.at(&self.key.name).iter().any(here));
@@ -359,12 +368,7 @@ impl Record<'_> {
         if let Some(conflict) = &self.want.conflict {
             return Some(Cause::ConflictingDesired(conflict.reason));
         }
-        let controllers = self.world.writers();
-        let by_hand = self.writes.iter().any(|write| match &write.event.source {
-            FeedSource::CloudTrail { principal, .. } => !controllers.contains(principal),
-            FeedSource::Log { .. } => false,
-        });
-        if by_hand {
+        if self.writes.iter().any(is_by_hand) {
             return Some(Cause::ManualChange);
         }
         is_heard(self.world, self.wants).then_some(Cause::UnknownSilent)

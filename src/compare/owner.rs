@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::desired::merge::is_same;
 use crate::desired::versions::{Behaviour, does};
 use crate::model::heritage::{Heritage, TxtAffixes, TxtRole};
-use crate::model::instance::Instance;
+use crate::model::instance::{Instance, Registry};
 use crate::model::record::RecordType;
 use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::ZoneReading;
@@ -58,7 +58,17 @@ impl Title {
     pub fn of(instance: &Instance, want: &Want, zone: &ZoneReading, here: &[RecordSet]) -> Self {
         let flags = &instance.flags;
         if !flags.shows_ownership() {
-            return Self::UNKNOWN;
+            // A registry beside the zones has no row for what another one holds in plain sight.
+            let is_beside = matches!(flags.registry, Registry::Dynamodb | Registry::Crd);
+            let owners = if is_beside {
+                owners_under(&TxtAffixes::default(), instance, want, zone)
+            } else {
+                BTreeSet::new()
+            };
+            return owners.first().map_or(Self::UNKNOWN, |owner| Self {
+                ownership: Ownership::Foreign((*owner).into()),
+                ..Self::UNKNOWN
+            });
         }
         let unread = unread_type(instance, want, here);
         let mut title = Self { ownership: Ownership::Missing, ..Self::UNKNOWN };
@@ -127,12 +137,23 @@ impl Title {
 /// Other owners that keep a record under the name that every release gives its ownership, where this instance has
 /// affixes and never looks.
 fn owners_by_default<'a>(instance: &Instance, want: &Want, zone: &'a ZoneReading) -> BTreeSet<&'a str> {
-    let (flags, default) = (&instance.flags, TxtAffixes::default());
-    if flags.affixes == default {
+    let default = TxtAffixes::default();
+    if instance.flags.affixes == default {
         return BTreeSet::new();
     }
+    owners_under(&default, instance, want, zone)
+}
+
+/// Other owners that keep a record under these affixes.
+fn owners_under<'a>(
+    affixes: &TxtAffixes,
+    instance: &Instance,
+    want: &Want,
+    zone: &'a ZoneReading,
+) -> BTreeSet<&'a str> {
+    let flags = &instance.flags;
     let kinds = kept_types(&want.record_type).flatten();
-    let texts = kinds.map(|kind| default.txt_text(want.name.as_str(), Some(kind)));
+    let texts = kinds.map(|kind| affixes.txt_text(want.name.as_str(), Some(kind)));
     let sets = texts.flat_map(|text| zone.at_text(&text));
     let texts =
         sets.filter(|set| set.record_type == RecordType::Txt && set.set_identifier == want.set_identifier);

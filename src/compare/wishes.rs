@@ -728,9 +728,14 @@ pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want)
             Some(before) => touched < before.until && !sightings.any(|one| goes_back(seen, one)),
             None => LATELY < seen.duration_since(touched),
         });
-    let is_news = seen.is_some_and(|seen| {
-        want.status_changed_at.is_none() || by_others && world.past.first_at.is_some_and(|first| first < seen)
-    });
+    // With or without a time of the status.
+    let mut earlier = world.past.names.wish(&wants.instance.id, want).iter().rev().skip(1);
+    let returns = want.conflict.is_some() && seen.is_some_and(|seen| earlier.any(|one| goes_back(seen, one)));
+    let is_news = !returns
+        && seen.is_some_and(|seen| {
+            want.status_changed_at.is_none()
+                || by_others && world.past.first_at.is_some_and(|first| first < seen)
+        });
     let told = want.changed_at.max(want.status_changed_at);
     let records = match seen {
         // What was there when we began is not all of one day.

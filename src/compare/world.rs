@@ -28,7 +28,7 @@ use crate::model::want::{InstanceWants, Want};
 use crate::model::zone::{ZoneReading, Zones};
 use crate::model::{DomainName, ObjectRef, RecordKey, RecordSet, RecordType, ZoneId};
 use crate::past::names::{Held, Wish};
-use crate::past::{ObjectPast, Past, not_after};
+use crate::past::{ObjectPast, Past};
 use crate::policy::Policy;
 use crate::snapshot::Snapshot;
 
@@ -124,6 +124,9 @@ impl Row for Wished<'_> {
 }
 
 // === impl World ===
+
+/// How long after its control name a resolver is taken to work still: both are asked in one round, in any order.
+const VOUCHES_FOR: SignedDuration = SignedDuration::from_secs(25);
 
 impl<'a> World<'a> {
     /// Indexes a round.
@@ -244,12 +247,12 @@ impl<'a> World<'a> {
         self.controls.contains_key(&(&*seen.view, &*seen.server))
     }
 
-    /// True if the resolver answered its control name before this look and after it: what fell silent between
-    /// two control questions has said nothing about the name.
+    /// True if the resolver answered its control name before this look and after it, or shortly before: what fell
+    /// silent between two control questions has said nothing about the name, and two rounds tell.
     #[must_use]
     pub fn vouches_for(&self, seen: &Observation) -> bool {
         let latest = self.controls.get(&(&*seen.view, &*seen.server));
-        let after = latest.is_some_and(|at| not_after(seen.at, *at));
+        let after = latest.is_some_and(|at| seen.at.duration_since(*at) <= VOUCHES_FOR);
         after && self.past.has_worked_since(seen)
     }
 
