@@ -8,10 +8,15 @@ use std::sync::Arc;
 
 use crate::desired::endpoint::Claim;
 use crate::desired::submit::Submitted;
+use crate::desired::versions::{Behaviour, does};
 use crate::finding::{Reason, SilentReason};
 use crate::model::record::RecordType;
 use crate::model::want::{Conflict, Unwanted};
-use crate::model::{Content, DomainName, ObjectRef};
+use crate::model::{Content, DomainName, ObjectRef, Version};
+
+/// Who wins where a name may have several types, and where it has one record.
+const ADDRESSES_WIN: &str = "A and AAAA beat CNAME when a status carries addresses and host names";
+const FEWER_WIN: &str = "one name has one record: of addresses and host names the fewer ones";
 
 /// What is left of the endpoints of one name and set identifier.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,21 +31,29 @@ pub struct Resolved {
 ///
 /// `holder` is the `resource` label of the existing ownership record: its object wins.
 #[must_use]
-pub fn resolve(name: &DomainName, candidates: Vec<Submitted>, holder: Option<&ObjectRef>) -> Resolved {
+pub fn resolve(
+    name: &DomainName,
+    candidates: Vec<Submitted>,
+    holder: Option<&ObjectRef>,
+    version: Version,
+) -> Resolved {
     let mut out = Resolved::default();
-    let (cnames, others): (Vec<_>, Vec<_>) =
-        candidates.into_iter().partition(|candidate| *candidate.record_type() == RecordType::Cname);
-    let mixed = !cnames.is_empty() && !others.is_empty();
-    let losers: BTreeSet<&ObjectRef> = cnames.iter().map(|candidate| &candidate.endpoint.object).collect();
-    let mixed_conflict =
-        mixed.then(|| mixed_types(name, &cnames, &others, &losers, &mut out.notes)).flatten();
-    let survivors = if others.is_empty() { cnames } else { others };
+    let apart = does(version, Behaviour::TypesApart);
+    let (survivors, losers) =
+        if apart { before_cname(candidates) } else { of_one_type(candidates, holder, version) };
+    let mixed_conflict = if losers.is_empty() {
+        None
+    } else {
+        let rule = if apart { ADDRESSES_WIN } else { FEWER_WIN };
+        mixed_types(name, &survivors, &losers, rule, &mut out.notes)
+    };
     let mut by_type: BTreeMap<RecordType, Vec<Submitted>> = BTreeMap::new();
     for candidate in survivors {
         by_type.entry(candidate.record_type().clone()).or_default().push(candidate);
     }
     for claims in by_type.into_values() {
-        let Some((winner, objects, conflict)) = resolve_type(name, claims, holder, &mut out.notes) else {
+        let Some((winner, objects, conflict)) = resolve_type(name, claims, (holder, version), &mut out.notes)
+        else {
             continue;
         };
         out.kept.push((winner, objects, conflict.or_else(|| mixed_conflict.clone())));
@@ -48,34 +61,59 @@ pub fn resolve(name: &DomainName, candidates: Vec<Submitted>, holder: Option<&Ob
     out
 }
 
-/// A beside CNAME: documented precedence within one object, a conflict between two.
+/// What is left of claims of several types, and what is not.
+type Parted = (Vec<Submitted>, Vec<Submitted>);
+
+/// A CNAME only where nothing else is asked for.
+fn before_cname(candidates: Vec<Submitted>) -> Parted {
+    let (cnames, others): Parted =
+        candidates.into_iter().partition(|candidate| *candidate.record_type() == RecordType::Cname);
+    if others.is_empty() { (cnames, others) } else { (others, cnames) }
+}
+
+/// The type of the holder's claim, or of the least of all. The second half of an alias follows the first.
+fn of_one_type(candidates: Vec<Submitted>, holder: Option<&ObjectRef>, version: Version) -> Parted {
+    let is_held = |one: &Submitted| holder.is_some_and(|held| is_same(held, &one.endpoint.object));
+    let planned = candidates.iter().filter(|one| !one.endpoint.origin.companion);
+    let winner = planned.min_by_key(|one| (!is_held(one), order(one, version)));
+    let Some(winner) = winner else { return (candidates, Vec::new()) };
+    let (record_type, is_alias) = (winner.record_type().clone(), winner.content.alias().is_some());
+    let survives =
+        |one: &Submitted| *one.record_type() == record_type || is_alias && one.endpoint.origin.companion;
+    candidates.into_iter().partition(survives)
+}
+
+/// Several types: documented precedence within one object, a conflict between two.
 fn mixed_types(
     name: &DomainName,
-    cnames: &[Submitted],
-    others: &[Submitted],
-    losers: &BTreeSet<&ObjectRef>,
+    survivors: &[Submitted],
+    losers: &[Submitted],
+    rule: &str,
     notes: &mut Vec<Unwanted>,
 ) -> Option<Conflict> {
-    let winners: BTreeSet<&ObjectRef> = others.iter().map(|candidate| &candidate.endpoint.object).collect();
-    if losers.iter().all(|object| winners.contains(*object)) {
+    let objects = |claims: &[Submitted]| -> BTreeSet<ObjectRef> {
+        claims.iter().map(|claim| claim.endpoint.object.clone()).collect()
+    };
+    let (winners, lost) = (objects(survivors), objects(losers));
+    if lost.is_subset(&winners) {
         notes.push(Unwanted {
-            object: losers.first().map(|object| (*object).clone()),
+            object: lost.into_iter().next(),
             name: Some(name.clone()),
             reason: SilentReason::ResolutionOrder,
-            detail: "A and AAAA beat CNAME when a status carries addresses and host names".to_owned(),
+            detail: rule.to_owned(),
         });
         return None;
     }
-    Some(Conflict { reason: Reason::MixedTypes, claims: claims_of(cnames.iter().chain(others)) })
+    Some(Conflict { reason: Reason::MixedTypes, claims: claims_of(survivors.iter().chain(losers)) })
 }
 
 fn resolve_type(
     name: &DomainName,
     mut claims: Vec<Submitted>,
-    holder: Option<&ObjectRef>,
+    (holder, version): (Option<&ObjectRef>, Version),
     notes: &mut Vec<Unwanted>,
 ) -> Option<(Submitted, Vec<ObjectRef>, Option<Conflict>)> {
-    claims.sort_by_cached_key(order);
+    claims.sort_by_cached_key(|claim| order(claim, version));
     if let Some(index) =
         holder.and_then(|held| claims.iter().position(|claim| is_same(held, &claim.endpoint.object)))
     {
@@ -133,14 +171,14 @@ fn united(claims: &[Claim]) -> bool {
 /// Whether it is no address, the address, the text.
 type TargetOrder = (bool, Option<IpAddr>, String);
 
-/// ExternalDNS' order: fewer targets first, then target by target, addresses before host names.
-fn order(claim: &Submitted) -> (usize, Vec<TargetOrder>, ObjectRef) {
+/// ExternalDNS' order: fewer targets first, then target by target, addresses before host names or as text.
+fn order(claim: &Submitted, version: Version) -> (usize, Vec<TargetOrder>, ObjectRef) {
     let mut targets: Vec<_> = claim
         .endpoint
         .targets
         .iter()
         .map(|target| {
-            let ip = target.parse::<IpAddr>().ok();
+            let ip = target.parse::<IpAddr>().ok().filter(|_| does(version, Behaviour::AddressesFirst));
             (ip.is_none(), ip, target.clone())
         })
         .collect();

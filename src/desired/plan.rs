@@ -112,8 +112,9 @@ fn place(
     view: Option<&(&Zones, ZoneView<'_>)>,
     out: &mut Plan,
 ) {
+    let version = instance.effective_version();
     let Some((zones, view)) = view else {
-        let resolved = resolve(name, candidates, None);
+        let resolved = resolve(name, candidates, None, version);
         push(name, resolved, &Placement::Unknown, None, instance, out);
         return;
     };
@@ -126,13 +127,13 @@ fn place(
                 let holder = zone
                     .filter(|_| 1 < candidates.len())
                     .and_then(|_| holder(zones, &id, name, &instance.flags));
-                let resolved = resolve(name, candidates.clone(), holder.as_ref());
+                let resolved = resolve(name, candidates.clone(), holder.as_ref(), version);
                 let zone_name = zone.map(|reading| reading.zone.name.clone());
                 push(name, resolved, &Placement::Zone(id), zone_name.as_ref(), instance, out);
             }
         }
         Destination::NoZone(no_zone) => {
-            let resolved = resolve(name, candidates, None);
+            let resolved = resolve(name, candidates, None, version);
             push(name, resolved, &Placement::NoZone(no_zone), None, instance, out);
         }
         Destination::FilteredName(detail) => {

@@ -104,6 +104,12 @@ const fn sentences(behaviour: Behaviour) -> (Option<&'static str>, Option<&'stat
             Some("A --label-filter that asks for a label takes no Pod unless --fqdn-template is given."),
             None,
         ),
+        Behaviour::TypesApart => (
+            None,
+            Some(
+                "A name has one record: of A and CNAME the one with fewer targets is written, the other is not.",
+            ),
+        ),
         Behaviour::HostNetworkOnly => {
             (Some("Pods that are not on the network of their host get no names."), None)
         }
@@ -148,6 +154,7 @@ const fn sentences(behaviour: Behaviour) -> (Option<&'static str>, Option<&'stat
         | Behaviour::InternalIpv6OfNodes
         | Behaviour::InternalIpv6OfPods
         | Behaviour::InternalIpv6OfNodePorts
+        | Behaviour::AddressesFirst
         | Behaviour::DualstackAnnotation => (None, None),
     }
 }

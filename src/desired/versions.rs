@@ -137,6 +137,10 @@ pub enum Behaviour {
     InternalIpv6OfPods,
     /// Services of type `NodePort` do.
     InternalIpv6OfNodePorts,
+    /// The plan has a record for each type of a name, and not one for all.
+    TypesApart,
+    /// Among several claims addresses come before host names, and in their own order; text before.
+    AddressesFirst,
 }
 
 /// One row of the table.
@@ -252,6 +256,8 @@ pub const TABLE: &[Row] = &[
     from(Behaviour::InternalIpv6OfNodes, Version::new(0, 17, 0), "source/node.go"),
     from(Behaviour::InternalIpv6OfPods, Version::new(0, 18, 0), "source/service.go"),
     from(Behaviour::InternalIpv6OfNodePorts, Version::new(0, 19, 0), "source/service.go"),
+    from(Behaviour::TypesApart, Version::new(0, 13, 5), "plan/plan.go"),
+    from(Behaviour::AddressesFirst, Version::new(0, 12, 1), "endpoint/endpoint.go"),
 ];
 
 #[cfg(test)]
