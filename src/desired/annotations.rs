@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::desired::duration;
-use crate::model::TextMap;
+use crate::desired::versions::{Behaviour, does};
 use crate::model::instance::Flags;
+use crate::model::{TextMap, Version};
 
 /// The annotations of one object as one instance reads them.
 #[derive(Clone, Copy, Debug)]
@@ -90,11 +91,12 @@ impl<'a> Annotations<'a> {
         self.list("target").into_iter().map(cut).collect()
     }
 
-    /// The demanded TTL in seconds; `None` when absent or not valid.
+    /// The demanded TTL in seconds; `None` when absent or not valid for the release.
     #[must_use]
-    pub fn ttl(&self) -> Option<u32> {
+    pub fn ttl(&self, version: Version) -> Option<u32> {
         let text = self.get("ttl")?;
-        let seconds = match duration::parse(text) {
+        let duration = duration::parse(text).filter(|_| does(version, Behaviour::TtlAsDuration));
+        let seconds = match duration {
             Some(duration) => i64::try_from(duration.as_secs()).ok()?,
             None => text.parse::<i64>().ok()?,
         };
@@ -158,6 +160,8 @@ fn split_list(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
+    const NEW: Version = Version::new(0, 20, 0);
+
     fn with<T>(key: &str, value: &str, read: impl Fn(&Annotations<'_>) -> T) -> T {
         let all = TextMap::from_iter([(format!("p/{key}"), value.to_owned())]);
         read(&Annotations { all: &all, prefix: "p/", fallback: None })
@@ -168,7 +172,7 @@ mod tests {
         let pairs = [("p/target", "192.0.2.1"), ("old/target", "192.0.2.2"), ("old/ttl", "60")];
         let all = TextMap::from_iter(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())));
         let read = Annotations { all: &all, prefix: "p/", fallback: Some("old/") };
-        assert_eq!((read.get("target"), read.ttl()), (Some("192.0.2.1"), Some(60)));
+        assert_eq!((read.get("target"), read.ttl(NEW)), (Some("192.0.2.1"), Some(60)));
         let mut names: Vec<(&str, &str)> = read.names().collect();
         names.sort_unstable();
         assert_eq!(names, [("target", "192.0.2.1"), ("ttl", "60")]);
@@ -189,8 +193,10 @@ mod tests {
     #[test]
     fn ttl_is_a_duration_or_a_number() {
         let check = |text: &str, expected: Option<u32>| {
-            assert_eq!(with("ttl", text, |read| read.ttl()), expected, "{text:?}");
+            assert_eq!(with("ttl", text, |read| read.ttl(NEW)), expected, "{text:?}");
         };
+        assert_eq!(with("ttl", "10m", |read| read.ttl(Version::new(0, 5, 18))), None);
+        assert_eq!(with("ttl", "600", |read| read.ttl(Version::new(0, 5, 18))), Some(600));
         check("60", Some(60));
         check("60s", Some(60));
         check("1h30m", Some(5400));

@@ -59,7 +59,7 @@ pub type RawTraefikRoute = RawObject<RawTraefikSpec, Unread>;
 /// `projectcontour.io` HTTPProxy.
 pub type RawHttpProxy = RawObject<RawHttpProxySpec, RawHttpProxyStatus>;
 /// `route.openshift.io` Route.
-pub type RawOpenshiftRoute = RawObject<Unread, RawOpenshiftStatus>;
+pub type RawOpenshiftRoute = RawObject<RawOpenshiftSpec, RawOpenshiftStatus>;
 
 /// Spec of a DNSEndpoint.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -145,6 +145,15 @@ pub struct RawHttpProxyStatus {
     pub current_status: String,
     #[serde(flatten)]
     pub addresses: RawLoadBalancerStatus,
+}
+
+/// Spec of an OpenShift Route.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the members of the API's own type")]
+pub struct RawOpenshiftSpec {
+    #[serde(deserialize_with = "nullable")]
+    pub host: String,
 }
 
 /// Status of an OpenShift Route.
@@ -246,6 +255,7 @@ impl RawOpenshiftRoute {
             canonical_hostname: ingress.router_canonical_hostname,
         };
         let routers = self.status.ingress.into_iter().map(router).collect();
-        self.metadata.decode("Route", Body::Custom(Custom::OpenshiftRoute(OpenshiftRoute { routers })))
+        let route = OpenshiftRoute { host: self.spec.host, routers };
+        self.metadata.decode("Route", Body::Custom(Custom::OpenshiftRoute(route)))
     }
 }

@@ -330,8 +330,18 @@ impl DomainFilter {
         let does = |behaviour| does(instance.effective_version(), behaviour);
         let clean = |list: &[String]| -> Vec<String> {
             let text = |value: &String| value.trim().strip_suffix('.').unwrap_or(value.trim()).to_lowercase();
-            list.iter().map(text).filter(|value| !value.is_empty()).collect()
+            list.iter().map(text).collect()
         };
+        let (mut included, mut excluded) = (clean(&flags.domain_filter), clean(&flags.exclude_domains));
+        if !does(Behaviour::EmptyFiltersSkipped) {
+            // An empty value ended the search as an empty list does: all pass, and none is left out.
+            if included.iter().any(String::is_empty) {
+                included.clear();
+            }
+            excluded = excluded.into_iter().take_while(|value| !value.is_empty()).collect();
+        }
+        included.retain(|value| !value.is_empty());
+        excluded.retain(|value| !value.is_empty());
         // A regular expression that does not compile keeps ExternalDNS from starting; matching
         // everything keeps the names visible meanwhile.
         let regex = |text: &str| if text.is_empty() { None } else { Regex::new(text).ok() };
@@ -343,8 +353,8 @@ impl DomainFilter {
             include = include.filter(|_| exclude.is_none());
         }
         Self {
-            include: clean(&flags.domain_filter),
-            exclude: clean(&flags.exclude_domains),
+            include: included,
+            exclude: excluded,
             regex: include,
             regex_exclude: exclude,
             excludes_names: does(Behaviour::ExclusionOfNames),

@@ -263,8 +263,7 @@ fn left_alone(
     let version = instance.effective_version();
     let heeds = |filter: Option<Behaviour>| filter.is_none_or(|since| does(version, since));
     let is_pod = matches!(object.body, Body::Pod(_));
-    let annotated = is_pod.then_some(Behaviour::FiltersOfPods);
-    if heeds(annotated) && !selects(&flags.annotation_filter, &object.annotations) {
+    if heeds(annotation_filter(object)) && !selects(&flags.annotation_filter, &object.annotations) {
         return Some((
             SilentReason::AnnotationFilter,
             format!("--annotation-filter={}", flags.annotation_filter),
@@ -301,6 +300,17 @@ fn left_alone(
     None
 }
 
+/// From which release on a source heeds `--annotation-filter`; `None` for one that always did.
+fn annotation_filter(object: &KubeObject) -> Option<Behaviour> {
+    match &object.body {
+        Body::Pod(_) => Some(Behaviour::FiltersOfPods),
+        Body::Custom(Custom::DnsEndpoint(_)) => Some(Behaviour::AnnotationsOfEndpoints),
+        Body::Ingress(_) | Body::Service(_) | Body::Node(_) | Body::EndpointSlice(_) | Body::Custom(_) => {
+            None
+        }
+    }
+}
+
 /// From which release on a source heeds `--label-filter`; `None` for one that always did.
 fn label_filter(object: &KubeObject) -> Option<Behaviour> {
     match &object.body {
@@ -309,17 +319,14 @@ fn label_filter(object: &KubeObject) -> Option<Behaviour> {
         }
         Body::Node(_) => Some(Behaviour::LabelsOfNodes),
         Body::Pod(_) => Some(Behaviour::FiltersOfPods),
+        Body::Custom(Custom::DnsEndpoint(_)) => Some(Behaviour::LabelsOfEndpoints),
         Body::Custom(Custom::IstioGateway(_) | Custom::VirtualService(_)) => Some(Behaviour::LabelsOfIstio),
         Body::Custom(Custom::HttpProxy(_) | Custom::TraefikRoute(_)) => {
             Some(Behaviour::LabelsOfContourAndTraefik)
         }
         Body::EndpointSlice(_)
         | Body::Custom(
-            Custom::GatewayRoute(_)
-            | Custom::Gateway(_)
-            | Custom::ListenerSet(_)
-            | Custom::Namespace
-            | Custom::DnsEndpoint(_),
+            Custom::GatewayRoute(_) | Custom::Gateway(_) | Custom::ListenerSet(_) | Custom::Namespace,
         ) => None,
     }
 }
@@ -461,24 +468,27 @@ pub(crate) fn finish(
 
 /// What the annotations of an object say about all its endpoints.
 fn shared(object: &KubeObject, instance: &Instance, annotations: Annotations<'_>) -> Shared {
+    let version = instance.effective_version();
     let mut properties = annotations.provider_properties();
+    let routes = does(version, Behaviour::RoutingAnnotations);
+    properties.retain(|name, _| routes || !name.starts_with("aws/"));
     if let Some(word) = annotations.get(RECORD_TYPE)
-        && does(instance.effective_version(), Behaviour::Ptr)
+        && does(version, Behaviour::Ptr)
     {
         properties.insert(RECORD_TYPE.to_owned(), word.to_owned());
     }
     Shared {
-        ttl: annotations.ttl(),
-        set_identifier: annotations.set_identifier(),
+        ttl: annotations.ttl(version),
+        set_identifier: annotations.set_identifier().filter(|_| routes),
         properties,
         object: object.reference.clone(),
     }
 }
 
 /// The TTL alone: Nodes and Pods have no other property.
-fn bare(object: &KubeObject, annotations: Annotations<'_>) -> Shared {
+fn bare(object: &KubeObject, annotations: Annotations<'_>, version: Version) -> Shared {
     Shared {
-        ttl: annotations.ttl(),
+        ttl: annotations.ttl(version),
         set_identifier: None,
         properties: BTreeMap::new(),
         object: object.reference.clone(),

@@ -53,9 +53,10 @@ pub fn submit(mut endpoint: Endpoint, instance: &Instance) -> Submitted {
         Some(_) | None => plain(&endpoint),
     };
     let pin = properties.get("aws/hosted-zone-id").filter(|_| does(version, Behaviour::ZonePin));
+    let health = properties.get("aws/health-check-id").filter(|_| does(version, Behaviour::HealthCheck));
     Submitted {
         routing: routing(properties).map(Box::new),
-        health_check_id: properties.get("aws/health-check-id").map(|id| id.as_str().into()),
+        health_check_id: health.map(|id| id.as_str().into()),
         pinned_zone: pin.map(|id| ZoneId::new(id)),
         content,
         endpoint,

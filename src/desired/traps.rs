@@ -110,6 +110,9 @@ const fn sentences(behaviour: Behaviour) -> (Option<&'static str>, Option<&'stat
                 "A name has one record: of A and CNAME the one with fewer targets is written, the other is not.",
             ),
         ),
+        Behaviour::EmptyFiltersSkipped => {
+            (None, Some("An empty --domain-filter lets every name pass, whatever the others say."))
+        }
         Behaviour::HostNetworkOnly => {
             (Some("Pods that are not on the network of their host get no names."), None)
         }
@@ -155,6 +158,16 @@ const fn sentences(behaviour: Behaviour) -> (Option<&'static str>, Option<&'stat
         | Behaviour::InternalIpv6OfPods
         | Behaviour::InternalIpv6OfNodePorts
         | Behaviour::AddressesFirst
+        | Behaviour::InternalHostnameKey
+        | Behaviour::LoadBalancerIps
+        | Behaviour::AccessOfNodePorts
+        | Behaviour::EndpointsOfHeadless
+        | Behaviour::RoutingAnnotations
+        | Behaviour::HealthCheck
+        | Behaviour::TtlAsDuration
+        | Behaviour::AnnotationsOfEndpoints
+        | Behaviour::LabelsOfEndpoints
+        | Behaviour::AdmittedRoutes
         | Behaviour::DualstackAnnotation => (None, None),
     }
 }

@@ -141,6 +141,28 @@ pub enum Behaviour {
     TypesApart,
     /// Among several claims addresses come before host names, and in their own order; text before.
     AddressesFirst,
+    /// The annotation `internal-hostname` counts.
+    InternalHostnameKey,
+    /// `spec.externalIPs` of a Service of type `LoadBalancer` count.
+    LoadBalancerIps,
+    /// The `access` annotation of a Service of type `NodePort` counts.
+    AccessOfNodePorts,
+    /// A headless Service has the Pods of its endpoints, and not all that run.
+    EndpointsOfHeadless,
+    /// A set identifier and the annotations of AWS count.
+    RoutingAnnotations,
+    /// A health check does.
+    HealthCheck,
+    /// A TTL may be a duration.
+    TtlAsDuration,
+    /// Empty values among those of `--domain-filter` and `--exclude-domains` are passed over.
+    EmptyFiltersSkipped,
+    /// `--annotation-filter` counts for `DNSEndpoint` objects.
+    AnnotationsOfEndpoints,
+    /// `--label-filter` does.
+    LabelsOfEndpoints,
+    /// A route of OpenShift has the host of the router that admitted it, and that router's name.
+    AdmittedRoutes,
 }
 
 /// One row of the table.
@@ -258,6 +280,17 @@ pub const TABLE: &[Row] = &[
     from(Behaviour::InternalIpv6OfNodePorts, Version::new(0, 19, 0), "source/service.go"),
     from(Behaviour::TypesApart, Version::new(0, 13, 5), "plan/plan.go"),
     from(Behaviour::AddressesFirst, Version::new(0, 12, 1), "endpoint/endpoint.go"),
+    from(Behaviour::InternalHostnameKey, Version::new(0, 7, 6), "source/source.go"),
+    from(Behaviour::LoadBalancerIps, Version::new(0, 7, 4), "source/service.go"),
+    from(Behaviour::AccessOfNodePorts, Version::new(0, 7, 4), "source/service.go"),
+    from(Behaviour::EndpointsOfHeadless, Version::new(0, 7, 0), "source/service.go"),
+    from(Behaviour::RoutingAnnotations, Version::new(0, 5, 18), "source/source.go"),
+    from(Behaviour::HealthCheck, Version::new(0, 7, 5), "provider/aws/aws.go"),
+    from(Behaviour::TtlAsDuration, Version::new(0, 6, 0), "source/source.go"),
+    from(Behaviour::EmptyFiltersSkipped, Version::new(0, 13, 2), "endpoint/domain_filter.go"),
+    from(Behaviour::AnnotationsOfEndpoints, Version::new(0, 7, 2), "source/crd.go"),
+    from(Behaviour::LabelsOfEndpoints, Version::new(0, 7, 4), "source/crd.go"),
+    from(Behaviour::AdmittedRoutes, Version::new(0, 12, 0), "source/openshift_route.go"),
 ];
 
 #[cfg(test)]

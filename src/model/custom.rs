@@ -220,6 +220,9 @@ pub struct HttpProxy {
 /// A Route of OpenShift.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OpenshiftRoute {
+    /// `spec.host`; empty when absent.
+    #[serde(default)]
+    pub host: String,
     /// `status.ingress[]`, one for each router that took the route in.
     pub routers: Vec<RouterIngress>,
 }

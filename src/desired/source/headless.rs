@@ -27,9 +27,32 @@ pub(super) fn endpoints(
     shared: &Shared,
     host: &str,
 ) -> Vec<Endpoint> {
+    let by_endpoints = does(input.version(), Behaviour::EndpointsOfHeadless);
+    let found =
+        if by_endpoints { of_slices(object, service, input) } else { of_running(object, service, input) };
+    let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (pod, addresses) in found {
+        let own = (!pod.hostname.is_empty()).then(|| format!("{}.{host}", pod.hostname));
+        for name in own.into_iter().chain([host.to_owned()]) {
+            names.entry(name).or_default().extend(addresses.iter().cloned());
+        }
+    }
+    names
+        .into_iter()
+        .flat_map(|(name, mut targets)| {
+            targets.sort();
+            endpoints_for(&name, &targets, shared, input.version())
+        })
+        .collect()
+}
+
+/// A Pod and which of its addresses count.
+type Found<'a> = (&'a PodAddresses, Vec<String>);
+
+fn of_slices<'a>(object: &KubeObject, service: &Service, input: &SourceInput<'a>) -> Vec<Found<'a>> {
     let kind = kind(object, input);
     let not_ready = service.publish_not_ready || input.instance.flags.details.publish_not_ready;
-    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut found = Vec::new();
     // An Endpoints object, which older releases read, holds one family.
     let one_family = !does(input.version(), Behaviour::EndpointSlices);
     let is_four = |slice: &EndpointSlice| slice.address_type == "IPv4";
@@ -40,18 +63,22 @@ pub(super) fn endpoints(
         }
         for endpoint in slice.endpoints.iter().filter(|endpoint| endpoint.ready || not_ready) {
             let Some((pod, body)) = pod_of(object, service, input, endpoint) else { continue };
-            let addresses = addresses(pod, body, input, (kind, endpoint));
-            let own = (!body.hostname.is_empty()).then(|| format!("{}.{host}", body.hostname));
-            for name in own.into_iter().chain([host.to_owned()]) {
-                found.entry(name).or_default().extend(addresses.iter().cloned());
-            }
+            found.push((body, addresses(pod, body, input, (kind, endpoint))));
         }
     }
     found
-        .into_iter()
-        .flat_map(|(name, mut targets)| {
-            targets.sort();
-            endpoints_for(&name, &targets, shared, input.version())
+}
+
+/// Before it read endpoints: every Pod that runs, whether it is ready or not.
+fn of_running<'a>(object: &KubeObject, service: &Service, input: &SourceInput<'a>) -> Vec<Found<'a>> {
+    let by_host = input.instance.flags.details.publish_host_ip;
+    let pods = input.of_kind("Pod").filter(|row| row.reference.namespace == object.reference.namespace);
+    pods.filter(|row| selects(service, row))
+        .filter_map(|row| if let Body::Pod(pod) = &row.body { Some(pod) } else { None })
+        .filter(|pod| pod.phase == "Running")
+        .map(|pod| {
+            let address = if by_host { Some(&pod.host_ip) } else { pod.ips.first() };
+            (pod, address.filter(|ip| !ip.is_empty()).cloned().into_iter().collect())
         })
         .collect()
 }

@@ -23,7 +23,7 @@ pub(super) fn read(
     let targets = if overriding.is_empty() { reachable(node, input) } else { overriding };
     let flags = &input.instance.flags;
     let by_template = !flags.fqdn_templates.is_empty() || input.has_pairs();
-    let shared = bare(object, annotations);
+    let shared = bare(object, annotations, input.version());
     let of = |host: &str| endpoints_for(host, &targets, &shared, input.version());
     let mut endpoints = Vec::new();
     let combines = does(input.version(), Behaviour::NodeNamesCombine);

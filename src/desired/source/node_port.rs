@@ -30,7 +30,8 @@ pub(super) fn targets(object: &KubeObject, service: &Service, input: &SourceInpu
     if node::shows_internal_ipv6(input, Behaviour::InternalIpv6OfNodePorts) {
         external.extend(internal.iter().filter(|one| one.contains(':')).cloned());
     }
-    match annotations.get("access") {
+    let is_read = does(input.version(), Behaviour::AccessOfNodePorts);
+    match annotations.get("access").filter(|_| is_read) {
         Some("public") => external,
         Some("private") => internal,
         Some(_) | None if any_external => external,

@@ -17,7 +17,7 @@ pub(super) fn read(
 ) -> Yield {
     let mut out = Yield::default();
     let overriding = input.overriding(object, annotations);
-    let mut shared = bare(object, annotations);
+    let mut shared = bare(object, annotations, input.version());
     shared.ttl = shared.ttl.filter(|_| does(input.version(), Behaviour::TtlOfPods));
     let flags = &input.instance.flags;
     let by_template = !flags.fqdn_templates.is_empty() && !flags.combine_fqdn;

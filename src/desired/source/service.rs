@@ -35,11 +35,11 @@ pub(super) fn read(
 ) -> Yield {
     let flags = &input.instance.flags;
     let mut out = Yield::default();
-    let (external, internal) = if flags.ignore_hostname_annotation {
-        (Vec::new(), Vec::new())
-    } else {
-        (annotations.list("hostname"), annotations.list("internal-hostname"))
-    };
+    let names =
+        |name: &str| if flags.ignore_hostname_annotation { Vec::new() } else { annotations.list(name) };
+    let external = names("hostname");
+    let knows_internal = does(input.version(), Behaviour::InternalHostnameKey);
+    let internal = if knows_internal { names("internal-hostname") } else { Vec::new() };
     if !type_counts(&service.service_type, input) {
         let detail = format!("--service-type-filter={}", flags.service_types.join(","));
         return leave(object, &[external, internal].concat(), &detail, out);
@@ -141,14 +141,11 @@ fn resolved(service: &Service, shared: &Shared, host: &str, version: Version) ->
 /// What a name of the Service points at, by its type.
 fn targets(object: &KubeObject, service: &Service, input: &SourceInput<'_>, side: Side) -> Vec<String> {
     let cluster_ip = || service.cluster_ip.iter().filter(|ip| *ip != "None").cloned().collect();
+    let has_ips = |since: Behaviour| !service.external_ips.is_empty() && does(input.version(), since);
     match service.service_type.as_str() {
         "LoadBalancer" if side == Side::Internal => cluster_ip(),
-        "LoadBalancer" if !service.external_ips.is_empty() => service.external_ips.clone(),
-        "ExternalName"
-            if !service.external_ips.is_empty() && does(input.version(), Behaviour::ExternalNameIps) =>
-        {
-            service.external_ips.clone()
-        }
+        "LoadBalancer" if has_ips(Behaviour::LoadBalancerIps) => service.external_ips.clone(),
+        "ExternalName" if has_ips(Behaviour::ExternalNameIps) => service.external_ips.clone(),
         "LoadBalancer" => status_targets(&service.addresses),
         "ClusterIP" if input.instance.flags.publish_internal_services => cluster_ip(),
         "ClusterIP" if side == Side::Internal && does(input.version(), Behaviour::InternalHostname) => {

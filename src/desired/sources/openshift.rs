@@ -4,6 +4,7 @@
 
 use crate::desired::source::{SourceInput, Yield, finish};
 use crate::desired::sources::left_alone;
+use crate::desired::versions::{Behaviour, does};
 use crate::finding::SilentReason;
 use crate::model::custom::OpenshiftRoute;
 use crate::model::object::KubeObject;
@@ -13,13 +14,16 @@ use crate::model::object::KubeObject;
 pub fn read(object: &KubeObject, route: &OpenshiftRoute, input: &SourceInput<'_>) -> Yield {
     let annotations = input.annotations(object);
     let wanted = &input.instance.flags.details.openshift_router_name;
+    let by_admission = does(input.version(), Behaviour::AdmittedRoutes);
     let router = route.routers.iter().find(|router| {
-        router.admitted
+        (router.admitted || !by_admission)
             && !router.canonical_hostname.is_empty()
             && (wanted.is_empty() || *wanted == router.router)
     });
     let annotated = input.annotated_hosts(annotations);
-    let named = router.map(|router| router.host.as_str()).filter(|host| !host.is_empty());
+    let admitted = router.map(|router| router.host.as_str());
+    let named = if by_admission { admitted } else { Some(route.host.as_str()) };
+    let named = named.filter(|host| !host.is_empty());
     let mut hosts: Vec<&str> = named.into_iter().chain(annotated.iter().map(String::as_str)).collect();
     let overriding = annotations.targets();
     let canonical = router.map(|router| router.canonical_hostname.clone());
