@@ -17,6 +17,7 @@ use dns_drift::live::answer::{Answer, MAX_RECORDS};
 use dns_drift::model::change::{ChangeEvent, ChangeEventKind, FeedSource};
 use dns_drift::model::heritage::TxtAffixes;
 use dns_drift::model::instance::Flags;
+use dns_drift::model::instance::NEWEST_KNOWN;
 use dns_drift::model::observation::Vantage;
 use dns_drift::model::{DomainName, Heritage, RecordType};
 use dns_drift::recorded::decode::{RawRecordSet, to_route53};
@@ -108,7 +109,7 @@ pub fn annotations(data: &[u8]) {
     let all = all.into();
     let flags = Flags::from_args(&[format!("--annotation-prefix={prefix}")], &BTreeMap::new(), None);
     let read = Annotations::of(&all, &flags);
-    let ttl = read.ttl();
+    let ttl = read.ttl(NEWEST_KNOWN);
     assert!(ttl.is_none_or(|ttl| 0 < ttl), "{ttl:?}");
     for target in read.targets() {
         drop(DomainName::new(&target));

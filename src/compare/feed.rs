@@ -447,14 +447,17 @@ fn attribute(call: &Call<'_>, wished: &Wished<'_>, doubts: &BTreeMap<Unnamed, Su
 /// A call of which nothing tells the records: it may have held any of the zone, where the error is no matter
 /// of a single one. A broken connection or a failure within AWS names none either.
 fn note_call(call: &Call<'_>, out: &mut Refusals) {
-    let of_call = |error: &&RefusalError| match error.reason {
-        Reason::AccessDenied
-        | Reason::Throttled
-        | Reason::Credentials
-        | Reason::NoSuchZone
-        | Reason::LimitsExceeded => true,
-        Reason::Unknown => error.name.is_none() && error.fragment.is_none() && error.target.is_none(),
-        _ => false,
+    let names_none =
+        |error: &RefusalError| error.name.is_none() && error.fragment.is_none() && error.target.is_none();
+    let of_call = |error: &&RefusalError| {
+        matches!(
+            error.reason,
+            Reason::AccessDenied
+                | Reason::Throttled
+                | Reason::Credentials
+                | Reason::NoSuchZone
+                | Reason::LimitsExceeded
+        ) || error.reason == Reason::Unknown && names_none(error)
     };
     let Some(error) = call.batch.errors.iter().find(of_call) else { return };
     let zone = call.batch.zone_id.clone();

@@ -520,7 +520,7 @@ fn is_quarter_wrong(rows: &[Row<'_>], expected: &Expected, leads: bool) -> bool 
 /// have one.
 fn share(want: &Want, zone: Option<&ZoneReading>) -> Option<(i64, i64)> {
     let weight = |set: &RecordSet| match set.routing.as_deref() {
-        Some(Routing::Weighted(weight)) => Some(i64::from(*weight)),
+        Some(Routing::Weighted(weight)) => Some(*weight),
         _ => None,
     };
     let all = members(want, zone);

@@ -249,29 +249,8 @@ impl Context<'_> {
         if let Some(reason) = self.want.invalid {
             candidate.also.insert(0, Also { kind: Kind::InvalidDesired, reason });
         }
-        self.describe_refusal(refusal, &mut candidate);
+        describe_refusal(refusal, &mut candidate);
         candidate.caused_by(self.cause_of_refusal(refusal))
-    }
-
-    /// What the feed tells of a refusal.
-    fn describe_refusal(&self, refusal: &Refusal, candidate: &mut Candidate) {
-        candidate.certain = true;
-        candidate.onset = Some(refusal.since);
-        candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Changes];
-        let times = if refusal.count == 1 { "once".to_owned() } else { format!("{} times", refusal.count) };
-        candidate.evidence.push(format!("refused {times}, last at {}: {}", refusal.at, refusal.message));
-        match refusal.one_of {
-            0 => candidate
-                .evidence
-                .push("nothing tells the records of the call; this one waits for one".to_owned()),
-            1 => {}
-            several => {
-                let text = "Route 53 names no record; this is one of";
-                candidate.evidence.push(format!("{text} {several} that fit what it says"));
-            }
-        }
-        candidate.evidence.extend(refusal.request_id.iter().map(|id| format!("AWS request id {id}")));
-        candidate.accomplices.clone_from(&refusal.accomplices);
     }
 
     fn cause_of_refusal(&self, refusal: &Refusal) -> Option<Cause> {
@@ -701,6 +680,27 @@ impl Context<'_> {
         let past = self.world.past.objects.get(self.want.objects.first()?)?;
         past.first_address_at.filter(|at| past.first_at < *at)
     }
+}
+
+/// What the feed tells of a refusal.
+fn describe_refusal(refusal: &Refusal, candidate: &mut Candidate) {
+    candidate.certain = true;
+    candidate.onset = Some(refusal.since);
+    candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Changes];
+    let times = if refusal.count == 1 { "once".to_owned() } else { format!("{} times", refusal.count) };
+    candidate.evidence.push(format!("refused {times}, last at {}: {}", refusal.at, refusal.message));
+    match refusal.one_of {
+        0 => candidate
+            .evidence
+            .push("nothing tells the records of the call; this one waits for one".to_owned()),
+        1 => {}
+        several => {
+            let text = "Route 53 names no record; this is one of";
+            candidate.evidence.push(format!("{text} {several} that fit what it says"));
+        }
+    }
+    candidate.evidence.extend(refusal.request_id.iter().map(|id| format!("AWS request id {id}")));
+    candidate.accomplices.clone_from(&refusal.accomplices);
 }
 
 /// A wish that is again what it was so shortly before goes back and forth.

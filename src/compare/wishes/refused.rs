@@ -17,7 +17,7 @@ use crate::compare::instances::wrote;
 use crate::compare::ladder::Step;
 use crate::compare::owner::Ownership;
 use crate::compare::verdict::Candidate;
-use crate::compare::wishes::Context;
+use crate::compare::wishes::{Context, describe_refusal};
 use crate::desired::record_sets::title_names;
 use crate::finding::{Cause, Impact, Kind};
 use crate::model::change::{Action, AttemptedChange, ChangeEventKind, FeedSource};
@@ -39,7 +39,7 @@ impl Context<'_> {
         }
         let lacking = self.lacking_ownership()?;
         let mut candidate = self.start(Kind::FailedChange, refusal.reason, Impact::Latent);
-        self.describe_refusal(refusal, &mut candidate);
+        describe_refusal(refusal, &mut candidate);
         candidate.evidence.push(format!("the record stands; its second ownership record {lacking} does not"));
         Some(candidate.caused_by(self.cause_of_refusal(refusal)))
     }
