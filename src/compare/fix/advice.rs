@@ -79,7 +79,7 @@ pub fn blocks_itself(candidate: &Candidate, want: &Want, zone: &ZoneReading) -> 
 }
 
 /// For such a CNAME.
-pub const OWNERSHIP_BESIDE_CNAME: &str = "Update ExternalDNS to v0.18.0 or later, which keeps the ownership elsewhere (v0.16 and v0.17 with --txt-new-format-only); until then the record can be written by hand.";
+pub const OWNERSHIP_BESIDE_CNAME: &str = "Update ExternalDNS to v0.18.0 or later, which keeps the ownership elsewhere; until then the record can be written by hand.";
 
 /// Names of a batch that are told; a person mends them one by one, and sees the next.
 const MAX_CULPRITS: usize = 5;
