@@ -176,7 +176,8 @@ pub fn judge_delegations(world: &World<'_>, out: &mut Verdicts) {
     let servers = by_server(world);
     for zone in zones.filter(|zone| !zone.zone.private) {
         if wants_led_to(world, zone).is_empty() {
-            let lost = broken(world, zone, &servers).filter(|_| loses_those_below(world, zone));
+            let loses = || loses_those_below(world, zone) || loses_those_led_into(world, zone);
+            let lost = broken(world, zone, &servers).filter(|_| loses());
             out.candidates.extend(lost.filter(|_| told.insert(&zone.zone.name)));
             continue;
         }
@@ -188,6 +189,27 @@ pub fn judge_delegations(world: &World<'_>, out: &mut Verdicts) {
             out.candidates.push(candidate);
         }
     }
+}
+
+/// True if a wanted host of another public zone leads to a name of this one, and no resolver of the public view gets an
+/// address for it.
+fn loses_those_led_into(world: &World<'_>, zone: &ZoneReading) -> bool {
+    let leads_here = |want: &&Want| {
+        let of_public = want.zone_id().and_then(|id| world.zone(id)).is_some_and(|own| !own.zone.private);
+        let mut hosts = want.content.hosts().into_iter();
+        of_public
+            && hosts.any(|host| world.zones_over(&host).next().is_some_and(|one| one.zone.id == zone.zone.id))
+    };
+    let is_public = |seen: &&&Observation| {
+        seen.vantage == Vantage::Recursive && &*seen.view == "public" && world.control_works(seen)
+    };
+    let is_lost = |want: &Want| {
+        let looks = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
+        let told: Vec<_> = looks.iter().filter(is_public).collect();
+        LOOKS <= told.len() && told.iter().all(|seen| seen.outcome != Outcome::Answer)
+    };
+    let mut wants = world.wants.iter().flat_map(|one| &one.wants).filter(leads_here);
+    wants.any(is_lost)
 }
 
 /// True if the zone delegates another one of ours whose users are not led to what is wanted there. An idle copy of a zone

@@ -148,6 +148,10 @@ impl Refusals {
     /// The newest refusal of a record of this zone.
     #[must_use]
     pub fn of(&self, key: &RecordKey, zone: &ZoneId) -> Option<&Refusal> {
+        // Nearly always nothing is refused.
+        if self.by_record.is_empty() {
+            return None;
+        }
         let at = |zone: Option<&ZoneId>| self.by_record.get(&(key.clone(), zone.cloned()));
         [at(Some(zone)), at(None)].into_iter().flatten().max_by_key(|refusal| refusal.at)
     }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::compare::answer_class::is_blocked;
 use crate::compare::assumed::leads_there;
 use crate::compare::delegation::{LOOKS, is_delegated_elsewhere, known_delegated_twin};
-use crate::compare::mismatch::{is_default, is_of_other_places, is_referral};
+use crate::compare::mismatch::{is_default, is_of_open_pool, is_of_other_places, is_referral};
 use crate::compare::target::{dead_target, lacks_family};
 use crate::compare::wildcard::is_covered;
 use crate::compare::world::World;
@@ -428,6 +428,11 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
     rows.retain(|(_, _, seen, _)| zone.is_some() || !is_referral(seen));
     let is_default_wanted = want.routing.as_deref().is_some_and(is_default);
     rows.retain(|(_, _, seen, _)| is_default_wanted || !is_of_other_places(&members(want, zone), seen));
+    for row in rows.iter_mut().filter(|row| row.1 == Match::Elsewhere) {
+        if is_of_open_pool(world, want, &expected, row) {
+            row.1 = Match::Unknown;
+        }
+    }
     let answered = rows.iter().any(|row| row.1 != Match::Denied);
     // Where the record leads to the wanted targets, an answer that cannot be compared is theirs.
     let leads = || zone.is_some_and(|zone| leads_there(want, zone));

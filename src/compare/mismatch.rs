@@ -123,7 +123,7 @@ pub fn auth_mismatch(
 
 /// True for an answer of which nobody can say whether it is the target's: of targets whose addresses no one has seen as
 /// a whole, or that are others at each place, another address tells nothing. Source: findings.md section 8, rule 5.
-fn is_of_open_pool(
+pub(super) fn is_of_open_pool(
     world: &World<'_>,
     want: &Want,
     expected: &Expected,

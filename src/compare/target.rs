@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::compare::delegation::LOOKS;
+use crate::compare::delegation::{LOOKS, delegated_twin};
 use crate::compare::leftovers::stands_privately;
 use crate::compare::live::{addresses, chain, may_be_of, questions, resolved, says_nothing};
 use crate::compare::world::World;
@@ -48,8 +48,14 @@ pub fn dead_target(world: &World<'_>, want: &Want) -> Option<Reason> {
 /// What the servers of a name say about it.
 fn own_servers<'a>(world: &World<'a>, name: &DomainName) -> Vec<&'a Observation> {
     let seen = questions(world, name);
-    let says =
-        |answer: &&Observation| answer.vantage == Vantage::Authoritative && !says_nothing(answer.outcome);
+    // A zone that nobody delegates to answers perfectly when it is asked directly.
+    let is_idle = |answer: &Observation| {
+        let zone = answer.zone_id.as_ref().and_then(|id| world.zone(&ZoneId::new(id)));
+        zone.is_some_and(|zone| delegated_twin(world, zone).is_some())
+    };
+    let says = |answer: &&Observation| {
+        answer.vantage == Vantage::Authoritative && !says_nothing(answer.outcome) && !is_idle(answer)
+    };
     seen.iter().copied().filter(says).collect()
 }
 
