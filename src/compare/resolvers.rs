@@ -202,6 +202,17 @@ fn rows<'a>(world: &World<'a>, name: &Name<'_>, out: &mut Verdicts) -> Vec<Row<'
                 detail: "a second look at a resolver contradicts the first".to_owned(),
             });
         }
+        if let Looked::Seen(class, one) | Looked::Once(class, one) = looked
+            && matches!(class, Class::Sinkhole | Class::OtherView | Class::Rewritten)
+            && world.is_portal(one)
+        {
+            out.silent.push(Silent {
+                subject: Subject::Record(want.key()),
+                reason: SilentReason::ResolverFault,
+                detail: "a resolver has one answer for everything, its control name too".to_owned(),
+            });
+            continue;
+        }
         let row = |(class, seen)| Row { view, server, class, seen, window: window(world, name, class, seen) };
         match looked {
             Looked::Seen(class, seen) => rows.push(row((class, seen))),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -59,6 +60,8 @@ pub struct World<'a> {
     undecided: BTreeSet<DomainName>,
     /// Resolvers whose control name works, by view and server, with the latest time at which it did.
     controls: BTreeMap<(&'a str, &'a str), Timestamp>,
+    /// What these gave for it.
+    told_for_control: BTreeMap<(&'a str, &'a str), BTreeSet<IpAddr>>,
     /// Names that a resolver failed to answer, hardly ever any.
     failing: TableSet<&'a DomainName>,
     /// Hosted zones by name, read or not; several of one name in the order of their ids.
@@ -145,6 +148,7 @@ impl<'a> World<'a> {
             policy.views.iter().filter(|view| view.internal).map(|view| &*view.name).collect();
         let mut inside: Table<&DomainName, Vec<&Observation>> = Table::default();
         let mut controls: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
+        let mut told_for_control: BTreeMap<(&str, &str), BTreeSet<IpAddr>> = BTreeMap::new();
         let mut failing = TableSet::default();
         // The answers of a name come together.
         for about in seen.chunk_by(|one, other| one.name == other.name) {
@@ -169,6 +173,7 @@ impl<'a> World<'a> {
                     let server = (&*observation.view, &*observation.server);
                     let at = controls.entry(server).or_insert(observation.at);
                     *at = observation.at.max(*at);
+                    told_for_control.entry(server).or_default().extend(observation.addresses());
                 }
             }
         }
@@ -202,6 +207,7 @@ impl<'a> World<'a> {
             odd,
             undecided,
             controls,
+            told_for_control,
             failing,
             by_apex,
             servers,
@@ -254,6 +260,14 @@ impl<'a> World<'a> {
         let latest = self.controls.get(&(&*seen.view, &*seen.server));
         let after = latest.is_some_and(|at| seen.at.duration_since(*at) <= VOUCHES_FOR);
         after && self.past.has_worked_since(seen)
+    }
+
+    /// True if a resolver gives the very same addresses for its control name: it has one answer for everything.
+    #[must_use]
+    pub fn is_portal(&self, seen: &Observation) -> bool {
+        let control = self.told_for_control.get(&(&*seen.view, &*seen.server));
+        let found: BTreeSet<IpAddr> = seen.addresses().collect();
+        !found.is_empty() && control == Some(&found)
     }
 
     /// True if a resolver failed to answer a name of the zone.
