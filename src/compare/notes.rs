@@ -84,7 +84,9 @@ fn not_modelled(wants: &InstanceWants, out: &mut Verdicts) {
 /// A host that nobody wants, without a set of its own, that a wildcard answers.
 fn covered_by_wildcard(world: &World<'_>, wants: &InstanceWants, out: &mut Verdicts) {
     let unwanted = wants.unwanted.iter().filter_map(|row| row.name.as_ref());
-    for name in unwanted.filter(|name| world.wanted(name).next().is_none()) {
+    // What an object gives that has no target is named by that.
+    let is_free = |name: &&DomainName| world.wanted(name).next().is_none() && !world.may_be_given(name);
+    for name in unwanted.filter(is_free) {
         for zone in world.zones_over(name) {
             if !covering(name, zone).is_empty() {
                 say(
