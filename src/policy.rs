@@ -192,4 +192,10 @@ impl Policy {
     pub fn view(&self, name: &str) -> Option<&NetworkView> {
         self.views.iter().find(|view| *view.name == *name)
     }
+
+    /// True if what is seen there is shown and never judged.
+    #[must_use]
+    pub fn is_internal(&self, name: &str) -> bool {
+        self.view(name).is_some_and(|view| view.internal)
+    }
 }

@@ -12,7 +12,7 @@ use crate::compare::resolvers::ALIAS_TTL;
 use crate::compare::wildcard::above;
 use crate::compare::wishes::signed;
 use crate::compare::world::World;
-use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::observation::{Observation, Outcome, Vantage, leads_nowhere};
 use crate::model::record::{Content, RecordSet, RecordType, Value};
 use crate::model::want::Want;
 use crate::model::zone::ZoneReading;
@@ -90,7 +90,7 @@ pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class
     let blocked = is_blocked(seen);
     let is_nowhere = || {
         let found = addresses(seen);
-        !found.is_empty() && found.iter().all(|ip| leads_nowhere(*ip))
+        !found.is_empty() && found.iter().all(leads_nowhere)
     };
     match seen.outcome {
         Outcome::Answer => match judge(seen, name.expected) {
@@ -138,7 +138,7 @@ fn is_served_at_home(world: &World<'_>, name: &Name<'_>) -> bool {
 
 /// True if the wanted targets have an address that leads somewhere.
 fn lives(name: &Name<'_>) -> bool {
-    name.expected.addresses.iter().any(|ip| !leads_nowhere(*ip))
+    name.expected.addresses.iter().any(|ip| !leads_nowhere(ip))
 }
 
 /// A denial is signed with the SOA of a zone above the name; a block list has none, or its own.
@@ -262,8 +262,11 @@ fn of_wildcard<'a>(world: &World<'a>, name: &Name<'a>) -> Option<Vec<(&'a Conten
     let Some(wildcard) = sets.first().map(|set| &set.name) else { return Some(Vec::new()) };
     let held = world.past.names.records_at(wildcard).iter().chain(world.past.others.at(wildcard));
     let held = held.filter(|held| held.place == name.zone.zone.id);
-    let former = held.flat_map(|held| &held.sightings);
-    let former = former.filter_map(|seen| Some((seen.value.as_ref()?, seen.until.min(came))));
+    let former = held.flat_map(|held| {
+        let ends = held.sightings.iter().skip(1).map(|next| next.since);
+        let pairs = held.sightings.iter().zip(ends);
+        pairs.filter_map(|(seen, ended)| Some((seen.value.as_ref()?, ended.min(came))))
+    });
     Some(standing.chain(former).collect())
 }
 
@@ -466,11 +469,6 @@ fn told_by_other_zones<'a, 's>(
     let sets = zones.flat_map(|zone| zone.at(&name.want.name).iter().map(move |set| (zone, set)));
     let sets = sets.filter(move |(_, set)| tells(&set.record_type));
     sets.map(|(zone, set)| (zone, &set.content)).filter(move |(_, content)| leads_to(content, own, seen))
-}
-
-/// An address that nobody can serve a public name from.
-fn leads_nowhere(ip: IpAddr) -> bool {
-    ip.is_unspecified() || ip.is_loopback()
 }
 
 /// An address of private networks. Source: RFC 1918, RFC 6598, RFC 4193, RFC 3927, RFC 4291.

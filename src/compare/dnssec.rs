@@ -177,7 +177,7 @@ fn by_error(bad: &[&Observation]) -> Reason {
 /// True if the zone does not sign and its parent has no DS for it: nobody looks for signatures, and what fails lies above
 /// it, or where its names lead.
 fn is_known_unsigned(world: &World<'_>, zone: &ZoneReading) -> bool {
-    let is_signed = zone.zone.dnssec.as_ref().is_none_or(|one| &*one.serve_signature != "NOT_SIGNING");
+    let is_signed = zone.zone.dnssec.as_ref().is_none_or(Dnssec::is_signed);
     let seen = world.answers.get(&zone.zone.name).map(Vec::as_slice).unwrap_or_default();
     let mut asked =
         seen.iter().filter(|one| one.vantage == Vantage::Parent && &*one.record_type == "DS").peekable();

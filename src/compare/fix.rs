@@ -214,7 +214,7 @@ fn zone_fix(
         candidate.cause == Some(Cause::OwnerMissing) && batch::lacks_place(&wants.instance, want, zone);
     let summary = if is_unownable {
         advice::NO_PLACE_FOR_OWNERSHIP.to_owned()
-    } else if candidate.key.kind == Kind::FailedChange && candidate.also.is_empty() {
+    } else if advice::is_of_ownership_alone(candidate) {
         "Users are served: write the ownership TXT by hand, or delete what stands under its name.".to_owned()
     } else if advice::blocks_itself(candidate, want, zone) {
         advice::OWNERSHIP_BESIDE_CNAME.to_owned()

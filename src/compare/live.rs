@@ -17,7 +17,7 @@ use crate::compare::wildcard::is_covered;
 use crate::compare::world::World;
 use crate::finding::Impact;
 use crate::model::instance::ZoneType;
-use crate::model::observation::{AnswerRecord, Observation, Outcome, Vantage};
+use crate::model::observation::{AnswerRecord, Observation, Outcome, Vantage, leads_nowhere};
 use crate::model::record::{Content, RecordSet, RecordType, Routing, Value};
 use crate::model::text::printable;
 use crate::model::want::{InstanceWants, Want};
@@ -141,7 +141,7 @@ fn as_host(value: &Value) -> Option<DomainName> {
 pub fn resolved(world: &World<'_>, host: &DomainName) -> BTreeSet<IpAddr> {
     let told = world.answers.get(host).map(Vec::as_slice).unwrap_or_default().iter();
     let found = told.filter(|seen| !is_blocked(seen)).flat_map(|seen| seen.addresses());
-    found.filter(|ip| !ip.is_unspecified() && !ip.is_loopback()).collect()
+    found.filter(|ip| !leads_nowhere(ip)).collect()
 }
 
 /// What a wish leads to; where a record leads there, too, with the addresses of a little while ago.
@@ -592,7 +592,7 @@ pub fn may_be_of(
     if seen.vantage != Vantage::Recursive {
         return true;
     }
-    if policy.view(&seen.view).is_some_and(|view| view.internal) {
+    if policy.is_internal(&seen.view) {
         return false;
     }
     match zone {

@@ -11,15 +11,15 @@ use jiff::SignedDuration;
 
 use crate::compare::answer_class::{is_private, pool};
 use crate::compare::live::{
-    Expected, Match, addresses, answers, asks, chain, judge, questions, resolved, said, says_nothing, speaks,
-    union, worst,
+    Expected, Match, Row, addresses, answers, asks, chain, judge, questions, resolved, said, says_nothing,
+    speaks, union, worst,
 };
 use crate::compare::target::lacks_family;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wishes::{open, signed};
 use crate::compare::world::World;
 use crate::finding::{FindingKey, Impact, Kind, Reason, SilentReason, Subject, Window};
-use crate::model::observation::{Observation, Outcome, Transport, Vantage};
+use crate::model::observation::{Observation, Outcome, Transport, Vantage, leads_nowhere};
 use crate::model::record::{Content, RecordSet, RecordType, Routing};
 use crate::model::text::printable;
 use crate::model::want::{InstanceWants, Want};
@@ -127,7 +127,7 @@ pub(super) fn is_of_open_pool(
     world: &World<'_>,
     want: &Want,
     expected: &Expected,
-    (_, verdict, seen, _): &(&str, Match, &Observation, usize),
+    (_, verdict, seen, _): &Row<'_>,
 ) -> bool {
     let is_six = want.record_type == RecordType::Aaaa;
     let mut hosts = expected.hosts.iter().filter(|host| !host.as_str().starts_with("dualstack.")).peekable();
@@ -141,7 +141,7 @@ pub(super) fn is_of_open_pool(
             let is_told = || resolved(world, host).iter().any(|ip| ip.is_ipv6() == is_six);
             !is_ours && is_told() && pool(world, host, is_six).is_none()
         })
-        && !found.iter().all(|ip| is_private(*ip) || ip.is_loopback() || ip.is_unspecified())
+        && !found.iter().all(|ip| is_private(*ip) || leads_nowhere(ip))
 }
 
 /// True if a second look at the server, by TCP, got no answer at all.

@@ -300,7 +300,7 @@ fn split_horizon(world: &World<'_>, out: &mut Verdicts) {
 
 fn about_views(world: &World<'_>, out: &mut Verdicts) {
     for answer in world.observations().filter(|answer| answer.vantage == Vantage::Recursive) {
-        if world.policy.view(&answer.view).is_some_and(|view| view.internal) {
+        if world.policy.is_internal(&answer.view) {
             let detail = format!("view {} is internal and never judged", answer.view);
             say(out, named(&answer.name, RecordType::A), SilentReason::InternalResolver, &detail);
         }

@@ -278,7 +278,7 @@ fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> I
         {
             // But those whom its member served are left to the others.
             if object.set_identifier.is_some() && !stands(world, wants, object, name) {
-                misled = Impact::Degraded;
+                misled = worse(misled, Impact::Degraded);
             }
             continue;
         }
@@ -287,14 +287,18 @@ fn impact(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget) -> I
         if !told.is_empty() && told.iter().all(|answer| answer.outcome != Outcome::Answer) {
             return Impact::Down;
         }
-        let harm = misled_to(world, wants, name, &told);
-        misled = if misled.weight() < harm.weight() { harm } else { misled };
+        misled = worse(misled, misled_to(world, wants, name, &told));
     }
     if misled != Impact::None {
         return misled;
     }
     let recorded = alone().any(|name| stands(world, wants, object, name));
     if seen || recorded { Impact::Latent } else { Impact::Down }
+}
+
+/// The graver of two, in any order.
+fn worse(one: Impact, other: Impact) -> Impact {
+    if one.weight() < other.weight() { other } else { one }
 }
 
 /// True if a zone of the instance still has what the object asked for: its own member of a routing set.
@@ -374,5 +378,21 @@ fn remedy(object: &WithoutTarget) -> Fix {
         summary: summary.to_owned(),
         commands: vec![crate::compare::fix::describe(&object.object)],
         ..Fix::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_host_that_others_serve_makes_the_harm_of_another_no_smaller() {
+        for (one, other) in [
+            (Impact::WrongPlace, Impact::Degraded),
+            (Impact::Down, Impact::Latent),
+            (Impact::Latent, Impact::None),
+        ] {
+            assert_eq!((worse(one, other), worse(other, one)), (one, one));
+        }
     }
 }

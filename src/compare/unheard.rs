@@ -239,11 +239,10 @@ fn told_of<'a>(
     policy: &Policy,
     names: impl Iterator<Item = &'a DomainName>,
 ) -> BTreeSet<&'a DomainName> {
-    let is_internal = |seen: &Observation| policy.view(&seen.view).is_some_and(|view| view.internal);
     let mut names: BTreeSet<&DomainName> = names.collect();
     let mut told = BTreeSet::new();
     let leads = |one: &&Observation| one.outcome == Outcome::Answer && !is_loop(one);
-    for one in snapshot.observations().filter(leads).filter(|one| !is_internal(one)) {
+    for one in snapshot.observations().filter(leads).filter(|one| !policy.is_internal(&one.view)) {
         if names.is_empty() {
             break;
         }

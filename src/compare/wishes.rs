@@ -718,24 +718,21 @@ pub(super) fn sync_window(world: &World<'_>, wants: &InstanceWants, want: &Want)
     let seen = asked_since(world, wants, want);
     // Without a time of the status an address is as new as its first sight. And what the object did not
     // bring about came with the flags of the instance, a Gateway or a Node.
-    let mut sightings = world.past.names.wish(&wants.instance.id, want).iter().rev().skip(1);
-    // Claims that change places are not news each time.
-    let goes_back = |seen: Timestamp, one: &Sighting<Content>| {
-        one.value == want.content && seen.duration_since(one.until) < GOES_BACK
-    };
+    let earlier = || world.past.names.wish(&wants.instance.id, want).iter().rev().skip(1);
+    // Claims that change places are not news each time, with or without a time of the status.
+    let returns = seen.is_some_and(|seen| {
+        earlier().any(|one| one.value == want.content && seen.duration_since(one.until) < GOES_BACK)
+    });
     let by_others = want.conflict.is_none()
-        && touched.zip(seen).is_some_and(|(touched, seen)| match sightings.next() {
-            Some(before) => touched < before.until && !sightings.any(|one| goes_back(seen, one)),
+        && touched.zip(seen).is_some_and(|(touched, seen)| match earlier().next() {
+            Some(before) => touched < before.until && !returns,
             None => LATELY < seen.duration_since(touched),
         });
-    // With or without a time of the status.
-    let mut earlier = world.past.names.wish(&wants.instance.id, want).iter().rev().skip(1);
-    let returns = want.conflict.is_some() && seen.is_some_and(|seen| earlier.any(|one| goes_back(seen, one)));
-    let is_news = !returns
-        && seen.is_some_and(|seen| {
-            want.status_changed_at.is_none()
-                || by_others && world.past.first_at.is_some_and(|first| first < seen)
-        });
+    let is_told_before = returns && want.conflict.is_some();
+    let is_news = seen.is_some_and(|seen| {
+        let is_of_others = by_others && world.past.first_at.is_some_and(|first| first < seen);
+        !is_told_before && (want.status_changed_at.is_none() || is_of_others)
+    });
     let told = want.changed_at.max(want.status_changed_at);
     let records = match seen {
         // What was there when we began is not all of one day.

@@ -190,6 +190,12 @@ impl Observation {
     }
 }
 
+/// An address that nobody can serve a public name from: who gives it blocks the name.
+#[must_use]
+pub fn leads_nowhere(ip: &IpAddr) -> bool {
+    ip.is_unspecified() || ip.is_loopback()
+}
+
 /// An address that DNS64 makes of an IPv4 address, by one of the two prefixes that are kept for it. Source: RFC 6147;
 /// RFC 6052, section 2.1; RFC 8215.
 fn is_synthesized(ip: &IpAddr) -> bool {

@@ -224,8 +224,13 @@ impl Dnssec {
     /// The DS records that the parent may hold: those of keys that sign, or should. Signing that is disabled leaves the
     /// keys as they are, and the zone publishes none. Source: Route 53 API, `DisableHostedZoneDNSSEC`.
     pub fn published(&self) -> impl Iterator<Item = &Arc<str>> {
-        let is_signed = &*self.serve_signature != "NOT_SIGNING";
-        self.ds_records.iter().chain(&self.failing_ds_records).filter(move |_| is_signed)
+        self.ds_records.iter().chain(&self.failing_ds_records).filter(|_| self.is_signed())
+    }
+
+    /// False if Route 53 says that nobody is to sign.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        &*self.serve_signature != "NOT_SIGNING"
     }
 
     /// True if Route 53 says that it cannot sign.

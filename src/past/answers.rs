@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::observation::{Observation, Outcome, Vantage};
+use crate::model::observation::{Observation, Outcome, Vantage, leads_nowhere};
 use crate::model::table::{Table, TableSet};
 use crate::model::want::InstanceWants;
 use crate::model::{Content, DomainName, RecordKey, RecordType, ZoneId};
@@ -252,13 +252,11 @@ impl Answered {
 
     /// What the resolver of a cluster makes of a target, and what one that blocks puts in its place, it never had.
     pub(super) fn observe_hosts(&mut self, snapshot: &Snapshot, wants: &[InstanceWants], policy: &Policy) {
-        let is_internal = |seen: &Observation| policy.view(&seen.view).is_some_and(|view| view.internal);
-        let leads = |ip: &IpAddr| !ip.is_unspecified() && !ip.is_loopback();
         let wanted = wants.iter().flat_map(|one| &one.wants).flat_map(|want| want.content.hosts());
         let wanted: TableSet<DomainName> = wanted.collect();
         let told = snapshot.observations().filter(|seen| wanted.contains(&seen.name));
-        for seen in told.filter(|seen| !is_internal(seen)) {
-            for address in seen.addresses().filter(leads) {
+        for seen in told.filter(|seen| !policy.is_internal(&seen.view)) {
+            for address in seen.addresses().filter(|ip| !leads_nowhere(ip)) {
                 if MAX_HOSTS <= self.hosts.len() && !self.hosts.contains_key(&seen.name) {
                     continue;
                 }

@@ -81,6 +81,12 @@ pub fn blocks_itself(candidate: &Candidate, want: &Want, zone: &ZoneReading) -> 
 /// For such a CNAME.
 pub const OWNERSHIP_BESIDE_CNAME: &str = "Update ExternalDNS to v0.18.0 or later, which keeps the ownership elsewhere; until then the record can be written by hand.";
 
+/// True for a refused change that would have written a second ownership record: of the record nothing differs.
+#[must_use]
+pub fn is_of_ownership_alone(candidate: &Candidate) -> bool {
+    candidate.key.kind == Kind::FailedChange && candidate.also.is_empty()
+}
+
 /// Names of a batch that are told; a person mends them one by one, and sees the next.
 const MAX_CULPRITS: usize = 5;
 

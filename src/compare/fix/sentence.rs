@@ -7,7 +7,7 @@
 )]
 
 use crate::compare::after::private_class;
-use crate::compare::fix::advice::{blocks_itself, culprits, is_host_as_address};
+use crate::compare::fix::advice::{blocks_itself, culprits, is_host_as_address, is_of_ownership_alone};
 use crate::compare::fix::zones::lack;
 use crate::compare::verdict::Candidate;
 use crate::compare::wrong_zone::holds;
@@ -216,7 +216,7 @@ fn refused(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>, objec
         _ if zone.is_some_and(|zone| blocks_itself(candidate, want, zone)) => format!(
             "Route 53 refuses {key}{object}: this release of ExternalDNS puts the ownership TXT beside the CNAME, which must stand alone."
         ),
-        (_, Reason::AlreadyExists) if candidate.also.is_empty() => format!(
+        (_, Reason::AlreadyExists) if is_of_ownership_alone(candidate) => format!(
             "Route 53 refuses the ownership TXT that {key}{object} lacks: it exists already. The record itself is right."
         ),
         _ => format!("Route 53 refuses the change of {key}{object}: {}.", plain(candidate.reason)),

@@ -38,7 +38,6 @@ fn is_written_by_another(world: &World<'_>, wants: &InstanceWants, one: &Candida
         other.instance.id != wants.instance.id
             && other.instance.origin != Origin::Departed
             && !is_idle(&other.instance)
-            && !other.instance.flags.dry_run
     };
     let others = world.wants.iter().filter(runs);
     others
