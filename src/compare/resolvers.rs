@@ -384,7 +384,9 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class, seen: &Observation) 
         }
         // What stood there before we first looked may have been anything.
         Class::Rewritten | Class::OtherView if !saw_change(world, name) => {
-            after(SilentReason::TtlWindow, change_start(world, name)?, own_ttl)
+            let start = change_start(world, name)?;
+            let ttl = of_before(seen, start, own_ttl, name.want).unwrap_or(own_ttl);
+            after(SilentReason::TtlWindow, start, ttl)
         }
         Class::Right
         | Class::Sinkhole
@@ -423,6 +425,20 @@ fn excuse_by_delegation(world: &World<'_>, zone: &ZoneReading, rows: &mut [Row<'
     for (row, _) in rows.iter_mut().zip(excused).filter(|(_, is_excused)| *is_excused) {
         row.window = [row.window, Some(moved)].into_iter().flatten().max_by_key(|window| window.until);
     }
+}
+
+/// The longest time for which records of hosts are usually kept, in seconds.
+const USUAL_TTL: u32 = 3_600;
+
+/// The time to live that a record had before it changed, if an answer is of that one: whoever keeps it for longer than
+/// the present record says was told so before. Nobody saw that record; a time that no record of the host is likely to
+/// have had makes it no former answer.
+fn of_before(seen: &Observation, changed: Timestamp, own_ttl: u32, want: &Want) -> Option<u32> {
+    let own = seen.answers.iter().filter(|record| record.name == seen.name);
+    let left = own.map(|record| record.ttl).max().filter(|left| own_ttl < *left)?;
+    let passed = u32::try_from(seen.at.duration_since(changed).as_secs()).ok()?;
+    let likely = want.demanded_ttl.unwrap_or_default().max(USUAL_TTL);
+    passed.checked_add(left).filter(|ttl| *ttl <= likely)
 }
 
 /// True if the record was seen to change, between two looks that leave no room for a third content.
