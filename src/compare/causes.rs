@@ -130,12 +130,12 @@ impl Circumstances<'_> {
         old.then_some(Cause::ControllerVersion)
     }
 
-    /// Nothing stands at the name, and the release keeps the ownership of the CNAME under the same one: Route 53 cannot
+    /// Nothing else stands at the name, and the release keeps the ownership of the CNAME under the same one: Route 53 cannot
     /// hold both.
     fn blocks_itself(&self) -> bool {
         let (want, instance) = (self.want, &self.wants.instance);
         want.record_type == RecordType::Cname
-            && self.zone.at(&want.name).is_empty()
+            && self.zone.at(&want.name).iter().all(|set| set.record_type == RecordType::Cname)
             && title_names(instance, want.name.as_str(), &want.record_type, false)
                 .iter()
                 .any(|text| *text == want.name.as_str())

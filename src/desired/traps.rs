@@ -120,6 +120,7 @@ const fn sentences(behaviour: Behaviour) -> (Option<&'static str>, Option<&'stat
         | Behaviour::AliasFalse
         | Behaviour::AliasByType
         | Behaviour::TxtPlain
+        | Behaviour::MissingTxtForces
         | Behaviour::TxtTyped
         | Behaviour::ZonePin
         | Behaviour::Ptr

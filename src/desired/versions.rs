@@ -37,6 +37,8 @@ pub enum Behaviour {
     CanonicalByLabel,
     /// Ownership TXT in the old format, without the type.
     TxtPlain,
+    /// An owned record of which one of its ownership records is missing is written anew, both of them.
+    MissingTxtForces,
     /// Ownership TXT in the new format, with the type.
     TxtTyped,
     /// The ownership TXT of an alias of type A carries `cname-`.
@@ -213,6 +215,7 @@ pub const TABLE: &[Row] = &[
     from(Behaviour::AliasByType, Version::new(0, 22, 0), "executed"),
     from(Behaviour::CanonicalByLabel, Version::new(0, 16, 0), "executed"),
     between(Behaviour::TxtPlain, EVER, Version::new(0, 18, 0), "docs/registry/registry.md"),
+    from(Behaviour::MissingTxtForces, Version::new(0, 13, 6), "registry/txt.go"),
     from(Behaviour::TxtTyped, TYPED_TXT, "docs/registry/registry.md"),
     between(Behaviour::TxtAliasAsCname, Version::new(0, 12, 0), Version::new(0, 22, 0), "#6523"),
     from(Behaviour::SourceMerge, Version::new(0, 21, 0), "executed"),

@@ -75,7 +75,7 @@ pub fn blocks_itself(candidate: &Candidate, want: &Want, zone: &ZoneReading) -> 
     candidate.key.kind == Kind::FailedChange
         && candidate.reason == Reason::CnameConflict
         && candidate.cause == Some(Cause::ControllerVersion)
-        && zone.at(&want.name).is_empty()
+        && zone.at(&want.name).iter().all(|set| set.record_type == RecordType::Cname)
 }
 
 /// For such a CNAME.
@@ -226,7 +226,19 @@ pub fn blocked(want: &Want, obstacles: &[&RecordSet]) -> String {
         let beside = !matches!(want.record_type, RecordType::Cname | RecordType::Txt);
         set.record_type == RecordType::Txt && (beside || set.name != want.name)
     };
-    if let Some(text) = obstacles.iter().find(is_text) {
+    // The ownership of another member goes as its record does.
+    let is_of_rival = |text: &RecordSet| {
+        let mut rivals = obstacles.iter().filter(|set| set.record_type == want.record_type);
+        matches!(TxtRole::of(text), TxtRole::Heritage(_))
+            && rivals.any(|set| set.name == want.name && set.set_identifier == text.set_identifier)
+    };
+    if let Some(text) = obstacles.iter().filter(is_text).find(|text| !is_of_rival(text)) {
+        if text.name == want.name && TxtRole::of(text) == TxtRole::Other {
+            return format!(
+                "The text at {} stands where this release keeps ownership, and would be lost: give ExternalDNS a --txt-prefix, or update it to v0.18.0 or later, which keeps it elsewhere.",
+                text.name
+            );
+        }
         return format!(
             "The text at {} keeps the ownership out and is not ours to delete: move it to another name.",
             text.name

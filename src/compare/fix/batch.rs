@@ -198,14 +198,20 @@ impl Batch {
                     kept_out.push(set);
                     continue;
                 }
-                // Ours.
+                // Ours, but it stands in another place of the routing set than the record shall: it would keep
+                // others out of that, and Route 53 would not find what ExternalDNS deletes.
+                Some(other) if other.routing != set.routing && is_own(other, instance) => {
+                    self.remove(other);
+                    self.write(set);
+                }
                 Some(_) => {}
                 None => self.write(set),
             }
             titles += 1;
         }
-        if titles == 0 {
-            // Without any the record would be nobody's: the text is an obstacle.
+        if titles == 0 || does(instance.effective_version(), Behaviour::MissingTxtForces) {
+            // Without any the record would be nobody's, and a release that misses one of them writes over the text as
+            // soon as it owns the record: the text is an obstacle.
             self.create.extend(kept_out);
         }
     }
