@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::Reason;
 use crate::limits::MAX_SEPARATIONS;
+use crate::model::change::{Action, ChangeEventKind};
 use crate::model::heritage::TxtRole;
+use crate::model::instance::Instance;
 use crate::model::object::{KubeObject, registry_word};
 use crate::model::observation::{AnswerRecord, Observation, Outcome, Vantage};
 use crate::model::packed::pack;
@@ -287,7 +289,7 @@ impl Past {
             self.observe_public(zones);
             self.observe_associations(zones, at);
             if lists_are_whole(snapshot) {
-                self.observe_strangers(zones, wants, (&snapshot.odd_objects(), &forgotten), at);
+                self.observe_strangers(snapshot, zones, wants, (&snapshot.odd_objects(), &forgotten));
             }
         }
         if snapshot.dns.state == ViewState::Read {
@@ -618,11 +620,12 @@ impl Past {
 
     fn observe_strangers(
         &mut self,
+        snapshot: &Snapshot,
         zones: &Zones,
         wants: &[InstanceWants],
         (odd, forgotten): (&[ObjectRef], &[ObjectRef]),
-        at: Timestamp,
     ) {
+        let at = snapshot.at;
         // What came while nobody looked may be of an object that lived then.
         let unseen = self.last_at.is_some_and(|last| LIFE < at.duration_since(last));
         // Nearly every record is of an object that is here, so that nothing is copied to find that out.
@@ -667,7 +670,9 @@ impl Past {
                     let came_unseen = unseen && stood.is_none_or(|since| since == at);
                     let is_old = is_first || came_unseen || stands && stood.is_none();
                     let is_left_over = heritage.parts().is_some_and(is_forgotten);
-                    let begun = if is_old || is_left_over { self.first_at } else { stood };
+                    // An object that lived between two looks, too.
+                    let is_new = !is_old && !is_left_over && !has_logged(snapshot, &one.instance, &set.name);
+                    let begun = if is_new { stood } else { self.first_at };
                     let since = self.idle.get(&key).map_or(begun.unwrap_or(at), |idle| idle.since);
                     let rows = if stands { &mut self.strangers } else { &mut self.idle };
                     if rows.len() < MAX_STRANGERS {
@@ -963,5 +968,15 @@ fn arrivals(names: &Names, first_at: Option<Timestamp>) -> impl Iterator<Item = 
         let absent = newest().find(|one| one.value.is_none()).map(|one| one.until);
         (absent.is_some() || first_at < Some(standing.since))
             .then(|| ((held.place.clone(), held.key(name)), absent, standing.since))
+    })
+}
+/// True if a log of the instance tells that it wrote the ownership record itself.
+fn has_logged(snapshot: &Snapshot, instance: &Instance, name: &DomainName) -> bool {
+    let events = snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);
+    events.filter(|event| instance.wrote(&event.source)).any(|event| {
+        let ChangeEventKind::Applied(batch) = &event.kind else { return false };
+        batch.changes.iter().any(|change| {
+            change.action != Action::Delete && change.record_type == RecordType::Txt && change.name == *name
+        })
     })
 }

@@ -199,8 +199,20 @@ fn are_too_many(world: &World<'_>, wants: &InstanceWants, standing: &BTreeSet<Ob
         feed.events.iter().any(|event| matches!(event.kind, ChangeEventKind::Refused(_)))
     });
     let foreign = standing.iter().filter(|object| !spaces.contains(&*object.namespace));
-    let foreign = foreign.filter(|object| !is_old_alias(world, wants, object)).count();
+    let foreign =
+        foreign.filter(|object| !is_old_alias(world, wants, object) && !is_adopted(world, wants, object));
+    let foreign = foreign.count();
     !keeps && !refused && ENOUGH <= foreign
+}
+
+/// True if another object of this cluster wants all that stands for the object, as it is: nobody writes the ownership of
+/// a right record anew when its object moves to another namespace.
+fn is_adopted(world: &World<'_>, wants: &InstanceWants, object: &ObjectRef) -> bool {
+    let zones = wants.zones.iter().filter_map(|id| world.zone(id));
+    !zones.flat_map(|zone| world.suspects(zone)).any(|text| {
+        text.heritage.owner == Some(&wants.instance.flags.owner_id)
+            && text.heritage.object().as_ref() == Some(object)
+    })
 }
 
 /// True if all that stands for the object are old aliases, which this release never deletes.
