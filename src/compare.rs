@@ -39,6 +39,7 @@ pub mod show;
 pub mod solvers;
 pub mod target;
 pub mod texts;
+pub mod told;
 pub mod unheard;
 pub mod verdict;
 pub mod wildcard;

@@ -131,7 +131,7 @@ pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class
 
 /// True if the servers of the wanted targets were asked for them and none denies them.
 fn is_served_at_home(world: &World<'_>, name: &Name<'_>) -> bool {
-    let looks = name.expected.hosts.iter().filter_map(|host| world.answers.get(host)).flatten();
+    let looks = name.expected.hosts.iter().flat_map(|host| world.told(host));
     let own: Vec<_> = looks.filter(|seen| seen.vantage == Vantage::Authoritative).collect();
     LOOKS <= own.len() && own.iter().all(|seen| seen.outcome == Outcome::Answer)
 }
@@ -202,10 +202,10 @@ fn is_of_nobody(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> bool 
 /// all that was answered anywhere within the last hour is of the few addresses that it has.
 fn is_foreign_to(world: &World<'_>, host: &DomainName, seen: &Observation, found: &BTreeSet<IpAddr>) -> bool {
     let is_six = found.iter().any(IpAddr::is_ipv6);
-    let looks = world.answers.get(host).map(Vec::as_slice).unwrap_or_default();
-    let tells = |look: &&&Observation| addresses(look).iter().any(|ip| ip.is_ipv6() == is_six);
-    let is_asked_here =
-        looks.iter().filter(tells).any(|look| look.server == seen.server && look.view == seen.view);
+    let looks = world.told(host);
+    let tells = |look: &&Observation| addresses(look).iter().any(|ip| ip.is_ipv6() == is_six);
+    let mut looks = looks.filter(tells);
+    let is_asked_here = looks.any(|look| look.server == seen.server && look.view == seen.view);
     is_asked_here && pool(world, host, is_six).is_some_and(|pool| pool.is_disjoint(found))
 }
 
@@ -213,8 +213,8 @@ fn is_foreign_to(world: &World<'_>, host: &DomainName, seen: &Observation, found
 /// whole: each answer shows another part of a large pool, and what is served worldwide differs by place.
 pub(super) fn pool(world: &World<'_>, host: &DomainName, is_six: bool) -> Option<BTreeSet<IpAddr>> {
     let of_family = |ip: &IpAddr| ip.is_ipv6() == is_six;
-    let looks = world.answers.get(host).map(Vec::as_slice).unwrap_or_default();
-    let told = looks.iter().map(|look| addresses(look).into_iter().filter(of_family).collect());
+    let looks = world.told(host);
+    let told = looks.map(|look| addresses(look).into_iter().filter(of_family).collect());
     let told: Vec<BTreeSet<IpAddr>> = told.filter(|told: &BTreeSet<_>| !told.is_empty()).collect();
     let largest = told.iter().map(BTreeSet::len).max()?;
     let lately = world.past.answered.lately(host).filter(of_family);

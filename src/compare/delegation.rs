@@ -51,7 +51,7 @@ pub enum Parent {
 pub fn parent_of(world: &World<'_>, zone: &ZoneReading) -> Parent {
     let own = name_servers(zone);
     let mut said: BTreeMap<BTreeSet<DomainName>, usize> = BTreeMap::new();
-    for seen in world.answers.get(&zone.zone.name).map(Vec::as_slice).unwrap_or_default() {
+    for seen in world.told(&zone.zone.name) {
         if seen.vantage != Vantage::Parent || &*seen.record_type != "NS" {
             continue;
         }
@@ -200,12 +200,12 @@ fn loses_those_led_into(world: &World<'_>, zone: &ZoneReading) -> bool {
         of_public
             && hosts.any(|host| world.zones_over(&host).next().is_some_and(|one| one.zone.id == zone.zone.id))
     };
-    let is_public = |seen: &&&Observation| {
+    let is_public = |seen: &&Observation| {
         seen.vantage == Vantage::Recursive && &*seen.view == "public" && world.control_works(seen)
     };
     let is_lost = |want: &Want| {
-        let looks = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
-        let told: Vec<_> = looks.iter().filter(is_public).collect();
+        let looks = world.told(&want.name);
+        let told: Vec<_> = looks.filter(is_public).collect();
         LOOKS <= told.len() && told.iter().all(|seen| seen.outcome != Outcome::Answer)
     };
     let mut wants = world.wants.iter().flat_map(|one| &one.wants).filter(leads_here);
@@ -227,7 +227,7 @@ fn loses_those_below(world: &World<'_>, zone: &ZoneReading) -> bool {
 /// A server of the parent whose looks contradict each other is listed: the better one counts.
 fn note_contradictions(world: &World<'_>, zone: &ZoneReading, out: &mut Verdicts) {
     let mut by_server: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
-    for seen in world.answers.get(&zone.zone.name).into_iter().flatten() {
+    for seen in world.told(&zone.zone.name) {
         if seen.vantage == Vantage::Parent && &*seen.record_type == "NS" {
             let row = by_server.entry(&seen.server).or_default();
             if seen.delegation().is_some() { row.0 = true } else { row.1 = true }
@@ -516,7 +516,7 @@ fn start(world: &World<'_>, zone: &ZoneReading, reason: Reason, impact: Impact) 
         instance: None,
         kind: Kind::DelegationBroken,
     };
-    let asked = world.answers.get(&zone.zone.name).into_iter().flatten();
+    let asked = world.told(&zone.zone.name);
     let seen_at = asked.filter(|seen| &*seen.record_type == "NS").map(|seen| seen.at).max();
     let mut candidate = Candidate::new(key, reason, impact, seen_at.unwrap_or(world.at()));
     candidate.rests_on = &[ViewName::Kubernetes, ViewName::Route53, ViewName::Dns];
@@ -557,7 +557,7 @@ pub fn followers<'a>(world: &World<'a>, zone: &ZoneReading) -> BTreeMap<&'a str,
     let own: BTreeSet<DomainName> = name_servers(zone).union(&delegated).cloned().collect();
     let mut bad: BTreeMap<&str, (usize, BTreeSet<DomainName>)> = BTreeMap::new();
     let mut good = BTreeSet::new();
-    for seen in world.answers.get(&zone.zone.name).into_iter().flatten() {
+    for seen in world.told(&zone.zone.name) {
         let counts =
             seen.vantage == Vantage::Recursive && &*seen.view == "public" && world.control_works(seen);
         let Some((servers, _)) = seen.delegation().filter(|_| counts) else { continue };

@@ -178,15 +178,14 @@ fn by_error(bad: &[&Observation]) -> Reason {
 /// it, or where its names lead.
 fn is_known_unsigned(world: &World<'_>, zone: &ZoneReading) -> bool {
     let is_signed = zone.zone.dnssec.as_ref().is_none_or(Dnssec::is_signed);
-    let seen = world.answers.get(&zone.zone.name).map(Vec::as_slice).unwrap_or_default();
-    let mut asked =
-        seen.iter().filter(|one| one.vantage == Vantage::Parent && &*one.record_type == "DS").peekable();
+    let seen = world.told(&zone.zone.name);
+    let mut asked = seen.filter(|one| one.vantage == Vantage::Parent && &*one.record_type == "DS").peekable();
     !is_signed && asked.peek().is_some() && asked.all(|one| one.outcome == Outcome::Nodata)
 }
 
 fn ds_at_parent(world: &World<'_>, zone: &ZoneReading) -> BTreeSet<String> {
-    let seen = world.answers.get(&zone.zone.name).map(Vec::as_slice).unwrap_or_default();
-    let asked = seen.iter().filter(|seen| seen.vantage == Vantage::Parent && &*seen.record_type == "DS");
+    let seen = world.told(&zone.zone.name);
+    let asked = seen.filter(|seen| seen.vantage == Vantage::Parent && &*seen.record_type == "DS");
     let records = asked.flat_map(|seen| &*seen.answers).filter(|record| &*record.record_type == "DS");
     records.map(|record| normal_ds(&record.data)).collect()
 }

@@ -636,9 +636,8 @@ pub(super) fn stands_privately(world: &World<'_>, zone: &ZoneReading, host: &Dom
 
 /// All own servers of the host that said anything said that it does not exist.
 pub(super) fn is_denied(world: &World<'_>, host: &DomainName) -> bool {
-    let seen = world.answers.get(host).map(Vec::as_slice).unwrap_or_default();
+    let seen = world.told(host);
     let own: Vec<_> = seen
-        .iter()
         .filter(|answer| answer.vantage == Vantage::Authoritative && !says_nothing(answer.outcome))
         .collect();
     2 <= own.len() && own.iter().all(|answer| answer.outcome == Outcome::Nxdomain)

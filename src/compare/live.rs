@@ -139,8 +139,8 @@ fn as_host(value: &Value) -> Option<DomainName> {
 /// The addresses that were observed for a host name. What leads nowhere is put there by a resolver that blocks.
 #[must_use]
 pub fn resolved(world: &World<'_>, host: &DomainName) -> BTreeSet<IpAddr> {
-    let told = world.answers.get(host).map(Vec::as_slice).unwrap_or_default().iter();
-    let found = told.filter(|seen| !is_blocked(seen)).flat_map(|seen| seen.addresses());
+    let told = world.told(host);
+    let found = told.filter(|seen| !is_blocked(seen)).flat_map(Observation::addresses);
     found.filter(|ip| !leads_nowhere(ip)).collect()
 }
 
@@ -341,7 +341,7 @@ fn widened(all: &[&Observation], expected: &Expected) -> Expected {
 #[must_use]
 pub fn questions<'a>(world: &World<'a>, name: &DomainName) -> Vec<&'a Observation> {
     if !name.is_wildcard() {
-        return world.answers.get(name).cloned().unwrap_or_default();
+        return world.told(name).collect();
     }
     world.under_wildcard(name).to_vec()
 }
@@ -466,8 +466,7 @@ pub fn served_exactly(world: &World<'_>, want: &Want, zone: &ZoneReading) -> Opt
         return None;
     }
     let (mut is_seen, mut right): (bool, Option<&Arc<[AnswerRecord]>>) = (false, None);
-    let looks =
-        world.answers.get(&want.name)?.iter().filter(|seen| asks(&seen.record_type, &want.record_type));
+    let looks = world.told(&want.name).filter(|seen| asks(&seen.record_type, &want.record_type));
     for seen in looks {
         // Servers that say the same share it.
         let is_same = right.is_some_and(|right| Arc::ptr_eq(right, &seen.answers));
@@ -815,8 +814,8 @@ pub fn union<'a>(world: &World<'_>, members: impl IntoIterator<Item = &'a Record
     for set in members {
         let one = expected(world, &set.content, &set.record_type);
         let lately = lately(world, &one.hosts);
-        let told = |host: &DomainName| world.answers.get(host).map(Vec::as_slice).unwrap_or_default();
-        let is_told = |host: &DomainName| told(host).iter().any(|seen| speaks(world, seen));
+        let told = |host: &DomainName| world.told(host);
+        let is_told = |host: &DomainName| told(host).any(|seen| speaks(world, seen));
         let is_known = !one.addresses.is_empty() || !lately.is_empty() || one.hosts.iter().any(is_told);
         all.is_part |= one.rotating && !is_known;
         all.lately.extend(lately);

@@ -156,21 +156,19 @@ fn is_deaf_to_tcp(world: &World<'_>, want: &Want, server: &str) -> bool {
 /// True if every look at the zone's servers is as it should be, whatever its time: the usual case, told
 /// without asking what was there before.
 fn all_right(world: &World<'_>, want: &Want, zone: &ZoneReading, expected: &Expected) -> bool {
-    let counts = |seen: &&&Observation| {
+    let counts = |seen: &&Observation| {
         seen.zone_id.as_deref() == Some(zone.zone.id.as_str()) && asks(&seen.record_type, &want.record_type)
     };
     // A wildcard is judged by other names.
-    let looks = world.answers.get(&want.name).filter(|_| !want.name.is_wildcard());
-    looks.is_some_and(|looks| looks.iter().filter(counts).all(|seen| judge(seen, expected) == Match::Right))
+    let mut looks = world.told(&want.name).filter(|_| !want.name.is_wildcard()).peekable();
+    looks.peek().is_some() && looks.filter(counts).all(|seen| judge(seen, expected) == Match::Right)
 }
 
 /// True if the targets have addresses; of those that nobody said anything about in this round the last word
 /// counts.
 #[must_use]
 pub fn is_alive(world: &World<'_>, expected: &Expected) -> bool {
-    let is_told = |host: &DomainName| {
-        world.answers.get(host).is_some_and(|all| all.iter().any(|seen| speaks(world, seen)))
-    };
+    let is_told = |host: &DomainName| world.told(host).any(|seen| speaks(world, seen));
     let is_known = !expected.lately.is_empty() && !expected.hosts.iter().any(is_told);
     !expected.addresses.is_empty() || is_known
 }

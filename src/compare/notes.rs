@@ -15,7 +15,6 @@ use crate::compare::world::World;
 use crate::compare::wrong_zone::home;
 use crate::desired::sources::roster::unmodelled;
 use crate::finding::{Kind, Reason, SilentReason, Subject};
-use crate::model::by_name::Finger;
 use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::instance::{Policy as Allowed, Registry};
 use crate::model::observation::{Outcome, Vantage};
@@ -37,7 +36,7 @@ pub fn list_silent(world: &World<'_>, out: &mut Verdicts) {
         }
         not_modelled(wants, out);
         covered_by_wildcard(world, wants, out);
-        for want in &wants.wants {
+        for want in world.in_order(wants) {
             if let Some(zone) = want.zone_id().and_then(|id| world.zone(id)) {
                 about_want(world, wants, want, home(world, wants, want, zone), out);
             }
@@ -326,7 +325,6 @@ fn resolver_faults(world: &World<'_>, out: &mut Verdicts) {
 }
 
 fn about_zone<'a>(world: &World<'a>, zone: &'a ZoneReading, out: &mut Verdicts) {
-    let id = &zone.zone.id;
     for text in world.suspects(zone) {
         for wants in
             world.wants.iter().filter(|one| text.heritage.owner == Some(&one.instance.flags.owner_id))
@@ -336,15 +334,12 @@ fn about_zone<'a>(world: &World<'a>, zone: &'a ZoneReading, out: &mut Verdicts) 
             }
         }
     }
-    let mut finger = Finger::new(world.wished_in(id));
-    let mut is_wanted = |name: &DomainName| !finger.at_text(name.as_str()).is_empty();
     let of_registry =
         |set: &RecordSet| set.record_type == RecordType::Txt && TxtRole::of(set) != TxtRole::Other;
     let is_apex = |set: &RecordSet| {
         set.name == zone.zone.name && matches!(set.record_type, RecordType::Ns | RecordType::Soa)
     };
-    let others = zone.records().iter().filter(|set| !is_apex(set) && !of_registry(set));
-    let mut unwanted = others.filter(|set| !is_wanted(&set.name)).peekable();
+    let mut unwanted = beside_wishes(world, zone).filter(|set| !is_apex(set) && !of_registry(set)).peekable();
     if unwanted.peek().is_none() {
         return;
     }
@@ -352,6 +347,25 @@ fn about_zone<'a>(world: &World<'a>, zone: &'a ZoneReading, out: &mut Verdicts) 
     for set in unwanted.filter(|set| !owned.contains(set.name.as_str())).take(MAX_ROWS) {
         say(out, Subject::Record(set.key()), SilentReason::UnmanagedRecord, "nobody here owns or wants it");
     }
+}
+
+/// The record sets of a zone at whose names nothing is wanted. Both lie in the order of their names, and where those of
+/// a wish lie is known: no name is read for it.
+fn beside_wishes<'a>(world: &World<'a>, zone: &'a ZoneReading) -> impl Iterator<Item = &'a RecordSet> {
+    let all: &[RecordSet] = zone.records();
+    let mut wanted =
+        world.wished_in(&zone.zone.id).iter().map(|one| one.here).filter(|here| !here.is_empty());
+    let mut next = wanted.next();
+    all.iter().filter(move |set| {
+        // Several may want one name.
+        while next.is_some_and(|here| {
+            here.last().is_some_and(|last| std::ptr::from_ref(last) < std::ptr::from_ref(*set))
+        }) {
+            next = wanted.next();
+        }
+        next.and_then(<[RecordSet]>::first)
+            .is_none_or(|first| std::ptr::from_ref(*set) < std::ptr::from_ref(first))
+    })
 }
 
 /// Names with an ownership record that nobody here wants, and those of zones below of which this one keeps the

@@ -75,8 +75,8 @@ fn content(record_type: &str, content: &Content) -> Json {
 #[must_use]
 pub fn live(world: &World<'_>, name: &DomainName) -> Json {
     let mut views: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
-    let told = world.answers.get(name).into_iter().chain(world.inside.get(name));
-    for seen in told.flatten() {
+    let told = world.told(name).chain(world.told_inside(name));
+    for seen in told {
         let view = match seen.vantage {
             crate::model::observation::Vantage::Authoritative => "authoritative".to_owned(),
             crate::model::observation::Vantage::Parent => continue,

@@ -110,9 +110,8 @@ fn denied_behind(world: &World<'_>, want: &Want, host: &DomainName) -> Option<Re
 
 /// True if anybody who is led to the zone of the wish got an address for its name.
 fn is_answered(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> bool {
-    let seen = world.answers.get(&want.name).map(Vec::as_slice).unwrap_or_default();
-    seen.iter()
-        .any(|answer| may_be_of(world.policy, world.zones(), zone, answer) && !addresses(answer).is_empty())
+    let mut seen = world.told(&want.name);
+    seen.any(|answer| may_be_of(world.policy, world.zones(), zone, answer) && !addresses(answer).is_empty())
 }
 
 /// The zone of ours in which the target would lie does not have it, and all resolvers deny it.
@@ -167,13 +166,13 @@ fn stands_for(world: &World<'_>, want: &Want, host: &DomainName) -> bool {
 #[must_use]
 pub fn lacks_family(world: &World<'_>, want: &Want) -> bool {
     let Some(host) = target_host(&want.content) else { return false };
-    let seen = world.answers.get(&host).map(Vec::as_slice).unwrap_or_default();
+    let seen = world.told(&host);
     // A failure says nothing of the family.
-    let tells = |answer: &&&Observation| {
+    let tells = |answer: &&Observation| {
         *answer.record_type == *want.record_type.as_str()
             && matches!(answer.outcome, Outcome::Answer | Outcome::Nodata)
     };
-    let mut empty = seen.iter().filter(tells).map(|answer| addresses(answer).is_empty()).peekable();
+    let mut empty = seen.filter(tells).map(|answer| addresses(answer).is_empty()).peekable();
     empty.peek().is_some() && empty.all(|is_empty| is_empty)
 }
 
@@ -221,9 +220,9 @@ fn leads_to(world: &World<'_>, want: &Want, name: &DomainName) -> Option<DomainN
 
 /// A chain in one answer that comes back to a name that it has passed. `zone`: that of the wish.
 fn loops_in_answers(world: &World<'_>, name: &DomainName, zone: Option<&ZoneReading>) -> bool {
-    let seen = world.answers.get(name).map(Vec::as_slice).unwrap_or_default();
-    let is_of_zone = |seen: &&&Observation| may_be_of(world.policy, world.zones(), zone, seen);
-    let seen: Vec<_> = seen.iter().filter(is_of_zone).collect();
+    let seen = world.told(name);
+    let is_of_zone = |seen: &&Observation| may_be_of(world.policy, world.zones(), zone, seen);
+    let seen: Vec<_> = seen.filter(is_of_zone).collect();
     LOOKS <= seen.iter().filter(|answer| is_loop(answer)).count()
         && !seen.iter().any(|answer| !addresses(answer).is_empty())
 }

@@ -110,9 +110,8 @@ fn hole_above<'a>(
         }
         if let Some(wildcard) = bases.get(&(zone.zone.id.clone(), base.clone())) {
             let target = expected(world, &wildcard.content, &wildcard.record_type);
-            let seen = world.answers.get(&hole).map(Vec::as_slice).unwrap_or_default();
-            let served =
-                seen.iter().any(|answer| matches!(judge(answer, &target), Match::Right | Match::Unknown));
+            let mut seen = world.told(&hole);
+            let served = seen.any(|answer| matches!(judge(answer, &target), Match::Right | Match::Unknown));
             return (!served).then_some((*wildcard, hole));
         }
         hole = base;

@@ -46,7 +46,7 @@ use crate::snapshot::{ViewName, ViewState};
 
 /// Judges everything that one instance wants.
 pub fn judge_wants(world: &World<'_>, wants: &InstanceWants, refused: &Refusals, out: &mut Verdicts) {
-    for want in &wants.wants {
+    for want in world.in_order(wants) {
         let own = usize::from(world.policy.owns(want));
         out.names += own;
         // Judged all the same: what is wrong with it stays told.
@@ -898,8 +898,8 @@ fn left_from_before(world: &World<'_>, want: &Want) -> Impact {
 pub(crate) fn served_elsewhere(world: &World<'_>, name: &DomainName) -> bool {
     let mut zone = Some(name.clone());
     while let Some(name) = zone.filter(|name| 1 < name.labels().count()) {
-        let seen = world.answers.get(&name).map(Vec::as_slice).unwrap_or_default();
-        let at_parent = seen.iter().filter(|answer| answer.vantage == Vantage::Parent);
+        let seen = world.told(&name);
+        let at_parent = seen.filter(|answer| answer.vantage == Vantage::Parent);
         let refers =
             at_parent.flat_map(|answer| answer.answers.iter().chain(&*answer.authority)).any(|record| {
                 &*record.record_type == "NS" && record.data.to_ascii_lowercase().contains(".awsdns-")

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::delegation::name_servers;
@@ -17,6 +16,7 @@ use crate::compare::owner::Title;
 use crate::compare::resolvers::ALIAS_TTL;
 use crate::compare::solvers::{Borrowed, borrowed};
 use crate::compare::texts::{Text, lent, suspects};
+use crate::compare::told::Told;
 use crate::compare::wishes::blame::writers;
 use crate::compare::wishes::signed;
 use crate::compare::written::Writes;
@@ -45,9 +45,9 @@ pub struct World<'a> {
     /// The rules in force.
     pub policy: &'a Policy,
     /// Observations by question name, without those that are never judged.
-    pub answers: Table<&'a DomainName, Vec<&'a Observation>>,
+    told: Told<'a>,
     /// Those: what the resolvers of a cluster say, which may rewrite any name.
-    pub inside: Table<&'a DomainName, Vec<&'a Observation>>,
+    told_inside: Told<'a>,
     /// Observations of names that do not exist, by the wanted wildcard beside them.
     beside_wildcards: Table<DomainName, Vec<&'a Observation>>,
     /// Wishes by zone, sorted by name.
@@ -84,6 +84,8 @@ pub struct World<'a> {
     touched: OnceCell<BTreeMap<Arc<str>, Vec<Timestamp>>>,
     /// What was found out about each wish in its own zone, by instance and place.
     found: Vec<Vec<Found<'a>>>,
+    /// The places of the wishes of each instance, zone by zone.
+    order: Vec<Vec<usize>>,
     /// Ownership records that need a look, by zone.
     suspects: Table<&'a ZoneId, Vec<Text<'a>>>,
     /// Zones that keep ownership records of a zone below.
@@ -142,11 +144,10 @@ impl<'a> World<'a> {
     ) -> Self {
         let seen = snapshot.dns.value().map(Vec::as_slice).unwrap_or_default();
         // A name is asked twice and more.
-        let mut answers: Table<&DomainName, Vec<&Observation>> =
-            Table::with_capacity_and_hasher(seen.len() / 2, RandomState::default());
+        let mut told = Told::with_room(seen.len() / 2);
         let internal: BTreeSet<&str> =
             policy.views.iter().filter(|view| view.internal).map(|view| &*view.name).collect();
-        let mut inside: Table<&DomainName, Vec<&Observation>> = Table::default();
+        let mut told_inside = Told::default();
         let mut controls: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
         let mut told_for_control: BTreeMap<(&str, &str), BTreeSet<IpAddr>> = BTreeMap::new();
         let mut failing = TableSet::default();
@@ -154,12 +155,12 @@ impl<'a> World<'a> {
         for about in seen.chunk_by(|one, other| one.name == other.name) {
             let Some(name) = about.first().map(|first| &first.name) else { continue };
             if internal.is_empty() {
-                answers.entry(name).or_default().extend(about.iter().map(Arc::as_ref));
+                told.add(name, about);
             } else {
                 let (own, judged): (Vec<_>, Vec<_>) =
                     about.iter().map(Arc::as_ref).partition(|seen| internal.contains(&*seen.view));
-                inside.entry(name).or_default().extend(own);
-                answers.entry(name).or_default().extend(judged);
+                told_inside.add_some(name, own);
+                told.add_some(name, judged);
             }
             for observation in about {
                 let is_judged = internal.is_empty() || !internal.contains(&*observation.view);
@@ -189,18 +190,18 @@ impl<'a> World<'a> {
         let (read, unread): (Vec<_>, Vec<_>) = zones.partition(|reading| reading.record_sets.is_some());
         let zones: Table<&ZoneId, &ZoneReading> =
             read.into_iter().map(|reading| (&reading.zone.id, reading)).collect();
-        let (found, by_zone) = in_zones(wants, &zones);
+        let Ordered { found, order, by_zone } = Ordered::of(wants, &zones);
         let odd = snapshot.odd_objects();
         let undecided = undecided(snapshot, wants, &odd);
         let lingers = |name: &DomainName| lingers(past, policy, snapshot.at, name);
-        let beside_wildcards = beside_wildcards(&answers, wants, snapshot.route53.value(), lingers);
+        let beside_wildcards = beside_wildcards(&told, wants, snapshot.route53.value(), lingers);
         let mut world = Self {
             snapshot,
             wants,
             past,
             policy,
-            answers,
-            inside,
+            told,
+            told_inside,
             beside_wildcards,
             by_zone,
             without_target,
@@ -219,6 +220,7 @@ impl<'a> World<'a> {
             borrowed: OnceCell::new(),
             touched: OnceCell::new(),
             found,
+            order,
             zones,
             unread,
             suspects: Table::default(),
@@ -290,6 +292,19 @@ impl<'a> World<'a> {
         changed_at.filter(|at| first.is_none_or(|first| first <= *at))
     }
 
+    /// Observations of a question name, without those that are never judged.
+    pub fn told(&self, name: &DomainName) -> impl Iterator<Item = &'a Observation> + Clone + use<'_, 'a> {
+        self.told.about(name)
+    }
+
+    /// Those: what the resolvers of a cluster say, which may rewrite any name.
+    pub fn told_inside(
+        &self,
+        name: &DomainName,
+    ) -> impl Iterator<Item = &'a Observation> + Clone + use<'_, 'a> {
+        self.told_inside.about(name)
+    }
+
     /// All observations, in no order that means anything.
     pub fn observations(&self) -> impl Iterator<Item = &'a Observation> + use<'a> {
         self.snapshot.observations()
@@ -332,6 +347,14 @@ impl<'a> World<'a> {
         let place = self.wants.iter().position(|one| std::ptr::eq(one, wants));
         let here = place.filter(|_| want.zone_id() == Some(&zone.zone.id))?;
         self.found.get(here)?.get(wants.wants.element_offset(want)?)
+    }
+
+    /// The wishes of an instance zone by zone: what is looked up for one lies beside what was looked up for the one
+    /// before it, where in the order of their names each would be a wait for memory.
+    pub fn in_order<'w>(&self, wants: &'w InstanceWants) -> impl Iterator<Item = &'w Want> + use<'_, 'w> {
+        let place = self.wants.iter().position(|one| std::ptr::eq(one, wants));
+        let order = place.and_then(|place| self.order.get(place)).map(Vec::as_slice).unwrap_or_default();
+        order.iter().filter_map(|place| wants.wants.get(*place))
     }
 
     /// True if a zone keeps the ownership records of the apex of one below.
@@ -500,36 +523,62 @@ impl<'a> World<'a> {
     }
 }
 
-/// The wishes of each instance by place, and all of them by zone, with what stands at their names.
-fn in_zones<'a>(
-    wants: &'a [InstanceWants],
-    zones: &Table<&'a ZoneId, &'a ZoneReading>,
-) -> (Vec<Vec<Found<'a>>>, Table<&'a ZoneId, Vec<Wished<'a>>>) {
-    let mut by_zone: Table<&ZoneId, Vec<Wished<'_>>> = Table::default();
-    let mut found = Vec::with_capacity(wants.len());
-    for (instance, one) in wants.iter().enumerate() {
-        // They are sorted by name, as the record sets of each zone are.
-        let fingers = zones.iter().map(|(id, zone)| (*id, Finger::new(zone.records())));
-        let mut fingers: Table<&ZoneId, Finger<'_, RecordSet>> = fingers.collect();
-        let found_here = one.wants.iter().map(|want| {
-            let finger = want.zone_id().and_then(|id| fingers.get_mut(id));
-            let here = finger.map(|finger| finger.at_text(want.name.as_str()));
-            if let Some(id) = want.zone_id() {
-                let here = here.unwrap_or_default();
-                by_zone.entry(id).or_default().push(Wished { want, instance, here });
+/// The wishes of each instance by place and in order, and all of them by zone, with what stands at their names.
+struct Ordered<'a> {
+    found: Vec<Vec<Found<'a>>>,
+    order: Vec<Vec<usize>>,
+    by_zone: Table<&'a ZoneId, Vec<Wished<'a>>>,
+}
+
+// === impl Ordered ===
+
+impl<'a> Ordered<'a> {
+    fn of(wants: &'a [InstanceWants], zones: &Table<&'a ZoneId, &'a ZoneReading>) -> Self {
+        let (found, order) = (Vec::with_capacity(wants.len()), Vec::with_capacity(wants.len()));
+        let mut all = Self { found, order, by_zone: Table::default() };
+        for (instance, one) in wants.iter().enumerate() {
+            all.add(instance, one, zones);
+        }
+        if 1 < wants.len() {
+            all.by_zone.values_mut().for_each(|wished| wished.sort_by(Row::order));
+        }
+        all
+    }
+
+    fn add(&mut self, instance: usize, one: &'a InstanceWants, zones: &Table<&'a ZoneId, &'a ZoneReading>) {
+        let mut found: Vec<Found<'_>> =
+            one.wants.iter().map(|_| Found { here: None, title: OnceCell::new() }).collect();
+        let mut order = Vec::with_capacity(one.wants.len());
+        let (of_zones, homeless) = places_by_zone(one);
+        for (id, places) in of_zones {
+            // They are sorted by name, as the record sets of the zone are.
+            let mut finger = zones.get(id).map(|zone| Finger::new(zone.records()));
+            let wished = self.by_zone.entry(id).or_default();
+            for place in &places {
+                let Some((want, found)) = one.wants.get(*place).zip(found.get_mut(*place)) else { continue };
+                found.here = finger.as_mut().map(|finger| finger.at_text(want.name.as_str()));
+                wished.push(Wished { want, instance, here: found.here.unwrap_or_default() });
             }
-            Found { here, title: OnceCell::new() }
-        });
-        found.push(found_here.collect());
+            order.extend(places);
+        }
+        order.extend(homeless);
+        self.found.push(found);
+        self.order.push(order);
     }
-    if 1 < wants.len() {
-        let sorted = by_zone.into_iter().map(|(id, mut wished)| {
-            wished.sort_by(Row::order);
-            (id, wished)
-        });
-        by_zone = sorted.collect();
+}
+
+/// The places of the wishes of an instance in each zone, and of those that have none.
+fn places_by_zone(wants: &InstanceWants) -> (Vec<(&ZoneId, Vec<usize>)>, Vec<usize>) {
+    let (mut of_zones, mut homeless): (Table<&ZoneId, Vec<usize>>, Vec<usize>) = Default::default();
+    for (place, want) in wants.wants.iter().enumerate() {
+        match want.zone_id() {
+            Some(id) => of_zones.entry(id).or_default().push(place),
+            None => homeless.push(place),
+        }
     }
-    (found, by_zone)
+    let mut of_zones: Vec<_> = of_zones.into_iter().collect();
+    of_zones.sort_unstable_by_key(|(id, _)| *id);
+    (of_zones, homeless)
 }
 
 /// The names that odd objects own; of several readings of an ownership record each counts.
@@ -567,7 +616,7 @@ fn lingers(past: &Past, policy: &Policy, now: Timestamp, name: &DomainName) -> b
 /// grow with the product of both. It answers for none that exists, be it for what lies below, and not yet
 /// for one whose own record somebody may hold still.
 fn beside_wildcards<'a>(
-    answers: &Table<&'a DomainName, Vec<&'a Observation>>,
+    told: &Told<'a>,
     wants: &[InstanceWants],
     zones: Option<&Zones>,
     lingers: impl Fn(&DomainName) -> bool,
@@ -579,7 +628,7 @@ fn beside_wildcards<'a>(
     }
     let wanted =
         |name: &DomainName| without_target.contains(name) || wants.iter().any(|one| !one.at(name).is_empty());
-    let unwanted = answers.keys().copied().filter(|name| !wanted(name));
+    let unwanted = told.names().filter(|name| !wanted(name));
     let mut made_up: BTreeMap<&DomainName, DomainName> = unwanted
         .filter_map(|name| Some((name, name.wildcard_sibling().filter(|wildcard| wanted(wildcard))?)))
         .collect();
@@ -587,7 +636,7 @@ fn beside_wildcards<'a>(
     made_up.retain(|name, _| !existing.contains(*name) && !lingers(name));
     let mut beside: Table<DomainName, Vec<&Observation>> = Table::default();
     for (name, wildcard) in made_up {
-        beside.entry(wildcard).or_default().extend(answers.get(name).into_iter().flatten());
+        beside.entry(wildcard).or_default().extend(told.about(name));
     }
     beside
 }

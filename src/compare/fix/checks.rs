@@ -2,7 +2,7 @@
 
 use crate::compare::fix::quote;
 use crate::compare::world::World;
-use crate::model::observation::{Observation, Vantage};
+use crate::model::observation::Vantage;
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, RecordType};
 
@@ -52,8 +52,8 @@ pub fn checks(
 #[must_use]
 pub fn delegation(world: &World<'_>, zone: &ZoneReading) -> Vec<String> {
     let name = quote(zone.zone.name.as_str());
-    let seen = world.answers.get(&zone.zone.name).map(Vec::as_slice).unwrap_or_default();
-    let parent = seen.iter().find(|answer| answer.vantage == Vantage::Parent).map(|answer| &answer.server);
+    let mut seen = world.told(&zone.zone.name);
+    let parent = seen.find(|answer| answer.vantage == Vantage::Parent).map(|answer| &answer.server);
     let mut out = match parent {
         Some(server) => vec![
             format!("dig +norecurse {name} NS {}", at(server)),
@@ -88,8 +88,8 @@ fn at(server: &str) -> String {
 }
 
 fn resolvers(world: &World<'_>, name: &DomainName) -> Vec<String> {
-    let seen = world.answers.get(name).map(Vec::as_slice).unwrap_or_default();
-    let recursive = seen.iter().filter(|answer: &&&Observation| answer.vantage == Vantage::Recursive);
+    let seen = world.told(name);
+    let recursive = seen.filter(|answer| answer.vantage == Vantage::Recursive);
     let mut servers: Vec<String> = recursive.map(|answer| answer.server.to_string()).collect();
     servers.sort();
     servers.dedup();
