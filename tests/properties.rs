@@ -672,6 +672,61 @@ fn no_batch_takes_a_named_host_away() {
     );
 }
 
+/// The names that a record set leads to, mail and services among them.
+fn leads_to(set: &Value) -> Vec<String> {
+    let alias = set["AliasTarget"]["DNSName"].as_str();
+    let is_name = ["CNAME", "MX", "NS", "SRV"].iter().any(|kind| set["Type"] == *kind);
+    let values = set["ResourceRecords"].as_array().into_iter().flatten().filter(|_| is_name);
+    let words = values.filter_map(|value| value["Value"].as_str()?.rsplit(' ').next());
+    alias.into_iter().chain(words).map(folded).collect()
+}
+
+/// What others lead to is not taken away from under them, wanted here or not; whoever leads to a dead target is
+/// served by nobody.
+#[test]
+fn no_batch_takes_away_what_others_lead_to() {
+    let met = Mutex::new(0_usize);
+    for_each_of(
+        &cases().iter().collect::<Vec<_>>(),
+        |case| case.id.clone(),
+        |case| {
+            let report = case.report();
+            let (last, _) = case.rounds().pop().unwrap();
+            let is_address = |set: &Value| ADDRESSES.iter().any(|kind| set["Type"] == *kind);
+            for finding in &report.findings {
+                let is_told = finding.state == State::Open && finding.kind != Kind::DanglingRecord;
+                let zone = zone_of(finding).filter(|_| is_told);
+                let Some((id, batch)) = zone.zip(finding.fix.change_batch.as_ref()) else { continue };
+                let path = Path::new(&last).join(format!("route53/{id}/record-sets.json"));
+                let Some(Content::Tree(held)) = case.files.get(&path) else { continue };
+                let held = held["ResourceRecordSets"].as_array().unwrap();
+                let mut left = held.clone();
+                if apply(&mut left, batch).is_err() {
+                    continue;
+                }
+                let stands = |sets: &[Value], name: &str, kind: Option<&Value>| {
+                    sets.iter().any(|set| {
+                        is_address(set)
+                            && name_of(set) == name
+                            && kind.is_none_or(|kind| set["Type"] == *kind)
+                    })
+                };
+                for set in &left {
+                    let kind = set.get("AliasTarget").map(|_| &set["Type"]);
+                    for name in leads_to(set).iter().filter(|name| stands(held, name, kind)) {
+                        *met.lock().unwrap() += 1;
+                        if !stands(&left, name, kind) {
+                            return Err(format!("{}: {} leads to {name}", finding.subject, name_of(set)));
+                        }
+                    }
+                }
+            }
+            Ok(())
+        },
+    );
+    assert!(0 < *met.lock().unwrap(), "some batch is printed beside records that lead somewhere");
+}
+
 #[test]
 fn a_quiet_case_speaks_when_its_window_has_passed() {
     let windowed = |case: &Case| {

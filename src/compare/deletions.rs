@@ -158,7 +158,7 @@ fn candidate(
     candidate.fix = if let Some(fix) = asked {
         fix
     } else if is_owned_by(wants, zone, set) {
-        removal(wants, zone, set, Some(&wants.instance.flags.owner_id))
+        removal(world, wants, zone, set, Some(&wants.instance.flags.owner_id))
     } else {
         Fix { summary: keeping(refusal.reason, set, &wants.instance.flags), ..Fix::default() }
     };

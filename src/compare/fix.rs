@@ -21,6 +21,7 @@ pub mod zones;
 
 use crate::compare::after::record_limit;
 use crate::compare::fix::batch::Batch;
+use crate::compare::followers::bereft;
 use crate::compare::ladder::targets;
 use crate::compare::owner::{Ownership, ownership};
 use crate::compare::verdict::Candidate;
@@ -214,10 +215,10 @@ fn zone_fix(
         candidate.cause == Some(Cause::OwnerMissing) && batch::lacks_place(&wants.instance, want, zone);
     let summary = if is_unownable {
         advice::NO_PLACE_FOR_OWNERSHIP.to_owned()
-    } else if advice::is_of_ownership_alone(candidate) {
-        "Users are served: write the ownership TXT by hand, or delete what stands under its name.".to_owned()
     } else if advice::blocks_itself(candidate, want, zone) {
         advice::OWNERSHIP_BESIDE_CNAME.to_owned()
+    } else if advice::is_of_ownership_alone(candidate) {
+        "Users are served: write the ownership TXT by hand, or delete what stands under its name.".to_owned()
     } else {
         advice::advice(candidate, &wants.instance)
     };
@@ -279,7 +280,13 @@ fn zone_fix(
         return said(defect, want.objects.iter().map(edit));
     }
     match *batch.obstacles(zone) {
-        [] => batch.into_fix(&summary, zone),
+        [] => match bereft(world, zone, &batch.delete, &batch.create) {
+            Some(follower) => said(
+                &format!("{} leads to what stands here: point it elsewhere first. {summary}", follower.key),
+                want.objects.iter().map(edit),
+            ),
+            None => batch.into_fix(&summary, zone),
+        },
         ref obstacles => {
             // Who else of the instance asks for what stands in the way has to decide, too.
             let others = wants

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::compare::claimable::claimable;
 use crate::compare::fix;
 use crate::compare::fix::batch::Batch;
+use crate::compare::followers::bereft;
 use crate::compare::instances::wrote;
 use crate::compare::live::says_nothing;
 use crate::compare::owner::heritage_names;
@@ -112,7 +113,7 @@ pub fn ownerless_records(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Ca
             );
             candidate.window = grace_deleted(world, reader, zone, &object, set);
             candidate.object = made_for(world, &object);
-            candidate.fix = removal(reader, zone, set, Some(owner));
+            candidate.fix = removal(world, reader, zone, set, Some(owner));
             unless_used(&mut candidate.fix, owner);
             out.push(candidate);
         }
@@ -153,9 +154,14 @@ pub(super) fn owned_among<'a>(
     record_type: Option<&RecordType>,
 ) -> impl Iterator<Item = &'a RecordSet> {
     let fits = move |set: &&RecordSet| {
-        // Under a plain name only what every version manages is kept.
+        let is_alias = set.content.alias().is_some();
+        // Under a plain name only what every version manages is kept, and under that of a CNAME besides CNAMEs the
+        // aliases of releases before v0.22.0.
         let of_type = match record_type {
-            None | Some(RecordType::Cname) => set.record_type.is_address(),
+            None => set.record_type.is_address() && (set.record_type != RecordType::Aaaa || is_alias),
+            Some(RecordType::Cname) => {
+                set.record_type == RecordType::Cname || set.record_type.is_address() && is_alias
+            }
             Some(kind) => *kind == set.record_type,
         };
         of_type
@@ -299,9 +305,30 @@ fn is_title_elsewhere(
     })
 }
 
+/// What the batch for a left-over does.
+const DELETE: &str = "Delete the record and its ownership TXT.";
+
 /// The batch that takes a left-over away, with its AAAA half and the ownership of nothing else.
 #[must_use]
-pub fn removal(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner: Option<&str>) -> Fix {
+pub fn removal(
+    world: &World<'_>,
+    wants: &InstanceWants,
+    zone: &ZoneReading,
+    set: &RecordSet,
+    owner: Option<&str>,
+) -> Fix {
+    let batch = removing(wants, zone, set, owner);
+    if let Some(follower) = bereft(world, zone, &batch.delete, &batch.create) {
+        let summary = format!(
+            "{} leads here: point it elsewhere before the record and its ownership TXT are deleted.",
+            follower.key
+        );
+        return Fix { summary, ..Fix::default() };
+    }
+    batch.into_fix(DELETE, zone)
+}
+
+fn removing(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner: Option<&str>) -> Batch {
     let affixes = &wants.instance.flags.affixes;
     let target = target_host(set);
     let half = |other: &&RecordSet| {
@@ -325,7 +352,7 @@ pub fn removal(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner
             && if owned.is_empty() { idle() } else { owned.iter().all(|one| going.contains(one)) }
     });
     let sets = going.iter().copied().chain(txts).cloned();
-    Batch::deleting(sets).into_fix("Delete the record and its ownership TXT.", zone)
+    Batch::deleting(sets)
 }
 
 /// As [`removal`], by the registry of the instance that owns the record, else of whichever reads the zone.
@@ -333,7 +360,8 @@ fn dangling_removal(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> F
     let readers = || world.wants.iter().filter(|one| one.zones.contains(&zone.zone.id));
     // Several may read the zone, each under a prefix of its own.
     match readers().find(|one| is_owned_by(one, zone, set)).or_else(|| readers().next()) {
-        Some(reader) => removal(reader, zone, set, None),
+        // Its target is dead: nobody is served by what leads here.
+        Some(reader) => removing(reader, zone, set, None).into_fix(DELETE, zone),
         None => Batch::deleting([set.clone()]).into_fix("Delete the record.", zone),
     }
 }
@@ -392,7 +420,7 @@ fn stale_record(
         );
         return Some(candidate);
     }
-    candidate.fix = removal(wants, zone, set, heritage.owner);
+    candidate.fix = removal(world, wants, zone, set, heritage.owner);
     if candidate.object.is_none() {
         // The object was gone before the first look, or never was here.
         unless_used(&mut candidate.fix, &wants.instance.flags.owner_id);

@@ -11,10 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::compare::delegation::name_servers;
 use crate::compare::dnssec::{Refused, refusals};
+use crate::compare::followers::{Followers, followers};
 use crate::compare::lookups::{self, as_named};
-use crate::compare::owner::Title;
+use crate::compare::owner::{Ownership, Title};
 use crate::compare::resolvers::ALIAS_TTL;
 use crate::compare::solvers::{Borrowed, borrowed};
+use crate::compare::strangers::{Strangers, strangers};
 use crate::compare::texts::{Text, lent, suspects};
 use crate::compare::told::Told;
 use crate::compare::wishes::blame::writers;
@@ -82,6 +84,10 @@ pub struct World<'a> {
     borrowed: OnceCell<Vec<Borrowed>>,
     /// When the objects of the wishes of each instance were last touched, in order; found when first asked for.
     touched: OnceCell<BTreeMap<Arc<str>, Vec<Timestamp>>>,
+    /// What leads to names of our zones; found when first asked for.
+    followers: OnceCell<Followers>,
+    /// Names that others own whose registry nobody here reads; found when first asked for.
+    strangers: OnceCell<Strangers>,
     /// What was found out about each wish in its own zone, by instance and place.
     found: Vec<Vec<Found<'a>>>,
     /// The places of the wishes of each instance, zone by zone.
@@ -219,6 +225,8 @@ impl<'a> World<'a> {
             refusals: OnceCell::new(),
             borrowed: OnceCell::new(),
             touched: OnceCell::new(),
+            followers: OnceCell::new(),
+            strangers: OnceCell::new(),
             found,
             order,
             zones,
@@ -331,7 +339,17 @@ impl<'a> World<'a> {
     /// What the registry says about a wish; of one in its own zone it is read once.
     #[must_use]
     pub fn title(&self, wants: &InstanceWants, want: &Want, zone: &'a ZoneReading) -> Cow<'_, Title> {
-        let read = || Title::of(&wants.instance, want, zone, self.here(wants, want, zone));
+        let read = || {
+            let here = self.here(wants, want, zone);
+            let title = Title::of(&wants.instance, want, zone, here);
+            let stranger = || self.strangers.get_or_init(|| strangers(self)).owner(zone, &want.key());
+            let is_unowned =
+                title.ownership == Ownership::Missing && here.iter().any(|set| want.is(&set.key()));
+            match is_unowned.then(stranger).flatten() {
+                Some(owner) => Title { ownership: Ownership::Foreign(owner), is_strange: true, ..title },
+                None => title,
+            }
+        };
         let found = self.found(wants, want, zone);
         found.map_or_else(|| Cow::Owned(read()), |found| Cow::Borrowed(found.title.get_or_init(read)))
     }
@@ -447,6 +465,12 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn borrowed(&self) -> &[Borrowed] {
         self.borrowed.get_or_init(|| borrowed(self))
+    }
+
+    /// See [`followers`].
+    #[must_use]
+    pub fn followers(&self) -> &Followers {
+        self.followers.get_or_init(|| followers(self))
     }
 
     /// How many wishes of an instance have objects that were last touched within one of its loops of a time.

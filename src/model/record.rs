@@ -314,6 +314,14 @@ impl Value {
     }
 }
 
+impl NamedValue {
+    /// The name at the end of the value.
+    #[must_use]
+    pub fn host(&self) -> &DomainName {
+        &self.host
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

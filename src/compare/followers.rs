@@ -1,0 +1,82 @@
+//! Records that lead to other records of our zones: who takes those away takes down more than one name. Pure.
+
+use crate::compare::world::World;
+use crate::model::record::{RecordKey, RecordSet, RecordType, Value};
+use crate::model::table::Table;
+use crate::model::zone::ZoneReading;
+use crate::model::{DomainName, ZoneId};
+
+/// What leads to each name of our zones.
+pub type Followers = Table<DomainName, Vec<Follower>>;
+
+/// A record that leads to another one.
+#[derive(Clone, Debug)]
+pub struct Follower {
+    /// Which.
+    pub key: RecordKey,
+    /// Where it stands.
+    pub zone: ZoneId,
+    /// True for an alias, which needs a record of its own type.
+    pub is_alias: bool,
+}
+
+/// All records that lead to a name of our zones, by that name.
+#[must_use]
+pub fn followers(world: &World<'_>) -> Followers {
+    let mut found = Followers::default();
+    for zone in world.zones().into_iter().flat_map(|zones| zones.zones.values()) {
+        for set in zone.records() {
+            for target in targets(set).filter(|target| world.zones_over(target).next().is_some()) {
+                found.entry(target.clone()).or_default().push(Follower {
+                    key: set.key(),
+                    zone: zone.zone.id.clone(),
+                    is_alias: set.content.alias().is_some(),
+                });
+            }
+        }
+    }
+    found
+}
+
+fn targets(set: &RecordSet) -> impl Iterator<Item = &DomainName> {
+    let named = set.content.plain_values().iter().filter_map(|value| match value {
+        Value::Host(host) => Some(host),
+        Value::Named(named) => Some(named.host()),
+        Value::Ip(_) | Value::Text(_) => None,
+    });
+    named.chain(set.content.alias().map(|target| &target.dns_name))
+}
+
+/// A record that led somewhere and would lead nowhere if some record sets of a zone went and others came.
+#[must_use]
+pub fn bereft<'w>(
+    world: &'w World<'_>,
+    zone: &ZoneReading,
+    going: &[RecordSet],
+    coming: &[RecordSet],
+) -> Option<&'w Follower> {
+    let leads = |set: &RecordSet| set.record_type.is_address() || set.record_type == RecordType::Cname;
+    going.iter().filter(|set| leads(set)).find_map(|gone| {
+        let stays = |set: &&RecordSet| !going.iter().any(|one| one.key() == set.key());
+        let left: Vec<&RecordType> = zone
+            .at(&gone.name)
+            .iter()
+            .filter(stays)
+            .chain(coming.iter().filter(|set| set.name == gone.name))
+            .filter(|set| leads(set))
+            .map(|set| &set.record_type)
+            .collect();
+        let is_bereft = |follower: &&Follower| {
+            let goes = follower.zone == zone.zone.id && going.iter().any(|set| set.key() == follower.key);
+            let needs_type = follower.is_alias && follower.key.record_type == gone.record_type;
+            !goes
+                && follower.key.name != gone.name
+                && if follower.is_alias {
+                    needs_type && !left.contains(&&follower.key.record_type)
+                } else {
+                    left.is_empty()
+                }
+        };
+        world.followers().get(&gone.name)?.iter().find(is_bereft)
+    })
+}
