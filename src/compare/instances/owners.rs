@@ -384,9 +384,14 @@ pub(in crate::compare) fn is_of_sibling(
 
 /// Ownership records of this instance for the wish under names that its affixes do not give.
 fn elsewhere(world: &World<'_>, wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Vec<String> {
-    // Under the name itself stands that of the old format, whatever it is read as: `srv-app` is no SRV of `app`.
+    // Under the name itself stands that of the old format, whatever it is read as: `srv-app` is no SRV of `app`. With an
+    // affix nobody looks there.
+    let affixes = &wants.instance.flags.affixes;
+    let has_affix = !affixes.prefix.is_empty() || !affixes.suffix.is_empty();
     let is_other = |set: &&RecordSet| {
-        set.record_type == RecordType::Txt && set.name != want.name && looks_related(&set.name, &want.name)
+        set.record_type == RecordType::Txt
+            && (has_affix || set.name != want.name)
+            && looks_related(&set.name, &want.name)
     };
     let sets = zone.records().iter().filter(is_other);
     sets.filter(|set| match TxtRole::of(set) {
