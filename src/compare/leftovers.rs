@@ -359,7 +359,7 @@ fn removing(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner: O
 fn dangling_removal(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> Fix {
     let readers = || world.wants.iter().filter(|one| one.zones.contains(&zone.zone.id));
     // Several may read the zone, each under a prefix of its own.
-    match readers().find(|one| is_owned_by(one, zone, set)).or_else(|| readers().next()) {
+    match owner_in(world, zone, set).or_else(|| readers().next()) {
         // Its target is dead: nobody is served by what leads here.
         Some(reader) => removing(reader, zone, set, None).into_fix(DELETE, zone),
         None => Batch::deleting([set.clone()]).into_fix("Delete the record.", zone),
@@ -704,8 +704,13 @@ fn foreign_addresses(world: &World<'_>, zone: &ZoneReading, out: &mut Vec<Candid
 
 /// The instance that owns a record, if it is one of ours.
 fn owner_of(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> Option<Arc<str>> {
-    let mut owners = world.wants.iter().filter(|one| one.zones.contains(&zone.zone.id));
-    owners.find(|one| is_owned_by(one, zone, set)).map(|one| Arc::clone(&one.instance.id))
+    owner_in(world, zone, set).map(|one| Arc::clone(&one.instance.id))
+}
+
+/// That instance. What a filter has taken from it since is its own still, and nobody else deletes it.
+fn owner_in<'a>(world: &World<'a>, zone: &ZoneReading, set: &RecordSet) -> Option<&'a InstanceWants> {
+    let owners = || world.wants.iter().filter(|one| is_owned_by(one, zone, set));
+    owners().find(|one| one.zones.contains(&zone.zone.id)).or_else(|| owners().next())
 }
 
 /// A left-over that the policy of a running instance keeps is never dangling.
