@@ -385,7 +385,11 @@ fn window(world: &World<'_>, name: &Name<'_>, class: Class, seen: &Observation) 
         // What stood there before we first looked may have been anything.
         Class::Rewritten | Class::OtherView if !saw_change(world, name) => {
             let start = change_start(world, name)?;
-            let ttl = of_before(seen, start, own_ttl, name.want).unwrap_or(own_ttl);
+            // A host that is new, and waits for its load balancer perhaps, had no earlier record.
+            let grown = name.want.created_at.and_then(|at| at.checked_add(lives(USUAL_TTL)).ok());
+            let is_older = grown.is_some_and(|grown| grown < start);
+            let before = is_older.then(|| of_before(seen, start, own_ttl, name.want)).flatten();
+            let ttl = before.unwrap_or(own_ttl);
             after(SilentReason::TtlWindow, start, ttl)
         }
         Class::Right
