@@ -359,7 +359,13 @@ fn removing(wants: &InstanceWants, zone: &ZoneReading, set: &RecordSet, owner: O
 fn dangling_removal(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> Fix {
     let readers = || world.wants.iter().filter(|one| one.zones.contains(&zone.zone.id));
     // Several may read the zone, each under a prefix of its own.
-    match owner_in(world, zone, set).or_else(|| readers().next()) {
+    let owner = owner_in(world, zone, set);
+    if owner.is_some_and(|one| !one.zones.contains(&zone.zone.id)) {
+        // An object may ask for the host still.
+        let summary = "The filters of its instance leave the zone out: widen them, and the record is mended; delete it only where the host may go.";
+        return Fix { summary: summary.to_owned(), ..Fix::default() };
+    }
+    match owner.or_else(|| readers().next()) {
         // Its target is dead: nobody is served by what leads here.
         Some(reader) => removing(reader, zone, set, None).into_fix(DELETE, zone),
         None => Batch::deleting([set.clone()]).into_fix("Delete the record.", zone),
