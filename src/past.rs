@@ -970,6 +970,7 @@ fn arrivals(names: &Names, first_at: Option<Timestamp>) -> impl Iterator<Item = 
             .then(|| ((held.place.clone(), held.key(name)), absent, standing.since))
     })
 }
+
 /// True if a log of the instance tells that it wrote the ownership record itself.
 fn has_logged(snapshot: &Snapshot, instance: &Instance, name: &DomainName) -> bool {
     let events = snapshot.changes.value().into_iter().flat_map(|feed| &feed.events);

@@ -130,8 +130,8 @@ impl Circumstances<'_> {
         old.then_some(Cause::ControllerVersion)
     }
 
-    /// Nothing else stands at the name, and the release keeps the ownership of the CNAME under the same one: Route 53 cannot
-    /// hold both.
+    /// Nothing else stands at the name, and the release keeps the ownership of the CNAME under the same one: Route 53
+    /// cannot hold both.
     fn blocks_itself(&self) -> bool {
         let (want, instance) = (self.want, &self.wants.instance);
         want.record_type == RecordType::Cname

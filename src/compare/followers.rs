@@ -25,7 +25,8 @@ pub struct Follower {
 pub fn followers(world: &World<'_>) -> Followers {
     let mut found = Followers::default();
     for zone in world.zones().into_iter().flat_map(|zones| zones.zones.values()) {
-        for set in zone.records() {
+        // A pointer back names a host and leads nobody to it.
+        for set in zone.records().iter().filter(|set| set.record_type != RecordType::Ptr) {
             for target in targets(set).filter(|target| world.zones_over(target).next().is_some()) {
                 found.entry(target.clone()).or_default().push(Follower {
                     key: set.key(),
@@ -55,7 +56,7 @@ pub fn bereft<'w>(
     going: &[RecordSet],
     coming: &[RecordSet],
 ) -> Option<&'w Follower> {
-    let leads = |set: &RecordSet| set.record_type.is_address() || set.record_type == RecordType::Cname;
+    let leads = |set: &RecordSet| set.record_type.is_address();
     going.iter().filter(|set| leads(set)).find_map(|gone| {
         let stays = |set: &&RecordSet| !going.iter().any(|one| one.key() == set.key());
         let left: Vec<&RecordType> = zone

@@ -362,7 +362,7 @@ fn dangling_removal(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> F
     let owner = owner_in(world, zone, set);
     if owner.is_some_and(|one| !one.zones.contains(&zone.zone.id)) {
         // An object may ask for the host still.
-        let summary = "The filters of its instance leave the zone out: widen them, and the record is mended; delete it only where the host may go.";
+        let summary = "The filters of its instance leave the zone out, and nobody mends or deletes what stands there: delete the record where the host is served elsewhere, or let the instance handle the zone again.";
         return Fix { summary: summary.to_owned(), ..Fix::default() };
     }
     match owner.or_else(|| readers().next()) {

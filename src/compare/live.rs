@@ -814,8 +814,7 @@ pub fn union<'a>(world: &World<'_>, members: impl IntoIterator<Item = &'a Record
     for set in members {
         let one = expected(world, &set.content, &set.record_type);
         let lately = lately(world, &one.hosts);
-        let told = |host: &DomainName| world.told(host);
-        let is_told = |host: &DomainName| told(host).any(|seen| speaks(world, seen));
+        let is_told = |host: &DomainName| world.told(host).any(|seen| speaks(world, seen));
         let is_known = !one.addresses.is_empty() || !lately.is_empty() || one.hosts.iter().any(is_told);
         all.is_part |= one.rotating && !is_known;
         all.lately.extend(lately);

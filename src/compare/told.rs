@@ -46,10 +46,7 @@ impl<'a> Told<'a> {
     }
 
     /// All observations of a name, in the order of the view.
-    pub fn about(
-        &self,
-        name: &DomainName,
-    ) -> impl DoubleEndedIterator<Item = &'a Observation> + Clone + use<'_, 'a> {
+    pub fn about(&self, name: &DomainName) -> impl Iterator<Item = &'a Observation> + Clone + use<'_, 'a> {
         let (together, apart): (&'a [Arc<Observation>], &[&'a Observation]) = match self.0.get(name) {
             Some(Looks::Together(looks)) => (looks, &[]),
             Some(Looks::Apart(looks)) => (&[], looks),

@@ -371,8 +371,10 @@ impl<'a> World<'a> {
     /// before it, where in the order of their names each would be a wait for memory.
     pub fn in_order<'w>(&self, wants: &'w InstanceWants) -> impl Iterator<Item = &'w Want> + use<'_, 'w> {
         let place = self.wants.iter().position(|one| std::ptr::eq(one, wants));
-        let order = place.and_then(|place| self.order.get(place)).map(Vec::as_slice).unwrap_or_default();
-        order.iter().filter_map(|place| wants.wants.get(*place))
+        let order = place.and_then(|place| self.order.get(place)).map(Vec::as_slice);
+        // None may be left out, not even of an instance that is not of this round.
+        let rest: &[Want] = if order.is_none() { &wants.wants } else { &[] };
+        order.unwrap_or_default().iter().filter_map(|place| wants.wants.get(*place)).chain(rest)
     }
 
     /// True if a zone keeps the ownership records of the apex of one below.
