@@ -60,6 +60,8 @@ fn settings(endpoints: &Endpoints) -> Result<RunSettings, ServeError> {
         state_dir: None,
         policy: Policy {
             interval: INTERVAL,
+            // Cycles are short here: a busy machine stands still for longer than three of them.
+            blind_cycles: 20,
             sync_floor: WINDOW,
             new_object: WINDOW,
             first_address: WINDOW,
