@@ -239,7 +239,8 @@ pub(crate) const OWN: &[Fault] = &[
         blind: &[],
         says: &[],
         shows: "",
-        lasts: minutes(5),
+        // Below five minutes, after which a silent log is one of a hanging process.
+        lasts: minutes(3),
         recovers: minutes(3),
     },
     Fault {
