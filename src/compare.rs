@@ -90,9 +90,15 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
     };
     blind::judge_views(&world, &mut out);
     if snapshot.kubernetes.is_whole() || snapshot.kubernetes.state == ViewState::Read {
-        for one in wants {
-            let refused = feed::refusals(&world, one);
-            wishes::judge_wants(&world, one, &refused, &mut out);
+        let refused: Vec<_> = wants.iter().map(|one| feed::refusals(&world, one)).collect();
+        for (zone, wanted) in world.zone_by_zone() {
+            wishes::judge_wants(&world, &wanted, &refused, &mut out);
+            notes::about_wants(&world, &wanted, &mut out);
+            if let Some(zone) = zone {
+                notes::about_zone(&world, zone, &mut out);
+            }
+        }
+        for (one, refused) in wants.iter().zip(&refused) {
             objects::judge_objects(&world, one, &mut out);
             wildcard::empty_non_terminals(&world, one, &mut out);
             let before = out.candidates.len();
@@ -104,7 +110,7 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
                 note_windows(&mut out, before);
                 note_kept(&mut out, before);
             }
-            deletions::refused_deletions(&world, one, &refused, &mut out.candidates);
+            deletions::refused_deletions(&world, one, refused, &mut out.candidates);
             instances::judge_instance(&world, one, &mut out);
         }
         if out.coverage.kubernetes {
@@ -133,9 +139,27 @@ pub fn compare(snapshot: &Snapshot, wants: &[InstanceWants], past: &Past, policy
     for candidate in &mut out.candidates {
         finish(&world, candidate, &mut out.silent);
     }
-    out.silent.sort();
-    out.silent.dedup();
+    out.silent = in_order(std::mem::take(&mut out.silent));
     out
+}
+
+/// Rows in their order, each once. There are many, and most differ in the first letters of their names: held beside the
+/// row, these are compared without a wait for memory.
+fn in_order(rows: Vec<Silent>) -> Vec<Silent> {
+    let mut rows: Vec<(u128, Silent)> = rows.into_iter().map(|row| (beginning(&row.subject), row)).collect();
+    rows.sort_by(|one, other| one.0.cmp(&other.0).then_with(|| one.1.cmp(&other.1)));
+    rows.dedup();
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// A number that is the smaller, the earlier a subject comes; the same for some that differ.
+fn beginning(subject: &Subject) -> u128 {
+    let Subject::Record(key) = subject else { return u128::MAX };
+    let mut begin = [0; 16];
+    for (to, from) in begin.iter_mut().zip(key.name.as_str().bytes()) {
+        *to = from;
+    }
+    u128::from_be_bytes(begin)
 }
 
 /// Left-overs that wait for their window are listed as silent.

@@ -44,14 +44,13 @@ pub fn stale_records(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Can
     }
     for zone in wants.zones.iter().filter_map(|id| world.zone(id)) {
         let mut seen = BTreeSet::new();
-        let own = world.suspects(zone).iter().filter(|text| text.heritage.owner == Some(&flags.owner_id));
+        let own = world.suspects(zone).filter(|text| text.heritage.owner == Some(&flags.owner_id));
         // What is the ownership of another name as well tells the object of either.
-        let (shared, single): (Vec<&Text<'_>>, Vec<&Text<'_>>) = own.partition(|text| {
+        let (shared, single): (Vec<Text<'_>>, Vec<Text<'_>>) = own.partition(|text| {
             let name = wants.instance.owner_name(&text.set.name);
             name.is_some_and(|(name, _)| is_title_elsewhere(wants, zone, text.set, &name))
         });
         for Text { set: txt, heritage, .. } in single.into_iter().chain(shared) {
-            let (txt, heritage) = (*txt, *heritage);
             for set in owned_by(wants, zone, txt) {
                 let names_type = || {
                     let owned = wants.instance.owner_name(&txt.name);

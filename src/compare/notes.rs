@@ -11,7 +11,7 @@ use crate::compare::owner::{Ownership, Title};
 use crate::compare::texts::texts;
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::covering;
-use crate::compare::world::World;
+use crate::compare::world::{Wanted, World};
 use crate::compare::wrong_zone::home;
 use crate::desired::sources::roster::unmodelled;
 use crate::finding::{Kind, Reason, SilentReason, Subject};
@@ -28,7 +28,7 @@ use crate::report::Silent;
 /// Rows of one reason in one zone; a zone of ten thousand hand-made records must not fill a report.
 const MAX_ROWS: usize = 200;
 
-/// Lists everything that is quiet by a rule.
+/// Lists everything that is quiet by a rule, beside [`about_wants`] and [`about_zone`].
 pub fn list_silent(world: &World<'_>, out: &mut Verdicts) {
     for wants in world.wants {
         for row in wants.unwanted.iter().chain(&wants.notes) {
@@ -36,16 +36,17 @@ pub fn list_silent(world: &World<'_>, out: &mut Verdicts) {
         }
         not_modelled(wants, out);
         covered_by_wildcard(world, wants, out);
-        for want in world.in_order(wants) {
-            if let Some(zone) = want.zone_id().and_then(|id| world.zone(id)) {
-                about_want(world, wants, want, home(world, wants, want, zone), out);
-            }
-        }
     }
     split_horizon(world, out);
     about_views(world, out);
-    for zone in world.zones().into_iter().flat_map(|zones| zones.zones.values()) {
-        about_zone(world, zone, out);
+}
+
+/// Lists what is quiet by a rule about some of what is wanted, which has been judged.
+pub fn about_wants(world: &World<'_>, wanted: &[Wanted<'_>], out: &mut Verdicts) {
+    for Wanted { wants, want, .. } in wanted {
+        if let Some(zone) = want.zone_id().and_then(|id| world.zone(id)) {
+            about_want(world, wants, want, home(world, wants, want, zone), out);
+        }
     }
 }
 
@@ -324,7 +325,8 @@ fn resolver_faults(world: &World<'_>, out: &mut Verdicts) {
     }
 }
 
-fn about_zone<'a>(world: &World<'a>, zone: &'a ZoneReading, out: &mut Verdicts) {
+/// Lists what is quiet by a rule about a zone beside what is wanted in it.
+pub fn about_zone<'a>(world: &World<'a>, zone: &'a ZoneReading, out: &mut Verdicts) {
     for text in world.suspects(zone) {
         for wants in
             world.wants.iter().filter(|one| text.heritage.owner == Some(&one.instance.flags.owner_id))
@@ -373,7 +375,7 @@ fn beside_wishes<'a>(world: &World<'a>, zone: &'a ZoneReading) -> impl Iterator<
 fn owned_names<'a>(world: &World<'a>, zone: &'a ZoneReading) -> TableSet<Cow<'a, str>> {
     let affixes = || world.wants.iter().map(|one| &one.instance.flags.affixes);
     let lent = world.is_lender(zone).then(|| texts(zone)).into_iter().flatten();
-    let texts = world.suspects(zone).iter().copied().chain(lent);
+    let texts = world.suspects(zone).chain(lent);
     let names = texts.flat_map(|text| affixes().map(move |one| one.owner_text(&text.set.name)));
     names.flatten().map(|(name, _)| name).collect()
 }

@@ -27,10 +27,10 @@ pub fn strangers(world: &World<'_>) -> Strangers {
     for zone in world.zones().into_iter().flat_map(|zones| zones.zones.values()) {
         for text in world.suspects(zone) {
             let Some(owner) = text.heritage.owner.filter(|owner| !owner.is_empty()) else { continue };
-            if world.wants.iter().any(|one| one.instance.flags.owns(owner)) || is_read_plainly(text) {
+            if world.wants.iter().any(|one| one.instance.flags.owns(owner)) || is_read_plainly(&text) {
                 continue;
             }
-            if let Some(key) = spoken_for(text) {
+            if let Some(key) = spoken_for(&text) {
                 found.0.entry(zone.zone.id.clone()).or_default().insert(key, owner.into());
             }
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::compare::leftovers::owned_among;
-use crate::compare::world::{Wished, World};
+use crate::compare::world::Wished;
 use crate::model::by_name::Finger;
 use crate::model::heritage::{Heritage, TxtRole};
 use crate::model::record::{RecordSet, RecordType};
@@ -23,33 +23,61 @@ pub struct Text<'a> {
     pub heritage: Heritage<'a>,
 }
 
+/// Ownership records by zone and name.
+pub type Lent<'a> = BTreeSet<(&'a ZoneId, &'a DomainName)>;
+
 /// All ownership records of a zone and of its apex, read as they come.
 pub fn texts(zone: &ZoneReading) -> impl Iterator<Item = Text<'_>> {
-    let all = zone.records().iter().chain(zone.texts_above());
-    let sets = all.filter(|set| set.record_type == RecordType::Txt);
-    sets.filter_map(move |set| match TxtRole::of(set) {
-        TxtRole::Heritage(heritage) => Some(Text { zone, set, heritage }),
-        TxtRole::Encrypted | TxtRole::Other => None,
-    })
+    sets(zone).filter_map(|set| text(zone, set))
 }
 
-/// Those of a zone that may be left over, or that nobody here owns. What speaks for the apex of a zone below is
-/// looked at there.
+/// One of the record sets by its place among [`sets`], as an ownership record.
 #[must_use]
-pub fn suspects<'a>(
-    world: &World<'a>,
-    zone: &'a ZoneReading,
-    lent: &BTreeSet<(&ZoneId, &DomainName)>,
-) -> Vec<Text<'a>> {
+pub fn text_at(zone: &ZoneReading, place: usize) -> Option<Text<'_>> {
+    let records: &[RecordSet] = zone.records();
+    let above = || zone.texts_above().get(place.checked_sub(records.len())?);
+    text(zone, records.get(place).or_else(above)?)
+}
+
+/// The record sets of a zone, and what speaks for its apex above.
+fn sets(zone: &ZoneReading) -> impl Iterator<Item = &RecordSet> {
+    zone.records().iter().chain(zone.texts_above())
+}
+
+fn text<'a>(zone: &'a ZoneReading, set: &'a RecordSet) -> Option<Text<'a>> {
+    if set.record_type != RecordType::Txt {
+        return None;
+    }
+    match TxtRole::of(set) {
+        TxtRole::Heritage(heritage) => Some(Text { zone, set, heritage }),
+        TxtRole::Encrypted | TxtRole::Other => None,
+    }
+}
+
+/// Where among the record sets of a zone those are that may be left over, or that nobody here owns. What speaks for the
+/// apex of a zone below is looked at there.
+///
+/// `wished`: what is wanted in the zone, sorted by name.
+#[must_use]
+pub fn suspects(
+    wants: &[InstanceWants],
+    zone: &ZoneReading,
+    wished: &[Wished<'_>],
+    lent: &Lent<'_>,
+) -> Vec<usize> {
     let is_lent = |text: &Text<'_>| !lent.is_empty() && lent.contains(&(&zone.zone.id, &text.set.name));
     // The names that the texts speak for come in the order of the texts.
-    let mut fingers: Vec<_> =
-        world.wants.iter().map(|wants| (wants, Finger::new(world.wished_in(&zone.zone.id)))).collect();
-    texts(zone).filter(|text| !is_in_order(&mut fingers, text) && !is_lent(text)).collect()
+    let mut fingers: Vec<_> = wants.iter().map(|wants| (wants, Finger::new(wished))).collect();
+    let mut is_suspect = |text: &Text<'_>| !is_in_order(&mut fingers, text) && !is_lent(text);
+    let places = sets(zone).enumerate();
+    places
+        .filter(|(_, set)| text(zone, set).is_some_and(|text| is_suspect(&text)))
+        .map(|(at, _)| at)
+        .collect()
 }
 
 /// The ownership records that speak for the apex of a zone below, by the zone that they lie in.
-pub fn lent<'a>(zones: impl Iterator<Item = &'a ZoneReading>) -> BTreeSet<(&'a ZoneId, &'a DomainName)> {
+pub fn lent<'a>(zones: impl Iterator<Item = &'a ZoneReading>) -> Lent<'a> {
     let above = zones.filter_map(|zone| zone.above.as_deref());
     above.flat_map(|above| above.homes.iter().zip(above.texts.iter().map(|set| &set.name))).collect()
 }

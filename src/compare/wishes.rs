@@ -31,7 +31,7 @@ use crate::compare::solvers;
 use crate::compare::target::{dead_target, lacks_family, loops_in_zones};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::answers_elsewhere;
-use crate::compare::world::World;
+use crate::compare::world::{Wanted, World};
 use crate::compare::wrong_zone::{has_unread_twin, home, is_served_in_public, lost_zone, wrong_zone};
 use crate::finding::{Cause, FindingKey, Impact, Kind, Reason, Severity, SilentReason, Subject, Window};
 use crate::model::instance::{Policy as Allowed, ZoneType};
@@ -44,9 +44,10 @@ use crate::past::Sighting;
 use crate::report::{Also, Silent};
 use crate::snapshot::{ViewName, ViewState};
 
-/// Judges everything that one instance wants.
-pub fn judge_wants(world: &World<'_>, wants: &InstanceWants, refused: &Refusals, out: &mut Verdicts) {
-    for want in world.in_order(wants) {
+/// Judges some of what is wanted. `refused`: the changes that were refused to each instance.
+pub fn judge_wants(world: &World<'_>, wanted: &[Wanted<'_>], refused: &[Refusals], out: &mut Verdicts) {
+    for Wanted { instance, wants, want } in wanted {
+        let Some(refused) = refused.get(*instance) else { continue };
         let own = usize::from(world.policy.owns(want));
         out.names += own;
         // Judged all the same: what is wrong with it stays told.

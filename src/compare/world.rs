@@ -17,7 +17,7 @@ use crate::compare::owner::{Ownership, Title};
 use crate::compare::resolvers::ALIAS_TTL;
 use crate::compare::solvers::{Borrowed, borrowed};
 use crate::compare::strangers::{Strangers, strangers};
-use crate::compare::texts::{Text, lent, suspects};
+use crate::compare::texts::{Lent, Text, lent, suspects, text_at};
 use crate::compare::told::Told;
 use crate::compare::wishes::blame::writers;
 use crate::compare::wishes::signed;
@@ -90,11 +90,13 @@ pub struct World<'a> {
     strangers: OnceCell<Strangers>,
     /// What was found out about each wish in its own zone, by instance and place.
     found: Vec<Vec<Found<'a>>>,
-    /// The places of the wishes of each instance, zone by zone.
-    order: Vec<Vec<usize>>,
-    /// Ownership records that need a look, by zone.
-    suspects: Table<&'a ZoneId, Vec<Text<'a>>>,
-    /// Zones that keep ownership records of a zone below.
+    /// The places of all wishes, those of one zone together.
+    order: Vec<(Option<&'a ZoneId>, Vec<Place>)>,
+    /// Where the ownership records of each zone are that need a look; found when first asked for.
+    suspects: Table<&'a ZoneId, OnceCell<Vec<usize>>>,
+    /// What zones keep for a zone below.
+    lent: Lent<'a>,
+    /// Those zones.
     lenders: TableSet<&'a ZoneId>,
     /// Zones that have been read completely.
     zones: Table<&'a ZoneId, &'a ZoneReading>,
@@ -111,6 +113,17 @@ pub struct Wished<'a> {
     pub instance: usize,
     /// The record sets at its name; empty also where the zone was not read.
     pub here: &'a [RecordSet],
+}
+
+/// A wish with whose it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The place of the instance among the instances.
+    pub instance: usize,
+    /// All that the instance wants.
+    pub wants: &'a InstanceWants,
+    /// The wish.
+    pub want: &'a Want,
 }
 
 /// What several rules ask about one wish in its own zone.
@@ -196,12 +209,13 @@ impl<'a> World<'a> {
         let (read, unread): (Vec<_>, Vec<_>) = zones.partition(|reading| reading.record_sets.is_some());
         let zones: Table<&ZoneId, &ZoneReading> =
             read.into_iter().map(|reading| (&reading.zone.id, reading)).collect();
+        let lent = lent(zones.values().copied());
         let Ordered { found, order, by_zone } = Ordered::of(wants, &zones);
         let odd = snapshot.odd_objects();
         let undecided = undecided(snapshot, wants, &odd);
         let lingers = |name: &DomainName| lingers(past, policy, snapshot.at, name);
         let beside_wildcards = beside_wildcards(&told, wants, snapshot.route53.value(), lingers);
-        let mut world = Self {
+        Self {
             snapshot,
             wants,
             past,
@@ -229,15 +243,12 @@ impl<'a> World<'a> {
             strangers: OnceCell::new(),
             found,
             order,
+            suspects: zones.keys().map(|id| (*id, OnceCell::new())).collect(),
+            lenders: lent.iter().map(|(zone, _)| *zone).collect(),
+            lent,
             zones,
             unread,
-            suspects: Table::default(),
-            lenders: TableSet::default(),
-        };
-        let lent = lent(world.zones.values().copied());
-        world.lenders = lent.iter().map(|(zone, _)| *zone).collect();
-        world.suspects = world.zones.iter().map(|(id, zone)| (*id, suspects(&world, zone, &lent))).collect();
-        world
+        }
     }
 
     /// When the feed tells that a record was last written which has been as it is since the first look; `None` for
@@ -330,10 +341,15 @@ impl<'a> World<'a> {
         self.zones.get(id).copied()
     }
 
-    /// The ownership records of a zone that may be left over, or that nobody here owns.
-    #[must_use]
-    pub fn suspects(&self, zone: &ZoneReading) -> &[Text<'a>] {
-        self.suspects.get(&zone.zone.id).map(Vec::as_slice).unwrap_or_default()
+    /// The ownership records of a zone that may be left over, or that nobody here owns. They are found when first asked
+    /// for: best when the records of the zone have just been looked at.
+    pub fn suspects(&self, zone: &ZoneReading) -> impl Iterator<Item = Text<'a>> + use<'_, 'a> {
+        let id = &zone.zone.id;
+        let known = self.zone(id).zip(self.suspects.get(id)).map(|(zone, places)| {
+            let find = || suspects(self.wants, zone, self.wished_in(id), &self.lent);
+            (zone, places.get_or_init(find))
+        });
+        known.into_iter().flat_map(|(zone, places)| places.iter().filter_map(|at| text_at(zone, *at)))
     }
 
     /// What the registry says about a wish; of one in its own zone it is read once.
@@ -367,14 +383,19 @@ impl<'a> World<'a> {
         self.found.get(here)?.get(wants.wants.element_offset(want)?)
     }
 
-    /// The wishes of an instance zone by zone: what is looked up for one lies beside what was looked up for the one
-    /// before it, where in the order of their names each would be a wait for memory.
-    pub fn in_order<'w>(&self, wants: &'w InstanceWants) -> impl Iterator<Item = &'w Want> + use<'_, 'w> {
-        let place = self.wants.iter().position(|one| std::ptr::eq(one, wants));
-        let order = place.and_then(|place| self.order.get(place)).map(Vec::as_slice);
-        // None may be left out, not even of an instance that is not of this round.
-        let rest: &[Want] = if order.is_none() { &wants.wants } else { &[] };
-        order.unwrap_or_default().iter().filter_map(|place| wants.wants.get(*place)).chain(rest)
+    /// All zones that have been read with the wishes in each, those in other zones, and those without: what is looked up for one lies beside what was looked up for the one
+    /// before it, and is still at hand when it is looked at again. In the order of their names each look would be a
+    /// wait for memory.
+    pub fn zone_by_zone(
+        &self,
+    ) -> impl Iterator<Item = (Option<&'a ZoneReading>, Vec<Wanted<'a>>)> + use<'_, 'a> {
+        let wanted = |(instance, place): &Place| {
+            let wants = self.wants.get(*instance)?;
+            Some(Wanted { instance: *instance, wants, want: wants.wants.get(*place)? })
+        };
+        self.order.iter().map(move |(id, places)| {
+            (id.and_then(|id| self.zone(id)), places.iter().filter_map(wanted).collect())
+        })
     }
 
     /// True if a zone keeps the ownership records of the apex of one below.
@@ -552,7 +573,7 @@ impl<'a> World<'a> {
 /// The wishes of each instance by place and in order, and all of them by zone, with what stands at their names.
 struct Ordered<'a> {
     found: Vec<Vec<Found<'a>>>,
-    order: Vec<Vec<usize>>,
+    order: Vec<(Option<&'a ZoneId>, Vec<Place>)>,
     by_zone: Table<&'a ZoneId, Vec<Wished<'a>>>,
 }
 
@@ -560,46 +581,66 @@ struct Ordered<'a> {
 
 impl<'a> Ordered<'a> {
     fn of(wants: &'a [InstanceWants], zones: &Table<&'a ZoneId, &'a ZoneReading>) -> Self {
-        let (found, order) = (Vec::with_capacity(wants.len()), Vec::with_capacity(wants.len()));
-        let mut all = Self { found, order, by_zone: Table::default() };
-        for (instance, one) in wants.iter().enumerate() {
-            all.add(instance, one, zones);
+        let nothing = Found { here: None, title: OnceCell::new() };
+        let mut all = Self {
+            found: wants.iter().map(|one| vec![nothing.clone(); one.wants.len()]).collect(),
+            order: Vec::new(),
+            by_zone: Table::default(),
+        };
+        let (of_zones, homeless) = places_by_zone(wants, zones);
+        for (id, places) in of_zones {
+            let wished = all.add(wants, &places, zones.get(id).copied());
+            all.by_zone.insert(id, wished);
+            all.order.push((Some(id), places));
         }
-        if 1 < wants.len() {
-            all.by_zone.values_mut().for_each(|wished| wished.sort_by(Row::order));
-        }
+        all.order.push((None, homeless));
         all
     }
 
-    fn add(&mut self, instance: usize, one: &'a InstanceWants, zones: &Table<&'a ZoneId, &'a ZoneReading>) {
-        let mut found: Vec<Found<'_>> =
-            one.wants.iter().map(|_| Found { here: None, title: OnceCell::new() }).collect();
-        let mut order = Vec::with_capacity(one.wants.len());
-        let (of_zones, homeless) = places_by_zone(one);
-        for (id, places) in of_zones {
+    /// What is wanted in one zone, sorted by name.
+    fn add(
+        &mut self,
+        wants: &'a [InstanceWants],
+        places: &[Place],
+        zone: Option<&'a ZoneReading>,
+    ) -> Vec<Wished<'a>> {
+        let mut wished = Vec::with_capacity(places.len());
+        for of_instance in places.chunk_by(|one, other| one.0 == other.0) {
             // They are sorted by name, as the record sets of the zone are.
-            let mut finger = zones.get(id).map(|zone| Finger::new(zone.records()));
-            let wished = self.by_zone.entry(id).or_default();
-            for place in &places {
-                let Some((want, found)) = one.wants.get(*place).zip(found.get_mut(*place)) else { continue };
-                found.here = finger.as_mut().map(|finger| finger.at_text(want.name.as_str()));
-                wished.push(Wished { want, instance, here: found.here.unwrap_or_default() });
+            let mut finger = zone.map(|zone| Finger::new(zone.records()));
+            for (instance, place) in of_instance {
+                let Some(want) = wants.get(*instance).and_then(|one| one.wants.get(*place)) else { continue };
+                let here = finger.as_mut().map(|finger| finger.at_text(want.name.as_str()));
+                if let Some(found) = self.found.get_mut(*instance).and_then(|found| found.get_mut(*place)) {
+                    found.here = here;
+                }
+                wished.push(Wished { want, instance: *instance, here: here.unwrap_or_default() });
             }
-            order.extend(places);
         }
-        order.extend(homeless);
-        self.found.push(found);
-        self.order.push(order);
+        if places.first().map(|one| one.0) != places.last().map(|one| one.0) {
+            wished.sort_by(Row::order);
+        }
+        wished
     }
 }
 
-/// The places of the wishes of an instance in each zone, and of those that have none.
-fn places_by_zone(wants: &InstanceWants) -> (Vec<(&ZoneId, Vec<usize>)>, Vec<usize>) {
-    let (mut of_zones, mut homeless): (Table<&ZoneId, Vec<usize>>, Vec<usize>) = Default::default();
-    for (place, want) in wants.wants.iter().enumerate() {
-        match want.zone_id() {
-            Some(id) => of_zones.entry(id).or_default().push(place),
-            None => homeless.push(place),
+/// Where a wish is: the instance, and its place there.
+type Place = (usize, usize);
+
+/// The places of the wishes in each zone, zones without any among them, and of those wishes that have no zone.
+fn places_by_zone<'a>(
+    wants: &'a [InstanceWants],
+    zones: &Table<&'a ZoneId, &'a ZoneReading>,
+) -> (Vec<(&'a ZoneId, Vec<Place>)>, Vec<Place>) {
+    let mut homeless = Vec::new();
+    let mut of_zones: Table<&ZoneId, Vec<Place>> = zones.keys().map(|id| (*id, Vec::new())).collect();
+    for (instance, one) in wants.iter().enumerate() {
+        for (place, want) in one.wants.iter().enumerate() {
+            let places = match want.zone_id() {
+                Some(id) => of_zones.entry(id).or_default(),
+                None => &mut homeless,
+            };
+            places.push((instance, place));
         }
     }
     let mut of_zones: Vec<_> = of_zones.into_iter().collect();

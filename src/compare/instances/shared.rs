@@ -193,7 +193,9 @@ fn migrates(wants: &InstanceWants) -> bool {
 /// cluster has nothing.
 fn are_too_many(world: &World<'_>, wants: &InstanceWants, standing: &BTreeSet<ObjectRef>) -> bool {
     let instance = &wants.instance;
-    let keeps = instance.flags.policy != Policy::Sync;
+    if instance.flags.policy != Policy::Sync || standing.len() < ENOUGH {
+        return false;
+    }
     let spaces: BTreeSet<&str> = world.past.objects.keys().map(|object| &*object.namespace).collect();
     let refused = world.snapshot.changes.value().is_some_and(|feed| {
         feed.events.iter().any(|event| matches!(event.kind, ChangeEventKind::Refused(_)))
@@ -201,8 +203,7 @@ fn are_too_many(world: &World<'_>, wants: &InstanceWants, standing: &BTreeSet<Ob
     let foreign = standing.iter().filter(|object| !spaces.contains(&*object.namespace));
     let foreign =
         foreign.filter(|object| !is_old_alias(world, wants, object) && !is_adopted(world, wants, object));
-    let foreign = foreign.count();
-    !keeps && !refused && ENOUGH <= foreign
+    !refused && ENOUGH <= foreign.count()
 }
 
 /// True if another object of this cluster wants all that stands for the object, as it is: nobody writes the ownership of
