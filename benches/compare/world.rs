@@ -27,17 +27,17 @@ pub(crate) fn snapshot(names: usize, at: Timestamp) -> Snapshot {
         let count = NAMES_IN_ZONE.min(names - zone * NAMES_IN_ZONE);
         let apex = format!("z{zone}.example.com");
         let id = ZoneId::new(&format!("Z{zone:06}"));
-        let mut records = Vec::new();
+        let mut records = Vec::with_capacity(3 * count);
         let respondents = respondents(&id);
         for index in 0..count {
-            let host = format!("host-{index}.{apex}");
+            let host: Arc<str> = format!("host-{index}.{apex}").into();
             let address = format!("203.0.{}.{}", index / 250 % 250, index % 250);
             let object = ingress(zone, index, &host, &address, at);
             objects.push(Arc::new(object));
             records.extend(record_sets(&host, &apex, &address, zone, index));
             observations.extend(answers(&host, &address, &respondents, at));
         }
-        zones.zones.insert(id.clone(), reading(id, &apex, records, at));
+        zones.zones.insert(id.clone(), reading(id, &apex, listed(records), at));
     }
     let cluster = Cluster {
         objects: objects.into_iter().collect(),
@@ -68,7 +68,7 @@ pub(crate) fn with_one_change(snapshot: &Snapshot, at: Timestamp) -> Snapshot {
     next
 }
 
-fn ingress(zone: usize, index: usize, host: &str, address: &str, at: Timestamp) -> KubeObject {
+fn ingress(zone: usize, index: usize, host: &Arc<str>, address: &str, at: Timestamp) -> KubeObject {
     KubeObject {
         reference: ObjectRef::new("Ingress", &format!("team-{zone}"), &format!("web-{index}")),
         uid: format!("uid-{zone}-{index}").into(),
@@ -79,33 +79,46 @@ fn ingress(zone: usize, index: usize, host: &str, address: &str, at: Timestamp) 
         labels: TextMap::from_iter([("team".to_owned(), format!("team-{zone}"))]),
         annotations: TextMap::default(),
         body: Body::Ingress(Ingress {
-            rule_hosts: [host.into()].into(),
+            rule_hosts: [host.clone()].into(),
             addresses: vec![LoadBalancerAddress { ip: Some(address.to_owned()), hostname: None }],
             ..Ingress::default()
         }),
     }
 }
 
-fn record_sets(host: &str, apex: &str, address: &str, zone: usize, index: usize) -> Vec<RecordSet> {
-    let set = |name: &str, record_type: RecordType, value: Value| RecordSet {
-        name: DomainName::new(name),
-        record_type,
-        set_identifier: None,
-        routing: None,
-        content: Content::values(300, [value]),
-        health_check_id: None,
-    };
+/// Name, type and value of each.
+fn record_sets(
+    host: &str,
+    apex: &str,
+    address: &str,
+    zone: usize,
+    index: usize,
+) -> Vec<(String, RecordType, String)> {
     let owner = format!(
         "\"heritage=external-dns,external-dns/owner=default,external-dns/resource=ingress/team-{zone}/web-{index}\""
     );
     let mut sets = vec![
-        set(&format!("a-{host}"), RecordType::Txt, Value::Text(owner.as_str().into())),
-        set(&format!("mail-{index}.{apex}"), RecordType::Mx, Value::Text("10 mx.example.net.".into())),
+        (format!("a-{host}"), RecordType::Txt, owner),
+        (format!("mail-{index}.{apex}"), RecordType::Mx, "10 mx.example.net.".to_owned()),
     ];
     if !index.is_multiple_of(FAULTY) {
-        sets.push(set(host, RecordType::A, Value::Ip(address.parse().expect("an address"))));
+        sets.push((host.to_owned(), RecordType::A, address.to_owned()));
     }
     sets
+}
+
+/// Record sets read in the order in which Route 53 lists them.
+fn listed(mut records: Vec<(String, RecordType, String)>) -> Vec<RecordSet> {
+    records.sort();
+    let read = |(name, record_type, value): (String, RecordType, String)| RecordSet {
+        content: Content::values(300, [Value::new(&record_type, &value)]),
+        name: DomainName::new(&name),
+        record_type,
+        set_identifier: None,
+        routing: None,
+        health_check_id: None,
+    };
+    records.into_iter().map(read).collect()
 }
 
 /// Two servers of the zone and a resolver.
@@ -124,15 +137,16 @@ fn respondents(zone: &ZoneId) -> [Arc<Respondent>; 3] {
     .map(Arc::new)
 }
 
-/// What they answer, kept as the live view keeps it: once for all that say the same.
+/// What they answer, kept as the live view keeps it: once for all that say the same, under the very name that was asked
+/// because it is wanted.
 fn answers(
-    host: &str,
+    host: &Arc<str>,
     address: &str,
     respondents: &[Arc<Respondent>],
     at: Timestamp,
 ) -> impl Iterator<Item = Arc<Observation>> {
     static WORD: LazyLock<Arc<str>> = LazyLock::new(|| "A".into());
-    let (name, word) = (DomainName::new(host), &*WORD);
+    let (name, word) = (DomainName::of_shared(host), &*WORD);
     let answers: Arc<[AnswerRecord]> =
         [AnswerRecord { name: name.clone(), record_type: word.clone(), ttl: 300, data: address.into() }]
             .into();

@@ -1,6 +1,7 @@
 //! Domain names in one canonical spelling.
 
 use std::borrow::{Borrow, Cow};
+use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ use crate::limits::MAX_NAME;
 /// be able to name it; [`DomainName::defect`] says what is wrong with it. Bytes outside the
 /// printable ASCII range become `\ooo` octal escapes, so a name is always one printable word.
 /// The root is the empty text.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Eq, Hash)]
+#[expect(clippy::derived_hash_with_manual_eq, reason = "equal are equal texts, however they are found to be")]
 pub struct DomainName(Arc<str>);
 
 /// Why a name can never exist in DNS. Source: RFC 1035 section 2.3.4, RFC 2181 section 11.
@@ -32,6 +34,25 @@ pub enum NameDefect {
 }
 
 // === impl DomainName ===
+
+/// A text that both share is not read: what is wanted, what is asked and what was answered mostly do.
+impl PartialEq for DomainName {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl PartialOrd for DomainName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for DomainName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+    }
+}
 
 impl DomainName {
     /// Makes the canonical form of a name as people and Kubernetes objects write it.
