@@ -215,7 +215,7 @@ fn behind_a_private_zone(
 ) -> Option<Misplaced> {
     let must_work = |view: &&NetworkView| view.resolves_public && !view.internal;
     world.policy.views.iter().filter(must_work).find_map(|view| {
-        let shadow = shadow(world, want, view)?;
+        let shadow = shadow(world, wants, want, view)?;
         let seen = |seen: &Observation| seen.view == view.name && world.control_works(seen);
         // What may be from before the last change tells nothing of who answers.
         let is_kept = |seen: &Observation| is_from_before(world, wants.instance.changed_at, want, zone, seen);
@@ -248,9 +248,14 @@ fn behind_a_private_zone(
     })
 }
 
-/// The private zone that hides a public name from a view: it has no set for the name, and it does
-/// not pass the question on.
-fn shadow<'a>(world: &World<'a>, want: &Want, view: &NetworkView) -> Option<&'a ZoneReading> {
+/// The private zone that hides a public name from a view: it has no set for the name, or one that its instance left
+/// behind, and it does not pass the question on.
+fn shadow<'a>(
+    world: &World<'a>,
+    wants: &InstanceWants,
+    want: &Want,
+    view: &NetworkView,
+) -> Option<&'a ZoneReading> {
     // The most specific private zone answers.
     let shadow = world.zones_over(&want.name).find(|zone| in_vpc(zone, view))?;
     let fallback = world.policy.zones.get(&shadow.zone.id).is_some_and(|facts| facts.public_dns_fallback);
@@ -264,7 +269,13 @@ fn shadow<'a>(world: &World<'a>, want: &Want, view: &NetworkView) -> Option<&'a 
         covering(&want.name, shadow).iter().any(|set| set.record_type.is_address())
             || !exists && want.name.wildcard_sibling().is_some_and(|name| own(&name))
     };
-    let answered = own(&want.name) || by_wildcard();
+    // Filters that no longer take the zone leave its records to nobody.
+    let is_left = || {
+        world.wants_at(&shadow.zone.id, &want.name).next().is_none()
+            && ownership(&wants.instance, want, shadow) == Ownership::Own
+            && !holds(shadow, want)
+    };
+    let answered = if own(&want.name) { !is_left() } else { by_wildcard() };
     (shadow.record_sets.is_some() && !fallback && !answered).then_some(shadow)
 }
 

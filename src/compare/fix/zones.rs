@@ -82,9 +82,10 @@ pub fn right_zone(
                 filter.unwrap_or_else(|| format!("Let the role of ExternalDNS see zone {}", zone.zone.id));
             said(&format!("{remedy}, or write the record there by hand."), command)
         }
-        (Reason::ShadowedByPrivateZone, _) => {
-            said("Add the record to the private zone too, or remove that zone from the VPC of the users.", [])
-        }
+        (Reason::ShadowedByPrivateZone, _) => said(
+            "Add the record to the private zone too, in the place of what was left there, or remove that zone from the VPC of the users.",
+            [],
+        ),
         (_, Some(zone)) => {
             let twin =
                 world.zones_at(&zone.zone.name).iter().find(|other| other.zone.private != zone.zone.private);
