@@ -21,8 +21,8 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use case::{Case, Content, Outcome, cases, outcome};
-use dns_drift::finding::{Kind, State};
+use case::{Case, Content, Outcome, as_recorded, cases, outcome};
+use dns_drift::finding::{Kind, Reason, State};
 use dns_drift::report::Finding;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -335,7 +335,7 @@ fn a_view_that_goes_dark_freezes_its_verdicts() {
                 .filter(|finding| alive(finding.state) && finding.kind != Kind::ObserverBlind);
             rows.map(|finding| (finding.subject.to_string(), finding.kind)).collect()
         };
-        let before = frozen(&case.report());
+        let before = frozen(as_recorded(case));
         for view in case.some(&["route53", "kubernetes", "dns"]) {
             let mut dark = case.clone();
             for _ in 0..3 {
@@ -365,7 +365,7 @@ fn a_view_that_goes_dark_freezes_its_verdicts() {
 #[test]
 fn every_report_keeps_its_promises() {
     for_each("every_report_keeps_its_promises", |case| {
-        let report = case.report();
+        let report = as_recorded(case);
         let open: Vec<_> = report.findings.iter().filter(|finding| finding.state == State::Open).collect();
         let mut subjects = BTreeSet::new();
         for finding in &open {
@@ -516,8 +516,8 @@ fn batches_of_others(finding: &Finding, zone: &str) -> Vec<(String, Value)> {
 #[test]
 fn the_fix_fixes() {
     for_each("the_fix_fixes", |case| {
-        let report = case.report();
-        let before = outcome(&report);
+        let report = as_recorded(case);
+        let before = outcome(report);
         // What goes on while a graver fault waits for its second look is of an earlier zone.
         let open = |finding: &&Finding| finding.state == State::Open && finding.last_seen == report.at;
         for finding in report.findings.iter().filter(open) {
@@ -631,7 +631,7 @@ fn no_batch_takes_a_named_host_away() {
         &cases().iter().collect::<Vec<_>>(),
         |case| case.id.clone(),
         |case| {
-            let report = case.report();
+            let report = as_recorded(case);
             let batches: Vec<_> = report
                 .findings
                 .iter()
@@ -654,10 +654,16 @@ fn no_batch_takes_a_named_host_away() {
                 let Some(zone) = zone_of(finding) else { continue };
                 let path = Path::new(&last).join(format!("route53/{zone}/record-sets.json"));
                 let Some(Content::Tree(records)) = case.files.get(&path) else { continue };
-                for gone in of("DELETE").filter(|set| named.contains(&name_of(set))) {
+                let records = records["ResourceRecordSets"].as_array().unwrap();
+                let is_covered = |host: &&String, wildcard: &str| {
+                    sibling(host).as_deref() == Some(wildcard)
+                        && !records.iter().any(|set| name_of(set) == **host)
+                };
+                let is_named =
+                    |name: &String| named.contains(name) || named.iter().any(|host| is_covered(&host, name));
+                for gone in of("DELETE").filter(|set| is_named(&name_of(set))) {
                     let name = name_of(gone);
-                    let records = records["ResourceRecordSets"].as_array().unwrap().iter();
-                    let mut left = records.filter(|set| is_address(set) && name_of(set) == name);
+                    let mut left = records.iter().filter(|set| is_address(set) && name_of(set) == name);
                     let stays = left.any(|set| of("DELETE").all(|other| key_of(other) != key_of(set)));
                     if !stays && case.id != LEFT_BY_ANOTHER && !of("CREATE").any(|set| name_of(set) == name) {
                         return Err(format!(
@@ -670,6 +676,11 @@ fn no_batch_takes_a_named_host_away() {
             Ok(())
         },
     );
+}
+
+/// The wildcard beside a name.
+fn sibling(name: &str) -> Option<String> {
+    name.split_once('.').map(|(_, above)| format!("*.{above}"))
 }
 
 /// The names that a record set leads to, mail and services among them.
@@ -690,7 +701,7 @@ fn no_batch_takes_away_what_others_lead_to() {
         &cases().iter().collect::<Vec<_>>(),
         |case| case.id.clone(),
         |case| {
-            let report = case.report();
+            let report = as_recorded(case);
             let (last, _) = case.rounds().pop().unwrap();
             let is_address = |set: &Value| ADDRESSES.iter().any(|kind| set["Type"] == *kind);
             for finding in &report.findings {
@@ -705,9 +716,12 @@ fn no_batch_takes_away_what_others_lead_to() {
                     continue;
                 }
                 let stands = |sets: &[Value], name: &str, kind: Option<&Value>| {
+                    let exists = sets.iter().any(|set| name_of(set) == name);
+                    let wildcard = sibling(name).filter(|_| !exists);
+                    let answers = wildcard.as_deref().unwrap_or(name);
                     sets.iter().any(|set| {
                         is_address(set)
-                            && name_of(set) == name
+                            && name_of(set) == answers
                             && kind.is_none_or(|kind| set["Type"] == *kind)
                     })
                 };
@@ -725,6 +739,48 @@ fn no_batch_takes_away_what_others_lead_to() {
         },
     );
     assert!(0 < *met.lock().unwrap(), "some batch is printed beside records that lead somewhere");
+}
+
+/// An instance that does not write protects what its next loop would delete: nobody is sent to start it before that is
+/// mended.
+#[test]
+fn nobody_is_sent_to_start_what_would_delete() {
+    let met = Mutex::new(0_usize);
+    let is_hazard = |reason: Reason| {
+        matches!(
+            reason,
+            Reason::LbStatusLost
+                | Reason::WantsVanished
+                | Reason::AnnotationPrefixFlip
+                | Reason::OwnerIdShared
+        )
+    };
+    for_each_of(
+        &cases().iter().collect::<Vec<_>>(),
+        |case| case.id.clone(),
+        |case| {
+            let keeps = case.files.values().any(|file| {
+                let Content::Tree(tree) = file else { return false };
+                let text = tree.to_string();
+                ["upsert-only", "create-only"].iter().any(|policy| text.contains(policy))
+            });
+            let report = as_recorded(case);
+            let idle = report.findings.iter().filter(|finding| {
+                matches!(finding.kind, Kind::ControllerStalled | Kind::ControllerFailing)
+                    && finding.state == State::Open
+                    && finding.also.iter().any(|also| is_hazard(also.reason))
+            });
+            for finding in idle.filter(|_| !keeps) {
+                *met.lock().unwrap() += 1;
+                let starts = finding.fix.commands.iter().any(|command| command.contains("scale"));
+                if starts || !finding.fix.summary.starts_with("It must not write before this is mended") {
+                    return Err(format!("{}: {:?}", finding.subject, finding.fix));
+                }
+            }
+            Ok(())
+        },
+    );
+    assert!(3 < *met.lock().unwrap(), "some instance is idle beside such a fault");
 }
 
 #[test]

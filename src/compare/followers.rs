@@ -1,5 +1,6 @@
 //! Records that lead to other records of our zones: who takes those away takes down more than one name. Pure.
 
+use crate::compare::wildcard::covering;
 use crate::compare::world::World;
 use crate::model::record::{RecordKey, RecordSet, RecordType, Value};
 use crate::model::table::Table;
@@ -78,6 +79,26 @@ pub fn bereft<'w>(
                     left.is_empty()
                 }
         };
-        world.followers().get(&gone.name)?.iter().find(is_bereft)
+        let to_it = world.followers().get(&gone.name);
+        to_it.and_then(|to_it| to_it.iter().find(is_bereft)).or_else(|| {
+            let covered = world.followers().iter().filter(|(name, _)| answers_for(gone, zone, name));
+            covered.flat_map(|(_, all)| all).find(is_bereft)
+        })
     })
+}
+
+/// A host that an object gives, that no instance writes, and that a wildcard among the record sets answers for.
+#[must_use]
+pub fn covered<'a>(world: &World<'a>, zone: &ZoneReading, going: &[RecordSet]) -> Option<&'a DomainName> {
+    let mut wildcards = going.iter().filter(|set| set.record_type.is_address());
+    let gone = wildcards.find(|set| set.name.is_wildcard())?;
+    let given = world.wants.iter().flat_map(|one| &one.unwanted).filter_map(|row| row.name.as_ref());
+    given.into_iter().find(|name| answers_for(gone, zone, name))
+}
+
+/// True for a wildcard of the zone that is the one to answer for a name.
+fn answers_for(set: &RecordSet, zone: &ZoneReading, name: &DomainName) -> bool {
+    set.name.is_wildcard()
+        && name.is_within(&zone.zone.name)
+        && covering(name, zone).iter().any(|one| one.key() == set.key())
 }

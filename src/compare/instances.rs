@@ -27,7 +27,7 @@ pub fn judge_instance(world: &World<'_>, wants: &InstanceWants, out: &mut Verdic
     let mut faults = faults(world, wants, out);
     prefix::unread_objects(world, wants, out);
     faults.extend(mass_deletion(world, wants, out));
-    if let Some(mut candidate) = told_as_one(faults) {
+    if let Some(mut candidate) = told_as_one(wants, faults) {
         if candidate.impact == Impact::Latent {
             candidate.impact = explain::worst_impact(world, &candidate, wants, out);
         }
@@ -82,9 +82,24 @@ fn faults(world: &World<'_>, wants: &InstanceWants, out: &Verdicts) -> Vec<Candi
 
 /// The first fault, with the others attached: one upgrade can flip the prefix and stop the controller as
 /// well. What is told speaks for the objects of all of them, so it weighs as much as the worst.
-fn told_as_one(faults: Vec<Candidate>) -> Option<Candidate> {
+fn told_as_one(wants: &InstanceWants, faults: Vec<Candidate>) -> Option<Candidate> {
+    let hazard = faults.iter().skip(1).find(|fault| deletes_what_is_needed(wants, fault));
+    let hazard = hazard.map(|fault| (fault.fix.summary.clone(), commands(fault, wants)));
     let mut faults = faults.into_iter();
     let mut first = faults.next()?;
+    // What keeps it from writing protects the records.
+    if let Some((remedy, commands)) =
+        hazard.filter(|_| matches!(first.key.kind, Kind::ControllerStalled | Kind::ControllerFailing))
+    {
+        first.fix.summary = format!(
+            "It must not write before this is mended, or its first loop deletes records that are needed: {remedy} Only then: {}",
+            first.fix.summary
+        );
+        first.fix.commands = commands;
+        if first.fix.commands.is_empty() {
+            first.fix.commands.extend(wants.instance.workload.as_ref().map(describe));
+        }
+    }
     for other in faults {
         first.take_names(&other, |_| true);
         first.also.push(Also { kind: other.key.kind, reason: other.reason });
@@ -96,6 +111,15 @@ fn told_as_one(faults: Vec<Candidate>) -> Option<Candidate> {
         }
     }
     Some(first)
+}
+
+/// True if an instance that deletes would take away, by this fault, what its own cluster or another one needs.
+fn deletes_what_is_needed(wants: &InstanceWants, fault: &Candidate) -> bool {
+    let deletes = matches!(wants.instance.flags.policy, Policy::Sync | Policy::Missing);
+    let are_gone = fault.key.kind == Kind::MassDeletion
+        && matches!(fault.reason, Reason::LbStatusLost | Reason::WantsVanished);
+    let is_hazard = are_gone || matches!(fault.reason, Reason::AnnotationPrefixFlip | Reason::OwnerIdShared);
+    deletes && is_hazard
 }
 
 /// Flags that contradict what is there.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::compare::claimable::claimable;
 use crate::compare::fix;
 use crate::compare::fix::batch::Batch;
-use crate::compare::followers::bereft;
+use crate::compare::followers::{bereft, covered};
 use crate::compare::instances::wrote;
 use crate::compare::live::says_nothing;
 use crate::compare::owner::heritage_names;
@@ -321,6 +321,12 @@ pub fn removal(
         let summary = format!(
             "{} leads here: point it elsewhere before the record and its ownership TXT are deleted.",
             follower.key
+        );
+        return Fix { summary, ..Fix::default() };
+    }
+    if let Some(host) = covered(world, zone, &batch.delete) {
+        let summary = format!(
+            "It answers for {host}, which an object gives and no instance writes: give that a record of its own before this one and its ownership TXT are deleted."
         );
         return Fix { summary, ..Fix::default() };
     }

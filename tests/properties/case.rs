@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, Mutex};
+use std::sync::{LazyLock, Mutex, OnceLock};
 
 use dns_drift::finding::{Kind, State};
 use dns_drift::replay::replay;
@@ -46,6 +46,13 @@ pub(crate) struct Outcome {
 pub(crate) fn cases() -> &'static [Case] {
     static CASES: LazyLock<Vec<Case>> = LazyLock::new(load_all);
     &CASES
+}
+
+/// The report of a case as it was recorded: made once for all properties that only read it.
+pub(crate) fn as_recorded(case: &Case) -> &'static Report {
+    static REPORTS: LazyLock<BTreeMap<&'static str, OnceLock<Report>>> =
+        LazyLock::new(|| cases().iter().map(|case| (case.id.as_str(), OnceLock::new())).collect());
+    REPORTS[case.id.as_str()].get_or_init(|| case.report())
 }
 
 fn load_all() -> Vec<Case> {

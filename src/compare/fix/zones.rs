@@ -105,7 +105,7 @@ fn below_a_delegation(world: &World<'_>, wants: &InstanceWants, want: &Want, zon
     };
     let Some(child) = world.zones_over(&want.name).find(is_below) else {
         return said(
-            "Write the record into the zone that the delegation leads to, or remove the NS records that take the name away.",
+            "Write the record into the zone that the delegation leads to. Remove the NS records that take the name away only if nobody serves from there.",
             [],
         );
     };

@@ -15,7 +15,7 @@ use crate::compare::wishes::signed;
 use crate::compare::world::World;
 use crate::finding::{Impact, Kind, Reason};
 use crate::model::change::ChangeEventKind;
-use crate::model::instance::{Flags, Instance};
+use crate::model::instance::{Flags, Instance, Policy};
 use crate::model::want::InstanceWants;
 use crate::report::Fix;
 use crate::snapshot::ViewName;
@@ -119,10 +119,14 @@ fn advice(reason: Reason, message: &str, instance: &Instance) -> String {
             "Renew its credentials (the IRSA role and its trust, the clock of the node).".to_owned()
         }
         (Reason::SourceError, _) => {
-            format!(
-                "Let it read the kind that the message names (RBAC, missing CRD), or take its source away ({}).",
-                each("--source", &instance.flags.sources)
-            )
+            let sources = each("--source", &instance.flags.sources);
+            let or = match instance.flags.policy {
+                Policy::Sync | Policy::Missing => format!(
+                    ". Its source may be taken away (one of {sources}) only where it owns no record of that kind: it would delete them"
+                ),
+                Policy::UpsertOnly | Policy::CreateOnly => format!(", or take its source away (one of {sources})"),
+            };
+            format!("Let it read the kind that the message names (RBAC, missing CRD){or}.")
         }
         // It asks with the whole path for an id. Source: kubernetes-sigs/external-dns#5196.
         (_, _) if message.contains("list tags for zone /hostedzone/") && message.contains("'resourceId'") => {
