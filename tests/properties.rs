@@ -741,6 +741,47 @@ fn no_batch_takes_away_what_others_lead_to() {
     assert!(0 < *met.lock().unwrap(), "some batch is printed beside records that lead somewhere");
 }
 
+/// What is written where the ownership of somebody else stands is that owner's from its birth.
+#[test]
+fn no_batch_writes_into_the_hands_of_another_owner() {
+    let met = Mutex::new(0_usize);
+    for_each_of(
+        &cases().iter().collect::<Vec<_>>(),
+        |case| case.id.clone(),
+        |case| {
+            let (last, _) = case.rounds().pop().unwrap();
+            for finding in as_recorded(case).findings.iter().filter(|one| one.state == State::Open) {
+                let Some((id, owner)) = zone_of(finding).zip(finding.instance.as_deref()) else { continue };
+                let Some(batch) = &finding.fix.change_batch else { continue };
+                let path = Path::new(&last).join(format!("route53/{id}/record-sets.json"));
+                let Some(Content::Tree(held)) = case.files.get(&path) else { continue };
+                let held = held["ResourceRecordSets"].as_array().unwrap();
+                let mut left = held.clone();
+                if apply(&mut left, batch).is_err() {
+                    continue;
+                }
+                let is_new = |set: &&Value| !held.iter().any(|other| key_of(other) == key_of(set));
+                for new in left.iter().filter(is_new) {
+                    let title = format!("{}-{}", new["Type"].as_str().unwrap().to_lowercase(), name_of(new));
+                    let titles = left.iter().filter(|set| name_of(set) == title && set["Type"] == "TXT");
+                    let texts = titles.filter(|set| set["SetIdentifier"] == new["SetIdentifier"]);
+                    for text in texts.map(|set| set["ResourceRecords"].to_string()) {
+                        *met.lock().unwrap() += 1;
+                        let is_ours = [",", "\\\""]
+                            .iter()
+                            .any(|end| text.contains(&format!("external-dns/owner={owner}{end}")));
+                        if text.contains("external-dns/owner=") && !is_ours {
+                            return Err(format!("{}: {title} is {text}", finding.subject));
+                        }
+                    }
+                }
+            }
+            Ok(())
+        },
+    );
+    assert!(50 < *met.lock().unwrap(), "batches write records with their ownership");
+}
+
 /// An instance that does not write protects what its next loop would delete: nobody is sent to start it before that is
 /// mended.
 #[test]

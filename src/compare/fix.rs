@@ -202,6 +202,15 @@ fn rightful<'a>(
     })
 }
 
+/// The wish of another instance for a type that cannot stand beside the record, while neither stands.
+fn rival<'a>(world: &World<'a>, wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Option<&'a Want> {
+    let others = world.wants.iter().filter(|one| !std::ptr::eq(*one, wants));
+    let mut at =
+        others.flat_map(|one| one.at(&want.name)).filter(|other| other.zone_id() == Some(&zone.zone.id));
+    let stands = zone.at(&want.name).iter().any(|set| want.is(&set.key()));
+    at.find(|other| other.record_type.excludes(&want.record_type)).filter(|_| !stands)
+}
+
 /// The batch that makes the zone hold what is wanted.
 fn zone_fix(
     world: &World<'_>,
@@ -244,6 +253,16 @@ fn zone_fix(
             want.objects.iter().chain(&other.objects).map(edit),
         );
     }
+    if let Some(other) = rival(world, wants, want, zone) {
+        // The second of two batches would be refused, or undo the first.
+        return said(
+            &format!(
+                "Another instance asks for the type {} at this name: settle which of the objects has the host, and take it out of the other.",
+                other.record_type
+            ),
+            want.objects.iter().chain(&other.objects).map(edit),
+        );
+    }
     if candidate.cause == Some(Cause::ZoneQuota) {
         // A full zone refuses our batch as it refuses that of ExternalDNS.
         return said(&summary, [record_limit(zone)]);
@@ -261,12 +280,15 @@ fn zone_fix(
         objects.dedup();
         return said(summary, objects.into_iter().map(edit));
     }
-    if candidate.cause == Some(Cause::OwnerOrphan)
-        && matches!(ownership(&wants.instance, want, zone), Ownership::Foreign(_))
+    let is_there = || zone.at(&want.name).iter().any(|set| want.is(&set.key()));
+    if let Ownership::Foreign(owner) = ownership(&wants.instance, want, zone)
+        && (candidate.cause == Some(Cause::OwnerOrphan) || !is_there())
     {
         // What is written beside it would be the record of that owner.
         return said(
-            "The ownership TXT of another owner blocks ExternalDNS: settle with it, and delete that TXT.",
+            &format!(
+                "The ownership TXT of owner {owner} stands where ours would, and what is written beside it is its record: settle with it, and delete that TXT."
+            ),
             [],
         );
     }
