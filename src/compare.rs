@@ -416,3 +416,28 @@ fn finish(world: &World<'_>, candidate: &mut Candidate, silent: &mut Vec<Silent>
         candidate.muted = Some(mute);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{RecordKey, RecordType};
+
+    #[test]
+    fn rows_come_in_the_order_of_their_subjects_and_once() {
+        let of =
+            |subject: Subject| Silent { subject, reason: SilentReason::ValueOrder, detail: String::new() };
+        let named = |name: &str| {
+            let name = DomainName::new(name);
+            of(Subject::Record(RecordKey { name, record_type: RecordType::A, set_identifier: None }))
+        };
+        let long = "a-name-of-more-than-sixteen-letters";
+        let names = ["b.example.com", "a", &format!("{long}-2"), "", &format!("{long}-1"), "a.b", "a-b", "a"];
+        let mut rows: Vec<Silent> = names.into_iter().map(named).collect();
+        rows.insert(2, of(Subject::Zone(DomainName::new("a.example.com"))));
+        rows.insert(0, of(Subject::Instance("a".into())));
+        let mut sorted = rows.clone();
+        sorted.sort();
+        sorted.dedup();
+        assert_eq!(in_order(rows), sorted);
+    }
+}

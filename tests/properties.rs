@@ -692,6 +692,17 @@ fn leads_to(set: &Value) -> Vec<String> {
     alias.into_iter().chain(words).map(folded).collect()
 }
 
+/// The record sets of the zone of a finding, before its batch and after; `None` where it has none, or one that is refused.
+fn around_the_batch(case: &Case, finding: &Finding) -> Option<(Vec<Value>, Vec<Value>)> {
+    let (last, _) = case.rounds().pop()?;
+    let path = Path::new(&last).join(format!("route53/{}/record-sets.json", zone_of(finding)?));
+    let batch = finding.fix.change_batch.as_ref()?;
+    let Some(Content::Tree(held)) = case.files.get(&path) else { return None };
+    let held = held["ResourceRecordSets"].as_array()?.clone();
+    let mut left = held.clone();
+    apply(&mut left, batch).is_ok().then_some((held, left))
+}
+
 /// What others lead to is not taken away from under them, wanted here or not; whoever leads to a dead target is
 /// served by nobody.
 #[test]
@@ -702,19 +713,11 @@ fn no_batch_takes_away_what_others_lead_to() {
         |case| case.id.clone(),
         |case| {
             let report = as_recorded(case);
-            let (last, _) = case.rounds().pop().unwrap();
             let is_address = |set: &Value| ADDRESSES.iter().any(|kind| set["Type"] == *kind);
             for finding in &report.findings {
                 let is_told = finding.state == State::Open && finding.kind != Kind::DanglingRecord;
-                let zone = zone_of(finding).filter(|_| is_told);
-                let Some((id, batch)) = zone.zip(finding.fix.change_batch.as_ref()) else { continue };
-                let path = Path::new(&last).join(format!("route53/{id}/record-sets.json"));
-                let Some(Content::Tree(held)) = case.files.get(&path) else { continue };
-                let held = held["ResourceRecordSets"].as_array().unwrap();
-                let mut left = held.clone();
-                if apply(&mut left, batch).is_err() {
-                    continue;
-                }
+                let around = around_the_batch(case, finding).filter(|_| is_told);
+                let Some((held, left)) = around else { continue };
                 let stands = |sets: &[Value], name: &str, kind: Option<&Value>| {
                     let exists = sets.iter().any(|set| name_of(set) == name);
                     let wildcard = sibling(name).filter(|_| !exists);
@@ -727,7 +730,7 @@ fn no_batch_takes_away_what_others_lead_to() {
                 };
                 for set in &left {
                     let kind = set.get("AliasTarget").map(|_| &set["Type"]);
-                    for name in leads_to(set).iter().filter(|name| stands(held, name, kind)) {
+                    for name in leads_to(set).iter().filter(|name| stands(&held, name, kind)) {
                         *met.lock().unwrap() += 1;
                         if !stands(&left, name, kind) {
                             return Err(format!("{}: {} leads to {name}", finding.subject, name_of(set)));
@@ -749,17 +752,9 @@ fn no_batch_writes_into_the_hands_of_another_owner() {
         &cases().iter().collect::<Vec<_>>(),
         |case| case.id.clone(),
         |case| {
-            let (last, _) = case.rounds().pop().unwrap();
             for finding in as_recorded(case).findings.iter().filter(|one| one.state == State::Open) {
-                let Some((id, owner)) = zone_of(finding).zip(finding.instance.as_deref()) else { continue };
-                let Some(batch) = &finding.fix.change_batch else { continue };
-                let path = Path::new(&last).join(format!("route53/{id}/record-sets.json"));
-                let Some(Content::Tree(held)) = case.files.get(&path) else { continue };
-                let held = held["ResourceRecordSets"].as_array().unwrap();
-                let mut left = held.clone();
-                if apply(&mut left, batch).is_err() {
-                    continue;
-                }
+                let around = around_the_batch(case, finding).zip(finding.instance.as_deref());
+                let Some(((held, left), owner)) = around else { continue };
                 let is_new = |set: &&Value| !held.iter().any(|other| key_of(other) == key_of(set));
                 for new in left.iter().filter(is_new) {
                     let title = format!("{}-{}", new["Type"].as_str().unwrap().to_lowercase(), name_of(new));

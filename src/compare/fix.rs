@@ -187,9 +187,7 @@ fn rightful<'a>(
     want: &Want,
     zone: &ZoneReading,
 ) -> Option<&'a Want> {
-    let others = world.wants.iter().filter(|one| !std::ptr::eq(*one, wants));
-    let at = others.flat_map(|one| one.at(&want.name)).filter(|other| other.zone_id() == Some(&zone.zone.id));
-    let mut in_place = at.filter(|other| {
+    let mut in_place = of_others(world, wants, want, zone).filter(|other| {
         let is_key = other.record_type == want.record_type
             && (other.set_identifier == want.set_identifier
                 || other.set_identifier.is_none()
@@ -202,13 +200,26 @@ fn rightful<'a>(
     })
 }
 
-/// The wish of another instance for a type that cannot stand beside the record, while neither stands.
+/// The wish of another instance for a type that cannot stand beside the record, while that does not stand.
 fn rival<'a>(world: &World<'a>, wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Option<&'a Want> {
-    let others = world.wants.iter().filter(|one| !std::ptr::eq(*one, wants));
-    let mut at =
-        others.flat_map(|one| one.at(&want.name)).filter(|other| other.zone_id() == Some(&zone.zone.id));
-    let stands = zone.at(&want.name).iter().any(|set| want.is(&set.key()));
-    at.find(|other| other.record_type.excludes(&want.record_type)).filter(|_| !stands)
+    let excludes = |other: &&Want| other.record_type.excludes(&want.record_type);
+    of_others(world, wants, want, zone).find(excludes).filter(|_| !stands(want, zone))
+}
+
+/// What other instances ask for at the name in the same zone.
+fn of_others<'a>(
+    world: &World<'a>,
+    wants: &InstanceWants,
+    want: &Want,
+    zone: &ZoneReading,
+) -> impl Iterator<Item = &'a Want> {
+    let others = world.wants.iter().filter(move |one| !std::ptr::eq(*one, wants));
+    others.flat_map(|one| one.at(&want.name)).filter(|other| other.zone_id() == Some(&zone.zone.id))
+}
+
+/// True if a record set of the wanted key stands, whatever it says.
+fn stands(want: &Want, zone: &ZoneReading) -> bool {
+    zone.at(&want.name).iter().any(|set| want.is(&set.key()))
 }
 
 /// The batch that makes the zone hold what is wanted.
@@ -280,9 +291,8 @@ fn zone_fix(
         objects.dedup();
         return said(summary, objects.into_iter().map(edit));
     }
-    let is_there = || zone.at(&want.name).iter().any(|set| want.is(&set.key()));
     if let Ownership::Foreign(owner) = ownership(&wants.instance, want, zone)
-        && (candidate.cause == Some(Cause::OwnerOrphan) || !is_there())
+        && (candidate.cause == Some(Cause::OwnerOrphan) || !stands(want, zone))
     {
         // What is written beside it would be the record of that owner.
         return said(
@@ -324,9 +334,7 @@ fn zone_fix(
 /// True if the record is not there and the ownership that ExternalDNS would look for cannot be written by hand.
 fn is_nobodys(instance: &Instance, want: &Want, zone: &ZoneReading) -> bool {
     let flags = &instance.flags;
-    flags.registry != Registry::Noop
-        && !flags.shows_ownership()
-        && !zone.at(&want.name).iter().any(|set| want.is(&set.key()))
+    flags.registry != Registry::Noop && !flags.shows_ownership() && !stands(want, zone)
 }
 
 /// All objects that claim the record, the winner first.

@@ -81,7 +81,8 @@ pub fn bereft<'w>(
         };
         let to_it = world.followers().get(&gone.name);
         to_it.and_then(|to_it| to_it.iter().find(is_bereft)).or_else(|| {
-            let covered = world.followers().iter().filter(|(name, _)| answers_for(gone, zone, name));
+            let all = gone.name.is_wildcard().then(|| world.followers().iter()).into_iter().flatten();
+            let covered = all.filter(|(name, _)| answers_for(gone, zone, name));
             covered.flat_map(|(_, all)| all).find(is_bereft)
         })
     })
@@ -90,15 +91,12 @@ pub fn bereft<'w>(
 /// A host that an object gives, that no instance writes, and that a wildcard among the record sets answers for.
 #[must_use]
 pub fn covered<'a>(world: &World<'a>, zone: &ZoneReading, going: &[RecordSet]) -> Option<&'a DomainName> {
-    let mut wildcards = going.iter().filter(|set| set.record_type.is_address());
-    let gone = wildcards.find(|set| set.name.is_wildcard())?;
-    let given = world.wants.iter().flat_map(|one| &one.unwanted).filter_map(|row| row.name.as_ref());
-    given.into_iter().find(|name| answers_for(gone, zone, name))
+    let gone = going.iter().find(|set| set.record_type.is_address() && set.name.is_wildcard())?;
+    let mut given = world.wants.iter().flat_map(|one| &one.unwanted).filter_map(|row| row.name.as_ref());
+    given.find(|name| answers_for(gone, zone, name))
 }
 
-/// True for a wildcard of the zone that is the one to answer for a name.
+/// True if the wildcard is the one of its zone that answers for a name.
 fn answers_for(set: &RecordSet, zone: &ZoneReading, name: &DomainName) -> bool {
-    set.name.is_wildcard()
-        && name.is_within(&zone.zone.name)
-        && covering(name, zone).iter().any(|one| one.key() == set.key())
+    name.is_within(&zone.zone.name) && covering(name, zone).iter().any(|one| one.key() == set.key())
 }

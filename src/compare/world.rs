@@ -383,9 +383,9 @@ impl<'a> World<'a> {
         self.found.get(here)?.get(wants.wants.element_offset(want)?)
     }
 
-    /// All zones that have been read with the wishes in each, those in other zones, and those without: what is looked up for one lies beside what was looked up for the one
-    /// before it, and is still at hand when it is looked at again. In the order of their names each look would be a
-    /// wait for memory.
+    /// All zones that have been read with the wishes in each, those in other zones, and those without: what is looked up
+    /// for one lies beside what was looked up for the one before it, and is still at hand when it is looked at again. In
+    /// the order of their names each look would be a wait for memory.
     pub fn zone_by_zone(
         &self,
     ) -> impl Iterator<Item = (Option<&'a ZoneReading>, Vec<Wanted<'a>>)> + use<'_, 'a> {
