@@ -41,6 +41,10 @@ const ADOPTS_TXT: Version = Version::new(0, 19, 0);
 /// kubernetes-sigs/external-dns:plan/plan.go (`planKey`, later the owners of all types at a name).
 const PLANS_EACH_TYPE: Range<Version> = Version::new(0, 13, 5)..Version::new(0, 14, 0);
 
+/// Before this release the ownership of a name spoke for its A and its CNAME, whatever type it was written for.
+/// Source: kubernetes-sigs/external-dns:registry/txt.go (`Records`, the keys of `labelMap`).
+const READS_TYPES: Version = Version::new(0, 13, 6);
+
 impl Context<'_> {
     pub(super) fn cause(&self, step: &Step) -> Option<Cause> {
         // The role of another instance may be a stranger to the feed.
@@ -78,23 +82,21 @@ impl Context<'_> {
     }
 
     pub(super) fn owner_cause(&self) -> Option<Cause> {
-        let in_the_way = self.in_the_way();
-        if in_the_way.is_empty() {
-            let blocked = || {
-                has_heritage(&self.wants.instance, self.want, self.zone)
-                    && !speaks_for_another(self.wants, self.want, self.zone)
-            };
-            // A sibling of another identifier blocks nothing, and neither does what it leaves open.
-            let free = is_free(self.want, self.zone);
-            // Since then a new record takes over the ownership record that it finds.
-            let heeds = self.wants.instance.effective_version() < ADOPTS_TXT;
-            return (heeds && free && blocked()).then_some(Cause::OwnerOrphan);
-        }
-        let owners: Vec<Ownership> = in_the_way.into_iter().map(|set| self.owner_of(set)).collect();
+        let owners: Vec<Ownership> = self.in_the_way().into_iter().map(|set| self.owner_of(set)).collect();
         if owners.iter().any(|owner| matches!(owner, Ownership::Foreign(_))) {
             return Some(Cause::OwnerForeign);
         }
-        owners.contains(&Ownership::Missing).then_some(Cause::OwnerMissing)
+        if owners.contains(&Ownership::Missing) {
+            return Some(Cause::OwnerMissing);
+        }
+        // Since then a new record takes over the ownership record that it finds.
+        let heeds = self.wants.instance.effective_version() < ADOPTS_TXT;
+        // A sibling of another identifier blocks nothing, and neither does what it leaves open.
+        let is_blocked = heeds
+            && is_free(self.want, self.zone)
+            && has_heritage(&self.wants.instance, self.want, self.zone)
+            && !speaks_for_another(self.wants, self.want, self.zone);
+        is_blocked.then_some(Cause::OwnerOrphan)
     }
 
     /// The record that the wish would change; else those beside which ExternalDNS or Route 53 creates none:
@@ -123,17 +125,18 @@ impl Context<'_> {
         here.iter().filter(blocks).collect()
     }
 
-    /// Who owns a record at the name. Of another type, what is ours under any type is ours: types change.
+    /// Who owns a record at the name. To old releases what is ours under any type is ours.
     ///
     /// Where the instance sees no ownership another one of the cluster may, under its own prefix or suffix.
     fn owner_of(&self, set: &RecordSet) -> Ownership {
         let owner = |record_type: &RecordType| self.owner_by(self.wants, record_type, set);
-        let addresses = [RecordType::A, RecordType::Aaaa, RecordType::Cname];
+        let reads_names = self.wants.instance.effective_version() < READS_TYPES;
+        let kinds = [RecordType::A, RecordType::Cname];
         match owner(&set.record_type) {
             Ownership::Missing
-                if set.record_type.is_address()
-                    && set.record_type != self.want.record_type
-                    && addresses.iter().any(|record_type| owner(record_type) == Ownership::Own) =>
+                if reads_names
+                    && kinds.contains(&set.record_type)
+                    && kinds.iter().any(|record_type| owner(record_type) == Ownership::Own) =>
             {
                 Ownership::Own
             }
