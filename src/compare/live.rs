@@ -437,7 +437,13 @@ pub fn impact_of(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> 
     // Where the record leads to the wanted targets, an answer that cannot be compared is theirs.
     let leads = || zone.is_some_and(|zone| leads_there(want, zone));
     let stands = || leads() || zone.is_some_and(|zone| is_covered(want, zone));
-    let seen = rows.iter().any(|row| row.1 != Match::Unknown) || answered && stands();
+    // Where the member is missing, what nobody can tell from its siblings is theirs.
+    let is_of_siblings = || {
+        routed
+            && expected.is_part
+            && zone.is_some_and(|zone| !zone.at(&want.name).iter().any(|set| want.is(&set.key())))
+    };
+    let seen = rows.iter().any(|row| row.1 != Match::Unknown) || answered && (stands() || is_of_siblings());
     if !seen {
         return Judged { harm: None, seen, answered, grave: false };
     }
