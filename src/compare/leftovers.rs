@@ -153,21 +153,22 @@ pub(super) fn owned_among<'a>(
     record_type: Option<&RecordType>,
 ) -> impl Iterator<Item = &'a RecordSet> {
     let fits = move |set: &&RecordSet| {
-        let is_alias = set.content.alias().is_some();
-        // Under a plain name only what every version manages is kept, and under that of a CNAME besides CNAMEs the
-        // aliases of releases before v0.22.0.
-        let of_type = match record_type {
-            None => set.record_type.is_address() && (set.record_type != RecordType::Aaaa || is_alias),
-            Some(RecordType::Cname) => {
-                set.record_type == RecordType::Cname || set.record_type.is_address() && is_alias
-            }
-            Some(kind) => *kind == set.record_type,
-        };
-        of_type
+        titled_as(set).any(|kind| kind == record_type)
             && set.set_identifier == txt.set_identifier
             && (set.record_type != RecordType::Txt || TxtRole::of(set) == TxtRole::Other)
     };
     here.iter().filter(fits)
+}
+
+/// The types under whose names the ownership of a record is kept; `None` for the name without a type.
+///
+/// Under a plain name only what every version manages is kept, and under that of a CNAME besides CNAMEs the aliases of
+/// releases before v0.22.0.
+pub(super) fn titled_as(set: &RecordSet) -> impl Iterator<Item = Option<&RecordType>> {
+    let is_alias = set.record_type.is_address() && set.content.alias().is_some();
+    let is_plain = set.record_type.is_address() && (set.record_type != RecordType::Aaaa || is_alias);
+    let as_cname = is_alias.then_some(Some(&RecordType::Cname));
+    [Some(Some(&set.record_type)), as_cname, is_plain.then_some(None)].into_iter().flatten()
 }
 
 /// Anybody wants the record there or one that excludes it, names it without having a target for it, or may
@@ -181,8 +182,28 @@ pub fn is_wanted(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool
 
 /// As above, but for a former member and a former family of ours, which the wish for another one does not hold.
 fn is_held(world: &World<'_>, zone: &ZoneReading, set: &RecordSet, owner: Option<&Arc<str>>) -> bool {
-    let is_former = || is_former_member(world, zone, set) || is_former_family(world, zone, set);
+    let is_former = || {
+        is_former_member(world, zone, set)
+            || is_former_family(world, zone, set)
+            || is_former_alias(world, zone, set)
+    };
     is_wanted(world, zone, set) && !(owner.is_some() && is_former())
+}
+
+/// An alias of one family at a name that is wanted with the other only, and leads there.
+fn is_former_alias(world: &World<'_>, zone: &ZoneReading, set: &RecordSet) -> bool {
+    if !matches!(set.record_type, RecordType::A | RecordType::Aaaa)
+        || set.content.alias().is_none()
+        || world.may_be_given(&set.name)
+    {
+        return false;
+    }
+    let mut here = addresses_wanted(world, zone, &set.name).peekable();
+    here.peek().is_some()
+        && here.all(|want| {
+            let met = |set: &RecordSet| want.is(&set.key()) && set.content == want.content;
+            want.record_type != set.record_type && zone.at(&want.name).iter().any(met)
+        })
 }
 
 /// True if a wish is about a record of this type: addresses, aliases and CNAMEs stand for each other, and

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::compare::ladder::differences;
+use crate::compare::leftovers::titled_as;
 use crate::compare::live::{Match, addresses, asks, expected_of, judge, questions};
 use crate::compare::mismatch::{empty_family, health_may_withdraw};
 use crate::compare::owner::{Ownership, Title};
-use crate::compare::texts::texts;
+use crate::compare::texts::{Text, texts};
 use crate::compare::verdict::{Candidate, Verdicts};
 use crate::compare::wildcard::covering;
 use crate::compare::world::{Wanted, World};
@@ -345,8 +346,14 @@ pub fn about_zone<'a>(world: &World<'a>, zone: &'a ZoneReading, out: &mut Verdic
     if unwanted.peek().is_none() {
         return;
     }
-    let owned = owned_names(world, zone);
-    for set in unwanted.filter(|set| !owned.contains(set.name.as_str())).take(MAX_ROWS) {
+    let owned = titles(world, zone);
+    let is_owned = |set: &RecordSet| {
+        let titled = |kind: Option<&RecordType>| {
+            (Cow::Borrowed(set.name.as_str()), kind.cloned(), set.set_identifier.as_deref())
+        };
+        titled_as(set).any(|kind| owned.contains(&titled(kind)))
+    };
+    for set in unwanted.filter(|set| !is_owned(set)).take(MAX_ROWS) {
         say(out, Subject::Record(set.key()), SilentReason::UnmanagedRecord, "nobody here owns or wants it");
     }
 }
@@ -370,14 +377,21 @@ fn beside_wishes<'a>(world: &World<'a>, zone: &'a ZoneReading) -> impl Iterator<
     })
 }
 
-/// Names with an ownership record that nobody here wants, and those of zones below of which this one keeps the
-/// ownership.
-fn owned_names<'a>(world: &World<'a>, zone: &'a ZoneReading) -> TableSet<Cow<'a, str>> {
+/// What an ownership record speaks for: a name, its type (`None` for the name without one), and the set identifier.
+type Titled<'a> = (Cow<'a, str>, Option<RecordType>, Option<&'a str>);
+
+/// What is owned by ownership records that nobody here wants, in this zone and in those below of which this one keeps
+/// the ownership.
+fn titles<'a>(world: &World<'a>, zone: &'a ZoneReading) -> TableSet<Titled<'a>> {
     let affixes = || world.wants.iter().map(|one| &one.instance.flags.affixes);
     let lent = world.is_lender(zone).then(|| texts(zone)).into_iter().flatten();
     let texts = world.suspects(zone).chain(lent);
-    let names = texts.flat_map(|text| affixes().map(move |one| one.owner_text(&text.set.name)));
-    names.flatten().map(|(name, _)| name).collect()
+    let read = |text: Text<'a>| {
+        let member = text.set.set_identifier.as_deref();
+        let names = affixes().filter_map(move |one| one.owner_text(&text.set.name));
+        names.map(move |(name, kind)| (name, kind, member))
+    };
+    texts.flat_map(read).collect()
 }
 
 /// Lists a name whose objects we do not read, or that a policy keeps.
