@@ -744,6 +744,72 @@ fn no_batch_takes_away_what_others_lead_to() {
     assert!(0 < *met.lock().unwrap(), "some batch is printed beside records that lead somewhere");
 }
 
+/// What the zone answers for is not cut off by a delegation above it.
+#[test]
+fn no_batch_delegates_what_is_answered_here() {
+    let met = Mutex::new(0_usize);
+    for_each_of(
+        &cases().iter().collect::<Vec<_>>(),
+        |case| case.id.clone(),
+        |case| {
+            for finding in &as_recorded(case).findings {
+                let Some((held, left)) = around_the_batch(case, finding) else { continue };
+                let is_new = |set: &&Value| !held.iter().any(|other| key_of(other) == key_of(set));
+                for new in left.iter().filter(|set| set["Type"] == "NS").filter(is_new) {
+                    *met.lock().unwrap() += 1;
+                    let below = format!(".{}", name_of(new));
+                    let servers = new["ResourceRecords"].to_string();
+                    let is_lost = |set: &&Value| {
+                        let (name, is_address) = (name_of(set), set["Type"] != "TXT" && set["Type"] != "NS");
+                        is_address && name.ends_with(&below) && !servers.contains(&name)
+                    };
+                    if let Some(lost) = left.iter().find(is_lost) {
+                        return Err(format!("{}: {} lies below", finding.subject, name_of(lost)));
+                    }
+                }
+            }
+            Ok(())
+        },
+    );
+    assert!(0 < *met.lock().unwrap(), "some batch delegates");
+}
+
+/// Whose ownership contradicts nothing that ExternalDNS reads keeps it.
+#[test]
+fn no_batch_takes_the_ownership_of_another_owner_away() {
+    let met = Mutex::new(0_usize);
+    for_each_of(
+        &cases().iter().collect::<Vec<_>>(),
+        |case| case.id.clone(),
+        |case| {
+            let report = as_recorded(case);
+            // Left-overs of an owner that is gone, and owners that contradict each other, are what these are about.
+            let is_of_records =
+                |kind: Kind| matches!(kind, Kind::MissingRecord | Kind::WrongTarget | Kind::StaleTarget);
+            let told =
+                report.findings.iter().filter(|one| one.state == State::Open && is_of_records(one.kind));
+            for finding in told {
+                let around = around_the_batch(case, finding).zip(finding.instance.as_deref());
+                let Some(((held, left), owner)) = around else { continue };
+                let texts = held.iter().filter(|set| set["Type"] == "TXT");
+                let foreign = texts.filter(|set| {
+                    let text = set["ResourceRecords"].to_string();
+                    text.contains("external-dns/owner=")
+                        && !text.contains(&format!("external-dns/owner={owner}"))
+                });
+                for text in foreign {
+                    *met.lock().unwrap() += 1;
+                    if !left.contains(text) {
+                        return Err(format!("{}: {} is taken away", finding.subject, name_of(text)));
+                    }
+                }
+            }
+            Ok(())
+        },
+    );
+    assert!(10 < *met.lock().unwrap(), "other owners live in the zones");
+}
+
 /// What is written where the ownership of somebody else stands is that owner's from its birth.
 #[test]
 fn no_batch_writes_into_the_hands_of_another_owner() {

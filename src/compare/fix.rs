@@ -29,7 +29,7 @@ use crate::compare::world::World;
 use crate::desired::kinds::Kind as Kinds;
 use crate::finding::{Cause, Impact, Kind, Reason, SilentReason};
 use crate::model::instance::{Instance, Origin, Registry};
-use crate::model::record::Value;
+use crate::model::record::{RecordSet, RecordType, Value};
 use crate::model::want::{InstanceWants, Unwanted, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ObjectRef};
@@ -222,6 +222,16 @@ fn stands(want: &Want, zone: &ZoneReading) -> bool {
     zone.at(&want.name).iter().any(|set| want.is(&set.key()))
 }
 
+/// A record below a delegation that is not there yet: the zone would answer for it no more. The addresses of its name
+/// servers belong there.
+fn lost_below<'a>(want: &Want, zone: &'a ZoneReading) -> Option<&'a RecordSet> {
+    let is_new = want.record_type == RecordType::Ns && want.name != zone.zone.name && !stands(want, zone);
+    let is_server = |name: &DomainName| want.content.hosts().contains(name);
+    let records = is_new.then(|| zone.records()).into_iter().flatten();
+    let mut below = records.filter(|set| set.name != want.name && set.name.is_within(&want.name));
+    below.find(|set| set.record_type.is_address() && !is_server(&set.name))
+}
+
 /// The batch that makes the zone hold what is wanted.
 fn zone_fix(
     world: &World<'_>,
@@ -306,6 +316,22 @@ fn zone_fix(
         format!("{summary} What is written by hand stays nobody's until it is deleted again.")
     } else {
         summary
+    };
+    if let Some(set) = lost_below(want, zone) {
+        return said(
+            &format!(
+                "{} would be answered no more: put what lies below {} into the delegated zone first. {summary}",
+                set.key(),
+                want.name
+            ),
+            want.objects.iter().map(edit),
+        );
+    }
+    let summary = match Batch::defect_of_half(wants, want, zone) {
+        Some(defect) if candidate.key.kind == Kind::MissingRecord => format!(
+            "ExternalDNS asks for A and AAAA at once, and Route 53 refuses both for the sake of the AAAA. {defect}"
+        ),
+        _ => summary,
     };
     let batch = Batch::mending(wants, want, zone);
     if let Some(defect) = batch.defect(zone) {

@@ -106,7 +106,7 @@ pub fn culprits(first: &DomainName, more: &[DomainName]) -> String {
 }
 
 /// For a record whose ownership ExternalDNS cannot write.
-pub const NO_PLACE_FOR_OWNERSHIP: &str = "At the apex the ownership TXT lies outside of the zone unless the --txt-prefix ends with a dot; to change it makes all records nobody's, so keep this one by hand.";
+pub const NO_PLACE_FOR_OWNERSHIP: &str = "At the apex the ownership TXT lies outside of the zone; a --txt-prefix that puts it inside makes all other records nobody's, so keep this one by hand.";
 
 /// Where whoever wants takes a name out of a public resolver. Source: the pages themselves.
 const FLUSH_PAGES: [(&str, &str); 4] = [

@@ -166,8 +166,8 @@ impl Batch {
     fn own(&mut self, instance: &Instance, want: &Want, zone: &ZoneReading) {
         let flags = &instance.flags;
         let readable = flags.shows_ownership();
-        if !readable || matches!(ownership(instance, want, zone), Ownership::Foreign(_) | Ownership::Unknown)
-        {
+        let held = ownership(instance, want, zone);
+        if !readable || matches!(held, Ownership::Foreign(_) | Ownership::Unknown) {
             return;
         }
         for set in former_titles(instance, want, zone) {
@@ -178,8 +178,10 @@ impl Batch {
                 TxtRole::Heritage(heritage) => heritage.owner,
                 TxtRole::Encrypted | TxtRole::Other => continue,
             };
-            // One of several owners that contradict each other.
-            if owner != Some(&*flags.owner_id) {
+            // One of several owners that contradict each other; what another one has under a name that is not read
+            // for this record contradicts nothing.
+            let is_aside = held == Ownership::Own && owner.is_some_and(|owner| !owner.is_empty());
+            if owner != Some(&*flags.owner_id) && !is_aside {
                 self.remove(set);
             }
         }
@@ -266,6 +268,14 @@ impl Batch {
                 "Put the text in the object in quotation marks."
             }
         })
+    }
+
+    /// What keeps ExternalDNS from writing an alias although nothing is wrong with it: it sends both halves at once, and
+    /// Route 53 refuses the other one.
+    #[must_use]
+    pub fn defect_of_half(wants: &InstanceWants, want: &Want, zone: &ZoneReading) -> Option<&'static str> {
+        let mut halves = wants.at(&want.name).iter().filter(|half| is_half(half, want));
+        halves.find_map(|half| Self::mending_one(wants, half, zone).defect(zone))
     }
 
     /// True for an alias to a name of the zone that has no set of its type, now or with the batch.
@@ -422,14 +432,18 @@ fn former_halves<'a>(
     })
 }
 
-/// True for the AAAA that goes with a wanted alias of a load balancer. An alias of a name in the same zone may
-/// lack the family, and Route 53 would refuse the batch.
-fn is_half_of(half: &Want, want: &Want) -> bool {
+/// True for the AAAA that goes with a wanted alias.
+fn is_half(half: &Want, want: &Want) -> bool {
     half.companion
         && want.record_type == RecordType::A
         && half.set_identifier == want.set_identifier
         && half.placement == want.placement
-        && half.content.alias().is_some_and(|target| target.hosted_zone_id.is_some())
+}
+
+/// True for the AAAA that goes with a wanted alias of a load balancer. An alias of a name in the same zone may
+/// lack the family, and Route 53 would refuse the batch.
+fn is_half_of(half: &Want, want: &Want) -> bool {
+    is_half(half, want) && half.content.alias().is_some_and(|target| target.hosted_zone_id.is_some())
 }
 
 /// True for another wish at the name that has an obstacle in common with this one: the batch of whichever

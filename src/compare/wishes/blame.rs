@@ -169,7 +169,8 @@ impl Context<'_> {
                     || step.reason == Reason::AliasExpectedCname
                     || matches!(step.reason, Reason::PolicyMissing | Reason::PolicyUnwanted)
             }
-            Allowed::CreateOnly => step.kind != Kind::MissingRecord,
+            // Another identifier is another record.
+            Allowed::CreateOnly => step.kind != Kind::MissingRecord && step.reason != Reason::SetIdentifier,
         }
     }
 
