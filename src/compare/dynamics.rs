@@ -449,9 +449,6 @@ impl Record<'_> {
 
 /// Logs do not tell values: beside told ones they are no value of their own.
 fn known_only(held: Vec<Held>) -> Vec<Held> {
-    if !held.iter().any(|one| matches!(one, Held::Targets(_))) {
-        return held;
-    }
     let mut out: Vec<Held> = Vec::new();
     let mut rest = held.into_iter().peekable();
     while let Some(one) = rest.next() {

@@ -89,7 +89,8 @@ pub fn explains(outer: Told<'_>, inner: Told<'_>) -> bool {
             // A chain of trust that is broken is so for all below it, signed or not.
             let is_chain =
                 is_below && (cause.key.kind, effect.key.kind) == (Kind::DnssecBroken, Kind::DnssecBroken);
-            effect.key.kind.is_live() && (same_zone(cause, effect) || is_below) || is_chain
+            let is_here = cause.key.zone_id == effect.key.zone_id;
+            effect.key.kind.is_live() && (is_here || is_below) || is_chain
         }
         Kind::MissingRecord => {
             effect.key.kind.is_live() && same_place(cause, effect) && same_type(cause, effect)
@@ -159,8 +160,7 @@ fn tells_by_cause(reason: Reason, effect: &Candidate) -> bool {
         | Reason::OverlappingInstances => true,
         // Neither flag nor filter tells since when it is so; what is never read is never old.
         Reason::AnnotationPrefixFlip => !effect.key.kind.is_record_ladder(),
-        Reason::ZoneFilterMatchesNothing => effect.key.kind == Kind::NoZone,
-        Reason::DomainFilterQuoted => effect.key.kind == Kind::NoZone && effect.reason == Reason::FilteredOut,
+        Reason::ZoneFilterMatchesNothing | Reason::DomainFilterQuoted => effect.key.kind == Kind::NoZone,
         _ => false,
     }
 }
@@ -316,15 +316,6 @@ fn shares_name(cause: &Candidate, effect: &Candidate) -> bool {
 /// The names that a statement is about.
 pub fn names(candidate: &Candidate) -> impl Iterator<Item = &DomainName> {
     candidate.key.subject.record().map(|key| &key.name).into_iter().chain(&candidate.covers)
-}
-
-/// A name in the zone that the outer statement is about.
-fn same_zone(cause: &Candidate, effect: &Candidate) -> bool {
-    if cause.key.zone_id.is_some() && effect.key.zone_id.is_some() {
-        return cause.key.zone_id == effect.key.zone_id;
-    }
-    let Subject::Zone(zone) = &cause.key.subject else { return shares_name(cause, effect) };
-    names(effect).any(|name| name.is_within(zone))
 }
 
 #[cfg(test)]

@@ -287,12 +287,13 @@ fn is_group(attempted: &[RecordKey], whole: &BTreeSet<RecordKey>) -> bool {
         && whole.iter().any(|key| key.name != first.name)
 }
 
-/// Who is left of those that the refusals without a name may be about.
+/// Who is left of those that the refusals without a name may be about: a sentence that quotes a target or value
+/// tells nothing else of its record.
 fn doubts(calls: &[Call<'_>], wished: &Wished<'_>) -> BTreeMap<Unnamed, Suspects> {
     let mut out: BTreeMap<Unnamed, Suspects> = BTreeMap::new();
     for call in calls {
         let mut sentences: BTreeMap<Unnamed, usize> = BTreeMap::new();
-        for error in call.batch.errors.iter().filter(|error| names_nothing(error)) {
+        for error in call.batch.errors.iter().filter(|error| error.target.is_some()) {
             let key = Unnamed::of(call.batch, error);
             let times = sentences.entry(key.clone()).or_default();
             *times = times.saturating_add(1);
@@ -301,14 +302,6 @@ fn doubts(calls: &[Call<'_>], wished: &Wished<'_>) -> BTreeMap<Unnamed, Suspects
         }
     }
     out
-}
-
-/// True if all that a sentence tells of the one record that it is about is a target or value.
-fn names_nothing(error: &RefusalError) -> bool {
-    error.name.is_none()
-        && error.fragment.is_none()
-        && error.target.is_some()
-        && error.reason != Reason::ProtectedRecord
 }
 
 /// True if the event was written by this instance.
@@ -397,8 +390,7 @@ fn attribute(call: &Call<'_>, wished: &Wished<'_>, doubts: &BTreeMap<Unnamed, Su
     for error in &batch.errors {
         let mut hit = records_of(error, batch, &call.attempted, wished);
         let mut one_of = 1;
-        let doubt = doubts.get(&Unnamed::of(batch, error)).filter(|_| names_nothing(error));
-        if let Some(suspects) = doubt {
+        if let Some(suspects) = doubts.get(&Unnamed::of(batch, error)) {
             hit = suspects.among(hit);
             one_of = if suspects.is_certain() { 1 } else { hit.len().max(1) };
         }
@@ -451,8 +443,6 @@ fn attribute(call: &Call<'_>, wished: &Wished<'_>, doubts: &BTreeMap<Unnamed, Su
 /// A call of which nothing tells the records: it may have held any of the zone, where the error is no matter
 /// of a single one. A broken connection or a failure within AWS names none either.
 fn note_call(call: &Call<'_>, out: &mut Refusals) {
-    let names_none =
-        |error: &RefusalError| error.name.is_none() && error.fragment.is_none() && error.target.is_none();
     let of_call = |error: &&RefusalError| {
         matches!(
             error.reason,
@@ -461,7 +451,7 @@ fn note_call(call: &Call<'_>, out: &mut Refusals) {
                 | Reason::Credentials
                 | Reason::NoSuchZone
                 | Reason::LimitsExceeded
-        ) || error.reason == Reason::Unknown && names_none(error)
+        ) || error.reason == Reason::Unknown && error.target.is_none()
     };
     let Some(error) = call.batch.errors.iter().find(of_call) else { return };
     let zone = call.batch.zone_id.clone();
@@ -803,9 +793,6 @@ fn by_target(
     let known: Vec<RecordKey> = wished.iter().filter(|key| attempted.contains(key)).cloned().collect();
     if !known.is_empty() {
         return known;
-    }
-    if !wished.is_empty() && attempted.is_empty() {
-        return wished;
     }
     // The wish has changed since: the only record of that type in the batch must be it.
     let candidates: Vec<RecordKey> = attempted.iter().filter(|key| of_type(key)).cloned().collect();
