@@ -589,14 +589,13 @@ fn grace_deleted(
     object: &ObjectRef,
     set: &RecordSet,
 ) -> Option<crate::finding::Window> {
-    let gone = world.remembered(object);
-    let here = gone.filter(|past| past.deleted_at.is_none());
-    let renamed = here.and_then(|past| past.last.changed_at.max(wants.instance.changed_at));
+    let known = world.remembered(object);
+    let renamed = known.and_then(|past| past.last.changed_at.max(wants.instance.changed_at));
     // Other members of a routing set may be wanted still.
     let wished = world.wished(&set.name).iter().filter(|wish| wish.set_identifier == set.set_identifier);
     let ended = wished.filter_map(|wish| wish.sightings.last()).map(|last| last.until);
     let dropped = ended.filter(|until| *until != world.at()).max();
-    let deleted = gone.and_then(|past| past.deleted_at);
+    let deleted = known.and_then(|past| past.deleted_at);
     if let Some(at) = deleted.or(dropped.filter(|_| renamed.is_none())) {
         let length = signed(wants.instance.sync_window(1, world.policy.deleted_floor));
         return open(SilentReason::GraceDeleted, at, length, world.at());
@@ -604,7 +603,7 @@ fn grace_deleted(
     renamed?;
     let ended = if let Some(last) = dropped {
         let lost = world.past.lost_after(last);
-        let told = [renamed, here?.last.status_changed_at].into_iter().flatten();
+        let told = [renamed, known?.last.status_changed_at].into_iter().flatten();
         told.filter(|at| last < *at && *at <= lost).max().unwrap_or(lost)
     } else {
         let stands = world.past.stands_since(&zone.zone.id, set).or(world.past.first_at);

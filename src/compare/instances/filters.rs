@@ -78,7 +78,7 @@ pub(super) fn domain_filter_quoted(world: &World<'_>, wants: &InstanceWants) -> 
 /// The filters leave the instance no zone, although the account has zones.
 pub(super) fn zone_filter_matches_nothing(world: &World<'_>, wants: &InstanceWants) -> Option<Candidate> {
     let flags = &wants.instance.flags;
-    let zones = world.zones().filter(|zones| !zones.zones.is_empty())?;
+    let zones = world.zones()?;
     // Tags are not read everywhere; a filter on what is unknown matches nothing for us alone.
     let tags_unknown = !flags.zone_tags.is_empty() && zones.zones.values().all(|one| one.zone.tags.is_none());
     // That the account has no zone of the type is the business of each name, `no_zone(wrong_type)`.

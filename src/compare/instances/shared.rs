@@ -166,8 +166,7 @@ fn stands(world: &World<'_>, wants: &InstanceWants, name: &DomainName, object: &
 }
 
 fn heritage_of<'a>(wants: &InstanceWants, change: &'a AttemptedChange) -> Option<Heritage<'a>> {
-    let writes = change.action != Action::Delete && change.record_type == RecordType::Txt;
-    let heritage = change.targets.first().filter(|_| writes).and_then(|value| Heritage::parse(value))?;
+    let heritage = Heritage::parse(change.targets.first()?)?;
     (heritage.owner == Some(&wants.instance.flags.owner_id)).then_some(heritage)
 }
 
@@ -230,7 +229,7 @@ fn is_old_alias(world: &World<'_>, wants: &InstanceWants, object: &ObjectRef) ->
     of_object.all(|text| match instance.owner_text(&text.set.name) {
         Some((name, Some(RecordType::Cname))) => {
             let mut here = text.zone.at_text(&name).iter();
-            here.any(|set| set.record_type == RecordType::A && set.content.alias().is_some())
+            here.any(|set| set.content.alias().is_some())
         }
         Some(_) | None => false,
     })

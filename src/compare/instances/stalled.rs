@@ -312,9 +312,6 @@ fn stall(world: &World<'_>, wants: &InstanceWants, reason: Reason, cause: Option
         }
         Reason::Absent => "See why its Pods do not start.",
         Reason::NoReconcile => "Restart its Pod and keep its log: the process hangs.",
-        _ if instance.flags.policy == Policy::Missing => {
-            "Give it a --policy (sync or upsert-only): this release does not start without one."
-        }
         _ => "Read the log of its Pod and mend what stops it.",
     };
     candidate.fix = Fix { summary: advice.to_owned(), ..Fix::default() };
