@@ -345,7 +345,11 @@ impl History {
         // A half comes after its other half, whatever the ranks of both.
         let is_half =
             |key: &FindingKey| self.tracks.get(key).is_some_and(|one| one.candidate.explained_by.is_some());
-        order.sort_by_key(|key| (is_half(key), key.kind.rank(), key.clone()));
+        // And a zone after those above it.
+        let depth = |key: &FindingKey| {
+            if let Subject::Zone(zone) = &key.subject { zone.labels().count() } else { 0 }
+        };
+        order.sort_by_key(|key| (is_half(key), key.kind.rank(), depth(key), key.clone()));
         let mut causes = Causes::default();
         for key in &order {
             let Some(track) = self.tracks.get(key) else { continue };
