@@ -70,7 +70,8 @@ pub fn judge_dynamics(world: &World<'_>, out: &mut Verdicts) {
         let (zone_id, sightings) = (&held.place, &held.sightings);
         let none = Vec::new();
         let all = writes.get(&(name, &held.record_type)).unwrap_or(&none);
-        if sightings.len() <= FLAPS && all.is_empty() {
+        // An absence can hold other types at the name: what was seen twice may have changed often.
+        if sightings.len() < 2 && all.is_empty() {
             continue;
         }
         let Some(zone) = world.zone(zone_id).filter(|_| out.coverage.zones.contains_key(zone_id)) else {
