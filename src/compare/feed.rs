@@ -386,6 +386,7 @@ fn may_be_ours(
 fn attribute(call: &Call<'_>, wished: &Wished<'_>, doubts: &BTreeMap<Unnamed, Suspects>, out: &mut Refusals) {
     let (batch, wants) = (call.batch, wished.wants);
     let mut culprits: Vec<RecordKey> = Vec::new();
+    let mut named: BTreeSet<RecordKey> = BTreeSet::new();
     let mut certain: BTreeSet<DomainName> = BTreeSet::new();
     for error in &batch.errors {
         let mut hit = records_of(error, batch, &call.attempted, wished);
@@ -396,6 +397,7 @@ fn attribute(call: &Call<'_>, wished: &Wished<'_>, doubts: &BTreeMap<Unnamed, Su
         }
         for key in hit.iter().flat_map(|key| members(key, error, wants)) {
             let zone = zone_of(call, &key, error.reason, wished);
+            named.insert(key.clone());
             note(out, (key, zone), call, error.reason, None, (error, one_of));
         }
         if one_of == 1 {
@@ -411,8 +413,7 @@ fn attribute(call: &Call<'_>, wished: &Wished<'_>, doubts: &BTreeMap<Unnamed, Su
     };
     // All changes of one name go through or fail together, also when they are sent alone.
     let shares_name = |key: &RecordKey| culprits.iter().any(|other| other.name == key.name);
-    let others = call.attempted.iter().filter(|key| !culprits.contains(key));
-    for victim in others.filter(|key| !call.alone || shares_name(key)) {
+    for victim in call.attempted.iter().filter(|key| !call.alone || shares_name(key)) {
         let error = RefusalError {
             reason: Reason::BatchVictim,
             name: None,
@@ -422,7 +423,8 @@ fn attribute(call: &Call<'_>, wished: &Wished<'_>, doubts: &BTreeMap<Unnamed, Su
             target: None,
             message: batch.message.clone(),
         };
-        for key in members(victim, &error, wants) {
+        // A log tells no identifiers: of the members under one key the sentence may name one only.
+        for key in members(victim, &error, wants).into_iter().filter(|key| !named.contains(key)) {
             let zone = zone_of(call, &key, error.reason, wished);
             note(
                 out,
