@@ -220,11 +220,6 @@ fn leaves(fault: Reason, effect: &Candidate) -> bool {
             is_of_both && (ladder || kind == Kind::Flapping) || kind == Kind::OwnerConflict
         }
         Reason::ZoneFilterMatchesNothing => ladder || matches!(kind, Kind::NoZone | Kind::StaleRecord),
-        // A host of a domain that nobody has stays without a zone when the quotes are gone.
-        Reason::DomainFilterQuoted => {
-            let is_left_out = kind == Kind::NoZone && effect.reason == Reason::FilteredOut;
-            ladder || kind == Kind::StaleRecord || is_left_out
-        }
         _ => {
             ladder
                 || matches!(kind, Kind::WrongTtl | Kind::StaleRecord)
