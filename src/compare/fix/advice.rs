@@ -40,7 +40,6 @@ pub fn advice(candidate: &Candidate, instance: &Instance) -> String {
         Some(Cause::OwnerMissing) => {
             "Nobody owns the record that stands there, so ExternalDNS leaves it alone: replace it, ownership TXT included."
         }
-        Some(Cause::OwnerForeign) => "Another owner holds the record; settle with it who serves the name.",
         Some(Cause::ManualChange) => "Somebody changed the record by hand; put it back and find out who.",
         Some(Cause::ZoneQuota) => "The zone is full: remove left-over records or raise the quota.",
         Some(Cause::ControllerStalled | Cause::ControllerFailing) => {
