@@ -107,14 +107,8 @@ fn fix(
             "Look for a finding about the zone's delegation or DNSSEC first, then at the resolvers' own state.",
             [],
         ),
-        Kind::Flapping => said(
-            "Find the two writers (the heritage and the change feed name them) and stop one of them.",
-            objects().map(describe),
-        ),
-        kind if kind.is_record_ladder() || matches!(kind, Kind::FailedChange | Kind::WrongTtl) => {
-            zone_fix(world, candidate, wants, want, zone)
-        }
-        _ => Fix::default(),
+        // A refused change, and what differs in the zone.
+        _ => zone_fix(world, candidate, wants, want, zone),
     }
 }
 
@@ -254,13 +248,7 @@ fn zone_fix(
     };
     if want.name.defect().is_some() || want.invalid.is_some() {
         // Route 53 cannot hold what is wanted: no batch can mend it.
-        let summary = match candidate.cause {
-            Some(Cause::InvalidDesired(reason)) => advice::impossible(reason, want),
-            Some(Cause::ControllerVersion) => {
-                "This release of ExternalDNS cannot write what the object asks for: update it, or change the object."
-            }
-            _ => advice::impossible(want.invalid.unwrap_or(candidate.reason), want),
-        };
+        let summary = advice::impossible(want.invalid.unwrap_or(candidate.reason), want);
         return said(summary, want.objects.iter().map(edit));
     }
     if candidate.cause == Some(Cause::OwnerForeign) {
@@ -302,7 +290,7 @@ fn zone_fix(
         return said(summary, objects.into_iter().map(edit));
     }
     if let Ownership::Foreign(owner) = ownership(&wants.instance, want, zone)
-        && (candidate.cause == Some(Cause::OwnerOrphan) || !stands(want, zone))
+        && !stands(want, zone)
     {
         // What is written beside it would be the record of that owner.
         return said(

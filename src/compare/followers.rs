@@ -2,10 +2,10 @@
 
 use crate::compare::wildcard::covering;
 use crate::compare::world::World;
+use crate::model::DomainName;
 use crate::model::record::{RecordKey, RecordSet, RecordType, Value};
 use crate::model::table::Table;
 use crate::model::zone::ZoneReading;
-use crate::model::{DomainName, ZoneId};
 
 /// What leads to each name of our zones.
 pub type Followers = Table<DomainName, Vec<Follower>>;
@@ -15,8 +15,6 @@ pub type Followers = Table<DomainName, Vec<Follower>>;
 pub struct Follower {
     /// Which.
     pub key: RecordKey,
-    /// Where it stands.
-    pub zone: ZoneId,
     /// True for an alias, which needs a record of its own type.
     pub is_alias: bool,
 }
@@ -29,11 +27,10 @@ pub fn followers(world: &World<'_>) -> Followers {
         // A pointer back names a host and leads nobody to it.
         for set in zone.records().iter().filter(|set| set.record_type != RecordType::Ptr) {
             for target in targets(set).filter(|target| world.zones_over(target).next().is_some()) {
-                found.entry(target.clone()).or_default().push(Follower {
-                    key: set.key(),
-                    zone: zone.zone.id.clone(),
-                    is_alias: set.content.alias().is_some(),
-                });
+                found
+                    .entry(target.clone())
+                    .or_default()
+                    .push(Follower { key: set.key(), is_alias: set.content.alias().is_some() });
             }
         }
     }
@@ -68,13 +65,12 @@ pub fn bereft<'w>(
             .filter(|set| leads(set))
             .map(|set| &set.record_type)
             .collect();
+        // What leads somewhere and goes along stands at the same name.
         let is_bereft = |follower: &&Follower| {
-            let goes = follower.zone == zone.zone.id && going.iter().any(|set| set.key() == follower.key);
-            let needs_type = follower.is_alias && follower.key.record_type == gone.record_type;
-            !goes
-                && follower.key.name != gone.name
+            let kind = &follower.key.record_type;
+            follower.key.name != gone.name
                 && if follower.is_alias {
-                    needs_type && !left.contains(&&follower.key.record_type)
+                    *kind == gone.record_type && !left.contains(&kind)
                 } else {
                     left.is_empty()
                 }
@@ -98,5 +94,5 @@ pub fn covered<'a>(world: &World<'a>, zone: &ZoneReading, going: &[RecordSet]) -
 
 /// True if the wildcard is the one of its zone that answers for a name.
 fn answers_for(set: &RecordSet, zone: &ZoneReading, name: &DomainName) -> bool {
-    name.is_within(&zone.zone.name) && covering(name, zone).iter().any(|one| one.key() == set.key())
+    covering(name, zone).iter().any(|one| one.key() == set.key())
 }

@@ -40,7 +40,6 @@ pub fn advice(candidate: &Candidate, instance: &Instance) -> String {
         Some(Cause::OwnerMissing) => {
             "Nobody owns the record that stands there, so ExternalDNS leaves it alone: replace it, ownership TXT included."
         }
-        Some(Cause::OwnerForeign) => "Another owner holds the record; settle with it who serves the name.",
         Some(Cause::ManualChange) => "Somebody changed the record by hand; put it back and find out who.",
         Some(Cause::ZoneQuota) => "The zone is full: remove left-over records or raise the quota.",
         Some(Cause::ControllerStalled | Cause::ControllerFailing) => {
@@ -328,6 +327,8 @@ mod tests {
         assert_eq!(culprits(&first, &[]), "a.example.com");
         assert_eq!(culprits(&first, &names(1)), "a.example.com and b0.example.com");
         assert_eq!(culprits(&first, &names(2)), "a.example.com, b0.example.com and b1.example.com");
+        assert!(culprits(&first, &names(4)).ends_with("b2.example.com and b3.example.com"));
+        assert!(culprits(&first, &names(5)).ends_with("b3.example.com and 1 more"));
         assert!(culprits(&first, &names(7)).ends_with("b3.example.com and 3 more"));
     }
 

@@ -335,9 +335,9 @@ fn command(zone: &ZoneId, batch: &Json) -> String {
     format!("aws route53 change-resource-record-sets --hosted-zone-id {zone} --change-batch {batch}")
 }
 
-/// True for a name of the zone, or of the one above that holds the ownership of its apex.
+/// True for a name of the zone. The ownership of its apex, which lies beside it, is one of any zone above.
 fn is_placed(name: &DomainName, zone: &ZoneReading) -> bool {
-    name.is_within(&zone.zone.name) || zone.above.as_ref().is_some_and(|above| name.is_within(&above.name))
+    name.is_within(&zone.zone.name) || zone.above.is_some()
 }
 
 /// True if no zone of the instance has room for the ownership of the record: that of an apex lies outside of it.

@@ -48,23 +48,6 @@ pub fn checks(
     out
 }
 
-/// Where to look at a zone's delegation.
-#[must_use]
-pub fn delegation(world: &World<'_>, zone: &ZoneReading) -> Vec<String> {
-    let name = quote(zone.zone.name.as_str());
-    let mut seen = world.told(&zone.zone.name);
-    let parent = seen.find(|answer| answer.vantage == Vantage::Parent).map(|answer| &answer.server);
-    let mut out = match parent {
-        Some(server) => vec![
-            format!("dig +norecurse {name} NS {}", at(server)),
-            format!("dig +norecurse {name} DS {}", at(server)),
-        ],
-        None => vec![format!("dig +trace {name} NS")],
-    };
-    out.push(format!("aws route53 get-hosted-zone --id {}", zone.zone.id));
-    out
-}
-
 /// A server as `dig` wants it, of the forms in which we name servers: a port of its own, TLS, HTTPS.
 fn at(server: &str) -> String {
     let port = |text: &str, usual: &str, more: &str| {

@@ -148,12 +148,6 @@ pub fn summary(candidate: &Candidate, want: &Want, zone: Option<&ZoneReading>) -
                 plain(candidate.reason)
             )
         }
-        Kind::Flapping => {
-            format!("{key} in zone {zone_name} changes back and forth: {}.", plain(candidate.reason))
-        }
-        Kind::Churn => {
-            format!("{key} in zone {zone_name} is written again and again although nothing changes.")
-        }
         other => format!("{key}: {other} ({}).", candidate.reason),
     }
 }
@@ -264,7 +258,6 @@ pub fn plain(reason: Reason) -> &'static str {
         Reason::ParentZone => "the child zone is the one that answers",
         Reason::PrivateVsPublic => "it is private, and the public zone of that name has no such record",
         Reason::OtherTarget => "the wildcard leads elsewhere",
-        Reason::EmptyNonTerminal => "a name below it exists, and that switches the wildcard off",
         Reason::Rewritten => "somebody rewrites the answer",
         Reason::Filtered => "somebody filters the answer",
         Reason::OtherView => "it is the answer of another view",
@@ -288,8 +281,6 @@ pub fn plain(reason: Reason) -> &'static str {
         Reason::NsDisagree => "its authoritative servers disagree",
         Reason::Nodata => "its authoritative servers answer no data",
         Reason::Different => "its authoritative servers answer something else",
-        Reason::TwoValues => "between a few values",
-        Reason::CreateDelete => "between there and not there",
         other if other.as_str().starts_with("guardrail_") => "a change guardrail of the zone forbids it",
         other => other.as_str(),
     }

@@ -72,7 +72,7 @@ pub fn right_zone(
     match (reason, zone) {
         (Reason::NotTheDelegatedOne, Some(zone)) => {
             let other = known_delegated_twin(world, zone).unwrap_or(zone);
-            said(&pinning(world, wants, want, other), operator(wants))
+            said(&pinning(world, wants, other), operator(wants))
         }
         (Reason::OccludedByDelegation, Some(zone)) => below_a_delegation(world, wants, want, zone),
         (Reason::ParentZone, Some(zone)) => {
@@ -116,7 +116,7 @@ fn below_a_delegation(world: &World<'_>, wants: &InstanceWants, want: &Want, zon
 
 /// How ExternalDNS comes to write the delegated one of two zones of a name. A filter that is new keeps it from all
 /// zones that it does not name.
-fn pinning(world: &World<'_>, wants: &InstanceWants, want: &Want, delegated: &ZoneReading) -> String {
+fn pinning(world: &World<'_>, wants: &InstanceWants, delegated: &ZoneReading) -> String {
     let instance = &wants.instance;
     let id = &delegated.zone.id;
     let idle = world
@@ -130,7 +130,7 @@ fn pinning(world: &World<'_>, wants: &InstanceWants, want: &Want, delegated: &Zo
         let given = flags::each("--zone-id-filter", &instance.flags.zone_id_filter);
         format!("Name the delegated zone {id} and not the other one in {given}")
     };
-    let pin = if flags::has(instance, "aws-hosted-zone-id") && !want.objects.is_empty() {
+    let pin = if flags::has(instance, "aws-hosted-zone-id") {
         format!(", or give the object {}aws-hosted-zone-id: {id}", instance.flags.annotation_prefix)
     } else {
         String::new()
