@@ -308,6 +308,8 @@ fn one_for_each_subject(world: &World<'_>, mut candidates: Vec<Candidate>) -> Ve
     // that does. A wish or a record that is still settling does explain what lies below it, but for a
     // record that comes and goes: each of its states is new.
     let waits = |one: &Candidate| match one.key.kind {
+        // A wildcard answers in the place of a record that comes and goes.
+        Kind::WildcardShadow if flaps(one) => one.window.is_some() || is_news(world, one),
         kind if Kind::OwnerConflict <= kind => one.window.is_some(),
         kind if Kind::MissingRecord <= kind => flaps(one) && (one.window.is_some() || is_news(world, one)),
         _ => false,

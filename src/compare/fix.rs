@@ -19,6 +19,8 @@ pub mod sentence;
 pub mod takeover;
 pub mod zones;
 
+use std::net::Ipv6Addr;
+
 use crate::compare::after::record_limit;
 use crate::compare::fix::batch::Batch;
 use crate::compare::followers::bereft;
@@ -29,7 +31,7 @@ use crate::compare::world::World;
 use crate::desired::kinds::Kind as Kinds;
 use crate::finding::{Cause, Impact, Kind, Reason, SilentReason};
 use crate::model::instance::{Instance, Origin, Registry};
-use crate::model::record::{RecordSet, RecordType, Value};
+use crate::model::record::{RecordSet, RecordType};
 use crate::model::want::{InstanceWants, Unwanted, Want};
 use crate::model::zone::ZoneReading;
 use crate::model::{DomainName, ObjectRef};
@@ -423,7 +425,8 @@ fn without_alias(world: &World<'_>, wants: &InstanceWants, want: &Want, reason: 
         );
     }
     let flags = &wants.instance.flags;
-    let is_six = want.content.plain_values().iter().filter_map(Value::ip).any(|ip| ip.is_ipv6());
+    let is_six_text = |text: &String| text.trim_end_matches('.').parse::<Ipv6Addr>().is_ok();
+    let is_six = want.content.targets().iter().any(is_six_text);
     let why = if reason == Reason::AliasOnIp && is_six {
         "an IPv6 address needs a plain AAAA record"
     } else if reason == Reason::AliasOnIp {
