@@ -111,7 +111,7 @@ pub fn unheard<'a>(
         let is_ours = |server: &&Arc<str>| present.contains(&***server) || is_troubled(server);
         let servers = one.servers.iter().filter(is_ours);
         let words: Vec<_> = servers.map(|server| by_server.get(&**server)).collect();
-        let is_asked = words.iter().flatten().any(|words| words.asked);
+        let is_asked = words.iter().any(Option::is_some);
         !words.is_empty()
             && words.iter().flatten().all(|words| !words.heard)
             && (is_asked || is_open_question(snapshot, wants, &one.key))

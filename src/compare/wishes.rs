@@ -391,7 +391,7 @@ impl Context<'_> {
 
     /// A wildcard answers in the place of the missing record.
     fn wildcard(&self, step: &Step) -> Option<Candidate> {
-        let set = answers_elsewhere(self.want, self.zone).filter(|_| step.kind == Kind::MissingRecord)?;
+        let set = answers_elsewhere(self.want, self.zone)?;
         let impact = self.impact(step.kind, step.reason);
         let mut candidate = self.start(Kind::WildcardShadow, Reason::OtherTarget, impact);
         candidate.evidence.push(format!("{} answers for it", set.name));
@@ -468,7 +468,7 @@ impl Context<'_> {
             released.then(|| "its address is in no inventory any more".to_owned()),
             self.changed_class().map(|at| format!("its object has had another class since {at}")),
         ];
-        for sign in signs.into_iter().flatten().filter(|_| kind != Kind::OwnerOrphan) {
+        for sign in signs.into_iter().flatten() {
             candidate.severity = Severity::Warning;
             candidate.evidence.push(sign);
         }
