@@ -308,7 +308,8 @@ fn are_denied_untold(looks: &Looks<'_>, wants: &[InstanceWants], one: &Candidate
         |name: &&DomainName| wants.iter().flat_map(|all| all.at(name)).any(|want| want.zone_id() == zone);
     let mut wanted = one.denied.iter().filter(is_wanted).peekable();
     let is_heard = |name: &DomainName| {
-        let heard = looks.hear(name, zone, &Wished::default());
+        // The resolvers that the finding is about lack the zone.
+        let heard = looks.hear(name, None, &Wished::default());
         heard.is_some_and(|(_, words)| {
             one.servers.iter().any(|server| words.get(&**server).is_some_and(|words| words.heard))
         })
@@ -384,7 +385,9 @@ fn is_mended(snapshot: &Snapshot, wished: &Wished, one: &Candidate) -> bool {
         return true;
     };
     let is_made_up = |seen: &Observation| {
-        record.name.is_wildcard() && seen.name.wildcard_sibling().as_ref() == Some(&record.name)
+        record.name.is_wildcard()
+            && seen.name.wildcard_sibling().as_ref() == Some(&record.name)
+            && existing(zones, std::iter::once(&seen.name)).is_empty()
     };
     let is_about = |seen: &Observation| seen.name == record.name || is_made_up(seen);
     let mut looks = snapshot.observations().filter(|seen| {

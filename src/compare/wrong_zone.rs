@@ -235,10 +235,8 @@ fn behind_a_private_zone(
         }
         Some(Misplaced {
             reason: Reason::ShadowedByPrivateZone,
-            // Users of the public view are served, or tell themselves what they get.
-            impact: public_impact(world, want)
-                .filter(|harm| Impact::Degraded.weight() < harm.weight() && seen_in_public(world, want))
-                .unwrap_or(Impact::Degraded),
+            // What users of the public view get is told beside it.
+            impact: Impact::Degraded,
             evidence: format!(
                 "in view {} the private zone {} answers in the place of {}",
                 view.name, shadow.zone.id, zone.zone.id
@@ -348,11 +346,10 @@ fn in_vpc(zone: &ZoneReading, view: &NetworkView) -> bool {
 /// A zone, private or public, that held the wanted record and is in no list any more.
 pub(super) fn lost_zone<'a>(world: &World<'a>, want: &Want, private: bool) -> Option<&'a ZoneId> {
     let zones = world.zones().filter(|_| world.snapshot.accounts_read())?;
-    let stood = |held: &&Held| held.sightings.last().is_some_and(|last| last.value.is_some());
     let is_own =
         |held: &&Held| held.record_type == want.record_type && held.set_identifier == want.set_identifier;
     let is_lost = |id: &&ZoneId| !zones.zones.contains_key(*id) && world.past.was_public(id) != private;
-    let held = world.past.names.records_at(&want.name).iter().filter(is_own).filter(stood);
+    let held = world.past.names.records_at(&want.name).iter().filter(is_own);
     held.map(|held| &held.place).find(is_lost)
 }
 
