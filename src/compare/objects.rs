@@ -115,8 +115,7 @@ fn publisher<'a>(
     if has_zone(wants) {
         return None;
     }
-    let others = world.wants.iter().filter(|other| !std::ptr::eq(*other, wants));
-    others.into_iter().find(|other| has_zone(other) && waits(other)).map(|other| &*other.instance.id)
+    world.wants.iter().find(|other| has_zone(other) && waits(other)).map(|other| &*other.instance.id)
 }
 
 /// True if the object had an address or was published in an earlier round, or a record that names it still stands.

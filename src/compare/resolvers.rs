@@ -530,7 +530,8 @@ fn candidate(wants: &InstanceWants, name: &Name<'_>, kind: Kind, rows: &[Row<'_>
         bad.retain(|row| row.window.is_none());
     }
     if kind == Kind::ResolverUnreachable {
-        bad.retain(|row| is_quorum(row.view, &bad_in(rows, row.view, kind), rows));
+        let all: Vec<&Row<'_>> = rows.iter().filter(of_kind).collect();
+        bad.retain(|row| is_quorum(row.view, &all, rows));
     }
     let mut reasons: BTreeMap<Reason, usize> = BTreeMap::new();
     for (_, reason) in bad.iter().filter_map(|row| kind_of(row.class)) {
@@ -551,11 +552,6 @@ fn candidate(wants: &InstanceWants, name: &Name<'_>, kind: Kind, rows: &[Row<'_>
     candidate.evidence = bad.iter().map(|row| describe(row)).collect();
     candidate.servers = bad.iter().map(|row| row.server.into()).collect();
     Some(candidate)
-}
-
-fn bad_in<'a>(rows: &'a [Row<'a>], view: &str, kind: Kind) -> Vec<&'a Row<'a>> {
-    let of_kind = |row: &&Row<'_>| kind_of(row.class).is_some_and(|(of, _)| of == kind);
-    rows.iter().filter(|row| row.view == view).filter(of_kind).collect()
 }
 
 /// More than half of the resolvers of a view that could be judged.

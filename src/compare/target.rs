@@ -197,7 +197,7 @@ fn is_answered_above(zone: &ZoneReading, host: &DomainName) -> bool {
 /// Follows the target through our own zones.
 #[must_use]
 pub fn loops_in_zones(world: &World<'_>, want: &Want) -> bool {
-    let Some(host) = target_host(&want.content).filter(|host| *host != want.name) else { return false };
+    let Some(host) = target_host(&want.content) else { return false };
     let mut passed = BTreeSet::from([want.name.clone()]);
     let mut name = host;
     for _ in 0..MAX_CHAIN {
