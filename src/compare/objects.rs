@@ -257,7 +257,10 @@ fn is_kept(world: &World<'_>, wants: &InstanceWants, object: &WithoutTarget, nam
     let mut zones = wants.zones.iter().filter_map(|id| world.zone(id));
     wanted.iter().any(|want| want.record_type.is_address())
         && zones.all(|zone| {
-            let mut sets = zone.at(name).iter().filter(|set| set.record_type.is_address());
+            let member = object.set_identifier.as_ref();
+            let is_of_member = |set: &RecordSet| member.is_none() || set.set_identifier.as_ref() == member;
+            let mut sets =
+                zone.at(name).iter().filter(|set| set.record_type.is_address() && is_of_member(set));
             sets.all(|set| stays(zone, set))
         })
 }
