@@ -67,27 +67,17 @@ pub enum Class {
     Nothing,
 }
 
-/// Extended errors of a resolver that blocks: blocked, censored, filtered, prohibited.
-/// Source: RFC 8914, sections 4.16 to 4.19.
-const BLOCKED: std::ops::RangeInclusive<u16> = 15..=18;
-
 /// The extended error of a forged answer. Source: RFC 8914, section 4.5.
 const FORGED: u16 = 4;
 
 /// No resolver keeps an answer for longer. Source: findings.md section 7, the cap of the positive TTL.
 const LONGEST_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
-/// True if a resolver says that it keeps the name from those who ask.
-#[must_use]
-pub fn is_blocked(seen: &Observation) -> bool {
-    seen.ede.as_ref().is_some_and(|error| BLOCKED.contains(&error.code))
-}
-
 /// Classifies one answer.
 #[must_use]
 pub fn classify(world: &World<'_>, name: &Name<'_>, seen: &Observation) -> Class {
     let forged = seen.ede.as_ref().is_some_and(|error| error.code == FORGED);
-    let blocked = is_blocked(seen);
+    let blocked = seen.is_blocked();
     let is_nowhere = || {
         let found = addresses(seen);
         !found.is_empty() && found.iter().all(leads_nowhere)

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::compare::answer_class::is_blocked;
 use crate::compare::assumed::leads_there;
 use crate::compare::delegation::{LOOKS, is_delegated_elsewhere, known_delegated_twin};
 use crate::compare::mismatch::{is_default, is_of_open_pool, is_of_other_places, is_referral};
@@ -140,7 +139,7 @@ fn as_host(value: &Value) -> Option<DomainName> {
 #[must_use]
 pub fn resolved(world: &World<'_>, host: &DomainName) -> BTreeSet<IpAddr> {
     let told = world.told(host);
-    let found = told.filter(|seen| !is_blocked(seen)).flat_map(Observation::addresses);
+    let found = told.filter(|seen| !seen.is_blocked()).flat_map(Observation::addresses);
     found.filter(|ip| !leads_nowhere(ip)).collect()
 }
 
@@ -302,13 +301,18 @@ pub fn answers<'a>(
     let expected = wider.as_ref().unwrap_or(expected);
     let mut best: BTreeMap<&'a str, (Match, &'a Observation, usize)> = BTreeMap::new();
     let mut looks: BTreeMap<(&'a str, &'a DomainName), usize> = BTreeMap::new();
+    // Of two looks that are as far off the one speaks that tells something of the name, whichever came first.
+    let order = |verdict: Match, seen: &Observation| {
+        let fails = seen.outcome == Outcome::Servfail || says_nothing(seen.outcome);
+        (verdict, fails, seen.outcome)
+    };
     for observation in said() {
         let verdict = judge(observation, expected);
         let row = best.entry(&observation.server).or_insert((verdict, observation, 0));
         let of_name = looks.entry((&observation.server, &observation.name)).or_default();
         *of_name += 1;
         row.2 = row.2.max(*of_name);
-        if verdict < row.0 {
+        if order(verdict, observation) < order(row.0, row.1) {
             (row.0, row.1) = (verdict, observation);
         }
     }

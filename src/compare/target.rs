@@ -105,13 +105,7 @@ fn denied_behind(world: &World<'_>, want: &Want, host: &DomainName) -> Option<Re
     let is_alias = want.content.alias().is_some() && zone.is_some_and(|zone| zone.at(host).is_empty());
     let is_hidden = || is_alias && host_is_of(zone, host) && stands_for(world, want, host);
     let is_behind = || is_hidden() || own.iter().all(|answer| chain(answer).contains(host));
-    denied(&own).filter(|_| is_behind() && !is_answered(world, want, zone))
-}
-
-/// True if anybody who is led to the zone of the wish got an address for its name.
-fn is_answered(world: &World<'_>, want: &Want, zone: Option<&ZoneReading>) -> bool {
-    let mut seen = world.told(&want.name);
-    seen.any(|answer| may_be_of(world.policy, world.zones(), zone, answer) && !addresses(answer).is_empty())
+    denied(&own).filter(|_| is_behind())
 }
 
 /// The zone of ours in which the target would lie does not have it, and all resolvers deny it.

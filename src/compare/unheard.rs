@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::compare::answer_class::is_blocked;
 use crate::compare::delegation::{LOOKS, name_servers};
 use crate::compare::live::{Expected, Match, addresses, asks, chain, judge, may_be_of, says_nothing};
 use crate::compare::lookups::existing;
@@ -460,7 +459,7 @@ impl<'a> Looks<'a> {
     ) -> Option<(Heard, ByServer<'a>)> {
         let looks = self.at(name, zone, wished)?;
         // A resolver that refuses and says why has said something about the name.
-        let says = |one: &Observation| !says_nothing(one.outcome) || is_blocked(one);
+        let says = |one: &Observation| !says_nothing(one.outcome) || one.is_blocked();
         let mut counts: BTreeMap<_, usize> = BTreeMap::new();
         for one in looks.iter().filter(|one| says(one)) {
             *counts.entry((&one.name, &*one.server, &*one.record_type)).or_default() += 1;

@@ -97,6 +97,10 @@ pub enum Transport {
     Doh,
 }
 
+/// Extended errors of a resolver that blocks: blocked, censored, filtered, prohibited.
+/// Source: RFC 8914, sections 4.16 to 4.19.
+const BLOCKED: std::ops::RangeInclusive<u16> = 15..=18;
+
 /// An answer in one word. A timeout belongs to the server and says nothing about the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -153,6 +157,12 @@ impl Deref for Observation {
 }
 
 impl Observation {
+    /// True if a resolver says that it keeps the name from those who ask.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.ede.as_ref().is_some_and(|error| BLOCKED.contains(&error.code))
+    }
+
     /// The addresses in the answer. What a resolver makes of an IPv4 address for those who have IPv6 only is none that
     /// the name has.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {

@@ -255,7 +255,7 @@ impl Answered {
         let wanted = wants.iter().flat_map(|one| &one.wants).flat_map(|want| want.content.hosts());
         let wanted: TableSet<DomainName> = wanted.collect();
         let told = snapshot.observations().filter(|seen| wanted.contains(&seen.name));
-        for seen in told.filter(|seen| !policy.is_internal(&seen.view)) {
+        for seen in told.filter(|seen| !policy.is_internal(&seen.view) && !seen.is_blocked()) {
             for address in seen.addresses().filter(|ip| !leads_nowhere(ip)) {
                 if MAX_HOSTS <= self.hosts.len() && !self.hosts.contains_key(&seen.name) {
                     continue;
