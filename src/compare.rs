@@ -195,7 +195,7 @@ fn without_old_zones<'a>(
     let bound = signed(policy.zone_age.max(policy.interval.saturating_mul(3)));
     let blind = |scope: &str| {
         let blind = past.blind.get(&(ViewName::Route53, scope.to_owned()));
-        blind.is_some_and(|blind| blind.is_stated(policy.blind_cycles))
+        blind.is_some_and(|blind| !blind.is_aside && blind.is_stated(policy.blind_cycles))
     };
     let all_blind = snapshot.route53.state != ViewState::Read && blind("all");
     let is_old = |reading: &ZoneReading| {
@@ -309,7 +309,7 @@ fn one_for_each_subject(world: &World<'_>, mut candidates: Vec<Candidate>) -> Ve
     // record that comes and goes: each of its states is new.
     let waits = |one: &Candidate| match one.key.kind {
         // A wildcard answers in the place of a record that comes and goes.
-        Kind::WildcardShadow if flaps(one) => one.window.is_some() || is_news(world, one),
+        kind if kind == Kind::WildcardShadow && flaps(one) => one.window.is_some() || is_news(world, one),
         kind if Kind::OwnerConflict <= kind => one.window.is_some(),
         kind if Kind::MissingRecord <= kind => flaps(one) && (one.window.is_some() || is_news(world, one)),
         _ => false,

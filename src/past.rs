@@ -198,6 +198,10 @@ pub struct Blind {
     pub counted_at: Timestamp,
     /// The latest problem.
     pub problem: Problem,
+    /// True for a zone whose records were read beside the problem when the view last was: its signing may be unread, or
+    /// its limit.
+    #[serde(default)]
+    pub is_aside: bool,
 }
 
 /// Looks that show a list to be suspiciously empty: one may be a slip, and waiting for more proves nothing.
@@ -719,7 +723,8 @@ impl Past {
             ViewName::Kubernetes | ViewName::Changes => {}
         }
         let scopes: BTreeSet<String> = problems.iter().map(|problem| problem.scope.clone()).collect();
-        if scopes.contains("all") {
+        let is_dark = scopes.contains("all");
+        if is_dark {
             // What could not be read before is a part of that.
             let parts = self.blind.iter().filter(|((of, scope), _)| *of == view && !scopes.contains(scope));
             problems.extend(parts.map(|(_, blind)| blind.problem.clone()).collect::<Vec<_>>());
@@ -728,8 +733,12 @@ impl Past {
         }
         for problem in problems {
             let key = (view, problem.scope.clone());
-            let first = Blind { cycles: 0, since: at, counted_at: at, problem: problem.clone() };
+            let first =
+                Blind { cycles: 0, since: at, counted_at: at, problem: problem.clone(), is_aside: false };
             let blind = self.blind.entry(key).or_insert(first);
+            if view == ViewName::Route53 && !is_dark {
+                blind.is_aside = reads_records(snapshot, &problem.scope);
+            }
             // Logs come through the API server: that it cannot be reached is told once.
             let is_of_api = view == ViewName::Changes
                 && problem.scope.starts_with("log")
@@ -930,6 +939,13 @@ fn spoils(problem: &Problem, cluster: Option<&Cluster>) -> bool {
 #[must_use]
 pub fn is_watched(cluster: &Cluster, object: &ObjectRef) -> bool {
     cluster.watches(&object.kind)
+}
+
+/// True if a problem has a zone as its scope whose records were read in this round.
+fn reads_records(snapshot: &Snapshot, scope: &str) -> bool {
+    let zones = snapshot.route53.value().filter(|_| snapshot.route53.state == ViewState::Read);
+    let reading = zones.and_then(|zones| zones.zones.get(&ZoneId::new(scope)));
+    reading.is_some_and(|reading| !reading.list_failed && reading.record_sets.is_some())
 }
 
 /// The problems of one view; a view that is not readable at all has at least one.

@@ -34,10 +34,11 @@ pub fn dim_views(past: &Past, snapshot: &Snapshot) -> BTreeSet<ViewName> {
 /// Views that have been unreadable for so long that they are stated as blind.
 #[must_use]
 pub fn stated_views(past: &Past, snapshot: &Snapshot, borne: u32) -> BTreeSet<ViewName> {
-    let stated = past
-        .blind
-        .iter()
-        .filter(|((view, _), blind)| blind.is_stated(borne) && concerns_view(*view, blind, snapshot));
+    // What is unread of a zone whose records were read until the whole view went dark is no reason to give them up.
+    let is_dark = |view: ViewName| past.blind.contains_key(&(view, "all".to_owned()));
+    let stated = past.blind.iter().filter(|((view, _), blind)| {
+        blind.is_stated(borne) && concerns_view(*view, blind, snapshot) && !(blind.is_aside && is_dark(*view))
+    });
     stated.map(|((view, _), _)| *view).collect()
 }
 
