@@ -703,144 +703,128 @@ fn around_the_batch(case: &Case, finding: &Finding) -> Option<(Vec<Value>, Vec<V
     apply(&mut left, batch).is_ok().then_some((held, left))
 }
 
-/// What others lead to is not taken away from under them, wanted here or not; whoever leads to a dead target is
-/// served by nobody.
-#[test]
-fn no_batch_takes_away_what_others_lead_to() {
-    let met = Mutex::new(0_usize);
-    for_each_of(
-        &cases().iter().collect::<Vec<_>>(),
-        |case| case.id.clone(),
-        |case| {
-            let report = as_recorded(case);
-            let is_address = |set: &Value| ADDRESSES.iter().any(|kind| set["Type"] == *kind);
-            for finding in &report.findings {
-                let is_told = finding.state == State::Open && finding.kind != Kind::DanglingRecord;
-                let around = around_the_batch(case, finding).filter(|_| is_told);
-                let Some((held, left)) = around else { continue };
-                let stands = |sets: &[Value], name: &str, kind: Option<&Value>| {
-                    let exists = sets.iter().any(|set| name_of(set) == name);
-                    let wildcard = sibling(name).filter(|_| !exists);
-                    let answers = wildcard.as_deref().unwrap_or(name);
-                    sets.iter().any(|set| {
-                        is_address(set)
-                            && name_of(set) == answers
-                            && kind.is_none_or(|kind| set["Type"] == *kind)
-                    })
-                };
-                for set in &left {
-                    let kind = set.get("AliasTarget").map(|_| &set["Type"]);
-                    for name in leads_to(set).iter().filter(|name| stands(&held, name, kind)) {
-                        *met.lock().unwrap() += 1;
-                        if !stands(&left, name, kind) {
-                            return Err(format!("{}: {} leads to {name}", finding.subject, name_of(set)));
-                        }
-                    }
-                }
-            }
-            Ok(())
-        },
-    );
-    assert!(0 < *met.lock().unwrap(), "some batch is printed beside records that lead somewhere");
-}
-
-/// What the zone answers for is not cut off by a delegation above it.
-#[test]
-fn no_batch_delegates_what_is_answered_here() {
-    let met = Mutex::new(0_usize);
-    for_each_of(
-        &cases().iter().collect::<Vec<_>>(),
-        |case| case.id.clone(),
-        |case| {
-            for finding in &as_recorded(case).findings {
-                let Some((held, left)) = around_the_batch(case, finding) else { continue };
-                let is_new = |set: &&Value| !held.iter().any(|other| key_of(other) == key_of(set));
-                for new in left.iter().filter(|set| set["Type"] == "NS").filter(is_new) {
-                    *met.lock().unwrap() += 1;
-                    let below = format!(".{}", name_of(new));
-                    let servers = new["ResourceRecords"].to_string();
-                    let is_lost = |set: &&Value| {
-                        let (name, is_address) = (name_of(set), set["Type"] != "TXT" && set["Type"] != "NS");
-                        is_address && name.ends_with(&below) && !servers.contains(&name)
-                    };
-                    if let Some(lost) = left.iter().find(is_lost) {
-                        return Err(format!("{}: {} lies below", finding.subject, name_of(lost)));
-                    }
-                }
-            }
-            Ok(())
-        },
-    );
-    assert!(0 < *met.lock().unwrap(), "some batch delegates");
-}
-
-/// Whose ownership contradicts nothing that ExternalDNS reads keeps it.
-#[test]
-fn no_batch_takes_the_ownership_of_another_owner_away() {
-    let met = Mutex::new(0_usize);
-    for_each_of(
-        &cases().iter().collect::<Vec<_>>(),
-        |case| case.id.clone(),
-        |case| {
-            let report = as_recorded(case);
-            // Left-overs of an owner that is gone, and owners that contradict each other, are what these are about.
-            let is_of_records =
-                |kind: Kind| matches!(kind, Kind::MissingRecord | Kind::WrongTarget | Kind::StaleTarget);
-            let told =
-                report.findings.iter().filter(|one| one.state == State::Open && is_of_records(one.kind));
-            for finding in told {
-                let around = around_the_batch(case, finding).zip(finding.instance.as_deref());
-                let Some(((held, left), owner)) = around else { continue };
-                let texts = held.iter().filter(|set| set["Type"] == "TXT");
-                let foreign = texts.filter(|set| {
-                    let text = set["ResourceRecords"].to_string();
-                    text.contains("external-dns/owner=")
-                        && !text.contains(&format!("external-dns/owner={owner}"))
-                });
-                for text in foreign {
-                    *met.lock().unwrap() += 1;
-                    if !left.contains(text) {
-                        return Err(format!("{}: {} is taken away", finding.subject, name_of(text)));
-                    }
-                }
-            }
-            Ok(())
-        },
-    );
-    assert!(10 < *met.lock().unwrap(), "other owners live in the zones");
-}
-
-/// What is written where the ownership of somebody else stands is that owner's from its birth.
-#[test]
-fn no_batch_writes_into_the_hands_of_another_owner() {
+/// Asks of each open finding with a batch what it does, by its record sets before and after; how much was asked about.
+fn met_by_batches(check: impl Fn(&Finding, &[Value], &[Value]) -> Result<usize, String> + Sync) -> usize {
     let met = Mutex::new(0_usize);
     for_each_of(
         &cases().iter().collect::<Vec<_>>(),
         |case| case.id.clone(),
         |case| {
             for finding in as_recorded(case).findings.iter().filter(|one| one.state == State::Open) {
-                let around = around_the_batch(case, finding).zip(finding.instance.as_deref());
-                let Some(((held, left), owner)) = around else { continue };
-                let is_new = |set: &&Value| !held.iter().any(|other| key_of(other) == key_of(set));
-                for new in left.iter().filter(is_new) {
-                    let title = format!("{}-{}", new["Type"].as_str().unwrap().to_lowercase(), name_of(new));
-                    let titles = left.iter().filter(|set| name_of(set) == title && set["Type"] == "TXT");
-                    let texts = titles.filter(|set| set["SetIdentifier"] == new["SetIdentifier"]);
-                    for text in texts.map(|set| set["ResourceRecords"].to_string()) {
-                        *met.lock().unwrap() += 1;
-                        let is_ours = [",", "\\\""]
-                            .iter()
-                            .any(|end| text.contains(&format!("external-dns/owner={owner}{end}")));
-                        if text.contains("external-dns/owner=") && !is_ours {
-                            return Err(format!("{}: {title} is {text}", finding.subject));
-                        }
-                    }
+                if let Some((held, left)) = around_the_batch(case, finding) {
+                    let count = check(finding, &held, &left)
+                        .map_err(|complaint| format!("{}: {complaint}", finding.subject))?;
+                    *met.lock().unwrap() += count;
                 }
             }
             Ok(())
         },
     );
-    assert!(50 < *met.lock().unwrap(), "batches write records with their ownership");
+    met.into_inner().unwrap()
+}
+
+/// The record sets that a batch creates under a key that was free.
+fn new_sets<'a>(held: &'a [Value], left: &'a [Value]) -> impl Iterator<Item = &'a Value> {
+    left.iter().filter(|set| !held.iter().any(|other| key_of(other) == key_of(set)))
+}
+
+/// What others lead to is not taken away from under them, wanted here or not; whoever leads to a dead target is
+/// served by nobody.
+#[test]
+fn no_batch_takes_away_what_others_lead_to() {
+    let is_address = |set: &Value| ADDRESSES.iter().any(|kind| set["Type"] == *kind);
+    let stands = |sets: &[Value], name: &str, kind: Option<&Value>| {
+        let exists = sets.iter().any(|set| name_of(set) == name);
+        let wildcard = sibling(name).filter(|_| !exists);
+        let answers = wildcard.as_deref().unwrap_or(name);
+        sets.iter().any(|set| {
+            is_address(set) && name_of(set) == answers && kind.is_none_or(|kind| set["Type"] == *kind)
+        })
+    };
+    let met = met_by_batches(|finding, held, left| {
+        let mut met = 0;
+        for set in left.iter().filter(|_| finding.kind != Kind::DanglingRecord) {
+            let kind = set.get("AliasTarget").map(|_| &set["Type"]);
+            for name in leads_to(set).iter().filter(|name| stands(held, name, kind)) {
+                met += 1;
+                if !stands(left, name, kind) {
+                    return Err(format!("{} leads to {name}", name_of(set)));
+                }
+            }
+        }
+        Ok(met)
+    });
+    assert!(0 < met, "some batch is printed beside records that lead somewhere");
+}
+
+/// What the zone answers for is not cut off by a delegation above it.
+#[test]
+fn no_batch_delegates_what_is_answered_here() {
+    let met = met_by_batches(|_, held, left| {
+        let mut met = 0;
+        for new in new_sets(held, left).filter(|set| set["Type"] == "NS") {
+            met += 1;
+            let below = format!(".{}", name_of(new));
+            let servers = new["ResourceRecords"].to_string();
+            let is_lost = |set: &&Value| {
+                let (name, is_address) = (name_of(set), set["Type"] != "TXT" && set["Type"] != "NS");
+                is_address && name.ends_with(&below) && !servers.contains(&name)
+            };
+            if let Some(lost) = left.iter().find(is_lost) {
+                return Err(format!("{} lies below", name_of(lost)));
+            }
+        }
+        Ok(met)
+    });
+    assert!(0 < met, "some batch delegates");
+}
+
+/// True for an ownership TXT of an owner other than that of the finding.
+fn is_of_another_owner(set: &Value, finding: &Finding) -> bool {
+    let text = set["ResourceRecords"].to_string();
+    let is_ours = |owner: &str| {
+        [",", "\\\""].iter().any(|end| text.contains(&format!("external-dns/owner={owner}{end}")))
+    };
+    set["Type"] == "TXT"
+        && text.contains("external-dns/owner=")
+        && finding.instance.as_deref().is_some_and(|owner| !is_ours(owner))
+}
+
+/// Whose ownership contradicts nothing that ExternalDNS reads keeps it.
+#[test]
+fn no_batch_takes_the_ownership_of_another_owner_away() {
+    let met = met_by_batches(|finding, held, left| {
+        // Left-overs of an owner that is gone, and owners that contradict each other, are what other kinds are about.
+        let is_of_record =
+            matches!(finding.kind, Kind::MissingRecord | Kind::WrongTarget | Kind::StaleTarget);
+        let foreign = held.iter().filter(|set| is_of_record && is_of_another_owner(set, finding));
+        let foreign: Vec<&Value> = foreign.collect();
+        match foreign.iter().find(|set| !left.contains(set)) {
+            Some(gone) => Err(format!("{} is taken away", name_of(gone))),
+            None => Ok(foreign.len()),
+        }
+    });
+    assert!(10 < met, "other owners live in the zones");
+}
+
+/// What is written where the ownership of somebody else stands is that owner's from its birth.
+#[test]
+fn no_batch_writes_into_the_hands_of_another_owner() {
+    let met = met_by_batches(|finding, held, left| {
+        let mut met = 0;
+        for new in new_sets(held, left) {
+            let title = format!("{}-{}", new["Type"].as_str().unwrap().to_lowercase(), name_of(new));
+            let titles = left.iter().filter(|set| name_of(set) == title && set["Type"] == "TXT");
+            for text in titles.filter(|set| set["SetIdentifier"] == new["SetIdentifier"]) {
+                met += 1;
+                if is_of_another_owner(text, finding) {
+                    return Err(format!("{title} is {}", text["ResourceRecords"]));
+                }
+            }
+        }
+        Ok(met)
+    });
+    assert!(50 < met, "batches write records with their ownership");
 }
 
 /// An instance that does not write protects what its next loop would delete: nobody is sent to start it before that is
