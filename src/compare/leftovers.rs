@@ -53,10 +53,8 @@ pub fn stale_records(world: &World<'_>, wants: &InstanceWants, out: &mut Vec<Can
         for Text { set: txt, heritage, .. } in single.into_iter().chain(shared) {
             for set in owned_by(wants, zone, txt) {
                 // Under a plain name nothing tells of which type the owned record is.
-                let names_type = || {
-                    let named = wants.instance.owner_name(&txt.name).and_then(|(_, kind)| kind);
-                    named.is_some_and(|kind| titled_as(set).flatten().any(|one| *one == kind))
-                };
+                let names_type =
+                    || wants.instance.owner_name(&txt.name).is_some_and(|(_, kind)| kind.is_some());
                 let is_managed = || flags.managed_types.contains(&set.record_type);
                 let over = if is_wanted(world, zone, set) {
                     is_former_member(world, zone, set) && !stands_for_another(world, zone, set, heritage)
